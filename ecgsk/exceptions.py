@@ -1,0 +1,45 @@
+"""Errors and warnings: each says what was expected, what came and what to do.
+
+All errors are ``ValueError`` as in scikit-learn, so a caller that catches
+``ValueError`` around ``fit`` keeps working.
+"""
+
+
+class ECGError(ValueError):
+    """Base class of every error that ecgsk raises about its input."""
+
+
+class LeadMismatchError(ECGError):
+    """Leads are missing, unknown, duplicated or not those an estimator was fitted on."""
+
+
+class SamplingRateError(ECGError):
+    """The sampling rate is unknown, not positive or not the one expected."""
+
+
+class DurationError(ECGError):
+    """Records differ in their number of samples where one length is needed."""
+
+
+class UnitError(ECGError):
+    """The unit is unknown, or the amplitudes cannot be millivolts."""
+
+
+class SignalQualityError(ECGError):
+    """A record carries no usable signal: every lead is missing or flat."""
+
+
+class RecordReadError(ECGError):
+    """A recording on disk is absent, truncated or not in a readable format."""
+
+
+class PatientLeakageError(ECGError):
+    """One patient stands on both sides of a split."""
+
+
+class SignalQualityWarning(UserWarning):
+    """Some leads are missing, flat or broken; they are treated as absent."""
+
+
+class LeakageWarning(UserWarning):
+    """A model is scored on patients it has seen in training."""
