@@ -1,0 +1,64 @@
+"""What every encoder has in common: a small spec that builds a torch module."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+
+class EncoderModule(nn.Module, ABC):
+    """A torch module that turns each ECG into one embedding.
+
+    Any number of leads and any length of one sample or more must do.
+
+    Attributes
+    ----------
+    n_features : int
+        Length of the embedding.
+    """
+
+    n_features: int
+
+    @abstractmethod
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return feature maps of shape (n_samples, n_channels, n_positions)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return embeddings of shape (n_samples, n_features).
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, n_leads, n_times)
+            Scaled ECGs; missing samples are 0.
+        """
+        features = self.forward_features(x)
+        # The mean tells what is typical of the record, the maximum what
+        # happens anywhere in it: one ectopic beat in ten seconds counts.
+        return torch.cat([features.mean(-1), features.amax(-1)], dim=1)
+
+
+class Encoder(BaseEstimator, ABC):
+    """Description of an encoder: parameters, and ``build`` to make the module.
+
+    Like the kernels of scikit-learn's Gaussian processes, an encoder is a
+    parameter of an estimator: it clones, prints and takes part in a grid
+    search (``encoder__depth``). It holds no weights.
+    """
+
+    @abstractmethod
+    def build(self, n_leads: int, n_times: int) -> EncoderModule:
+        """Make a module with fresh weights.
+
+        Parameters
+        ----------
+        n_leads : int
+            Leads per record.
+        n_times : int
+            Samples per lead.
+
+        Returns
+        -------
+        EncoderModule
+            Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
+        """

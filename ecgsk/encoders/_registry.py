@@ -1,0 +1,58 @@
+"""Names of encoders, for users who would rather write a string."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from sklearn.base import clone
+
+from ._base import Encoder
+from .resnet1d import ResNet1d
+
+ENCODERS: dict[str, Callable[[], Encoder]] = {
+    "resnet10": lambda: ResNet1d(depth=10),
+    "resnet18": lambda: ResNet1d(depth=18),
+    "resnet34": lambda: ResNet1d(depth=34),
+}
+
+
+def resolve_encoder(encoder: str | Encoder) -> Encoder:
+    """Return the encoder a parameter stands for, as a fresh clone.
+
+    Parameters
+    ----------
+    encoder : str or Encoder
+        A name of :data:`ENCODERS`, or a spec.
+
+    Returns
+    -------
+    Encoder
+        A spec that shares nothing with the one given.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message lists those there are.
+    TypeError
+        For anything that is neither a name nor a spec.
+
+    Examples
+    --------
+    >>> from ecgsk.encoders import resolve_encoder
+    >>> resolve_encoder("resnet34")
+    ResNet1d(depth=34)
+    """
+    if isinstance(encoder, str):
+        if encoder not in ENCODERS:
+            close = get_close_matches(encoder, ENCODERS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                f"Unknown encoder {encoder!r}; expected one of {sorted(ENCODERS)} "
+                f"or a spec such as ResNet1d(depth=18).{hint}"
+            )
+        return ENCODERS[encoder]()
+    if not isinstance(encoder, Encoder):
+        raise TypeError(
+            f"encoder must be a name from {sorted(ENCODERS)} or a spec such as "
+            f"ResNet1d(depth=18); got {encoder!r}. A spec derives from ecgsk.encoders.Encoder."
+        )
+    return clone(encoder)
