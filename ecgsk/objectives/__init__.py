@@ -1,1 +1,50 @@
-"""objectives."""
+"""Self-supervised objectives, one a file: each a torch module and the spec that builds it."""
+
+from ._base import Objective, ObjectiveModule
+from .ecg_contrast import ECGContrast, ECGContrastModule
+from .info_nce import InfoNCE, InfoNCEModule
+from .table_prediction import TablePrediction, TablePredictionModule
+
+OBJECTIVES = {
+    "clip": InfoNCE,
+    "table_prediction": TablePrediction,
+    "ecg_contrast": ECGContrast,
+}
+
+
+def resolve_objective(objective: str | Objective) -> Objective:
+    """Return the objective a parameter stands for.
+
+    Parameters
+    ----------
+    objective : {"clip", "table_prediction", "ecg_contrast"} or Objective
+        A name or a spec.
+
+    Examples
+    --------
+    >>> from ecgsk.objectives import resolve_objective
+    >>> resolve_objective("clip")
+    InfoNCE()
+    """
+    if isinstance(objective, Objective):
+        return objective
+    if objective not in OBJECTIVES:
+        raise ValueError(
+            f"Unknown objective {objective!r}; expected one of {sorted(OBJECTIVES)} "
+            "or a spec such as InfoNCE()."
+        )
+    return OBJECTIVES[objective]()
+
+
+__all__ = [
+    "OBJECTIVES",
+    "ECGContrast",
+    "ECGContrastModule",
+    "InfoNCE",
+    "InfoNCEModule",
+    "Objective",
+    "ObjectiveModule",
+    "TablePrediction",
+    "TablePredictionModule",
+    "resolve_objective",
+]

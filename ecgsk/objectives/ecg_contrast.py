@@ -1,0 +1,69 @@
+"""Contrast two augmented views of one ECG (SimCLR): no table needed."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._base import Encode, Objective, ObjectiveModule
+from ._contrast import cross_entropy_of_pairs
+
+
+class ECGContrastModule(ObjectiveModule):
+    """The torch module that :class:`ECGContrast` builds."""
+
+    def __init__(self, n_features: int, projection_size: int, temperature: float):
+        super().__init__()
+        self.temperature = temperature
+        self.projection = nn.Sequential(
+            nn.Linear(n_features, 256),
+            nn.LayerNorm(256),
+            nn.ReLU(),
+            nn.Linear(256, projection_size),
+        )
+
+    def forward(self, encode: Encode, table: Tensor | None) -> Tensor:
+        """Return the loss, a scalar; the table is not looked at."""
+        one, other = (F.normalize(self.projection(encode()).float(), dim=1) for _ in range(2))
+        return cross_entropy_of_pairs(one @ other.T / self.temperature)
+
+
+class ECGContrast(Objective):
+    """Self-supervision from the signal alone: two views of a record belong together.
+
+    The control arm of the joint embedding, and what the pretrainer does where
+    no table is given.
+
+    Parameters
+    ----------
+    projection_size : int, default=128
+        Length of the vectors that are compared.
+    temperature : float, default=0.1
+        Divides the cosine similarities.
+
+    References
+    ----------
+    .. [1] Chen et al., "A simple framework for contrastive learning of visual
+       representations", ICML 2020, equation 1; here with the negatives of the
+       other view only.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ecgsk.objectives import ECGContrast
+    >>> objective = ECGContrast().build(n_features=8, n_columns=0)
+    >>> objective(lambda: torch.ones(4, 8), None).item()  # all alike: log(4)
+    1.386...
+    """
+
+    uses_table = False
+
+    def __init__(self, *, projection_size: int = 128, temperature: float = 0.1):
+        self.projection_size = projection_size
+        self.temperature = temperature
+
+    def build(self, n_features: int, n_columns: int) -> ECGContrastModule:
+        """Make a module with fresh weights."""
+        if not self.temperature > 0:
+            raise ValueError(
+                f"ECGContrast: temperature must be positive, got {self.temperature!r}."
+            )
+        return ECGContrastModule(n_features, self.projection_size, self.temperature)

@@ -1,0 +1,50 @@
+"""Predict the clinical table from the ECG, where it was measured."""
+
+import torch
+from torch import Tensor, nn
+
+from ._base import Encode, Objective, ObjectiveModule
+
+
+class TablePredictionModule(ObjectiveModule):
+    """The torch module that :class:`TablePrediction` builds."""
+
+    def __init__(self, n_features: int, n_columns: int):
+        super().__init__()
+        self.head = nn.Linear(n_features, n_columns)
+
+    def forward(self, encode: Encode, table: Tensor | None) -> Tensor:
+        """Return the loss, a scalar."""
+        assert table is not None
+        measured = torch.isfinite(table)
+        error = self.head(encode()).float() - table.nan_to_num(0.0)
+        squared = error.square() * measured
+        # Mean within a column first: a test ordered for one patient in ten
+        # weighs as much as the age, which everybody has.
+        per_column = squared.sum(0) / measured.sum(0).clamp(min=1)
+        return per_column.mean()
+
+
+class TablePrediction(Objective):
+    """Masked prediction: the ECG's embedding tells the measured values linearly.
+
+    The loss is the squared error of each scaled column over the records where
+    it was measured, averaged over columns. What was not measured asks nothing.
+
+    References
+    ----------
+    .. [1] The objective is this project's choice: the body of Fernandes et
+       al., arXiv 2512.07021, states none that we could follow.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ecgsk.objectives import TablePrediction
+    >>> objective = TablePrediction().build(n_features=8, n_columns=3)
+    >>> objective(lambda: torch.randn(4, 8), torch.full((4, 3), float("nan"))).item()
+    0.0
+    """
+
+    def build(self, n_features: int, n_columns: int) -> TablePredictionModule:
+        """Make a module with fresh weights."""
+        return TablePredictionModule(n_features, n_columns)
