@@ -1,1 +1,11 @@
-"""plotting."""
+"""Pictures of ECGs and of results: plain arrays in, matplotlib figures out.
+
+Everything here draws on :class:`matplotlib.figure.Figure` objects, never on
+pyplot's global state, so that it works the same in a notebook, on a server and
+in a thread. Matplotlib is imported when a picture is asked for.
+"""
+
+from ._arms import plot_arms
+from ._paper import plot_ecg
+
+__all__ = ["plot_arms", "plot_ecg"]

@@ -1,0 +1,197 @@
+"""What every dataset function returns: records, labels and laboratory values in one object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch, check_random_state
+
+from ..exceptions import ECGError
+
+N_FOLDS = 10
+
+
+class Cohort(Bunch):
+    """ECGs with their clinical table, diagnoses and laboratory values, row by row.
+
+    A :class:`sklearn.utils.Bunch` (a dictionary whose keys are attributes) that
+    checks on entry that all of its tables describe the same rows.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_records, n_columns)
+        One row per ECG: an ``"ecg"`` column, clinical columns and ``"subject_id"``.
+    Y : DataFrame of shape (n_records, n_diagnoses)
+        0, 1 or NaN (not known), indexed like ``X``.
+    labs : DataFrame of shape (n_records, n_laboratories), optional
+        Laboratory values in real units, NaN where not measured, indexed like
+        ``X``. Without it, a table of no columns.
+    reference_ranges : DataFrame, optional
+        Columns ``low``, ``high`` and ``unit``, indexed by laboratory (the columns
+        of ``labs``, in their order); NaN where a side has no bound.
+    groups : Series of length n_records, optional
+        Subject of each row, by default ``X["subject_id"]``.
+    folds : Series of int of length n_records, optional
+        A split by subject; by default ten folds drawn by :func:`assign_folds` with
+        ``random_state=0``.
+    DESCR : str, default=""
+        What the cohort is and where it comes from.
+    **extra
+        Further entries a dataset has to offer, such as ``latent``.
+
+    Raises
+    ------
+    ECGError
+        If an index differs from that of ``X``, a subject stands in two folds, or
+        a laboratory has no reference range.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ecgsk.datasets import Cohort
+    >>> X = pd.DataFrame({"age": [60.0, 61.0, 44.0], "subject_id": [7, 7, 9]})
+    >>> Y = pd.DataFrame({"atrial fibrillation": [0.0, 1.0, 0.0]})
+    >>> cohort = Cohort(X, Y)
+    >>> cohort.shape
+    (3, 2)
+    >>> cohort
+    Cohort of 3 records from 2 subjects
+      X       2 columns: age, subject_id
+      Y       1 diagnosis: atrial fibrillation; 33.3% positive
+      labs    none
+      folds   2, by subject
+    """
+
+    def __init__(
+        self,
+        X: pd.DataFrame,
+        Y: pd.DataFrame,
+        *,
+        labs: pd.DataFrame | None = None,
+        reference_ranges: pd.DataFrame | None = None,
+        groups: pd.Series | None = None,
+        folds: pd.Series | None = None,
+        DESCR: str = "",
+        **extra: Any,
+    ):
+        if groups is None:
+            groups = X["subject_id"]
+        if folds is None:
+            folds = assign_folds(groups, random_state=0)
+        if labs is None:
+            labs = pd.DataFrame(index=X.index)
+        if reference_ranges is None:
+            reference_ranges = pd.DataFrame(
+                {"low": np.nan, "high": np.nan, "unit": ""}, index=labs.columns
+            )
+        super().__init__(
+            X=X,
+            Y=Y,
+            labs=labs,
+            reference_ranges=reference_ranges,
+            groups=groups,
+            folds=folds,
+            DESCR=DESCR,
+            **extra,
+        )
+        self._check()
+
+    def _check(self) -> None:
+        for name in ("Y", "labs", "groups", "folds"):
+            if not self[name].index.equals(self.X.index):
+                raise ECGError(
+                    f"Cohort: {name} must have the index of X ({len(self.X)} rows); got "
+                    f"{len(self[name])} rows with another index. Use {name}.loc[X.index]."
+                )
+        if not self.reference_ranges.index.equals(self.labs.columns):
+            raise ECGError(
+                "Cohort: reference_ranges must be indexed by the columns of labs, "
+                f"{list(self.labs.columns)}; got {list(self.reference_ranges.index)}. "
+                "Use reference_ranges.reindex(labs.columns)."
+            )
+        per_subject = self.folds.groupby(self.groups.to_numpy()).nunique()
+        if (per_subject > 1).any():
+            subjects = per_subject.index[per_subject > 1]
+            raise ECGError(
+                "Cohort: each subject must stand in one fold; "
+                f"{len(subjects)} stand in several, such as {subjects[0]!r}. "
+                "Leave folds out to have them drawn by subject."
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of records and of columns of ``X``."""
+        return self.X.shape
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), "shape"]
+
+    def __repr__(self) -> str:
+        records = _count(len(self.X), "record")
+        lines = [f"Cohort of {records} from {_count(self.groups.nunique(), 'subject')}"]
+        if "ecg" in self.X:
+            lines.append(f"  ecg     {self.X['ecg'].dtype}")
+        table = [name for name in self.X.columns if name != "ecg"]
+        lines.append(f"  X       {_count(len(table), 'column')}: {_listing(table)}")
+        lines.append(f"  Y       {_describe_diagnoses(self.Y)}")
+        lines.append(f"  labs    {_describe_laboratory(self.labs)}")
+        lines.append(f"  folds   {self.folds.nunique()}, by subject")
+        return "\n".join(lines)
+
+
+def assign_folds(groups: pd.Series, n_folds: int = N_FOLDS, random_state: Any = None) -> pd.Series:
+    """Deal subjects out to folds of equal size.
+
+    Parameters
+    ----------
+    groups : Series of length n_records
+        Subject of each record.
+    n_folds : int, default=10
+        Number of folds; they are numbered from 1, as in PTB-XL.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the order in which subjects are dealt out.
+
+    Returns
+    -------
+    Series of int of length n_records
+        Fold of each record, indexed like ``groups``; all records of a subject
+        share one. Folds differ by at most one subject.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ecgsk.datasets import assign_folds
+    >>> assign_folds(pd.Series(["a", "a", "b", "c"]), n_folds=3, random_state=0).tolist()
+    [3, 3, 2, 1]
+    """
+    codes, subjects = pd.factorize(groups)
+    order = check_random_state(random_state).permutation(len(subjects))
+    return pd.Series(order[codes] % n_folds + 1, index=groups.index, name="fold")
+
+
+def _count(number: int, singular: str, plural: str | None = None) -> str:
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def _listing(names: Any, shown: int = 4) -> str:
+    names = [str(name) for name in names]
+    return ", ".join(names[:shown] + (["..."] if len(names) > shown else []))
+
+
+def _describe_diagnoses(Y: pd.DataFrame) -> str:
+    known = Y.notna().to_numpy()
+    if not known.any():
+        return _count(Y.shape[1], "diagnosis", "diagnoses") + ", none known"
+    positive = Y.to_numpy(dtype=float, na_value=np.nan)[known].mean()
+    text = f"{_count(Y.shape[1], 'diagnosis', 'diagnoses')}: {_listing(Y.columns)}"
+    text += f"; {positive:.1%} positive"
+    return text if known.all() else text + f", {1 - known.mean():.1%} unknown"
+
+
+def _describe_laboratory(labs: pd.DataFrame) -> str:
+    if not labs.shape[1]:
+        return "none"
+    missing = labs.isna().to_numpy().mean() if len(labs) else 0.0
+    return f"{labs.shape[1]}: {_listing(labs.columns)}; {missing:.1%} not measured"

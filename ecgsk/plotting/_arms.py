@@ -1,0 +1,142 @@
+"""The arms of a comparison as a forest plot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..exceptions import ECGError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = ("arm", "label_fraction", "archive", "macro_auroc", "auroc_low", "auroc_high")
+
+# Two of the colours of Okabe and Ito (2008), told apart with any colour vision;
+# the marker tells them apart in print.
+OURS = {"color": "#D55E00", "marker": "D"}
+OTHERS = {"color": "#0072B2", "marker": "o"}
+
+
+def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Figure:
+    """Draw the macro AUROC of each arm with its 95 % interval.
+
+    One panel for each label fraction (down) and size of the unlabelled archive
+    (across), one row for each arm, in the order in which arms appear.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per arm and setting, with the columns ``arm``, ``label_fraction``
+        (0 to 1), ``archive`` (records without labels), ``macro_auroc``,
+        ``auroc_low`` and ``auroc_high``. NaN bounds draw no interval.
+    highlight : str, default="joint embedding"
+        Arms whose name contains this text, in any case, stand out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One axes for each setting.
+
+    Raises
+    ------
+    ECGError
+        If a column is lacking, the frame is empty or an arm stands twice in one
+        setting.
+
+    References
+    ----------
+    Okabe & Ito (2008), Color Universal Design: how to make figures and
+    presentations that are friendly to colorblind people.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ecgsk.plotting import plot_arms
+    >>> frame = pd.DataFrame({
+    ...     "arm": ["signal only", "joint embedding"], "label_fraction": 0.1, "archive": 36000,
+    ...     "macro_auroc": [.705, .737], "auroc_low": [.69, .73], "auroc_high": [.72, .75],
+    ... })
+    >>> len(plot_arms(frame).axes)
+    1
+    """
+    _check_frame(frame)
+    from matplotlib.figure import Figure
+
+    arms = list(dict.fromkeys(frame["arm"]))
+    fractions = sorted(frame["label_fraction"].unique(), reverse=True)
+    archives = sorted(frame["archive"].unique())
+    figure = Figure(
+        figsize=(2.2 + 3.2 * len(archives), 0.8 + len(fractions) * (0.7 + 0.28 * len(arms))),
+        layout="constrained",
+        dpi=150,
+    )
+    grid = figure.subplots(len(fractions), len(archives), sharex=True, sharey=True, squeeze=False)
+    for axes_of_row, fraction in zip(grid, fractions, strict=True):
+        for ax, archive in zip(axes_of_row, archives, strict=True):
+            rows = frame[(frame["label_fraction"] == fraction) & (frame["archive"] == archive)]
+            _draw_panel(ax, rows, arms, highlight)
+            title = f"{fraction:.0%} of labels"
+            ax.set_title(title + (f", archive {archive:,.0f}" if archive else ""), fontsize=9)
+    for ax in grid[-1]:
+        ax.set_xlabel("macro AUROC, 95 % interval", fontsize=8)
+    return figure
+
+
+def _check_frame(frame: pd.DataFrame) -> None:
+    lacking = [name for name in COLUMNS if name not in frame]
+    if lacking:
+        raise ECGError(
+            f"plot_arms: expected the columns {', '.join(COLUMNS)}; {', '.join(lacking)} lacking. "
+            "Pass the arms table as compare_arms(...).to_frame() gives it."
+        )
+    if frame.empty:
+        raise ECGError("plot_arms: expected one row per arm; got an empty table.")
+    repeated = frame.duplicated(["arm", "label_fraction", "archive"])
+    if repeated.any():
+        raise ECGError(
+            "plot_arms: expected one row per arm, label_fraction and archive; "
+            f"{frame.loc[repeated, 'arm'].iloc[0]!r} stands twice. Average over seeds first."
+        )
+
+
+def _draw_panel(ax: Axes, rows: pd.DataFrame, arms: list[str], highlight: str) -> None:
+    for row in rows.to_dict("records"):
+        ours = highlight.lower() in str(row["arm"]).lower()
+        style = OURS if ours else OTHERS
+        y = arms.index(row["arm"])
+        ax.plot(
+            [row["auroc_low"], row["auroc_high"]],
+            [y, y],
+            color=style["color"],
+            linewidth=2.4 if ours else 1.4,
+            solid_capstyle="butt",
+        )
+        ax.plot(
+            row["macro_auroc"],
+            y,
+            markersize=6 if ours else 5,
+            linestyle="none",
+            color=style["color"],
+            marker=style["marker"],
+        )
+        ax.annotate(
+            f"{row['macro_auroc']:.3f}".lstrip("0"),
+            (row["macro_auroc"], y),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+            fontweight="bold" if ours else "normal",
+        )
+    ax.set_yticks(range(len(arms)), arms, fontsize=8)
+    ax.set_ylim(len(arms) - 0.4, -0.8)
+    for label, arm in zip(ax.get_yticklabels(), arms, strict=False):
+        label.set_fontweight("bold" if highlight.lower() in str(arm).lower() else "normal")
+    ax.tick_params(axis="x", labelsize=8)
+    ax.grid(axis="x", color="0.9")
+    ax.set_axisbelow(True)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
