@@ -1,0 +1,111 @@
+"""Several storages seen as one: what concatenating views makes, without copying samples."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ecgsk.signals._storage import ECGStorage
+
+
+class ConcatStorage(ECGStorage):
+    """The records of several storages, one storage after the other.
+
+    Parameters
+    ----------
+    parts : sequence of ECGStorage
+        At least one; all with the same leads in the same order, sampling rate
+        and length.
+    """
+
+    def __init__(self, parts: Sequence[ECGStorage]):
+        first = parts[0]
+        kinds = {(part.leads, part.sampling_rate, part.n_samples) for part in parts}
+        if len(kinds) != 1:
+            raise ValueError(f"ConcatStorage: parts differ in leads, rate or length: {kinds}.")
+        self.parts = tuple(parts)
+        self.leads = first.leads
+        self.sampling_rate = first.sampling_rate
+        self.n_samples = first.n_samples
+        self._ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the parts hold."""
+        return sum(part.nbytes for part in self.parts)
+
+    def split(self, rows: np.ndarray) -> Iterator[tuple[ECGStorage, np.ndarray, np.ndarray]]:
+        """For each part in use: the part, positions in `rows`, and row numbers in the part."""
+        part_of_row = np.searchsorted(self._ends, rows, side="right")
+        for number in np.unique(part_of_row):
+            positions = np.flatnonzero(part_of_row == number)
+            part = self.parts[number]
+            yield part, positions, rows[positions] - (self._ends[number] - len(part))
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Read records; see `ECGStorage.read`."""
+        out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
+        for part, positions, part_rows in self.split(rows):
+            out[positions] = part.read(part_rows)
+        return out
+
+    def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
+        """Drop parts not in use and compact the others; see `ECGStorage.compact`."""
+        storages, compacted, start = [], np.empty_like(rows), 0
+        for part, positions, part_rows in self.split(rows):
+            storage, compacted_rows = part.compact(part_rows)
+            compacted[positions] = compacted_rows + start
+            start += len(storage)
+            storages.append(storage)
+        if not storages:
+            return self.parts[0].compact(rows)
+        return (storages[0] if len(storages) == 1 else ConcatStorage(storages)), compacted
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ConcatStorage) and self.parts == other.parts
+
+    def __hash__(self) -> int:
+        return hash(self.parts)
+
+
+def merge_views(
+    views: Iterable[tuple[ECGStorage, np.ndarray]],
+) -> tuple[ECGStorage, list[np.ndarray]]:
+    """Bring views over different storages onto one.
+
+    Parameters
+    ----------
+    views : iterable of (storage, rows)
+        Row numbers over storages alike in leads, sampling rate and length; -1
+        is a missing record. At least one view.
+
+    Returns
+    -------
+    storage : ECGStorage
+        Holds what the views show: the storage they share, or a `ConcatStorage`
+        in which each of their storages stands once.
+    rows : list of ndarray of int
+        Per view, its row numbers over that storage.
+    """
+    views = list(views)
+    if len({id(storage) for storage, _ in views}) == 1:
+        return views[0][0], [rows for _, rows in views]
+    starts: dict[ECGStorage, int] = {}
+    end = 0
+    merged = []
+    for storage, rows in views:
+        numbers = np.full(len(rows), -1, np.int64)
+        known = np.flatnonzero(rows >= 0)
+        pieces: Iterable = [(storage, np.arange(len(known)), rows[known])] if len(known) else []
+        if isinstance(storage, ConcatStorage):
+            pieces = storage.split(rows[known])
+        for part, positions, part_rows in pieces:
+            if part not in starts:
+                starts[part] = end
+                end += len(part)
+            numbers[known[positions]] = part_rows + starts[part]
+        merged.append(numbers)
+    parts = list(starts) or [views[0][0]]
+    return (parts[0] if len(parts) == 1 else ConcatStorage(parts)), merged

@@ -1,0 +1,135 @@
+"""One ECG: what a cell of an ECG column holds."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ecgsk.signals._storage import ArrayStorage, ECGStorage
+from ecgsk.signals._units import format_hertz, to_millivolt
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class ECGRecord:
+    """One ECG: samples with their leads and sampling rate.
+
+    Cells of an ECG column are records that read their samples when asked.
+
+    Parameters
+    ----------
+    signal : array-like, shape (n_leads, n_samples)
+        Samples.
+    leads : sequence of str
+        Lead names, in the order of the first axis.
+    sampling_rate : float
+        Hz.
+    unit : str
+        Unit of the samples.
+
+    Notes
+    -----
+    A record is a scalar to pandas and NumPy, so it has no ``__array__`` and no
+    ``__iter__``: with either, ``np.array([record, record], dtype=object)`` would
+    take it apart into samples. Use `signal`.
+
+    Records are equal when leads, sampling rate and every sample are; NaN equals
+    NaN here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> record = ECGRecord(np.zeros((2, 1000)), leads=["I", "II"], sampling_rate=100)
+    >>> record
+    ECGRecord(2x1000, 100 Hz: I II)
+    >>> record.signal.dtype, record.duration
+    (dtype('float32'), 10.0)
+    """
+
+    __slots__ = ("_row", "_storage")
+
+    def __init__(
+        self, signal: Any, leads: Sequence[str], sampling_rate: float, *, unit: str = "mV"
+    ):
+        data = np.array(signal, dtype=np.float32, ndmin=2)[None]
+        gain = 1 / to_millivolt(unit)
+        self._storage: ECGStorage = ArrayStorage(data, leads, sampling_rate, gain=gain)
+        self._row = 0
+
+    @classmethod
+    def _over(cls, storage: ECGStorage, row: int) -> "ECGRecord":
+        record = cls.__new__(cls)
+        record._storage, record._row = storage, int(row)
+        return record
+
+    @property
+    def signal(self) -> np.ndarray:
+        """Samples in mV, float32, shape (n_leads, n_samples); read anew at each call."""
+        return self._storage.read(np.array([self._row]))[0]
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """Lead names."""
+        return self._storage.leads
+
+    @property
+    def sampling_rate(self) -> float:
+        """Samples per second, Hz."""
+        return self._storage.sampling_rate
+
+    @property
+    def n_samples(self) -> int:
+        """Samples per lead."""
+        return self._storage.n_samples
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.sampling_rate
+
+    def plot(self, **kwargs: Any) -> "Figure":
+        """Draw on ECG paper; keywords go to `ecgsk.plotting.plot_ecg`."""
+        from ecgsk.plotting import plot_ecg
+
+        return plot_ecg(self.signal, self.leads, self.sampling_rate, **kwargs)
+
+    def _physics(self) -> tuple:
+        return (self.leads, self.sampling_rate, self.n_samples)
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, ECGRecord):
+            return NotImplemented
+        if self._row == other._row and self._storage == other._storage:
+            return True
+        return self._physics() == other._physics() and np.array_equal(
+            self.signal, other.signal, equal_nan=True
+        )
+
+    def __hash__(self) -> int:
+        signal = self.signal + np.float32(0)  # -0 equals 0, so both must hash alike
+        signal[np.isnan(signal)] = np.nan
+        digest = hashlib.blake2b(signal.tobytes(), digest_size=8).digest()
+        return hash((*self._physics(), digest))
+
+    def __getstate__(self) -> tuple[ECGStorage, int]:
+        storage, rows = self._storage.compact(np.array([self._row]))
+        return storage, int(rows[0])
+
+    def __setstate__(self, state: tuple[ECGStorage, int]) -> None:
+        self._storage, self._row = state
+
+    def __str__(self) -> str:
+        return f"{len(self.leads)}x{self.n_samples}"
+
+    def __repr__(self) -> str:
+        leads = " ".join(self.leads)
+        return f"ECGRecord({self}, {format_hertz(self.sampling_rate)}: {leads})"
+
+    def _repr_html_(self) -> str:
+        """Draw the record where a notebook shows it."""
+        svg = io.StringIO()
+        self.plot().savefig(svg, format="svg")
+        return svg.getvalue()[svg.getvalue().index("<svg") :]

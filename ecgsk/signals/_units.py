@@ -1,0 +1,87 @@
+"""Physical units: millivolt and hertz inside, anything stated outside."""
+
+import math
+
+from ecgsk.exceptions import SamplingRateError, UnitError
+
+MILLIVOLTS_PER_UNIT: dict[str, float] = {"V": 1e3, "mV": 1.0, "uV": 1e-3, "nV": 1e-6}
+_SPELLINGS = {
+    **{unit.lower(): unit for unit in MILLIVOLTS_PER_UNIT},
+    **{"volt": "V", "millivolt": "mV", "microvolt": "uV", "nanovolt": "nV"},
+    **{"volts": "V", "millivolts": "mV", "microvolts": "uV", "nanovolts": "nV"},
+}
+
+
+def to_millivolt(unit: str) -> float:
+    """How many millivolts one unit is.
+
+    Parameters
+    ----------
+    unit : str
+        ``"V"``, ``"mV"``, ``"uV"`` (also ``"µV"``) or ``"nV"``, in any case.
+
+    Returns
+    -------
+    float
+        Factor by which values in `unit` become millivolts.
+
+    Raises
+    ------
+    UnitError
+        When the unit is none of these.
+
+    Examples
+    --------
+    >>> to_millivolt("µV")
+    0.001
+    """
+    key = str(unit).strip().lower().replace("\u00b5", "u").replace("\u03bc", "u")
+    try:
+        return MILLIVOLTS_PER_UNIT[_SPELLINGS[key]]
+    except KeyError:
+        raise UnitError(
+            f"unknown unit {unit!r}; expected one of {', '.join(MILLIVOLTS_PER_UNIT)}. "
+            "State the unit of the samples, such as unit='uV'."
+        ) from None
+
+
+def check_sampling_rate(sampling_rate: float, *, name: str = "ECG") -> float:
+    """Give the sampling rate as a float once it is known to be a positive number of hertz.
+
+    Parameters
+    ----------
+    sampling_rate : float
+        Samples per second.
+    name : str
+        Who asks: the error starts with it.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    SamplingRateError
+        When it is absent, not a number, or not positive.
+
+    Examples
+    --------
+    >>> check_sampling_rate(500)
+    500.0
+    """
+    try:
+        rate = float(sampling_rate)
+    except (TypeError, ValueError):
+        rate = math.nan
+    if not (math.isfinite(rate) and rate > 0):
+        raise SamplingRateError(
+            f"{name}: expected a sampling rate in Hz above 0, got {sampling_rate!r}. "
+            "State it, such as sampling_rate=500."
+        )
+    return rate
+
+
+def format_hertz(sampling_rate: float) -> str:
+    """Write a sampling rate without loss: ``500 Hz``, ``257.5 Hz``."""
+    whole = float(sampling_rate).is_integer()
+    return f"{int(sampling_rate) if whole else float(sampling_rate)!r} Hz"
