@@ -1,0 +1,74 @@
+"""Whose record each row is: the unit of every split and every bootstrap."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ecgsk.exceptions import ECGError
+
+
+def number_patients(
+    caller: str, groups: ArrayLike, n_samples: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give each patient a number, in sorted order of their identifiers.
+
+    Parameters
+    ----------
+    caller : str
+        Name of the public function; errors begin with it.
+    groups : array-like of shape (n_samples,)
+        Patient identifier of each record: all numbers or all strings.
+    n_samples : int, optional
+        Number of records expected.
+
+    Returns
+    -------
+    patients : ndarray of int32, shape (n_samples,)
+        Number of each record's patient.
+    names : ndarray of shape (n_patients,)
+        Identifier of each number.
+
+    Raises
+    ------
+    ECGError
+        `groups` is missing, has another shape, lacks identifiers or mixes their types.
+
+    Examples
+    --------
+    >>> number_patients("split", ["b", "a", "b"])
+    (array([1, 0, 1], dtype=int32), array(['a', 'b'], dtype='<U1'))
+    """
+    if groups is None:
+        raise ECGError(
+            f"{caller} expected groups, the patient of each record; got None. "
+            "Pass groups=X['subject_id']."
+        )
+    values = np.asarray(groups)
+    if values.ndim != 1 or (n_samples is not None and len(values) != n_samples):
+        raise ECGError(
+            f"{caller} expected groups of shape ({n_samples or 'n_samples'},), the patient of "
+            f"each record; got {values.shape}. Pass X['subject_id'] of the same rows."
+        )
+    n_missing = _count_missing(groups, values)
+    if n_missing:
+        raise ECGError(
+            f"{caller} expected a patient for each record; got {n_missing} records without one. "
+            "Drop them or give each an identifier of its own."
+        )
+    try:
+        names, patients = np.unique(values, return_inverse=True)
+    except TypeError as error:
+        raise ECGError(
+            f"{caller} expected patient identifiers of one type; got {error}. "
+            "Pass X['subject_id'].astype(str)."
+        ) from error
+    return patients.astype(np.int32), names
+
+
+def _count_missing(groups: Any, values: np.ndarray) -> int:
+    if hasattr(groups, "isna"):  # pandas spells a missing value None, NaN, NaT or pd.NA
+        return int(np.asarray(groups.isna()).sum())
+    if values.dtype == object:
+        return sum(value is None or value != value for value in values)
+    return int((values != values).sum())
