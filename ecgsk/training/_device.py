@@ -1,0 +1,70 @@
+"""Which device and which precision, and how randomness is kept apart."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Return the device a parameter stands for; ``"auto"`` is the best at hand.
+
+    Raises
+    ------
+    ValueError
+        Where the device asked for is not there; the message says what is.
+
+    Examples
+    --------
+    >>> from ecgsk.training import resolve_device
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    resolved = torch.device(device)
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={device!r} was asked for, but torch sees no GPU; use 'auto'.")
+    return resolved
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the context in which training steps run.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the step runs.
+    precision : {"auto", "float32", "bfloat16"}
+        ``"auto"`` is bfloat16 where the hardware multiplies in it. Weights,
+        loss and predictions are float32 always.
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ValueError(
+            f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}."
+        )
+    if precision == "auto":
+        if device.type == "cuda":
+            enabled = torch.cuda.is_bf16_supported()
+        else:
+            enabled = device.type == "cpu" and _cpu_multiplies_bfloat16()
+    else:
+        enabled = precision == "bfloat16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    capabilities = getattr(torch.backends.cpu, "get_cpu_capability", lambda: "")()
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return "AVX512" in capabilities and bool(probe())
+
+
+@contextmanager
+def forked_rng(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch inside the block and leave its global state as it was."""
+    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

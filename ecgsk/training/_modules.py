@@ -1,0 +1,101 @@
+"""The torch modules that the three stages train."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..encoders import ClinicalMLPModule, EncoderModule
+from ..objectives import ObjectiveModule
+from .augmentation import AugmentationModule
+
+
+class Backbone(nn.Module):
+    """Scaling, augmentation and encoder: millivolts in, embedding out.
+
+    The scale is that of the training patients and a part of the model, so a
+    patient's result never depends on who else is in the batch.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        encoder: EncoderModule,
+        augmentation: AugmentationModule,
+        mean: np.ndarray,
+        scale: np.ndarray,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.augmentation = augmentation
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32)[:, None])
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32)[:, None])
+        self.n_features = encoder.n_features
+
+    def forward(self, ecg: Tensor, augment: bool) -> Tensor:
+        """Return embeddings of shape (n_samples, n_features); NaN samples count as absent."""
+        x = ((ecg - self.mean) / self.scale).nan_to_num(0.0)
+        if augment:
+            x = self.augmentation(x)
+        return self.encoder(x)
+
+
+class PretrainingModule(nn.Module):
+    """Stage (i): a backbone and the objective that trains it; its output is the loss."""
+
+    def __init__(self, backbone: Backbone, objective: ObjectiveModule):
+        super().__init__()
+        self.backbone = backbone
+        self.objective = objective
+
+    def forward(self, ecg: Tensor, table: Tensor | None = None) -> Tensor:
+        """Return the loss, of shape (1,)."""
+        # Objectives that compare two views need augmentation in validation too,
+        # where both views would be one otherwise.
+        augment = self.training or not self.objective.uses_table
+        return self.objective(lambda: self.backbone(ecg, augment), table).reshape(1)
+
+
+class MeasuredValues(nn.Module):
+    """The table as it is: values with 0 for missing, and which were measured."""
+
+    def __init__(self, n_columns: int):
+        super().__init__()
+        self.n_features = 2 * n_columns
+
+    def forward(self, table: Tensor) -> Tensor:
+        """Return features of shape (n_samples, 2 * n_columns)."""
+        return torch.cat([table.nan_to_num(0.0), torch.isfinite(table).to(table.dtype)], dim=1)
+
+
+class DiagnosisModule(nn.Module):
+    """Stage (ii): ECG, table or both, and one linear layer to the logits."""
+
+    def __init__(
+        self,
+        backbone: Backbone | None,
+        clinical: ClinicalMLPModule | MeasuredValues | None,
+        n_outputs: int,
+        dropout: float,
+    ):
+        super().__init__()
+        self.backbone = backbone
+        self.clinical = clinical
+        parts = [part for part in (backbone, clinical) if part is not None]
+        self.n_features = sum(part.n_features for part in parts)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.n_features, n_outputs)
+
+    def features(self, ecg: Tensor | None = None, table: Tensor | None = None) -> Tensor:
+        """Return what the linear layer sees, of shape (n_samples, n_features)."""
+        parts = []
+        if self.backbone is not None:
+            parts.append(self.backbone(ecg, self.training).float())
+        if self.clinical is not None:
+            parts.append(self.clinical(table).float())
+        return torch.cat(parts, dim=1)
+
+    def forward(self, ecg: Tensor | None = None, table: Tensor | None = None) -> Tensor:
+        """Return logits of shape (n_samples, n_outputs)."""
+        return self.head(self.dropout(self.features(ecg, table)))
