@@ -19,8 +19,7 @@ from ecgsk.metrics._validation import LabelsAndScores, check_labels_and_scores
 Statistic = str | Callable[..., Any]
 
 _POINT = {"roc_auc": masked_roc_auc, "average_precision": masked_average_precision}
-# Resamples scored together: 32 columns of float32 are two cache lines, and the running
-# sums of a 20,000-record label stay within a core's cache.
+# Resamples scored together: few enough that the sums of one label stay in a core's cache.
 _BLOCK = 32
 
 
@@ -191,7 +190,7 @@ class _Resamples:
         rng = check_random_state(self.seed)
         for start in range(0, self.n_resamples, size):
             stop = min(start + size, self.n_resamples)
-            counts = np.empty((self.n_patients, stop - start), dtype=np.float32)
+            counts = np.empty((self.n_patients, stop - start), dtype=float)
             for column in range(stop - start):
                 drawn = rng.randint(self.n_patients, size=self.n_patients)
                 counts[:, column] = np.bincount(drawn, minlength=self.n_patients)
@@ -253,6 +252,6 @@ def _loop(
     """Call `statistic` once a resample: (n_resamples, n_values)."""
     distribution = np.empty((resamples.n_resamples, n_values))
     for block, counts in resamples.blocks(1):
-        weight = counts[resamples.patients, 0].astype(float)
+        weight = counts[resamples.patients, 0]
         distribution[block] = statistic(data.Y, data.P, sample_weight=weight)
     return distribution
