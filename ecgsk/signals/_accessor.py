@@ -44,7 +44,7 @@ class ECGAccessor:
     @property
     def array(self) -> ECGArray:
         """The column's `ECGArray`."""
-        return self._series.array  # type: ignore[return-value]
+        return self._series.array
 
     @property
     def leads(self) -> tuple[str, ...]:

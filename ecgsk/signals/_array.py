@@ -56,6 +56,8 @@ class ECGArray(ExtensionArray):
     (2, 12, 1000)
     """
 
+    _readonly = False  # set by pandas >= 3 on what it hands out
+
     def __init__(self, storage: ECGStorage, rows: Any = None):
         if not isinstance(storage, ECGStorage):
             raise TypeError(
@@ -253,12 +255,12 @@ class ECGArray(ExtensionArray):
         if is_integer(item):
             return ECGRecord._over(self._storage, rows) if rows >= 0 else self.dtype.na_value
         view = self._over(self._storage, rows)
-        if getattr(self, "_readonly", False) and np.shares_memory(rows, self._rows):
+        if self._readonly and np.shares_memory(rows, self._rows):
             view._readonly = True
         return view
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if getattr(self, "_readonly", False):
+        if self._readonly:
             raise ValueError("Cannot modify read-only array")
         key = check_array_indexer(self, _without_ellipsis(key))
         storage, rows, new = self._merged(value)
@@ -295,7 +297,7 @@ class ECGArray(ExtensionArray):
         if dtype is not None and pandas_dtype(dtype) != self.dtype:
             raise NotImplementedError(dtype)  # what pandas expects for a dtype change
         view = self._over(self._storage, self._rows)
-        view._readonly = getattr(self, "_readonly", False)
+        view._readonly = self._readonly
         return view
 
     @classmethod
@@ -328,8 +330,8 @@ class ECGArray(ExtensionArray):
             return cls._over(_no_records(dtype), out)
         arrays = [array._as(dtype) for array in arrays]
         storage, merged = merge_views([(array._storage, array._rows) for array in arrays])
-        for (positions, _), numbers in zip(records.values(), merged, strict=True):
-            out[positions] = numbers
+        for (positions, _), rows in zip(records.values(), merged, strict=True):
+            out[positions] = rows
         return cls._over(storage, out)
 
     def _as(self, dtype: ECGDtype) -> Self:
@@ -363,6 +365,19 @@ class ECGArray(ExtensionArray):
         out[:] = list(self)
         return out if dtype is None else out.astype(dtype, copy=False)
 
+    def to_numpy(
+        self, dtype: Any = None, copy: bool = False, na_value: Any = pd.api.extensions.no_default
+    ) -> np.ndarray:
+        """Make a 1-D object array of records; samples come from `read`."""
+        out = np.asarray(self, dtype=dtype)  # always new, so also ours to change
+        if na_value is not pd.api.extensions.no_default:
+            out[self.isna()] = na_value
+        return out
+
+    def argsort(self, **kwargs: Any) -> Any:
+        """Refuse: records have no order."""
+        raise TypeError("ECGArray: ECG records have no order. Sort by another column.")
+
     def __arrow_array__(self, type: Any = None) -> Any:
         raise TypeError(
             f"ECGArray: a column of {self.dtype} cannot be written to parquet or Arrow, which "
@@ -383,6 +398,10 @@ class ECGArray(ExtensionArray):
             pairs = zip(self, others, strict=True)
             return np.array([isinstance(b, ECGRecord) and bool(a == b) for a, b in pairs], bool)
         return np.zeros(len(self), bool)
+
+    def __ne__(self, other: object) -> Any:
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else ~equal
 
     def _equal(self, other: "ECGArray") -> np.ndarray:
         _check_same_length(self, other)

@@ -67,7 +67,7 @@ def ecg_column(X: Any, *, name: str = "ecgsk") -> ECGArray:
     if isinstance(X, ECGArray):
         return X
     if isinstance(X, pd.Series) and isinstance(X.dtype, ECGDtype):
-        return X.array
+        return X.array  # type: ignore[return-value]
     column = find_ecg_column(X, name=name)
     if column is None:
         if isinstance(X, pd.DataFrame):

@@ -105,7 +105,7 @@ def check_gain(dtype: np.dtype, gain: float | None, name: str) -> float:
                 "Give gain= in ADC units per millivolt, such as gain=200."
             )
         return 1.0
-    if not (np.isscalar(gain) and np.isfinite(gain) and gain > 0):
+    if not (np.ndim(gain) == 0 and np.isfinite(gain) and gain > 0):
         raise UnitError(f"{name}: expected one positive gain in ADC units per mV, got {gain!r}.")
     return float(gain)
 
@@ -286,12 +286,12 @@ class LeadSelection(ECGStorage):
     """
 
     def __init__(self, storage: ECGStorage, leads: Sequence[str]):
-        if isinstance(storage, LeadSelection):
-            lead_positions(storage.leads, leads)
-            storage = storage.storage
-        self.storage = storage
+        lead_positions(storage.leads, leads)
+        self.storage: ECGStorage = (
+            storage.storage if isinstance(storage, LeadSelection) else storage
+        )
         self.leads = canonical_leads(leads)
-        self.positions = lead_positions(storage.leads, self.leads)
+        self.positions = lead_positions(self.storage.leads, self.leads)
         self.sampling_rate = storage.sampling_rate
         self.n_samples = storage.n_samples
 
