@@ -1,1 +1,5 @@
-"""model_selection."""
+"""Splits by patient, balanced over many labels."""
+
+from ecgsk.model_selection._split import MultilabelGroupKFold, check_patient_split, patient_split
+
+__all__ = ["MultilabelGroupKFold", "check_patient_split", "patient_split"]
