@@ -1,1 +1,7 @@
-"""preprocessing."""
+"""Transformers that come before an estimator: sampling rate, band, leads."""
+
+from ecgsk.preprocessing._bandpass import BandpassFilter
+from ecgsk.preprocessing._resample import Resample
+from ecgsk.preprocessing._select_leads import SelectLeads
+
+__all__ = ["BandpassFilter", "Resample", "SelectLeads"]

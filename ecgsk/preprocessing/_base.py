@@ -1,0 +1,277 @@
+"""What transformers of signals share: which inputs they take, and what they remember of them."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError, SignalQualityError
+from ecgsk.signals import (
+    ArrayStorage,
+    ECGArray,
+    ECGDtype,
+    check_sampling_rate,
+    ecg_column,
+    find_ecg_column,
+    format_hertz,
+)
+
+_BATCH = 16  # records filtered at once: more falls out of the cache
+
+
+class SignalTransformer(TransformerMixin, BaseEstimator):
+    """Base of transformers that work on the ECG column and leave the rest of a table alone.
+
+    A subclass gives ``_transform_column`` and ``_transform_array``, and may
+    extend ``_check_input``.
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn nothing, but check the input and remember its leads and sampling rate.
+
+        Parameters
+        ----------
+        X : DataFrame with one ECG column, Series, ECGArray or ndarray
+            Arrays have shape (n_records, n_leads, n_times), or (n_records,
+            n_times) for one lead.
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        column = self._column(X)
+        self._on_arrays = column is None
+        self._n_features_out = None
+        if column is None:
+            X = self._validate_array(X, reset=True)
+            self._remember(*self._describe_array(X))
+            if X.ndim == 2:  # times are features only to a plain table of one lead
+                self._n_features_out = self._count_times(X.shape[1])
+            return self
+        if len(column) == 0:
+            raise ECGError(
+                f"{type(self).__name__}: expected at least one ECG, got an empty "
+                f"{type(X).__name__} with 0 rows. Is a filter before it too strict?"
+            )
+        self._remember_columns(X)
+        self._remember(column.leads, column.sampling_rate)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Transform signals.
+
+        Parameters
+        ----------
+        X : DataFrame with one ECG column, Series, ECGArray or ndarray
+            As in `fit`.
+
+        Returns
+        -------
+        Same kind as X
+            Of a DataFrame the ECG column alone differs; X is not changed.
+        """
+        check_is_fitted(self)
+        column = self._column(X)
+        if (column is None) != self._on_arrays:
+            kinds = ("plain arrays", "an ECG column")
+            expected, came = kinds if self._on_arrays else kinds[::-1]
+            raise ECGError(
+                f"{type(self).__name__} was fitted on {expected}; got {came}. Pass the same kind "
+                "of input: ECGArray.from_numpy(x, ...) makes a column, X['ecg'].ecg.to_numpy() "
+                "an array."
+            )
+        if column is None:
+            return self._transform_array(self._validate_array(X, reset=False))
+        result = self._transform_column(self._as_fitted(column))
+        if isinstance(X, pd.DataFrame):
+            X = X.copy(deep=False)
+            X[find_ecg_column(X)] = result
+            return X
+        return pd.Series(result, index=X.index, name=X.name) if isinstance(X, pd.Series) else result
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the output's columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Columns of the DataFrame to be transformed, which keep their names.
+            Needed after fitting on anything but a 2-D array: a frame to be
+            transformed may have fewer columns than that of `fit`.
+
+        Returns
+        -------
+        ndarray of object
+        """
+        check_is_fitted(self)
+        if self._n_features_out is not None:
+            prefix = type(self).__name__.lower()
+            return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
+        if input_features is None:
+            raise ValueError(
+                f"{type(self).__name__}: columns keep their names. Give them: "
+                "get_feature_names_out(X.columns)."
+            )
+        return np.asarray(input_features, dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    # -- for subclasses ----------------------------------------------------------------
+
+    def _describe_array(self, X: np.ndarray) -> tuple[tuple[str, ...] | None, float | None]:
+        """Leads and sampling rate of plain arrays, from parameters."""
+        return None, None
+
+    def _check_input(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
+        """Check parameters against the input."""
+
+    def _count_times(self, n_times: int) -> int:
+        return n_times
+
+    def _transform_column(self, column: ECGArray) -> ECGArray:
+        raise AttributeError(f"{type(self).__name__} must define _transform_column")
+
+    def _transform_array(self, X: np.ndarray) -> np.ndarray:
+        raise AttributeError(f"{type(self).__name__} must define _transform_array")
+
+    def _as_fitted(self, column: ECGArray) -> ECGArray:
+        """Column with the leads in fitted order, once it is known to fit."""
+        name = type(self).__name__
+        if set(column.leads) != set(self.leads_in_):
+            raise LeadMismatchError(
+                f"{name} was fitted on {len(self.leads_in_)} leads ({', '.join(self.leads_in_)}); "
+                f"got {len(column.leads)} ({', '.join(column.leads)}). "
+                "Put SelectLeads(...) before it."
+            )
+        if column.sampling_rate != self.sampling_rate_in_:
+            raise SamplingRateError(
+                f"{name} was fitted on {format_hertz(self.sampling_rate_in_)}; got "
+                f"{format_hertz(column.sampling_rate)}. Bring new records to the same rate first: "
+                f"Resample({self.sampling_rate_in_:g}).fit_transform(X)."
+            )
+        return column.select_leads(self.leads_in_)
+
+    # -- input -------------------------------------------------------------------------
+
+    def _column(self, X: Any) -> ECGArray | None:
+        """ECGs of X, or None when X is plain numbers."""
+        if isinstance(X, pd.DataFrame) and find_ecg_column(X, name=type(self).__name__) is None:
+            if not self._describes_arrays():
+                return ecg_column(X, name=type(self).__name__)  # says what is missing
+            return None
+        if isinstance(X, pd.DataFrame | ECGArray) or isinstance(
+            getattr(X, "dtype", None), ECGDtype
+        ):
+            return ecg_column(X, name=type(self).__name__)
+        return None
+
+    def _describes_arrays(self) -> bool:
+        """Whether parameters say what plain numbers are."""
+        return getattr(self, "input_sampling_rate", None) is not None
+
+    def _validate_array(self, X: Any, *, reset: bool) -> np.ndarray:
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            allow_nd=True,
+            ensure_all_finite="allow-nan",
+        )
+        if X.ndim > 3:
+            raise LeadMismatchError(
+                f"{type(self).__name__}: expected an array of shape (n_records, n_leads, n_times) "
+                f"or (n_records, n_times), got {X.shape}. Reshape it."
+            )
+        return X
+
+    def _remember(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
+        self._check_input(leads, sampling_rate)
+        self.leads_in_ = leads
+        self.sampling_rate_in_ = sampling_rate
+
+    def _remember_columns(self, X: Any) -> None:
+        """Keep what scikit-learn's tools ask of anything fitted on a table."""
+        self.n_features_in_ = X.shape[1] if isinstance(X, pd.DataFrame) else 1
+        if isinstance(X, pd.DataFrame) and all(isinstance(c, str) for c in X.columns):
+            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+
+class RateAwareTransformer(SignalTransformer):
+    """Base of transformers that filter in time, and so need the sampling rate."""
+
+    input_sampling_rate: float | None
+    n_jobs: int | None
+
+    def _describe_array(self, X: np.ndarray) -> tuple[None, float]:
+        name = type(self).__name__
+        if self.input_sampling_rate is None:
+            raise SamplingRateError(
+                f"{name}: plain arrays carry no sampling rate, and nothing guesses it. State it: "
+                f"{name}(..., input_sampling_rate=500); or pass an ECG column."
+            )
+        return None, check_sampling_rate(self.input_sampling_rate, name=name)
+
+    def _check_input(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
+        stated = self.input_sampling_rate
+        if stated is not None and stated != sampling_rate:
+            raise SamplingRateError(
+                f"{type(self).__name__}: input_sampling_rate={stated!r} contradicts the ECG "
+                f"column, sampled at {format_hertz(sampling_rate or 0)}. "
+                "Leave input_sampling_rate out: the column knows."
+            )
+
+    def _filter(self, signals: np.ndarray) -> np.ndarray:
+        raise AttributeError(f"{type(self).__name__} must define _filter")
+
+    def _sampling_rate_out(self) -> float:
+        return self.sampling_rate_in_
+
+    def _transform_column(self, column: ECGArray) -> ECGArray:
+        rows = column.rows
+        known = rows >= 0
+        used, positions = np.unique(rows[known], return_inverse=True)  # repeats: once only
+        rows[known] = positions
+        shape = (len(used), len(column.leads), self._count_times(column.n_samples))
+        out = np.empty(shape, np.float32)
+
+        def read(batch: slice) -> np.ndarray:
+            signals = column.storage.read(used[batch])
+            if np.isinf(signals).any():
+                raise SignalQualityError(
+                    f"{type(self).__name__}: expected finite samples or NaN, got infinite ones in "
+                    f"rows {batch.start} to {batch.stop} of the storage. Make them NaN."
+                )
+            return signals
+
+        self._in_batches(read, out)
+        storage = ArrayStorage(out, column.leads, self._sampling_rate_out())
+        return ECGArray(storage, rows)
+
+    def _transform_array(self, X: np.ndarray) -> np.ndarray:
+        signals = X[:, None, :] if X.ndim == 2 else X
+        out = np.empty((*signals.shape[:2], self._count_times(X.shape[-1])), X.dtype)
+        self._in_batches(signals.__getitem__, out)
+        return out[:, 0] if X.ndim == 2 else out
+
+    def _in_batches(self, read: Callable[[slice], np.ndarray], out: np.ndarray) -> None:
+        """Fill `out` with filtered signals, some records at a time."""
+
+        def work(start: int) -> None:
+            batch = slice(start, min(start + _BATCH, len(out)))
+            out[batch] = self._filter(read(batch))
+
+        jobs = (delayed(work)(start) for start in range(0, len(out), _BATCH))
+        Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)

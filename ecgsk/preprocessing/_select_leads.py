@@ -1,0 +1,85 @@
+"""Choose leads by name."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ecgsk.exceptions import LeadMismatchError
+from ecgsk.preprocessing._base import SignalTransformer
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray, canonical_leads, lead_positions
+
+
+class SelectLeads(SignalTransformer):
+    """Choose and order leads by name.
+
+    Put first in a pipeline it makes any column that has the leads wanted, in
+    whatever order and among whatever others, one that the rest was fitted on. Of
+    an ECG column no sample is copied.
+
+    Parameters
+    ----------
+    leads : sequence of str
+        Names in any case, in the order wanted.
+    input_leads : sequence of str, optional
+        Names of the leads of plain arrays, for which it is required; an ECG
+        column knows its own.
+
+    Attributes
+    ----------
+    leads_in_ : tuple of str
+        Leads seen in `fit`.
+    sampling_rate_in_ : float or None
+        Sampling rate seen in `fit`, Hz; None for plain arrays.
+    n_features_in_ : int
+        Columns of a frame, leads of a 3-D array or times of a 2-D one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> ecg = ECGArray.from_numpy(np.zeros((4, 12, 1000)), leads=STANDARD_12_LEADS,
+    ...                           sampling_rate=100)
+    >>> SelectLeads(["V1", "II"]).fit_transform(pd.DataFrame({"ecg": ecg}))["ecg"].dtype
+    ecg[2x1000, 100 Hz: V1 II]
+    """
+
+    def __init__(
+        self,
+        leads: Sequence[str] = STANDARD_12_LEADS,
+        *,
+        input_leads: Sequence[str] | None = None,
+    ):
+        self.leads = leads
+        self.input_leads = input_leads
+
+    def _describes_arrays(self) -> bool:
+        return self.input_leads is not None
+
+    def _describe_array(self, X: np.ndarray) -> tuple[tuple[str, ...], None]:
+        if self.input_leads is None:
+            raise LeadMismatchError(
+                "SelectLeads: plain arrays carry no lead names, and nothing guesses them. State "
+                "them: SelectLeads(leads, input_leads=['I', 'II', ...]); or pass an ECG column."
+            )
+        leads = canonical_leads(self.input_leads)
+        n_leads = X.shape[1] if X.ndim == 3 else 1
+        if n_leads != len(leads):
+            raise LeadMismatchError(
+                f"SelectLeads: input_leads names {len(leads)} leads ({', '.join(leads)}); got an "
+                f"array of shape {X.shape}, which has {n_leads}. Name each once, in order."
+            )
+        return leads, None
+
+    def _check_input(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
+        lead_positions(leads or (), self.leads, name="SelectLeads")
+
+    def _as_fitted(self, column: ECGArray) -> ECGArray:
+        return column  # other leads beside those wanted don't matter
+
+    def _transform_column(self, column: ECGArray) -> ECGArray:
+        lead_positions(column.leads, self.leads, name="SelectLeads")
+        return column.select_leads(self.leads)
+
+    def _transform_array(self, X: np.ndarray) -> np.ndarray:
+        if X.ndim == 2:
+            return X.copy()  # its one lead is the one wanted
+        return np.take(X, lead_positions(self.leads_in_, self.leads, name="SelectLeads"), axis=1)
