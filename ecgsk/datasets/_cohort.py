@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
-from ..exceptions import ECGError
+from ecgsk.exceptions import ECGError
 
 N_FOLDS = 10
 

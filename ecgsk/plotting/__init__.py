@@ -5,7 +5,7 @@ pyplot's global state, so that it works the same in a notebook, on a server and
 in a thread. Matplotlib is imported when a picture is asked for.
 """
 
-from ._arms import plot_arms
-from ._paper import plot_ecg
+from ecgsk.plotting._arms import plot_arms
+from ecgsk.plotting._paper import plot_ecg
 
 __all__ = ["plot_arms", "plot_ecg"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..exceptions import ECGError
+from ecgsk.exceptions import ECGError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

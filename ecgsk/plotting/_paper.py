@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..exceptions import DurationError, ECGError, LeadMismatchError, SamplingRateError
+from ecgsk.exceptions import DurationError, ECGError, LeadMismatchError, SamplingRateError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

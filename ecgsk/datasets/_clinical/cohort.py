@@ -1,0 +1,293 @@
+"""The synthetic cohort as users get it, and recordings of a chosen latent state."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_random_state
+
+from ecgsk.datasets._clinical.diagnoses import draw_diagnoses
+from ecgsk.datasets._clinical.patients import MEANING, TERRITORIES, State, draw_state
+from ecgsk.datasets._clinical.recording import GAIN, record
+from ecgsk.datasets._clinical.table import LABORATORY, REFERENCE_RANGES, draw_table
+from ecgsk.datasets._cohort import Cohort, assign_folds
+from ecgsk.exceptions import ECGError, SamplingRateError
+from ecgsk.signals import STANDARD_12_LEADS, ArrayStorage, ECGArray, check_sampling_rate
+
+# A QRS complex of 80 ms needs a few samples.
+LOWEST_RATE = 50.0
+
+DESCRIPTION = """\
+Synthetic clinical ECGs
+-----------------------
+Patients with diseases, visits with acute illness, and three independent views of
+each visit: a 12-lead ECG of 10 s, a clinical table and coded diagnoses.
+
+No patient stands behind any row. What causes what, and how strongly, is assumed;
+nothing found on this cohort is a finding about patients.
+
+Latent causes (``latent``; never observed, never an input):
+"""
+
+
+@overload
+def make_clinical_ecg(
+    n_subjects: int = ...,
+    *,
+    sampling_rate: float = ...,
+    random_state: Any = ...,
+    return_X_y: Literal[False] = ...,
+) -> Cohort: ...
+@overload
+def make_clinical_ecg(
+    n_subjects: int = ...,
+    *,
+    sampling_rate: float = ...,
+    random_state: Any = ...,
+    return_X_y: Literal[True],
+) -> tuple[pd.DataFrame, pd.DataFrame]: ...
+def make_clinical_ecg(
+    n_subjects: int = 1000,
+    *,
+    sampling_rate: float = 100,
+    random_state: Any = None,
+    return_X_y: bool = False,
+) -> Cohort | tuple[pd.DataFrame, pd.DataFrame]:
+    """Make a cohort of synthetic ECGs with a clinical table and diagnoses.
+
+    Each subject has an age, habits of body and chronic diseases; each visit brings
+    acute illness, a potassium, a heart rate and so on. These latent causes shape
+    three observations that know nothing of one another: the ECG, the table (with
+    errors of measurement, and missing where nobody had reason to order the test)
+    and the diagnoses (with a coder's habits and slips).
+
+    Parameters
+    ----------
+    n_subjects : int, default=1000
+        Number of subjects. One has 1.8 visits on average and 8 at most.
+    sampling_rate : float, default=100
+        Samples per second of the ECG, Hz; at least 50.
+    random_state : int, RandomState instance, Generator or None, default=None
+        Determines the cohort. The same integer gives the same cohort; the first
+        subjects of a larger one differ.
+    return_X_y : bool, default=False
+        Return ``(X, Y)`` in place of a `Cohort`.
+
+    Returns
+    -------
+    Cohort
+        With one row per visit:
+
+        X : DataFrame of shape (n_records, 33)
+            ``ecg`` (12 leads, 10 s, mV), ``age`` (years), ``sex``, ``bmi`` (kg/m^2),
+            ``height`` (cm), ``weight`` (kg), six vital signs (per minute, mmHg,
+            degrees Celsius, %), twenty laboratory values and ``subject_id``.
+            NaN where not measured.
+        Y : DataFrame of shape (n_records, 18)
+            Diagnoses, 0.0 or 1.0.
+        labs : DataFrame of shape (n_records, 20)
+            The laboratory columns of ``X``.
+        reference_ranges : DataFrame of shape (20, 3)
+            ``low``, ``high`` and ``unit`` of each laboratory value.
+        groups : Series
+            ``subject_id``.
+        folds : Series of int
+            1 to 10, by subject.
+        latent : DataFrame
+            The causes behind each row, for tests of whether a model found them. A
+            hospital never sees them: not an input of any model.
+        DESCR : str
+            This description, with the meaning of the latent causes.
+
+    tuple of DataFrame
+        ``(X, Y)`` with ``return_X_y=True``.
+
+    Raises
+    ------
+    ECGError
+        If ``n_subjects`` is not a positive integer.
+    SamplingRateError
+        If the sampling rate is below 50 Hz.
+
+    See Also
+    --------
+    synthesize_ecg : Record a latent state of your choice.
+
+    Notes
+    -----
+    The ECG is a sum of Gaussian waves of the heart vector [1]_, seen by eight leads
+    through Dower's matrix [2]_ (whose pseudo-inverse is the inverse Dower
+    transform [3]_); the other four follow from I and II, so that I + III = II holds
+    exactly.
+
+    The strength of disease on the ECG, the sharpness of coding and the noise of the
+    laboratory were set once so that tables, signals and both predict diagnoses about
+    as well as they do for emergency patients [4]_, before any joint-embedding model
+    was trained, and are frozen. Samples are kept as 16-bit integers of 1 microvolt.
+
+    References
+    ----------
+    .. [1] McSharry, Clifford, Tarassenko & Smith (2003), A dynamical model for
+       generating synthetic electrocardiogram signals, IEEE Trans Biomed Eng 50(3).
+    .. [2] Dower, Machado & Osborne (1980), On deriving the electrocardiogram from
+       vectorcardiographic leads, Clin Cardiol 3(2).
+    .. [3] Edenbrandt & Pahlm (1988), Vectorcardiogram synthesized from a 12-lead ECG:
+       superiority of the inverse Dower matrix, J Electrocardiol 21(4).
+    .. [4] Alcaraz, Bouma & Strodthoff (2024), MDS-ED: multimodal decision support in
+       the emergency department, arXiv 2407.17856.
+
+    Examples
+    --------
+    >>> from ecgsk.datasets import make_clinical_ecg
+    >>> cohort = make_clinical_ecg(100, random_state=0)
+    >>> cohort.X["ecg"].dtype
+    ecg[12x1000, 100 Hz]
+    >>> X, Y = make_clinical_ecg(100, random_state=0, return_X_y=True)
+    >>> "atrial fibrillation" in Y
+    True
+    """
+    sampling_rate = _check_rate(sampling_rate, "make_clinical_ecg")
+    whole = isinstance(n_subjects, int | np.integer) and not isinstance(n_subjects, bool)
+    if not whole or n_subjects < 1:
+        raise ECGError(
+            f"make_clinical_ecg: n_subjects must be an integer of at least 1; got {n_subjects!r}."
+        )
+    # A stream for each part, so that none of them depends on how much another draws.
+    for_state, for_table, for_diagnoses, for_ecg, for_folds = _streams(random_state, 5)
+    state = draw_state(int(n_subjects), for_state)
+    table = draw_table(state, for_table)
+    Y = draw_diagnoses(state, for_diagnoses)
+    ecg = ECGArray(_storage(state, sampling_rate, for_ecg))
+
+    men = table.pop("male").to_numpy(dtype=int)
+    sex = pd.Categorical.from_codes(men, ["female", "male"])
+    table.insert(1, "sex", sex)
+    subject_id = pd.Series(state["subject_id"], name="subject_id")
+    X = pd.concat([pd.Series(ecg, name="ecg"), table, subject_id], axis=1)
+    if return_X_y:
+        return X, Y
+    meanings = "\n".join(f"* {name}: {meaning}" for name, meaning in MEANING.items())
+    return Cohort(
+        X,
+        Y,
+        labs=table[list(LABORATORY.index)],
+        reference_ranges=REFERENCE_RANGES.copy(),
+        groups=subject_id,
+        folds=assign_folds(subject_id, random_state=int(for_folds.integers(2**31))),
+        DESCR=DESCRIPTION + meanings + "\n",
+        latent=_latent_frame(state),
+    )
+
+
+def synthesize_ecg(
+    latent: pd.DataFrame, *, sampling_rate: float = 100, random_state: Any = None
+) -> ECGArray:
+    """Record the ECG of latent states of your choice.
+
+    The way to ask what a change in one cause does to the signal: change a column of
+    a cohort's ``latent`` and record twice with the same integer ``random_state``;
+    rhythm and noise are then the same, and all that differs is that cause.
+
+    Parameters
+    ----------
+    latent : DataFrame of shape (n_records, n_causes)
+        Latent causes as in ``make_clinical_ecg(...).latent``; other columns are
+        ignored.
+    sampling_rate : float, default=100
+        Hz; at least 50.
+    random_state : int, RandomState instance, Generator or None, default=None
+        Determines electrode placement, beat times and noise.
+
+    Returns
+    -------
+    ECGArray of length n_records
+        12 leads, 10 s, mV.
+
+    Raises
+    ------
+    ECGError
+        If a cause is lacking or NaN, or a territory is not anterior, inferior or
+        lateral.
+
+    See Also
+    --------
+    make_clinical_ecg : A cohort with such states.
+
+    Examples
+    --------
+    >>> from ecgsk.datasets import make_clinical_ecg, synthesize_ecg
+    >>> latent = make_clinical_ecg(1, random_state=0).latent.iloc[:1]
+    >>> calm = synthesize_ecg(latent.assign(potassium=4.2), random_state=0)
+    >>> toxic = synthesize_ecg(latent.assign(potassium=8.0), random_state=0)
+    >>> bool(toxic.read().max() > calm.read().max())
+    True
+    """
+    sampling_rate = _check_rate(sampling_rate, "synthesize_ecg")
+    (rng,) = _streams(random_state, 1)
+    return ECGArray(_storage(_state_of(latent), sampling_rate, rng))
+
+
+def _check_rate(sampling_rate: float, name: str) -> float:
+    sampling_rate = check_sampling_rate(sampling_rate, name=name)
+    if sampling_rate < LOWEST_RATE:
+        raise SamplingRateError(
+            f"{name}: sampling_rate must be at least {LOWEST_RATE:g} Hz to show a QRS "
+            f"complex; got {sampling_rate:g} Hz."
+        )
+    return sampling_rate
+
+
+def _streams(random_state: Any, number: int) -> list[np.random.Generator]:
+    """Independent generators from whatever scikit-learn or NumPy users pass as a seed."""
+    if isinstance(random_state, np.random.Generator):
+        entropy = random_state.integers(2**32, size=4, dtype=np.uint32)
+    else:
+        source = check_random_state(random_state)
+        entropy = source.randint(2**32, size=4, dtype=np.uint32)
+    seeds = np.random.SeedSequence(entropy.tolist()).spawn(number)
+    return [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
+
+
+def _storage(state: State, sampling_rate: float, rng: np.random.Generator) -> ArrayStorage:
+    return ArrayStorage(
+        record(state, sampling_rate, rng), STANDARD_12_LEADS, sampling_rate, gain=GAIN
+    )
+
+
+def _latent_frame(state: State) -> pd.DataFrame:
+    latent = pd.DataFrame({name: state[name] for name in MEANING})
+    for name in _territories():
+        latent[name] = pd.Categorical(latent[name], list(TERRITORIES))
+    return latent
+
+
+def _territories() -> list[str]:
+    return [name for name in MEANING if name.endswith("_territory")]
+
+
+def _state_of(latent: pd.DataFrame) -> State:
+    """Turn a frame of latent causes back into a state."""
+    lacking = [name for name in MEANING if name not in latent]
+    if lacking:
+        raise ECGError(
+            f"synthesize_ecg: latent lacks {', '.join(lacking)}. Start from the latent of "
+            "make_clinical_ecg and change what you need."
+        )
+    unknown = [name for name in MEANING if latent[name].isna().any()]
+    if unknown:
+        raise ECGError(
+            f"synthesize_ecg: every cause must have a value; NaN in {', '.join(unknown)}."
+        )
+    for name in _territories():
+        strange = sorted(set(latent[name].astype(str)) - set(TERRITORIES))
+        if strange:
+            raise ECGError(
+                f"synthesize_ecg: {name} must be one of {', '.join(TERRITORIES)}; "
+                f"got {', '.join(strange)}."
+            )
+    return {
+        name: np.asarray(latent[name].astype(str if name in _territories() else float))
+        for name in MEANING
+    }
