@@ -30,6 +30,9 @@ class SignalTransformer(TransformerMixin, BaseEstimator):
     extend ``_check_input``.
     """
 
+    leads_in_: Any  # tuple of str, or None for arrays without lead names
+    sampling_rate_in_: Any  # float, or None for arrays without sampling rate
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn nothing, but check the input and remember its leads and sampling rate.
 

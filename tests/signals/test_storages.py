@@ -1,0 +1,132 @@
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ecgsk.exceptions import RecordReadError
+from ecgsk.signals import (
+    INT16_NAN,
+    ArrayStorage,
+    ConcatStorage,
+    ECGArray,
+    LeadSelection,
+    NpyStorage,
+)
+
+LEADS = ("I", "II")
+
+
+@given(arrays(np.int16, (3, 2, 4)), st.floats(0.5, 5000))
+def test_int16_is_divided_by_its_gain_and_its_minimum_is_nan(data, gain):
+    expected = np.where(data == INT16_NAN, np.nan, data / gain)
+    got = ArrayStorage(data, LEADS, 100, gain=gain).read(np.arange(3))
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_floats_come_out_as_float32(dtype):
+    data = np.array([[[0.5, np.nan], [-1, 2]]], dtype)
+    got = ArrayStorage(data, LEADS, 100).read(np.array([0, 0]))
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, np.concatenate([data, data]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_what_is_read_is_fresh_and_contiguous(dtype):
+    data = np.ones((4, 2, 5), dtype)
+    storage = ArrayStorage(data, LEADS, 100, gain=1)
+    for rows in ([0, 1, 2, 3], [1], []):
+        got = storage.read(np.array(rows, dtype=int))
+        got += 1
+        assert got.flags.c_contiguous
+    assert (data == 1).all()
+
+
+def test_samples_are_shared_and_protected():
+    data = np.ones((4, 2, 5), np.float32)
+    storage = ArrayStorage(data, LEADS, 100)
+    assert np.shares_memory(storage.data, data)
+    assert not storage.data.flags.writeable
+    assert data.flags.writeable
+
+
+@pytest.mark.parametrize(("dtype", "gain"), [("float32", None), ("float16", None), ("int16", 200)])
+def test_npy_reads_as_memory_does(tmp_path, dtype, gain):
+    data = (np.random.default_rng(0).normal(size=(5, 2, 30)) * 100).astype(dtype)
+    np.save(tmp_path / "ecg.npy", data)
+    rows = np.array([4, 0, 0])
+    on_disk = NpyStorage(tmp_path / "ecg.npy", LEADS, 100, gain=gain)
+    in_memory = ArrayStorage(data, LEADS, 100, gain=gain)
+    np.testing.assert_array_equal(on_disk.read(rows), in_memory.read(rows))
+    assert on_disk.nbytes == 0
+
+
+def test_npy_pickles_as_its_path(tmp_path, monkeypatch):
+    np.save(tmp_path / "ecg.npy", np.ones((500, 2, 500), np.float32))
+    monkeypatch.chdir(tmp_path)
+    storage = NpyStorage("ecg.npy", LEADS, 100)
+    pickled = pickle.dumps(storage)
+    assert len(pickled) < 1000
+    monkeypatch.chdir("/")  # a worker may stand elsewhere
+    again = pickle.loads(pickled)
+    assert again == storage
+    assert again.read(np.array([3])).sum() == 1000
+
+
+def test_npy_that_is_absent_or_no_npy(tmp_path):
+    with pytest.raises(RecordReadError, match=r"cannot read samples from .*absent\.npy"):
+        NpyStorage(tmp_path / "absent.npy", LEADS, 100)
+    (tmp_path / "text.npy").write_text("not an array")
+    with pytest.raises(RecordReadError, match=r"Expected a file written by numpy\.save"):
+        NpyStorage(tmp_path / "text.npy", LEADS, 100)
+
+
+def test_npy_cut_short(tmp_path):
+    path = tmp_path / "ecg.npy"
+    np.save(path, np.ones((10, 2, 50), np.float32))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RecordReadError, match="cut short"):
+        NpyStorage(path, LEADS, 100)
+
+
+def test_npy_that_changed_since_it_was_pickled(tmp_path):
+    np.save(tmp_path / "ecg.npy", np.ones((10, 2, 50), np.float32))
+    pickled = pickle.dumps(NpyStorage(tmp_path / "ecg.npy", LEADS, 100))
+    np.save(tmp_path / "ecg.npy", np.ones((9, 2, 50), np.float32))
+    with pytest.raises(RecordReadError, match=r"\(10, 2, 50\) and now holds \(9, 2, 50\)"):
+        pickle.loads(pickled).read(np.array([0]))
+
+
+def test_lead_selection_reads_by_name_and_does_not_stack(x):
+    full = ArrayStorage(x, ECGArray.from_numpy(x, **TWELVE).leads, 100)
+    chosen = LeadSelection(LeadSelection(full, ["V1", "II", "I"]), ["I", "V1"])
+    assert chosen.storage is full
+    np.testing.assert_array_equal(chosen.read(np.array([2]))[0], x[2, [0, 6]])
+
+
+TWELVE = {
+    "leads": ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"],
+    "sampling_rate": 100,
+}
+
+
+@given(st.lists(st.integers(0, 11), max_size=20))
+def test_concat_reads_each_row_from_its_part(rows):
+    data = np.arange(12 * 2 * 3, dtype=np.float32).reshape(12, 2, 3)
+    parts = [ArrayStorage(data[a:b], LEADS, 100) for a, b in [(0, 5), (5, 5), (5, 6), (6, 12)]]
+    storage = ConcatStorage(parts)
+    rows = np.array(rows, dtype=int)
+    np.testing.assert_array_equal(storage.read(rows), data[rows])
+    compact, numbers = storage.compact(rows)
+    np.testing.assert_array_equal(compact.read(numbers), data[rows])
+    assert len(compact) == len(set(rows.tolist()))
+
+
+def test_concat_of_unlike_parts():
+    a = ArrayStorage(np.ones((1, 2, 3)), LEADS, 100)
+    b = ArrayStorage(np.ones((1, 2, 3)), LEADS, 200)
+    with pytest.raises(ValueError, match="parts differ"):
+        ConcatStorage([a, b])
