@@ -1,3 +1,24 @@
 """Learn from ECGs and clinical tables; predict from the ECG alone."""
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+# Imported when asked for: reading a folder of ECGs should not wait for torch.
+_PUBLIC = {
+    "ECGDiagnosisClassifier": "ecgsk.estimators",
+    "JointEmbeddingPretrainer": "ecgsk.estimators",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

@@ -1,9 +1,9 @@
 """Encoders: one architecture a file, each a torch module and the spec that builds it."""
 
-from ._base import Encoder, EncoderModule
-from ._registry import ENCODERS, resolve_encoder
-from .clinical import ClinicalMLP, ClinicalMLPModule
-from .resnet1d import ResNet1d, ResNet1dModule
+from ecgsk.encoders._base import Encoder, EncoderModule
+from ecgsk.encoders._registry import ENCODERS, resolve_encoder
+from ecgsk.encoders.clinical import ClinicalMLP, ClinicalMLPModule
+from ecgsk.encoders.resnet1d import ResNet1d, ResNet1dModule
 
 __all__ = [
     "ENCODERS",

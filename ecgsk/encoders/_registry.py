@@ -5,8 +5,8 @@ from difflib import get_close_matches
 
 from sklearn.base import clone
 
-from ._base import Encoder
-from .resnet1d import ResNet1d
+from ecgsk.encoders._base import Encoder
+from ecgsk.encoders.resnet1d import ResNet1d
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "resnet10": lambda: ResNet1d(depth=10),

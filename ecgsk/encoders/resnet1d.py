@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ._base import Encoder, EncoderModule
+from ecgsk.encoders._base import Encoder, EncoderModule
 
 _BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 

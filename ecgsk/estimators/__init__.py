@@ -1,1 +1,6 @@
-"""estimators."""
+"""The three stages as scikit-learn estimators."""
+
+from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
+from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
+
+__all__ = ["ECGDiagnosisClassifier", "JointEmbeddingPretrainer"]

@@ -1,9 +1,10 @@
 """Self-supervised objectives, one a file: each a torch module and the spec that builds it."""
 
-from ._base import Objective, ObjectiveModule
-from .ecg_contrast import ECGContrast, ECGContrastModule
-from .info_nce import InfoNCE, InfoNCEModule
-from .table_prediction import TablePrediction, TablePredictionModule
+from ecgsk.objectives._base import Objective, ObjectiveModule
+from ecgsk.objectives.ecg_contrast import ECGContrast, ECGContrastModule
+from ecgsk.objectives.info_nce import InfoNCE, InfoNCEModule
+from ecgsk.objectives.supervised import MaskedBCE
+from ecgsk.objectives.table_prediction import TablePrediction, TablePredictionModule
 
 OBJECTIVES = {
     "clip": InfoNCE,
@@ -42,6 +43,7 @@ __all__ = [
     "ECGContrastModule",
     "InfoNCE",
     "InfoNCEModule",
+    "MaskedBCE",
     "Objective",
     "ObjectiveModule",
     "TablePrediction",

@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._base import Encode, Objective, ObjectiveModule
-from ._contrast import cross_entropy_of_pairs
+from ecgsk.objectives._base import Encode, Objective, ObjectiveModule
+from ecgsk.objectives._contrast import cross_entropy_of_pairs
 
 
 class ECGContrastModule(ObjectiveModule):

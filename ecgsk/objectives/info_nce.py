@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoders import ClinicalMLP
-from ._base import Encode, Objective, ObjectiveModule
-from ._contrast import cross_entropy_of_pairs
+from ecgsk.encoders import ClinicalMLP
+from ecgsk.objectives._base import Encode, Objective, ObjectiveModule
+from ecgsk.objectives._contrast import cross_entropy_of_pairs
 
 
 class InfoNCEModule(ObjectiveModule):

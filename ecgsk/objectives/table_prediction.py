@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ._base import Encode, Objective, ObjectiveModule
+from ecgsk.objectives._base import Encode, Objective, ObjectiveModule
 
 
 class TablePredictionModule(ObjectiveModule):

@@ -1,10 +1,10 @@
 """The engine: skorch nets fed with whole batches."""
 
-from ._batches import BatchDataset, SignalReader
-from ._device import autocast, forked_rng, resolve_device
-from ._modules import Backbone, DiagnosisModule, MeasuredValues, PretrainingModule
-from ._net import ECGNet, MeanOutput, history_frame, resolve_batch_size, run, train
-from .augmentation import Augmentation, AugmentationModule
+from ecgsk.training._batches import BatchDataset, SignalReader
+from ecgsk.training._device import autocast, forked_rng, resolve_device
+from ecgsk.training._modules import Backbone, DiagnosisModule, MeasuredValues, PretrainingModule
+from ecgsk.training._net import ECGNet, MeanOutput, history_frame, resolve_batch_size, run, train
+from ecgsk.training.augmentation import Augmentation, AugmentationModule
 
 __all__ = [
     "Augmentation",

@@ -42,9 +42,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
         loss and predictions are float32 always.
     """
     if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(
-            f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}."
-        )
+        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}.")
     if precision == "auto":
         if device.type == "cuda":
             enabled = torch.cuda.is_bf16_supported()

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..encoders import ClinicalMLPModule, EncoderModule
-from ..objectives import ObjectiveModule
-from .augmentation import AugmentationModule
+from ecgsk.encoders import ClinicalMLPModule, EncoderModule
+from ecgsk.objectives import ObjectiveModule
+from ecgsk.training.augmentation import AugmentationModule
 
 
 class Backbone(nn.Module):

@@ -11,9 +11,9 @@ from skorch.helper import predefined_split
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ._batches import BatchDataset, as_it_is
-from ._callbacks import Progress, WeightAverage
-from ._device import autocast
+from ecgsk.training._batches import BatchDataset, as_it_is
+from ecgsk.training._callbacks import Progress, WeightAverage
+from ecgsk.training._device import autocast
 
 
 class ECGNet(NeuralNet):

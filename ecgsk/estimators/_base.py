@@ -1,0 +1,155 @@
+"""What the three estimators share: reading X, seeds, devices, training, pickling."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from torch import nn
+
+from ecgsk.estimators._inputs import Inputs, read_inputs
+from ecgsk.model_selection import patient_split
+from ecgsk.training import (
+    BatchDataset,
+    ECGNet,
+    MeanOutput,
+    forked_rng,
+    history_frame,
+    resolve_batch_size,
+    resolve_device,
+    run,
+    train,
+)
+
+# From this many patients on, holding some out to stop on costs little.
+_MANY_PATIENTS = 4000
+_PREDICTION_BATCH = 256
+
+
+class TorchEstimator(BaseEstimator):
+    """Base of the estimators that train a torch module through skorch.
+
+    A subclass says in ``_build_module`` how its module is made from fitted
+    attributes alone. What is pickled or saved is then data only: the fitted
+    attributes, and the weights as NumPy arrays.
+    """
+
+    net_: ECGNet
+
+    def _build_module(self) -> nn.Module:
+        """Make the module with fresh weights, from fitted attributes."""
+        raise TypeError(f"{type(self).__name__} builds no module")
+
+    def _read(self, X: Any, *, fitting: bool, groups: Any = None, needs_ecg: bool = True) -> Inputs:
+        inputs = read_inputs(self, X, fitting=fitting, groups=groups, needs_ecg=needs_ecg)
+        if inputs.signals is not None:
+            inputs.signals.check_unit()
+        return inputs
+
+    def _draw_seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _hold_out(self, groups: np.ndarray, rows: np.ndarray, seed: int, Y=None):
+        """Split rows into training and validation patients, or keep all for training."""
+        if self.early_stopping not in (True, False, "auto"):
+            raise ValueError(
+                f"{type(self).__name__}: early_stopping must be True, False or 'auto', "
+                f"got {self.early_stopping!r}."
+            )
+        n_patients = len(np.unique(groups[rows]))
+        wanted = (
+            n_patients >= _MANY_PATIENTS if self.early_stopping == "auto" else self.early_stopping
+        )
+        if not wanted:
+            return rows, None
+        if n_patients < 2:
+            raise ValueError(
+                f"{type(self).__name__}: early_stopping needs two patients or more, got "
+                f"{n_patients}. Set early_stopping=False."
+            )
+        kept, held_out = patient_split(
+            groups[rows], test_size=self.validation_fraction, random_state=seed
+        )
+        return rows[kept], rows[held_out]
+
+    def _train(
+        self,
+        module: nn.Module,
+        criterion: nn.Module,
+        data: BatchDataset,
+        validation: BatchDataset | None,
+        *,
+        description: str,
+        max_epochs: int | None = None,
+        learning_rate: float | None = None,
+    ) -> ECGNet:
+        return train(
+            module,
+            criterion,
+            data,
+            validation,
+            device=resolve_device(self.device),
+            precision=self.precision,
+            batch_size=resolve_batch_size(self.batch_size, len(data)),
+            max_epochs=self.max_epochs if max_epochs is None else max_epochs,
+            learning_rate=self.learning_rate if learning_rate is None else learning_rate,
+            weight_decay=self.weight_decay,
+            patience=self.n_iter_no_change,
+            description=description if self.verbose else None,
+            callbacks=self.callbacks or (),
+        )
+
+    def _keep(self, net: ECGNet) -> None:
+        self.net_ = net
+        self.history_ = history_frame(net)
+
+    def _run(self, module: nn.Module, dataset: BatchDataset, method: str = "forward") -> np.ndarray:
+        out = run(
+            module,
+            dataset,
+            device=resolve_device(self.device),
+            batch_size=_PREDICTION_BATCH,
+            method=method,
+        )
+        if dataset.signals is not None:
+            dataset.signals.warn_of_missing()  # type: ignore[attr-defined]
+        return out
+
+    def _seeded(self, seed: int):
+        return forked_rng(seed, resolve_device(self.device))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return parameters and fitted attributes, the net as NumPy weights."""
+        state = dict(super().__getstate__())
+        net = state.pop("net_", None)
+        if net is not None:
+            state["weights_"] = {
+                name: tensor.detach().cpu().numpy()
+                for name, tensor in net.module_.state_dict().items()
+            }
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Rebuild the net from its weights, on whatever device is here."""
+        state = dict(state)
+        weights = state.pop("weights_", None)
+        super().__setstate__(state)
+        if weights is not None:
+            module = self._build_module()
+            module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+            self.net_ = wrap(module)
+
+    def __sklearn_tags__(self):
+        """Say what X may be: plain arrays of two or three dimensions, with NaN."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.non_deterministic = False
+        return tags
+
+
+def wrap(module: nn.Module, criterion: nn.Module | None = None) -> ECGNet:
+    """Put a module that needs no training into a net, as ``fit`` would leave it."""
+    net = ECGNet(module.eval(), criterion=criterion or MeanOutput(), train_split=None, verbose=0)
+    return net.initialize()

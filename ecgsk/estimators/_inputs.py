@@ -1,0 +1,285 @@
+"""X taken apart: signals, clinical table, patients."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import validate_data
+
+from ecgsk.exceptions import (
+    DurationError,
+    ECGError,
+    LeadMismatchError,
+    SamplingRateError,
+    SignalQualityError,
+    SignalQualityWarning,
+)
+from ecgsk.signals import ECGArray, ECGDtype, check_millivolt, find_ecg_column, format_hertz
+
+_BATCH = 256
+_NAMED_RECORDS = 3
+
+
+class Signals:
+    """ECGs as a model reads them: leads that are missing or flat are NaN.
+
+    Parameters
+    ----------
+    source : ECGArray or ndarray of shape (n_records, n_leads, n_samples)
+        A plain array has no names, so nothing can be checked by name.
+    owner : str
+        The estimator's name, for messages.
+    """
+
+    def __init__(self, source: ECGArray | np.ndarray, owner: str):
+        self.source, self.owner = source, owner
+        self._degraded: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def leads(self) -> tuple[str, ...] | None:
+        """Lead names, or None for a plain array."""
+        return self.source.leads if isinstance(self.source, ECGArray) else None
+
+    @property
+    def sampling_rate(self) -> float | None:
+        """Sampling rate in Hz, or None for a plain array."""
+        return self.source.sampling_rate if isinstance(self.source, ECGArray) else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of leads and of samples."""
+        if isinstance(self.source, ECGArray):
+            return len(self.source.leads), self.source.n_samples
+        return self.source.shape[1], self.source.shape[2]
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Return float32 of shape (n_rows, n_leads, n_samples), in mV."""
+        if not isinstance(self.source, ECGArray):
+            return self.source[rows]
+        x = self.source.read(rows)
+        x[x.max(axis=2) == x.min(axis=2)] = np.nan  # a flat lead tells nothing
+        missing = np.isnan(x)
+        if missing.any():
+            absent = missing.all(axis=(1, 2))
+            if absent.any():
+                raise SignalQualityError(self._no_signal(np.asarray(rows)[absent]))
+            self._degraded.update(np.asarray(rows)[missing.any(axis=(1, 2))].tolist())
+        return x
+
+    def scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation of each lead over all records.
+
+        Returns
+        -------
+        mean, scale : ndarray of shape (n_leads,), in mV
+        """
+        count, total, squares = np.zeros((3, self.shape[0]))
+        for start in range(0, len(self), _BATCH):
+            x = self.read(np.arange(start, min(start + _BATCH, len(self))))
+            present = ~np.isnan(x)
+            x64 = np.where(present, x, 0).astype(np.float64)
+            count += present.sum(axis=(0, 2))
+            total += x64.sum(axis=(0, 2))
+            squares += np.einsum("nls,nls->l", x64, x64)
+        mean = total / np.maximum(count, 1)
+        scale = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
+        # A lead that never moves, or is never there, stays as it is.
+        scale[scale < 1e-6] = 1.0
+        return mean, scale
+
+    def check_unit(self) -> None:
+        """Raise UnitError where the amplitudes cannot be millivolts."""
+        if isinstance(self.source, ECGArray):
+            check_millivolt(self.source, name=self.owner)
+
+    def warn_of_missing(self) -> None:
+        """Warn of the records read so far that had missing samples or leads."""
+        if not self._degraded or not isinstance(self.source, ECGArray):
+            return
+        first = sorted(self._degraded)[:_NAMED_RECORDS]
+        problems = pd.Series(self.source[first]).ecg.quality()["problem"]
+        named = "; ".join(f"row {row}: {p}" for row, p in zip(first, problems, strict=True))
+        more = ", ..." if len(self._degraded) > len(first) else ""
+        warnings.warn(
+            f"{self.owner}: {len(self._degraded)} of {len(self)} records have missing samples or "
+            f"leads ({named}{more}). They are treated as absent; X['ecg'].ecg.quality() lists all.",
+            SignalQualityWarning,
+            stacklevel=4,
+        )
+
+    def _no_signal(self, rows: np.ndarray) -> str:
+        named = ", ".join(map(str, rows[:_NAMED_RECORDS])) + (", ..." if len(rows) > 3 else "")
+        return (
+            f"{self.owner} expected at least one lead with a signal per record; rows {named} "
+            "have none: every lead is missing or flat. Drop them first: "
+            'X = X[X["ecg"].ecg.quality()["usable"]].'
+        )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """X taken apart.
+
+    Attributes
+    ----------
+    signals : Signals or None
+        None where X is a table without ECGs.
+    table : DataFrame or None
+        The clinical columns; None where there are none.
+    groups : ndarray of shape (n_records,)
+        The patient of each row; a row without a name is its own patient.
+    """
+
+    signals: Signals | None
+    table: pd.DataFrame | None
+    groups: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+
+def read_inputs(
+    estimator: Any, X: Any, *, fitting: bool, groups: Any = None, needs_ecg: bool = True
+) -> Inputs:
+    """Take X apart and hold it against what the estimator was fitted on.
+
+    Parameters
+    ----------
+    estimator : estimator with ``group_column`` and ``clinical_columns``
+        In ``fit`` it is given ``leads_``, ``sampling_rate_`` and ``shape_``.
+    X : DataFrame with an ECG column, Series of ECGs, ECGArray or ndarray
+        A plain array is (n_records, n_leads, n_samples), or one lead if 2-D. It carries no names: it is taken
+        to have the fitted leads, sampling rate and unit.
+    fitting : bool
+        Whether to remember leads, rate and length, or to compare with them.
+    groups : array-like of shape (n_records,) or None
+        Patients, where X has no group column.
+    needs_ecg : bool
+        False for a model of the table alone.
+    """
+    owner = type(estimator).__name__
+    if isinstance(X, ECGArray) or isinstance(getattr(X, "dtype", None), ECGDtype):
+        X = pd.DataFrame({"ecg": X})
+    column = find_ecg_column(X, name=owner)
+    is_frame = isinstance(X, pd.DataFrame) and (column is not None or not needs_ecg)
+    if isinstance(X, pd.DataFrame) and estimator.group_column in X.columns and not is_frame:
+        raise ECGError(
+            f"{owner} expected a column of ECGs in X, got only {list(X.columns)}. "
+            "Make one with ECGArray.from_numpy(x, sampling_rate=..., leads=...)."
+        )
+    if is_frame and len(X) == 0:
+        raise ECGError(
+            f"{owner} expected at least one record, got an empty frame (0 rows). "
+            "See what the filter before it left over."
+        )
+    if not is_frame:
+        signals, table = _plain_signals(estimator, X, owner, fitting), None
+    else:
+        array = X[column].array if column is not None else None
+        signals = None if array is None or not needs_ecg else Signals(array, owner)
+        table = _clinical_table(estimator, X, column, owner)
+        if fitting:
+            estimator.n_features_in_ = X.shape[1]
+    if signals is not None:
+        signals = _remember(estimator, signals) if fitting else _compare(estimator, signals, owner)
+    n_records = len(X) if is_frame else len(signals)  # type: ignore[arg-type]
+    return Inputs(signals, table, _groups(estimator, X, groups, n_records, owner))
+
+
+def _plain_signals(estimator: Any, X: Any, owner: str, fitting: bool) -> Signals:
+    x = validate_data(
+        estimator,
+        X,
+        reset=fitting,
+        allow_nd=True,
+        dtype=np.float32,
+        ensure_all_finite="allow-nan",
+        ensure_min_samples=2 if fitting else 1,
+    )
+    if x.ndim == 2:
+        x = x[:, None, :]
+    if x.ndim != 3:
+        raise ValueError(
+            f"{owner} expected an array of shape (n_records, n_leads, n_samples) or "
+            f"(n_records, n_samples), got {x.ndim} dimensions."
+        )
+    return Signals(x, owner)
+
+
+def _clinical_table(estimator: Any, X: pd.DataFrame, column: Any, owner: str):
+    if estimator.clinical_columns is None:
+        aside = {column, estimator.group_column}
+        names = [name for name in X.columns if name not in aside]
+    else:
+        names = list(estimator.clinical_columns)
+        absent = [name for name in names if name not in X.columns]
+        if absent and len(absent) < len(names):
+            raise ValueError(
+                f"{owner}: clinical_columns names {absent}, which X has not; "
+                f"it has {list(X.columns)}."
+            )
+        names = [] if absent else names
+    return X[names] if names else None
+
+
+def _remember(estimator: Any, signals: Signals) -> Signals:
+    estimator.leads_ = signals.leads
+    estimator.sampling_rate_ = signals.sampling_rate
+    estimator.shape_ = signals.shape
+    return signals
+
+
+def _compare(estimator: Any, signals: Signals, owner: str) -> Signals:
+    if signals.leads is not None and estimator.leads_ is not None:
+        signals = Signals(_same_leads(estimator, signals.source, owner), owner)
+        if signals.sampling_rate != estimator.sampling_rate_:
+            raise SamplingRateError(
+                f"{owner} was fitted on {format_hertz(estimator.sampling_rate_)}; got "
+                f"{format_hertz(signals.sampling_rate)}. "
+                f"Use Resample({estimator.sampling_rate_:g})."
+            )
+    n_leads, n_samples = estimator.shape_
+    if signals.shape[0] != n_leads:
+        raise LeadMismatchError(
+            f"{owner} was fitted on {n_leads} leads; got {signals.shape[0]}. "
+            "Give the same leads in the same order."
+        )
+    if signals.shape[1] != n_samples:
+        raise DurationError(
+            f"{owner} was fitted on records of {n_samples} samples; got {signals.shape[1]}. "
+            "Read them with duration= to crop or pad."
+        )
+    return signals
+
+
+def _same_leads(estimator: Any, array: ECGArray, owner: str) -> ECGArray:
+    expected, got = estimator.leads_, array.leads
+    if set(expected) != set(got):
+        raise LeadMismatchError(
+            f"{owner} was fitted on {len(expected)} leads ({', '.join(expected)}); got "
+            f"{len(got)} ({', '.join(got)}). Use SelectLeads({list(expected)!r}), or fit on "
+            "the leads you have."
+        )
+    return array if expected == got else array.select_leads(expected)
+
+
+def _groups(estimator: Any, X: Any, groups: Any, n_records: int, owner: str) -> np.ndarray:
+    name = estimator.group_column
+    if groups is None and isinstance(X, pd.DataFrame) and name in X.columns:
+        groups = X[name]
+    if groups is None:
+        return np.arange(n_records)
+    codes, _ = pd.factorize(np.asarray(groups), use_na_sentinel=True)
+    if len(codes) != n_records:
+        raise ValueError(f"{owner}: groups has {len(codes)} rows, X has {n_records}.")
+    if (codes < 0).any():
+        raise ValueError(
+            f"{owner}: {int((codes < 0).sum())} rows have no patient in {name!r}. "
+            "Give each its own, or drop them."
+        )
+    return codes

@@ -1,0 +1,124 @@
+"""y taken apart: one class of several, or many labels with some unmeasured."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is to be predicted.
+
+    Attributes
+    ----------
+    values : ndarray
+        Multi-label: float32 of shape (n_records, n_labels), 0, 1 or NaN.
+        Otherwise: int64 of shape (n_records,), positions in ``classes``.
+    classes : ndarray
+        The classes; for many labels their numbers, as scikit-learn has it.
+    label_names : list of str or None
+        Names of the labels; None for one class of several.
+    """
+
+    values: np.ndarray
+    classes: np.ndarray
+    label_names: list[str] | None
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether a record can have several labels, or none."""
+        return self.label_names is not None
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of logits: one per label, per class, or one for two classes."""
+        if self.is_multilabel:
+            return self.values.shape[1]
+        return 1 if len(self.classes) == 2 else len(self.classes)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """Row numbers where something is known."""
+        if self.is_multilabel:
+            return np.flatnonzero(~np.isnan(self.values).all(axis=1))
+        return np.arange(len(self.values))
+
+    def as_matrix(self) -> np.ndarray:
+        """Return the targets as 0, 1 or NaN, of shape (n_records, n_outputs)."""
+        if self.is_multilabel:
+            return self.values
+        if self.n_outputs == 1:
+            return self.values[:, None].astype(np.float32)
+        return np.eye(len(self.classes), dtype=np.float32)[self.values]
+
+
+def read_targets(y: Any, n_records: int, owner: str) -> Targets:
+    """Take y apart.
+
+    Parameters
+    ----------
+    y : array-like, DataFrame or sparse matrix
+        One column: two or more classes. A DataFrame or several columns: 0, 1
+        or NaN for each label, NaN meaning "not known".
+    n_records : int
+        Rows of X.
+    owner : str
+        The estimator's name, for messages.
+    """
+    if y is None:
+        raise ValueError(f"{owner} requires y to be passed, but the target y is None.")
+    if sparse.issparse(y):
+        y = y.toarray()
+    is_frame = isinstance(y, pd.DataFrame)
+    names = [str(name) for name in y.columns] if is_frame else None
+    array = y.to_numpy(dtype=np.float64, na_value=np.nan) if is_frame else np.asarray(y)
+    if len(array) != n_records:
+        raise ValueError(
+            f"{owner}: X and y must have the same number of rows, got {n_records} and {len(array)}."
+        )
+    if array.ndim == 2 and array.shape[1] == 1 and not is_frame:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected.",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        array = array.ravel()
+    if array.ndim == 2:
+        return _many_labels(array, names, owner)
+    return _one_of_several(array, owner)
+
+
+def _many_labels(array: np.ndarray, names: list[str] | None, owner: str) -> Targets:
+    values = array.astype(np.float32)
+    known = values[~np.isnan(values)]
+    wrong = np.setdiff1d(known, [0, 1])
+    if wrong.size:
+        raise ValueError(
+            f"{owner} expected labels of 0, 1 or NaN (not known), got {wrong[:5].tolist()}. "
+            "For values judged against reference ranges use LabAbnormality."
+        )
+    if names is None:
+        names = [f"label{i}" for i in range(values.shape[1])]
+    if not known.size:
+        raise ValueError(f"{owner}: every label of every row is NaN; there is nothing to learn.")
+    return Targets(values, np.arange(values.shape[1]), names)
+
+
+def _one_of_several(array: np.ndarray, owner: str) -> Targets:
+    array = column_or_1d(array)
+    check_classification_targets(array)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{owner}: Input y contains NaN or infinity; give labels as a DataFrame.")
+    classes, codes = np.unique(array, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{owner} expected two classes or more in y, got one class: {classes.tolist()}."
+        )
+    return Targets(codes.astype(np.int64), classes, None)

@@ -1,0 +1,398 @@
+"""Stage (ii): diagnoses from the ECG."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit, softmax
+from sklearn.base import ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from ecgsk.encoders import ClinicalMLP, Encoder, resolve_encoder
+from ecgsk.estimators._base import TorchEstimator, wrap
+from ecgsk.estimators._inputs import Inputs
+from ecgsk.estimators._probe import fit_linear_probe
+from ecgsk.estimators._targets import Targets, read_targets
+from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer, build_backbone
+from ecgsk.objectives import MaskedBCE
+from ecgsk.preprocessing import ClinicalScaler
+from ecgsk.training import Augmentation, Backbone, BatchDataset, DiagnosisModule, MeasuredValues
+
+_INPUTS = ("ecg", "clinical", "ecg+clinical")
+_FINE_TUNE = ("auto", "probe", "probe_then_full", "full")
+# Fewer labelled records than this leave a pre-trained encoder, or a network
+# over the table, as it is: docs/recipes.md has the measurements.
+_FEW_RECORDS = 1000
+
+
+class ECGDiagnosisClassifier(ClassifierMixin, TorchEstimator):
+    """Multi-label diagnosis from the ECG, with an encoder pre-trained or not.
+
+    Stage (ii) of Fernandes et al. [1]_. With a
+    :class:`~ecgsk.JointEmbeddingPretrainer` as ``encoder``, ``fit`` first
+    pre-trains on every row of X, those without labels included, and then
+    learns the diagnoses from the labelled rows. Predictions need the ECG only.
+
+    Parameters
+    ----------
+    encoder : Encoder, str, JointEmbeddingPretrainer or FrozenEstimator, default="resnet18"
+        An architecture is trained from scratch. A bare pretrainer is fitted
+        inside ``fit``, so that every fold of a cross-validation is honest;
+        ``FrozenEstimator(pretrainer)`` is used as it is. It is copied, never
+        changed.
+    inputs : {"ecg", "clinical", "ecg+clinical"}, default="ecg"
+        What a prediction looks at. ``"ecg+clinical"`` is the multimodal upper
+        bound, ``"clinical"`` the table alone.
+    fine_tune : {"auto", "probe", "probe_then_full", "full"}, default="auto"
+        ``"probe"`` fits a linear head on frozen features; ``"full"`` trains
+        everything at once; ``"probe_then_full"`` starts from the probe.
+        ``"auto"`` trains a fresh encoder fully, and a pre-trained one by
+        ``"probe"`` below 1,000 labelled records, else ``"probe_then_full"``.
+    clinical_encoder : ClinicalMLP or None, default=None
+        Network of the table where it is trained fully.
+    clinical_columns, group_column, augmentation, batch_size, weight_decay, \
+    early_stopping, validation_fraction, n_iter_no_change, callbacks, device, \
+    precision, random_state, verbose
+        As in :class:`~ecgsk.JointEmbeddingPretrainer`.
+    dropout : float, default=0.2
+        Share of features dropped before the last layer, in training.
+    max_epochs : int or "auto", default="auto"
+        ``"auto"`` is 30 from scratch and 5 from a pre-trained encoder.
+    learning_rate : float or "auto", default="auto"
+        Peak of the one-cycle schedule; ``"auto"`` is 3e-3 from scratch and
+        1e-3 from a pre-trained encoder, which a larger step washes out.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The classes; with many labels, their numbers.
+    label_names_ : list of str or None
+        Names of the labels; None where y had one column.
+    thresholds_ : ndarray of shape (n_labels,) or None
+        A label is predicted above its threshold.
+    fine_tune_ : str
+        The mode that was used.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+    history_ : DataFrame
+        Losses and seconds per epoch; empty for a probe.
+    pretraining_history_ : DataFrame or None
+        Of a pretrainer fitted inside ``fit``.
+    leads_, sampling_rate_, shape_
+        As in :class:`~ecgsk.JointEmbeddingPretrainer`.
+
+    References
+    ----------
+    .. [1] Fernandes et al., "Transferring clinical knowledge into ECGs
+       representation", arXiv 2512.07021.
+
+    Examples
+    --------
+    >>> from ecgsk import ECGDiagnosisClassifier
+    >>> from ecgsk.datasets import make_clinical_ecg
+    >>> X, Y = make_clinical_ecg(n_subjects=20, random_state=0, return_X_y=True)
+    >>> model = ECGDiagnosisClassifier(max_epochs=1, random_state=0, verbose=False).fit(X, Y)
+    >>> model.predict_proba(X[["ecg"]]).shape == Y.shape
+    True
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder | str | JointEmbeddingPretrainer | FrozenEstimator = "resnet18",
+        *,
+        inputs: str = "ecg",
+        fine_tune: str = "auto",
+        clinical_encoder: ClinicalMLP | None = None,
+        clinical_columns: Sequence[str] | None = None,
+        group_column: str = "subject_id",
+        augmentation: Augmentation | None = None,
+        dropout: float = 0.2,
+        max_epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        weight_decay: float = 0.02,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        callbacks: Sequence[Any] | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: bool = True,
+    ):
+        self.encoder = encoder
+        self.inputs = inputs
+        self.fine_tune = fine_tune
+        self.clinical_encoder = clinical_encoder
+        self.clinical_columns = clinical_columns
+        self.group_column = group_column
+        self.augmentation = augmentation
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> "ECGDiagnosisClassifier":
+        """Learn the diagnoses, after pre-training where the encoder asks for it.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            One row per ECG. An array is (n_records, n_leads, n_samples), in mV.
+        y : DataFrame or array-like of shape (n_records, n_labels) or (n_records,)
+            0, 1 or NaN for each label; NaN is "not known". Rows of NaN alone
+            take part in pre-training only. One column: two or more classes.
+        groups : array-like of shape (n_records,) or None
+            The patients, where X has no ``group_column``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ECGError
+            For signals that cannot be used; the message says what to do.
+        ValueError
+            For a parameter, a table or labels that cannot be used.
+        """
+        self._check_parameters()
+        seed = self._draw_seed()
+        pretrainer = self._fit_pretrainer(X, groups, seed)
+        inputs = self._read_training(X, groups, pretrainer)
+        targets = read_targets(y, len(inputs), type(self).__name__)
+        self.classes_, self.label_names_ = targets.classes, targets.label_names
+        self.n_outputs_ = targets.n_outputs
+        self.thresholds_ = np.full(self.n_outputs_, 0.5) if targets.is_multilabel else None
+        self.fine_tune_ = self._resolve_fine_tune(pretrainer, len(targets.labelled))
+        table = self._fit_table(inputs)
+        with self._seeded(seed):
+            module = self._build_module()
+            if pretrainer is not None and module.backbone is not None:
+                module.backbone.load_state_dict(pretrainer.net_.module_.backbone.state_dict())
+            self._learn(module, inputs, table, targets, seed, pretrainer is not None)
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return logits, of shape (n_records, n_labels), (n_records, n_classes) or (n_records,).
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            The signal alone is enough unless ``inputs`` names the table.
+        """
+        check_is_fitted(self)
+        logits = self._run(self.net_.module_, self._dataset(X)).astype(np.float64)
+        return logits[:, 0] if self._is_binary else logits
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return probabilities, strictly between 0 and 1.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            The signal alone is enough unless ``inputs`` names the table.
+
+        Returns
+        -------
+        ndarray of shape (n_records, n_labels) or (n_records, n_classes), float64
+            With many labels, column j is the probability of
+            ``label_names_[j]``, each by itself.
+        """
+        logits = self.decision_function(X)
+        if self.label_names_ is None and not self._is_binary:
+            return softmax(logits, axis=1)
+        p = np.clip(expit(logits), np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
+        return np.column_stack([1 - p, p]) if self._is_binary else p
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the class, or 0 and 1 for each label.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+
+        Returns
+        -------
+        ndarray of shape (n_records,) or (n_records, n_labels)
+        """
+        p = self.predict_proba(X)
+        if self.label_names_ is not None:
+            return (p > self.thresholds_).astype(int)
+        return self.classes_[p.argmax(axis=1)]
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed ECGs with the fine-tuned encoder.
+
+        Returns
+        -------
+        ndarray of shape (n_records, n_features), float32
+            What the linear head sees; with ``inputs="ecg+clinical"`` the
+            table's features too.
+        """
+        check_is_fitted(self)
+        return self._run(self.net_.module_, self._dataset(X), method="features")
+
+    @property
+    def _is_binary(self) -> bool:
+        return self.label_names_ is None and self.n_outputs_ == 1
+
+    def _check_parameters(self) -> None:
+        for name, allowed in (("inputs", _INPUTS), ("fine_tune", _FINE_TUNE)):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} must be one of {allowed}, got {value!r}."
+                )
+
+    def _fit_pretrainer(self, X: Any, groups: Any, seed: int) -> JointEmbeddingPretrainer | None:
+        """Return a fitted pretrainer, or None for an encoder trained from scratch."""
+        self.pretraining_history_ = None
+        if self.inputs == "clinical":
+            return None
+        if isinstance(self.encoder, FrozenEstimator):
+            pretrainer = self.encoder.estimator
+            check_is_fitted(pretrainer)
+            return pretrainer
+        if not isinstance(self.encoder, JointEmbeddingPretrainer):
+            return None
+        pretrainer = clone(self.encoder)
+        if pretrainer.random_state is None:
+            pretrainer.set_params(random_state=seed)
+        pretrainer.fit(X, groups=groups)
+        self.pretraining_history_ = pretrainer.history_
+        return pretrainer
+
+    def _read_training(
+        self, X: Any, groups: Any, pretrainer: JointEmbeddingPretrainer | None
+    ) -> Inputs:
+        """Read X; remember what later X are held against."""
+        needs_ecg = self.inputs != "clinical"
+        if pretrainer is None:
+            inputs = self._read(X, fitting=True, groups=groups, needs_ecg=needs_ecg)
+            if needs_ecg:
+                self.encoder_spec_ = resolve_encoder(self.encoder)
+                self.scale_ = inputs.signals.scale()
+        else:
+            for name in ("leads_", "sampling_rate_", "shape_", "encoder_spec_", "scale_"):
+                setattr(self, name, getattr(pretrainer, name))
+            self.n_features_in_ = pretrainer.n_features_in_
+            inputs = self._read(X, fitting=False, groups=groups)
+            inputs.signals.scale()
+        if inputs.signals is not None:
+            inputs.signals.warn_of_missing()
+        return inputs
+
+    def _resolve_fine_tune(self, pretrainer: Any, n_labelled: int) -> str:
+        if self.fine_tune != "auto":
+            return self.fine_tune
+        if pretrainer is None:
+            few_rows_of_a_table = self.inputs == "clinical" and n_labelled < _FEW_RECORDS
+            return "probe" if few_rows_of_a_table else "full"
+        return "probe" if n_labelled < _FEW_RECORDS else "probe_then_full"
+
+    def _fit_table(self, inputs: Inputs) -> np.ndarray | None:
+        """Scale the table, where predictions look at it."""
+        self.scaler_ = None
+        if "clinical" not in self.inputs:
+            return None
+        if inputs.table is None:
+            raise ValueError(
+                f"{type(self).__name__}: inputs={self.inputs!r} needs clinical columns, and X has "
+                "none. Add them, or set inputs='ecg'."
+            )
+        self.scaler_ = ClinicalScaler().fit(inputs.table)
+        return self.scaler_.transform(inputs.table)
+
+    def _learn(
+        self,
+        module: DiagnosisModule,
+        inputs: Inputs,
+        table: np.ndarray | None,
+        targets: Targets,
+        seed: int,
+        pretrained: bool,
+    ) -> None:
+        values, rows = targets.as_matrix(), targets.labelled
+        criterion: nn.Module = MaskedBCE()
+        if not targets.is_multilabel and targets.n_outputs > 1:
+            criterion, training_values = nn.CrossEntropyLoss(), targets.values
+        else:
+            training_values = values
+        if self.fine_tune_.startswith("probe"):
+            features = self._run(
+                module, BatchDataset(inputs.signals, table, None, rows), method="features"
+            )
+            weight, bias = fit_linear_probe(
+                features,
+                values[rows],
+                inputs.groups[rows],
+                multinomial=isinstance(criterion, nn.CrossEntropyLoss),
+            )
+            set_head(module, weight, bias)
+        if self.fine_tune_ == "probe":
+            self._keep(wrap(module, criterion))
+            return
+        kept, held_out = self._hold_out(inputs.groups, rows, seed)
+        self._keep(
+            self._train(
+                module,
+                criterion,
+                BatchDataset(inputs.signals, table, training_values, kept),
+                None
+                if held_out is None
+                else BatchDataset(inputs.signals, table, training_values, held_out),
+                description="Fine-tuning" if pretrained else "Training",
+                max_epochs=(5 if pretrained else 30) if self.max_epochs == "auto" else None,
+                learning_rate=(1e-3 if pretrained else 3e-3)
+                if self.learning_rate == "auto"
+                else None,
+            )
+        )
+
+    def _build_module(self) -> DiagnosisModule:
+        backbone: Backbone | None = None
+        clinical = None
+        if self.inputs != "clinical":
+            backbone = build_backbone(
+                self.encoder_spec_, self.augmentation, self.shape_, self.scale_
+            )
+        if self.scaler_ is not None:
+            n_columns = len(self.scaler_.feature_names_out_)
+            if self.fine_tune_ == "full":
+                clinical = (self.clinical_encoder or ClinicalMLP()).build(n_columns)
+            else:
+                clinical = MeasuredValues(n_columns)
+        return DiagnosisModule(backbone, clinical, self.n_outputs_, self.dropout)
+
+    def _dataset(self, X: Any) -> BatchDataset:
+        inputs = self._read(X, fitting=False, needs_ecg=self.inputs != "clinical")
+        table = None
+        if self.scaler_ is not None:
+            if inputs.table is None:
+                raise ValueError(
+                    f"{type(self).__name__} was fitted with inputs={self.inputs!r} and needs the "
+                    f"columns {self.scaler_.columns_}; X has none of them. Add them, as NaN where "
+                    "nothing was measured, or fit with inputs='ecg'."
+                )
+            table = self.scaler_.transform(inputs.table)
+        return BatchDataset(inputs.signals, table, None, np.arange(len(inputs)))
+
+
+def set_head(module: DiagnosisModule, weight: np.ndarray, bias: np.ndarray) -> None:
+    """Put a linear probe into the module's last layer."""
+    state = module.head.state_dict()
+    for name, values in (("weight", weight), ("bias", bias)):
+        state[name].copy_(torch.from_numpy(values.astype(np.float32)))

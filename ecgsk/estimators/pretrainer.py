@@ -1,0 +1,240 @@
+"""Stage (i): a self-supervised joint embedding of ECG and clinical table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from ecgsk.encoders import Encoder, resolve_encoder
+from ecgsk.estimators._base import TorchEstimator
+from ecgsk.estimators._inputs import Inputs
+from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
+from ecgsk.preprocessing import ClinicalScaler
+from ecgsk.training import Augmentation, Backbone, BatchDataset, MeanOutput, PretrainingModule
+
+
+class JointEmbeddingPretrainer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchEstimator):
+    """Teach an encoder what the patient's table knows; then embed ECGs alone.
+
+    Stage (i) of Fernandes et al. [1]_: an ECG encoder is aligned with the
+    laboratory results, vital signs and biometrics beside each ECG, without any
+    diagnosis. Afterwards ``transform`` needs the ECG only. The objective and
+    the architecture are this project's choice, by measurement: the paper's
+    body gives none.
+
+    Parameters
+    ----------
+    encoder : Encoder or str, default="resnet18"
+        Architecture of the ECG encoder.
+    objective : Objective or str, default="auto"
+        What is learned: ``"clip"``, ``"table_prediction"``, ``"ecg_contrast"``
+        or a spec. ``"auto"`` is ``"clip"`` where there is a table and
+        ``"ecg_contrast"``, which looks at the signal alone, where there is none.
+    clinical_columns : sequence of str or None, default=None
+        Columns of X to learn from; None takes every column but the ECG and
+        ``group_column``.
+    group_column : str, default="subject_id"
+        Column of X that names the patient. It is never learned from.
+    augmentation : Augmentation or None, default=None
+        Random changes of the training signals; None is ``Augmentation()``.
+    max_epochs : int, default=12
+        Passes over the records.
+    batch_size : int or "auto", default="auto"
+        Records per step; ``"auto"`` is 32 to 256, by the size of the cohort.
+    learning_rate : float, default=3e-3
+        Peak of the one-cycle schedule.
+    weight_decay : float, default=0.02
+        AdamW's.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold patients out and keep the epoch with the least
+        validation loss; ``"auto"`` does from 4,000 patients on.
+    validation_fraction : float, default=0.1
+        Share of patients held out for that.
+    n_iter_no_change : int, default=10
+        Epochs without a better validation loss after which training ends.
+    callbacks : sequence of skorch callbacks or None, default=None
+        Yours, beside our own.
+    device : str, default="auto"
+        ``"auto"`` is a GPU where there is one.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the training steps; predictions are float32 always.
+    random_state : int, RandomState or None, default=None
+        Equal seeds give equal weights on one machine; the global generators
+        are left alone.
+    verbose : bool, default=True
+        Show a progress bar.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+    encoder_spec_ : Encoder
+        The encoder as it was built.
+    objective_ : Objective
+        The objective as it was used.
+    history_ : DataFrame
+        Losses and seconds per epoch.
+    leads_ : tuple of str or None
+        Leads in the order the encoder sees; None when fitted on a plain array.
+    sampling_rate_ : float or None
+        In Hz.
+    shape_ : tuple of int
+        Number of leads and samples of a record.
+
+    References
+    ----------
+    .. [1] Fernandes et al., "Transferring clinical knowledge into ECGs
+       representation", arXiv 2512.07021.
+
+    Examples
+    --------
+    >>> from ecgsk import JointEmbeddingPretrainer
+    >>> from ecgsk.datasets import make_clinical_ecg
+    >>> X = make_clinical_ecg(n_subjects=20, random_state=0).X
+    >>> pretrainer = JointEmbeddingPretrainer(max_epochs=1, random_state=0, verbose=False).fit(X)
+    >>> pretrainer.transform(X[["ecg"]]).shape == (len(X), 256)
+    True
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder | str = "resnet18",
+        *,
+        objective: Objective | str = "auto",
+        clinical_columns: Sequence[str] | None = None,
+        group_column: str = "subject_id",
+        augmentation: Augmentation | None = None,
+        max_epochs: int = 12,
+        batch_size: int | str = "auto",
+        learning_rate: float = 3e-3,
+        weight_decay: float = 0.02,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        callbacks: Sequence[Any] | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: bool = True,
+    ):
+        self.encoder = encoder
+        self.objective = objective
+        self.clinical_columns = clinical_columns
+        self.group_column = group_column
+        self.augmentation = augmentation
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: object = None, *, groups: Any = None) -> "JointEmbeddingPretrainer":
+        """Align the encoder with the table.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            One row per ECG; every further column but ``group_column`` is the
+            clinical table, NaN where not measured. An array is
+            (n_records, n_leads, n_samples), in mV, and has no table.
+        y : None
+            Diagnoses are never looked at in this stage.
+        groups : array-like of shape (n_records,) or None
+            The patients, where X has no ``group_column``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ECGError
+            For signals that cannot be used; the message says what to do.
+        """
+        inputs = self._read(X, fitting=True, groups=groups)
+        self.encoder_spec_ = resolve_encoder(self.encoder)
+        self._choose_objective(inputs)
+        seed = self._draw_seed()
+        self.scale_ = inputs.signals.scale()
+        inputs.signals.warn_of_missing()
+        table = None if self.scaler_ is None else self.scaler_.transform(inputs.table)
+        rows, held_out = self._hold_out(inputs.groups, np.arange(len(inputs)), seed)
+        with self._seeded(seed):
+            net = self._train(
+                self._build_module(),
+                MeanOutput(),
+                BatchDataset(inputs.signals, table, None, rows),
+                None if held_out is None else BatchDataset(inputs.signals, table, None, held_out),
+                description="Pre-training",
+            )
+        self._keep(net)
+        self._n_features_out = net.module_.backbone.n_features
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed ECGs; the table is not needed, and not looked at.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            Records with the fitted leads, sampling rate and length.
+
+        Returns
+        -------
+        ndarray of shape (n_records, n_features), float32
+        """
+        check_is_fitted(self)
+        inputs = self._read(X, fitting=False)
+        data = BatchDataset(inputs.signals, None, None, np.arange(len(inputs)))
+        return self._run(_Embedder(self.net_.module_.backbone), data)
+
+    def _choose_objective(self, inputs: Inputs) -> None:
+        has_table = inputs.table is not None
+        if self.objective == "auto":
+            self.objective_ = InfoNCE() if has_table else ECGContrast()
+        else:
+            self.objective_ = clone(resolve_objective(self.objective))
+        if self.objective_.uses_table and not has_table:
+            raise ValueError(
+                f"JointEmbeddingPretrainer: the objective {self.objective_!r} learns from a "
+                "clinical table, and X has no column for it. Add the columns, or set "
+                "objective='ecg_contrast'."
+            )
+        self.scaler_ = ClinicalScaler().fit(inputs.table) if self.objective_.uses_table else None
+
+    def _build_module(self) -> PretrainingModule:
+        n_columns = 0 if self.scaler_ is None else len(self.scaler_.feature_names_out_)
+        backbone = build_backbone(self.encoder_spec_, self.augmentation, self.shape_, self.scale_)
+        return PretrainingModule(backbone, self.objective_.build(backbone.n_features, n_columns))
+
+
+class _Embedder(nn.Module):
+    """A backbone that takes what a dataset yields."""
+
+    def __init__(self, backbone: Backbone):
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, ecg):
+        return self.backbone(ecg, augment=False)
+
+
+def build_backbone(
+    encoder: Encoder,
+    augmentation: Augmentation | None,
+    shape: tuple[int, int],
+    scale: tuple[np.ndarray, np.ndarray],
+) -> Backbone:
+    """Make a backbone with fresh weights for records of this shape and scale."""
+    augment = (Augmentation() if augmentation is None else augmentation).build()
+    return Backbone(encoder.build(*shape), augment, *scale)

@@ -1,0 +1,146 @@
+"""The clinical table as one matrix on one scale, with NaN kept as missing."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.preprocessing import QuantileTransformer
+from sklearn.utils.validation import check_is_fitted
+
+# Beyond three SDs a normal score only repeats that a value is extreme.
+_LARGEST_SCORE = 3.0
+
+
+class ClinicalScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Numbers to normal scores, categories to indicators, missing stays missing.
+
+    Laboratory values are skewed and come in many units. Their rank among the
+    training patients, as a normal score, has neither trouble, and an outlier
+    cannot dominate. A category becomes one column per level, -1 or 1. NaN is
+    kept throughout: what was not measured is for the network to know.
+
+    Attributes
+    ----------
+    columns_ : list of str
+        Columns of the table, in the order they were fitted in.
+    levels_ : dict of str to list
+        Levels of each categorical column.
+    feature_names_out_ : list of str
+        Columns of the matrix, such as ``"potassium"`` and ``"sex=female"``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ecgsk.preprocessing import ClinicalScaler
+    >>> table = pd.DataFrame({"potassium": [3.0, 4.0, 9.0, None], "sex": ["f", "m", "f", None]})
+    >>> ClinicalScaler().fit_transform(table).round(1)
+    array([[-3. ,  1. , -1. ],
+           [-0.3, -1. ,  1. ],
+           [ 3. ,  1. , -1. ],
+           [ nan,  nan,  nan]], dtype=float32)
+    """
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> "ClinicalScaler":
+        """Learn each column's distribution or levels.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_records, n_columns)
+            Numeric, boolean, categorical or text columns; NaN is missing.
+        y : None
+            Not looked at.
+
+        Raises
+        ------
+        TypeError
+            For a column of another kind, such as a date.
+        """
+        self.columns_ = list(X.columns)
+        self.levels_: dict[str, list] = {}
+        numeric = []
+        for name in self.columns_:
+            kind = _kind(X[name])
+            if kind == "number":
+                numeric.append(name)
+            else:
+                self.levels_[name] = sorted(X[name].dropna().unique().tolist(), key=str)
+        self.numeric_columns_ = numeric
+        if numeric:
+            values = _numbers(X, numeric)
+            with warnings.catch_warnings():
+                # A column never measured in training stays NaN, as it should.
+                warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+                self.quantiles_ = QuantileTransformer(
+                    n_quantiles=min(1000, len(X)), output_distribution="normal", random_state=0
+                ).fit(values)
+        self.feature_names_out_ = numeric + [
+            f"{name}={level}" for name, levels in self.levels_.items() for level in levels
+        ]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Return the matrix.
+
+        Parameters
+        ----------
+        X : DataFrame
+            The fitted columns, in any order; others are left alone.
+
+        Returns
+        -------
+        ndarray of shape (n_records, n_features_out), float32
+            NaN where nothing was measured; a level unseen in training counts
+            as missing.
+
+        Raises
+        ------
+        ValueError
+            Where fitted columns are absent.
+        """
+        check_is_fitted(self)
+        absent = [name for name in self.columns_ if name not in X.columns]
+        if absent:
+            raise ValueError(
+                f"{type(self).__name__} was fitted on the columns {self.columns_}; "
+                f"{absent} are not in X. Add them, as NaN where nothing was measured."
+            )
+        parts = []
+        if self.numeric_columns_:
+            scores = self.quantiles_.transform(_numbers(X, self.numeric_columns_))
+            parts.append(np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE))
+        for name, levels in self.levels_.items():
+            values = X[name].astype(object).to_numpy()
+            indicators = np.where(values[:, None] == np.array(levels, dtype=object), 1.0, -1.0)
+            indicators[~np.isin(values.astype(str), [str(level) for level in levels])] = np.nan
+            indicators[pd.isna(values)] = np.nan
+            parts.append(indicators)
+        if not parts:
+            return np.empty((len(X), 0), dtype=np.float32)
+        return np.hstack(parts).astype(np.float32)
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return the names of the matrix's columns."""
+        check_is_fitted(self)
+        return np.array(self.feature_names_out_, dtype=object)
+
+
+def _kind(column: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return "category"
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return "number"
+    if isinstance(column.dtype, (pd.CategoricalDtype, pd.StringDtype)) or column.dtype == object:
+        return "category"
+    raise TypeError(
+        f"Column {column.name!r} has dtype {column.dtype}; a clinical column must be numeric, "
+        "boolean, categorical or text. Convert it, or leave it out through clinical_columns=."
+    )
+
+
+def _numbers(X: pd.DataFrame, names: list[str]) -> np.ndarray:
+    values = X[names].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(values).any():
+        bad = [name for name, column in zip(names, values.T, strict=True) if np.isinf(column).any()]
+        raise ValueError(f"Columns {bad} hold infinity; a missing value is NaN.")
+    return values
