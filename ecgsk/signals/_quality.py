@@ -142,20 +142,20 @@ def check_millivolt(signals: Any, *, name: str = "ECG") -> None:
     """
     n_records = len(signals)
     chosen = np.unique(np.linspace(0, max(n_records - 1, 0), _MAX_RECORDS).astype(int))[:n_records]
-    if isinstance(signals, ECGArray):
-        sample = signals.read(chosen)
-    else:
-        sample = np.asarray(signals)[chosen].astype(np.float32)
-    # Leads apart, so that their baselines don't count; missing ones left out.
-    sample = np.where(np.isfinite(sample), sample, np.nan)
-    counts = np.maximum(np.isfinite(sample).sum(axis=-1, keepdims=True), 1)
-    deviation = sample - np.nansum(sample, axis=-1, keepdims=True) / counts
-    variances = (np.nansum(deviation**2, axis=-1) / counts[..., 0]).reshape(len(sample), -1)
-    deviations = np.sqrt(variances.max(axis=1, initial=0))
-    moving = deviations[deviations > 0]
-    if len(moving) and (median := float(np.median(moving))) > IMPLAUSIBLE_SD:
+    sample = signals.read(chosen) if isinstance(signals, ECGArray) else np.asarray(signals)[chosen]
+    records = sample[:, None] if sample.ndim == 2 else sample
+    deviations = [_typical_deviation(record) for record in records]
+    moving = [deviation for deviation in deviations if deviation > 0]
+    if moving and (median := float(np.median(moving))) > IMPLAUSIBLE_SD:
         raise UnitError(
             f"{name}: expected samples in mV, whose standard deviation within a record is near "
             f"0.2; got a median of {median:.3g}, as microvolts have. State the unit where the "
             "samples are read, such as ECGArray.from_numpy(x, ..., unit='uV')."
         )
+
+
+def _typical_deviation(record: np.ndarray) -> float:
+    """Median over leads that move of the standard deviation in time; 0 when none does."""
+    traces = [np.asarray(lead, np.float64)[np.isfinite(lead)] for lead in record]
+    deviations = [trace.std() for trace in traces if len(trace)]
+    return float(np.median([d for d in deviations if d > 0] or [0.0]))
