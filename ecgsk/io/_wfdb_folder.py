@@ -1,0 +1,290 @@
+"""A folder of WFDB records as one table: an ECG column and what the headers say."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+from warnings import warn
+
+import pandas as pd
+from tqdm import tqdm
+
+from ecgsk.exceptions import (
+    DurationError,
+    ECGError,
+    RecordReadError,
+    SamplingRateError,
+    SignalQualityWarning,
+)
+from ecgsk.io._wfdb_header import RecordHeader, read_header
+from ecgsk.io._wfdb_storage import WFDBStorage
+from ecgsk.signals import (
+    STANDARD_12_LEADS,
+    ECGArray,
+    canonical_leads,
+    check_sampling_rate,
+    format_hertz,
+)
+
+_SHOWN = 6
+
+
+def read_wfdb_folder(
+    folder: str | Path,
+    *,
+    leads: Sequence[str] = STANDARD_12_LEADS,
+    sampling_rate: float | None = None,
+    duration: float | None = None,
+    pattern: str = "**/*.hea",
+    errors: Literal["list", "raise"] = "list",
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Find the WFDB records of a folder; their samples are read when asked for.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where to look, subfolders included.
+    leads : sequence of str, default=STANDARD_12_LEADS
+        Leads wanted, in the order wanted. They are found by name in every
+        record, in any case; other signals of a record are passed over.
+    sampling_rate : float, optional
+        Hz. Records stored at another rate are resampled, lead by lead, each
+        time they are read. By default all records must share one rate.
+    duration : float, optional
+        Seconds. Longer records are cropped at their end, shorter ones padded
+        there with NaN. By default all records must be equally long.
+    pattern : str, default="**/*.hea"
+        Which headers to read, as in `pathlib.Path.glob`.
+    errors : {"list", "raise"}, default="list"
+        What to do about a record that cannot be read: leave it out, warn once
+        and list it, or raise.
+    progress : bool, default=True
+        Show a progress bar on a terminal.
+
+    Returns
+    -------
+    DataFrame
+        One row per record, in the order of the paths: ``ecg`` (mV), ``record``
+        (path within the folder, no suffix), then the header's comments: ``age``
+        (years), ``sex`` (F, M), ``dx`` and whatever else they name; lines
+        without a name together in ``comments``. ``ecg_time`` where the header
+        has a date and a time. ``attrs["broken"]`` is a list of ``{"record":
+        ..., "reason": ...}``, one for every record left out.
+
+    Raises
+    ------
+    RecordReadError
+        When no record is found or none can be read; with ``errors="raise"``
+        when any cannot.
+    SamplingRateError, DurationError
+        When records differ and `sampling_rate` or `duration` is not given.
+
+    Warns
+    -----
+    SignalQualityWarning
+        When records were left out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import wfdb
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     wfdb.wrsamp("p1", fs=100, units=["uV"], sig_name=["ii"], fmt=["16"], comments=["Age: 61"],
+    ...                 p_signal=np.full((200, 1), 500.0), adc_gain=[1], baseline=[0],
+    ...                 write_dir=folder)
+    ...     frame = read_wfdb_folder(folder, leads=["II"])
+    ...     frame["ecg"].ecg.to_numpy().max()
+    np.float32(0.5)
+    >>> frame[["record", "age"]]
+      record   age
+    0     p1  61.0
+    >>> frame["ecg"].dtype
+    ecg[1x200, 100 Hz]
+    """
+    folder = Path(folder)
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        raise RecordReadError(
+            f"read_wfdb_folder: no file matches {pattern!r} in {folder}"
+            f"{'' if folder.is_dir() else ', which is no folder'}. "
+            "Give the folder that holds the .hea files."
+        )
+    ecg, kept, headers, broken = read_wfdb_records(
+        paths,
+        [path.relative_to(folder).with_suffix("").as_posix() for path in paths],
+        leads=leads,
+        sampling_rate=sampling_rate,
+        duration=duration,
+        errors=errors,
+        progress=progress,
+        name="read_wfdb_folder",
+    )
+    names = [paths[place].relative_to(folder).with_suffix("").as_posix() for place in kept]
+    frame = pd.concat([pd.DataFrame({"ecg": ecg, "record": names}), _comments(headers)], axis=1)
+    frame.attrs["broken"] = broken
+    return frame
+
+
+def read_wfdb_record(
+    path: str | Path,
+    *,
+    leads: Sequence[str] = STANDARD_12_LEADS,
+    sampling_rate: float | None = None,
+    duration: float | None = None,
+) -> ECGArray:
+    """Find one WFDB record; its samples are read when asked for.
+
+    Parameters
+    ----------
+    path : path-like
+        The record, with or without ``.hea``.
+    leads, sampling_rate, duration
+        As in `read_wfdb_folder`.
+
+    Returns
+    -------
+    ECGArray of length 1
+        Millivolts.
+
+    Raises
+    ------
+    RecordReadError
+        When a file is absent, truncated or cannot be understood.
+    LeadMismatchError
+        When a lead wanted is absent or stands twice.
+    UnitError
+        When the unit of a lead is no voltage.
+    """
+    leads, sampling_rate = _checked(leads, sampling_rate, duration, "read_wfdb_record")
+    header = read_header(path, leads)
+    rate = sampling_rate or header.sampling_rate
+    seconds = duration or header.n_samples / header.sampling_rate
+    return ECGArray(WFDBStorage([header.path], leads, rate, round(seconds * rate)))
+
+
+def read_wfdb_records(
+    paths: Sequence[Path],
+    names: Sequence[str],
+    *,
+    leads: Sequence[str],
+    sampling_rate: float | None,
+    duration: float | None,
+    errors: str = "list",
+    progress: bool = True,
+    name: str,
+) -> tuple[ECGArray, list[int], list[RecordHeader], list[dict[str, str]]]:
+    """Find records by path: what `read_wfdb_folder` and the data sets' loaders share.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Records, with or without suffix.
+    names : sequence of str
+        What to call each in the list of broken ones.
+    leads, sampling_rate, duration, errors, progress
+        As in `read_wfdb_folder`.
+    name : str
+        Who asks: errors start with it.
+
+    Returns
+    -------
+    ecg : ECGArray
+        The readable records, in the order of `paths`.
+    kept : list of int
+        Their places in `paths`.
+    headers : list of RecordHeader
+        Their headers.
+    broken : list of dict
+        ``record`` (its name) and ``reason`` for every other one.
+    """
+    if errors not in ("list", "raise"):
+        raise ValueError(f"{name}: errors must be 'list' or 'raise', got {errors!r}.")
+    leads, sampling_rate = _checked(leads, sampling_rate, duration, name)
+    kept, headers, broken = _read_headers(paths, names, leads, errors, progress)
+    if not headers:
+        raise RecordReadError(
+            f"{name}: none of {len(paths)} records can be read; the first: {broken[0]['reason']}"
+        )
+    if broken:
+        warn(
+            f"{name}: left out {len(broken)} of {len(paths)} records that cannot be read, such as "
+            f"{broken[0]['record']}: {broken[0]['reason']} All are listed as broken.",
+            SignalQualityWarning,
+            stacklevel=3,
+        )
+    rate = sampling_rate or _common_rate(headers, name)
+    seconds = duration or _common_duration(headers, name)
+    storage = WFDBStorage((header.path for header in headers), leads, rate, round(seconds * rate))
+    return ECGArray(storage), kept, headers, broken
+
+
+def _checked(
+    leads: Sequence[str], sampling_rate: float | None, duration: float | None, name: str
+) -> tuple[tuple[str, ...], float | None]:
+    if sampling_rate is not None:
+        sampling_rate = check_sampling_rate(sampling_rate, name=name)
+    if duration is not None and not duration > 0:
+        raise DurationError(f"{name}: expected a duration in seconds above 0, got {duration!r}.")
+    return canonical_leads(leads), sampling_rate
+
+
+def _read_headers(
+    paths: Sequence[Path], names: Sequence[str], leads: Sequence[str], errors: str, progress: bool
+) -> tuple[list[int], list[RecordHeader], list[dict[str, str]]]:
+    kept: list[int] = []
+    headers: list[RecordHeader] = []
+    broken: list[dict[str, str]] = []
+    # disable=None: quiet where the output is no terminal.
+    bar = tqdm(paths, desc="headers", unit=" records", disable=None if progress else True)
+    for place, path in enumerate(bar):
+        try:
+            headers.append(read_header(path, leads))
+            kept.append(place)
+        except ECGError as error:
+            if errors == "raise":
+                raise RecordReadError(str(error)) from error
+            broken.append({"record": names[place], "reason": str(error)})
+    return kept, headers, broken
+
+
+def _counts(values: Iterable[str]) -> str:
+    common = Counter(values).most_common()
+    more = [f"and {len(common) - _SHOWN} more"] if len(common) > _SHOWN else []
+    shown = [f"{value} ({count} records)" for value, count in common[:_SHOWN]]
+    return ", ".join(shown + more)
+
+
+def _common_rate(headers: Sequence[RecordHeader], name: str) -> float:
+    rates = [header.sampling_rate for header in headers]
+    if len(set(rates)) > 1:
+        usual = Counter(rates).most_common(1)[0][0]
+        raise SamplingRateError(
+            f"{name}: expected one sampling rate, got {_counts(map(format_hertz, rates))}. "
+            f"Pass sampling_rate={usual:g} to resample the others as they are read."
+        )
+    return rates[0]
+
+
+def _common_duration(headers: Sequence[RecordHeader], name: str) -> float:
+    seconds = [header.n_samples / header.sampling_rate for header in headers]
+    if len(set(seconds)) > 1:
+        usual = Counter(seconds).most_common(1)[0][0]
+        raise DurationError(
+            f"{name}: expected records of one length, got "
+            f"{_counts(f'{value:g} s' for value in seconds)}. Pass duration={usual:g} to crop "
+            "longer ones and pad shorter ones with NaN."
+        )
+    return seconds[0]
+
+
+def _comments(headers: Sequence[RecordHeader]) -> pd.DataFrame:
+    frame = pd.DataFrame([header.columns for header in headers], index=range(len(headers)))
+    for column in frame.columns:
+        kind: Any = {"age": "float64", "sex": pd.CategoricalDtype(["F", "M"])}.get(column)
+        if kind is not None:
+            frame[column] = frame[column].astype(kind)
+        elif column == "ecg_time":
+            frame[column] = frame[column].astype("datetime64[s]")
+    return frame

@@ -1,0 +1,205 @@
+"""What a WFDB header states about a record, checked against the files it names."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import wfdb
+
+from ecgsk.exceptions import LeadMismatchError, RecordReadError, UnitError
+from ecgsk.signals import canonical_lead, to_millivolt
+
+# Bytes a sample takes, for formats of fixed size; others (FLAC) are checked on reading.
+_BYTES_PER_SAMPLE = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5}
+_SUFFIXES = {".hea", ".dat", ".mat"}
+_MISSING = {"", "unknown", "nan", "n/a", "none"}
+_SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
+_MAX_AGE = 120
+
+
+@dataclass(frozen=True)
+class RecordHeader:
+    """Facts about one record.
+
+    Attributes
+    ----------
+    path : str
+        Record path without suffix.
+    sampling_rate : float
+        Hz, as stored.
+    n_samples : int
+        Samples per lead, as stored.
+    channels : tuple of int
+        Positions in the file of the leads asked for.
+    millivolts : tuple of float
+        Per lead asked for, millivolts per stored unit.
+    columns : dict
+        Header comments and time: ``age`` (years), ``sex`` ("F", "M"), ...
+    """
+
+    path: str
+    sampling_rate: float
+    n_samples: int
+    channels: tuple[int, ...]
+    millivolts: tuple[float, ...]
+    columns: dict[str, Any] = field(default_factory=dict)
+
+
+def record_path(path: str | Path) -> str:
+    """Absolute path of a record without ``.hea``, ``.dat`` or ``.mat``."""
+    path = Path(path).absolute()
+    return str(path.with_suffix("") if path.suffix.lower() in _SUFFIXES else path)
+
+
+def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
+    """Read a header and make sure that the record can be read.
+
+    Parameters
+    ----------
+    path : path-like
+        Record, with or without suffix.
+    leads : sequence of str
+        Canonical names of the leads wanted.
+
+    Returns
+    -------
+    RecordHeader
+
+    Raises
+    ------
+    RecordReadError
+        When the header cannot be understood, or its signal file is absent or
+        shorter than it states.
+    LeadMismatchError
+        When a lead wanted is absent or stands twice.
+    UnitError
+        When a lead wanted has a unit that is no voltage.
+    """
+    path = record_path(path)
+    header = _parse(path)
+    _check_files(header, path)
+    channels = _find_leads(header, leads, path)
+    return RecordHeader(
+        path=path,
+        sampling_rate=float(header.fs),
+        n_samples=int(header.sig_len),
+        channels=channels,
+        millivolts=tuple(_unit(header, channel, path) for channel in channels),
+        columns=_columns(header),
+    )
+
+
+def _parse(path: str) -> Any:
+    try:
+        header = wfdb.rdheader(path)
+    except FileNotFoundError as error:
+        raise RecordReadError(
+            f"record {path}: there is no header {path}.hea. Give the path of a WFDB record."
+        ) from error
+    # wfdb has no error of its own for most malformed headers.
+    except Exception as error:
+        raise RecordReadError(
+            f"record {path}: expected a WFDB header in {path}.hea, got one that cannot be "
+            f"understood ({type(error).__name__}: {error}). Download it again, or leave it out."
+        ) from error
+    if isinstance(header, wfdb.MultiRecord):
+        raise RecordReadError(
+            f"record {path}: expected one segment, got {header.n_seg} segments. "
+            "Read its segments as records of their own."
+        )
+    if not header.n_sig or not header.sig_name or not header.sig_len or not header.fs:
+        raise RecordReadError(
+            f"record {path}: the header must state signals, sampling rate and number of samples; "
+            f"it states {header.n_sig or 0} signals, {header.fs} Hz, {header.sig_len} samples. "
+            "Download it again, or leave it out."
+        )
+    return header
+
+
+def _check_files(header: Any, path: str) -> None:
+    """Raise unless every signal file is as long as the header says."""
+    signals = zip(
+        header.file_name, header.fmt, header.samps_per_frame, header.byte_offset, strict=True
+    )
+    expected: dict[str, float] = {}
+    for name, fmt, samples_per_frame, offset in signals:
+        expected.setdefault(name, offset or 0)
+        size = _BYTES_PER_SAMPLE.get(fmt, 0)
+        expected[name] += header.sig_len * (samples_per_frame or 1) * size
+    for name, n_bytes in expected.items():
+        file = Path(path).parent / name
+        if not file.is_file():
+            raise RecordReadError(
+                f"record {path}: its signal file {file} is absent. "
+                "Download it again, or leave the record out."
+            )
+        if (found := file.stat().st_size) < math.floor(n_bytes):
+            raise RecordReadError(
+                f"record {path}: its signal file {name} is truncated: expected at least "
+                f"{math.floor(n_bytes)} bytes ({header.n_sig} signals of {header.sig_len} "
+                f"samples), got {found}. Download it again, or leave the record out."
+            )
+
+
+def _find_leads(header: Any, leads: Sequence[str], path: str) -> tuple[int, ...]:
+    """Positions of the leads by name; signals that are no leads are passed over."""
+    places: dict[str, list[int]] = {}
+    for position, name in enumerate(header.sig_name):
+        try:
+            places.setdefault(canonical_lead(name or ""), []).append(position)
+        except LeadMismatchError:
+            continue
+    stored = ", ".join(str(name) for name in header.sig_name)
+    if missing := [lead for lead in leads if lead not in places]:
+        raise LeadMismatchError(
+            f"record {path}: expected leads {', '.join(leads)}, but it lacks "
+            f"{', '.join(missing)}; it stores {stored}. "
+            "Pass leads= with those that all records have."
+        )
+    if repeated := [lead for lead in leads if len(places[lead]) > 1]:
+        raise LeadMismatchError(
+            f"record {path}: lead {', '.join(repeated)} stands more than once; it stores "
+            f"{stored}. Mend the header, or leave the record out."
+        )
+    return tuple(places[lead][0] for lead in leads)
+
+
+def _unit(header: Any, channel: int, path: str) -> float:
+    try:
+        return to_millivolt(header.units[channel])
+    except UnitError as error:
+        raise UnitError(f"record {path}: lead {header.sig_name[channel]}: {error}") from error
+
+
+def _columns(header: Any) -> dict[str, Any]:
+    """Header comments ``key: value`` by key; the other lines together in ``comments``."""
+    columns: dict[str, Any] = {}
+    if header.base_datetime is not None:
+        columns["ecg_time"] = pd.Timestamp(header.base_datetime)
+    for line in header.comments:
+        key, colon, value = (part.strip() for part in line.partition(":"))
+        key, value = (key, value) if colon else ("comments", line.strip())
+        if value.lower() in _MISSING:
+            continue
+        name = re.sub(r"\W+", "_", key.lower()).strip("_")
+        # The frame's own columns keep their meaning whatever a header calls its lines.
+        name = f"header_{name}" if name in {"ecg", "record", "ecg_time"} else name
+        columns[name] = f"{columns[name]}; {value}" if name in columns else value
+    if "age" in columns:
+        columns["age"] = _age(columns["age"])
+    if "sex" in columns:
+        columns["sex"] = _SEXES.get(columns["sex"].lower())
+    return columns
+
+
+def _age(text: str) -> float:
+    """Years; NaN for what is no age, such as the 300 that stands for "above 89"."""
+    try:
+        age = float(text)
+    except ValueError:
+        return math.nan
+    return age if 0 <= age <= _MAX_AGE else math.nan
