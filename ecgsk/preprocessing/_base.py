@@ -116,9 +116,10 @@ class SignalTransformer(TransformerMixin, BaseEstimator):
             prefix = type(self).__name__.lower()
             return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
         if input_features is None:
-            raise ValueError(
-                f"{type(self).__name__}: columns keep their names. Give them: "
-                "get_feature_names_out(X.columns)."
+            # scikit-learn's set_output knows this error, and leaves frames as they are.
+            raise AttributeError(
+                f"{type(self).__name__} does not provide get_feature_names_out without names: "
+                "columns keep theirs. Give them: get_feature_names_out(X.columns)."
             )
         return np.asarray(input_features, dtype=object)
 

@@ -89,8 +89,9 @@ class Resample(RateAwareTransformer):
         if ratio == 1:
             return signals
         bridged, missing = bridge_nan(signals)
-        # Taking off the line between the ends keeps them from ringing.
-        out = resample_poly(bridged, ratio.numerator, ratio.denominator, axis=-1, padtype="line")
+        # Taking off the line between the ends keeps them from ringing; one sample makes no line.
+        padding = "line" if bridged.shape[-1] > 1 else "mean"
+        out = resample_poly(bridged, ratio.numerator, ratio.denominator, axis=-1, padtype=padding)
         if missing is not None:
             out[self._missing_out(missing, out.shape[-1])] = np.nan
         return out

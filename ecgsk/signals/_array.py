@@ -420,7 +420,7 @@ class ECGArray(ExtensionArray):
         return equal
 
     def _formatter(self, boxed: bool = False) -> "Callable[[Any], str | None]":
-        return str if boxed else repr
+        return str
 
     def __getstate__(self) -> dict[str, Any]:
         known = self._rows >= 0
