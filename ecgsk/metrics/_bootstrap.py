@@ -14,7 +14,7 @@ from ecgsk.exceptions import ECGError
 from ecgsk.metrics._masked import masked_average_precision, masked_roc_auc
 from ecgsk.metrics._ranking import RankedLabel
 from ecgsk.metrics._result import BootstrapResult, summarise
-from ecgsk.metrics._validation import LabelsAndScores, check_labels_and_scores
+from ecgsk.metrics._validation import LabelsAndScores, check_labels_and_scores, check_same_rows
 
 Statistic = str | Callable[..., Any]
 
@@ -91,10 +91,10 @@ def patient_bootstrap(
     >>> print(auc)
     roc_auc 0.883 [0.858, 0.907] (95 % interval, 1000 resamples of 100 patients)
     """
-    data = check_labels_and_scores("patient_bootstrap", Y, P)
-    resamples = _Resamples.from_groups(
-        "patient_bootstrap", groups, data.Y, n_resamples, random_state
-    )
+    caller = "patient_bootstrap"
+    data = check_labels_and_scores(caller, Y, P)
+    check_same_rows(caller, Y, groups, "groups")
+    resamples = _Resamples.from_groups(caller, groups, data.Y, n_resamples, random_state)
     return _bootstrap(data, resamples, statistic, confidence_level)
 
 
@@ -149,6 +149,7 @@ def paired_difference(
     """
     caller = "paired_difference"
     a, b = check_labels_and_scores(caller, Y, P_a), check_labels_and_scores(caller, Y, P_b)
+    check_same_rows(caller, Y, groups, "groups")
     resamples = _Resamples.from_groups(caller, groups, a.Y, n_resamples, random_state)
     return _bootstrap(a, resamples, statistic, confidence_level) - _bootstrap(
         b, resamples, statistic, confidence_level
@@ -188,13 +189,12 @@ class _Resamples:
     def blocks(self, size: int) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield ``slice, counts (n_patients, slice length)``; the same for every `size`."""
         rng = check_random_state(self.seed)
+        n = self.n_patients
         for start in range(0, self.n_resamples, size):
-            stop = min(start + size, self.n_resamples)
-            counts = np.empty((self.n_patients, stop - start), dtype=float)
-            for column in range(stop - start):
-                drawn = rng.randint(self.n_patients, size=self.n_patients)
-                counts[:, column] = np.bincount(drawn, minlength=self.n_patients)
-            yield slice(start, stop), counts
+            width = min(size, self.n_resamples - start)
+            drawn = rng.randint(n, size=(width, n)) + n * np.arange(width)[:, np.newaxis]
+            counts = np.bincount(drawn.ravel(), minlength=n * width).reshape(width, n)
+            yield slice(start, start + width), np.ascontiguousarray(counts.T, dtype=float)
 
 
 def _bootstrap(

@@ -80,18 +80,33 @@ def _as_matrix(caller: str, what: str, values: Any) -> np.ndarray:
     return matrix
 
 
+def check_same_rows(caller: str, Y: Any, other: Any, what: str) -> None:
+    """Two pandas objects must agree row by row: nothing is set against another record.
+
+    Raises
+    ------
+    ECGError
+        Both have an index and as many rows, but the indexes differ.
+    """
+    rows: Any = getattr(Y, "index", None)
+    others: Any = getattr(other, "index", None)
+    if not (hasattr(rows, "equals") and hasattr(others, "equals")):
+        return  # lists too have an attribute called index
+    if len(rows) == len(others) and not rows.equals(others):
+        raise ECGError(
+            f"{caller} expected {what} to have Y's row index; got rows {list(others[:3])}... for "
+            f"{list(rows[:3])}... . Pass {what}.loc[Y.index], or {what}.set_axis(Y.index) if the "
+            "rows are in the same order."
+        )
+
+
 def _check_same_axes(caller: str, Y: Any, P: Any) -> None:
     """Two frames must agree by name: a score is never silently set against another label."""
+    check_same_rows(caller, Y, P, "P")
     if not (hasattr(Y, "columns") and hasattr(P, "columns")):
         return
     if list(Y.columns) != list(P.columns) and Y.shape == P.shape:
         raise ECGError(
             f"{caller} expected P to have Y's columns in Y's order; got {list(P.columns)[:5]}... "
             f"for {list(Y.columns)[:5]}... . Pass P[Y.columns]."
-        )
-    if not Y.index.equals(P.index) and len(Y) == len(P):
-        raise ECGError(
-            f"{caller} expected P to have Y's row index; got rows {list(P.index[:3])}... for "
-            f"{list(Y.index[:3])}... . Pass P.loc[Y.index], or P.set_axis(Y.index) if the rows "
-            "are in the same order."
         )

@@ -212,6 +212,10 @@ def test_gap_closed_without_a_gap_is_nan(cohort):
         ({"groups": pd.Series([1, 2, None, 3], dtype="Int64")}, "1 records without one"),
         ({"groups": np.array([1, "a", 2, 3], dtype=object)}, "identifiers of one type"),
         ({"groups": [1, 1, 1, 1]}, "at least two patients"),
+        (
+            {"Y": pd.Series([0, 1, 0, 1]), "groups": pd.Series([1, 1, 2, 2], index=[3, 2, 1, 0])},
+            "groups to have Y's row index",
+        ),
         ({"n_resamples": 0}, "n_resamples >= 1"),
         ({"confidence_level": 95}, "0 < confidence_level < 1; got 95"),
         ({"statistic": "accuracy"}, "'average_precision', 'roc_auc'"),

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.ensemble import RandomForestClassifier
@@ -37,6 +37,7 @@ def tied_problem(draw):
 
 
 @pytest.mark.parametrize(("masked", "reference"), PAIRS)
+@settings(deadline=None)
 @given(problem=tied_problem())
 def test_equals_sklearn_on_complete_data(masked, reference, problem):
     Y, P, weight = problem
@@ -49,6 +50,7 @@ def test_equals_sklearn_on_complete_data(masked, reference, problem):
 
 
 @pytest.mark.parametrize(("masked", "reference"), PAIRS)
+@settings(deadline=None)
 @given(problem=tied_problem(), data=st.data())
 def test_unmeasured_records_change_nothing(masked, reference, problem, data):
     Y, P, _ = problem
