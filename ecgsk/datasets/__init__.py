@@ -2,5 +2,13 @@
 
 from ecgsk.datasets._clinical.cohort import make_clinical_ecg, synthesize_ecg
 from ecgsk.datasets._cohort import Cohort, assign_folds
+from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
 
-__all__ = ["Cohort", "assign_folds", "make_clinical_ecg", "synthesize_ecg"]
+__all__ = [
+    "Cohort",
+    "assign_folds",
+    "make_clinical_ecg",
+    "read_cohort",
+    "synthesize_ecg",
+    "write_cohort",
+]

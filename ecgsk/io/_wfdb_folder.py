@@ -39,7 +39,7 @@ def read_wfdb_folder(
     errors: Literal["list", "raise"] = "list",
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Find the WFDB records of a folder; their samples are read when asked for.
+    r"""Find the WFDB records of a folder; their samples are read when asked for.
 
     Parameters
     ----------
@@ -88,12 +88,12 @@ def read_wfdb_folder(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> import numpy as np
-    >>> import wfdb
+    >>> header = "p1 1 100 200\np1.dat 16 1(0)/uV 16 0 0 0 0 ii\n# Age: 61\n"
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     wfdb.wrsamp("p1", fs=100, units=["uV"], sig_name=["ii"], fmt=["16"], comments=["Age: 61"],
-    ...                 p_signal=np.full((200, 1), 500.0), adc_gain=[1], baseline=[0],
-    ...                 write_dir=folder)
+    ...     _ = Path(folder, "p1.hea").write_text(header)
+    ...     np.full(200, 500, "<i2").tofile(Path(folder, "p1.dat"))
     ...     frame = read_wfdb_folder(folder, leads=["II"])
     ...     frame["ecg"].ecg.to_numpy().max()
     np.float32(0.5)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import wfdb
 
 from ecgsk.exceptions import LeadMismatchError, RecordReadError, UnitError
+from ecgsk.io._wfdb import load_wfdb
 from ecgsk.signals import canonical_lead, to_millivolt
 
 # Bytes a sample takes, for formats of fixed size; others (FLAC) are checked on reading.
@@ -94,6 +94,7 @@ def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
 
 
 def _parse(path: str) -> Any:
+    wfdb = load_wfdb()
     try:
         header = wfdb.rdheader(path)
     except FileNotFoundError as error:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import wfdb
 
 from ecgsk.exceptions import RecordReadError
 from ecgsk.io._resample import fit_length, resample_leads
+from ecgsk.io._wfdb import load_wfdb
 from ecgsk.io._wfdb_header import read_header, record_path
 from ecgsk.signals import ECGStorage, canonical_leads
 
@@ -80,7 +80,7 @@ class WFDBStorage(ECGStorage):
         same_rate = header.sampling_rate == self.sampling_rate
         end = round((seconds if same_rate else seconds + _MARGIN_SECONDS) * header.sampling_rate)
         try:
-            record = wfdb.rdrecord(path, sampto=min(end, header.n_samples))
+            record = load_wfdb().rdrecord(path, sampto=min(end, header.n_samples))
         # wfdb has no error of its own for damaged signal files.
         except Exception as error:
             raise RecordReadError(

@@ -1,0 +1,145 @@
+"""Cohorts as folders of plain files."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ecgsk.datasets._cohort import Cohort
+from ecgsk.exceptions import ECGError, RecordReadError
+from ecgsk.io import DEFAULT_GAIN, read_ecg_folder, write_ecg_folder
+
+_SEPARATOR = "/"
+
+
+def write_cohort(
+    cohort: Cohort,
+    folder: str | Path,
+    *,
+    gain: float = DEFAULT_GAIN,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Write a cohort as ``ecg.npy``, ``records.parquet`` and ``ecg.json``.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        ``X`` must have an ECG column.
+    folder : path-like
+        Made if absent.
+    gain : float, default=1000
+        int16 units per millivolt: samples are rounded to 1 / `gain` mV.
+    overwrite : bool, default=False
+        Replace a cohort that lies in the folder.
+    progress : bool, default=True
+        Show a progress bar on a terminal.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ECGError
+        When the folder holds a cohort and `overwrite` is False, or when it is
+        the one this cohort's samples are read from.
+
+    Notes
+    -----
+    ``records.parquet`` has the columns of ``X`` under their names and those of
+    the other tables behind a prefix, such as ``Y/I48`` and ``labs/potassium``;
+    ``ecg.json`` lists them by role. Further entries of the cohort are kept where
+    they are tables or series with the index of ``X``; others are left out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ecgsk.datasets import make_clinical_ecg, read_cohort, write_cohort
+    >>> cohort = make_clinical_ecg(5, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_cohort(cohort, folder)
+    ...     names = sorted(file.name for file in path.iterdir())
+    ...     again = read_cohort(folder, verify=True)
+    >>> names
+    ['ecg.json', 'ecg.npy', 'records.parquet']
+    >>> again.X["age"].equals(cohort.X["age"])
+    True
+    """
+    parts = [cohort.X]
+    roles: dict[str, dict[str, Any]] = {"X": {"kind": "table", "columns": list(cohort.X.columns)}}
+    for role, value in cohort.items():
+        if role == "X" or not isinstance(value, pd.DataFrame | pd.Series):
+            continue
+        if role == "reference_ranges" or not value.index.equals(cohort.X.index):
+            continue
+        kind = "series" if isinstance(value, pd.Series) else "table"
+        name = value.name if isinstance(value, pd.Series) else None
+        table = pd.DataFrame({role: value}) if isinstance(value, pd.Series) else value
+        roles[role] = {"kind": kind, "name": name, "columns": list(table.columns)}
+        parts.append(table.add_prefix(f"{role}{_SEPARATOR}"))
+    frame: pd.DataFrame = pd.concat(parts, axis=1)
+    if repeated := frame.columns[frame.columns.duplicated()].tolist():
+        raise ECGError(
+            f"write_cohort: the column {repeated[0]!r} stands twice. Rename one of them."
+        )
+    ranges = cohort.reference_ranges
+    extra = {
+        "roles": roles,
+        "reference_ranges": {
+            "laboratories": list(ranges.index),
+            "columns": {
+                name: [None if pd.isna(value) else value for value in column]
+                for name, column in ranges.items()
+            },
+        },
+        "DESCR": cohort.DESCR,
+    }
+    return write_ecg_folder(
+        frame, folder, gain=gain, overwrite=overwrite, extra=extra, progress=progress
+    )
+
+
+def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
+    """Read a cohort that `write_cohort` wrote; its samples stay on disk, memory-mapped.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where ``ecg.json`` lies.
+    verify : bool, default=False
+        Compare the SHA-256 sums of the files with those written down; without
+        it, only their sizes.
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    RecordReadError
+        When a file is absent, changed or of another version, or the folder was
+        not written from a cohort.
+    """
+    frame, extra = read_ecg_folder(folder, verify=verify)
+    if not {"roles", "reference_ranges"} <= extra.keys():
+        raise RecordReadError(
+            f"read_cohort: {folder} holds a table without labels. "
+            "Read it with ecgsk.io.read_ecg_folder."
+        )
+    entries: dict[str, Any] = {}
+    for role, stated in extra["roles"].items():
+        prefix = "" if role == "X" else f"{role}{_SEPARATOR}"
+        table = frame[[prefix + column for column in stated["columns"]]]
+        table = table.set_axis(stated["columns"], axis="columns")
+        if stated["kind"] == "series":
+            entries[role] = table.iloc[:, 0].rename(stated["name"])
+        else:
+            entries[role] = table
+    ranges = extra["reference_ranges"]
+    laboratories = pd.Index(ranges["laboratories"], dtype=entries["labs"].columns.dtype)
+    entries["reference_ranges"] = pd.DataFrame(ranges["columns"], index=laboratories).astype(
+        {"low": "float64", "high": "float64"}
+    )
+    return Cohort(**entries, DESCR=extra["DESCR"])
