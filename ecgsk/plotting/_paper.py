@@ -239,6 +239,8 @@ def _draw_grid(ax: Axes, width: float, height: float) -> None:
 def _draw_strip(
     ax: Axes, strip: _Strip, lead: np.ndarray, sampling_rate: float, baseline: float
 ) -> None:
+    from matplotlib.patheffects import withStroke
+
     samples = _samples(strip, sampling_rate)
     shown = lead[samples]
     time = (samples.start + np.arange(len(shown))) / sampling_rate
@@ -253,7 +255,16 @@ def _draw_strip(
     )
     left = LEFT + MM_PER_SECOND * strip.first
     label = strip.label if np.isfinite(shown).any() else f"{strip.label} (no signal)"
-    ax.text(left + 1.5, baseline + 7.0, label, fontsize=8, fontweight="bold", va="bottom")
+    ax.text(
+        left + 1.5,
+        baseline + 7.0,
+        label,
+        fontsize=8,
+        fontweight="bold",
+        va="bottom",
+        # Tall waves may run through the label: keep it readable.
+        path_effects=[withStroke(linewidth=2, foreground="white")],
+    )
     if strip.opens_column:
         for low in (-4.0, 2.0):
             ax.plot([left, left], [baseline + low, baseline + low + 2], color=TRACE, linewidth=0.8)

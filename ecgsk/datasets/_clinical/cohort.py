@@ -18,6 +18,8 @@ from ecgsk.signals import STANDARD_12_LEADS, ArrayStorage, ECGArray, check_sampl
 
 # A QRS complex of 80 ms needs a few samples.
 LOWEST_RATE = 50.0
+# Heart rates, per minute, for which enough beats are drawn to fill a record.
+SLOWEST, FASTEST = 20.0, 180.0
 
 DESCRIPTION = """\
 Synthetic clinical ECGs
@@ -127,6 +129,13 @@ def make_clinical_ecg(
     as well as they do for emergency patients [4]_, before any joint-embedding model
     was trained, and are frozen. Samples are kept as 16-bit integers of 1 microvolt.
 
+    A cardiologist will recognise severe cases and miss what was left out: an ST
+    elevation is a hump of its own before the T wave where a real one merges with it;
+    each beat of a record has the same shape; there is no atrial flutter, AV block,
+    paced rhythm or sine wave of potassium above 9 mmol/L; P and T of a beat before
+    the first R peak are not drawn. At other rates than 100 Hz muscle noise keeps its
+    power density, and so grows with the bandwidth.
+
     References
     ----------
     .. [1] McSharry, Clifford, Tarassenko & Smith (2003), A dynamical model for
@@ -161,9 +170,8 @@ def make_clinical_ecg(
     Y = draw_diagnoses(state, for_diagnoses)
     ecg = ECGArray(_storage(state, sampling_rate, for_ecg))
 
-    men = table.pop("male").to_numpy(dtype=int)
-    sex = pd.Categorical.from_codes(men, ["female", "male"])
-    table.insert(1, "sex", sex)
+    sex = pd.Series(np.where(table.pop("male") > 0, "male", "female"))
+    table.insert(1, "sex", sex.astype(pd.CategoricalDtype(["female", "male"])))
     subject_id = pd.Series(state["subject_id"], name="subject_id")
     X = pd.concat([pd.Series(ecg, name="ecg"), table, subject_id], axis=1)
     if return_X_y:
@@ -208,8 +216,8 @@ def synthesize_ecg(
     Raises
     ------
     ECGError
-        If a cause is lacking or NaN, or a territory is not anterior, inferior or
-        lateral.
+        If a cause is lacking or NaN, a territory is not anterior, inferior or
+        lateral, or the heart rate is not within 20 to 180 per minute.
 
     See Also
     --------
@@ -287,6 +295,12 @@ def _state_of(latent: pd.DataFrame) -> State:
                 f"synthesize_ecg: {name} must be one of {', '.join(TERRITORIES)}; "
                 f"got {', '.join(strange)}."
             )
+    rate = latent["heart_rate"]
+    if not rate.between(SLOWEST, FASTEST).all():
+        raise ECGError(
+            f"synthesize_ecg: heart_rate must lie between {SLOWEST:g} and {FASTEST:g} per "
+            f"minute; got {rate.min():g} to {rate.max():g}."
+        )
     return {
         name: np.asarray(latent[name].astype(str if name in _territories() else float))
         for name in MEANING

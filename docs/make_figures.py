@@ -1,0 +1,66 @@
+"""Draw the pictures of the documentation: ``python docs/make_figures.py``.
+
+Four ECGs of one synthetic heart. Its shape, position and chest are the average ones;
+between the sheets one cause changes and the noise stays. The cases are severe, as in a
+textbook: most of a cohort's are subtler, as most of a hospital's are.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ecgsk.datasets import make_clinical_ecg, synthesize_ecg
+from ecgsk.plotting import plot_ecg
+
+FOLDER = Path(__file__).parent / "_static"
+QUIET = 30  # a seed whose recording has little muscle noise and baseline wander
+
+CASES = {
+    "Atrial fibrillation: no P waves, f waves in V1, irregular RR": {
+        "in_af": 1.0,
+        "heart_rate": 105.0,
+    },
+    "Left bundle branch block: wide notched R in I and V6, deep S in V1": {"lbbb": 1.0},
+    "Acute anterior infarct: ST elevation in V1 to V4, QS in V1 and V2": {
+        "acute_infarct": 2.5,
+        "acute_infarct_territory": "anterior",
+        "heart_rate": 90.0,
+    },
+    "Hyperkalaemia, 8.2 mmol/L: tall narrow T, flat P, wide QRS": {"potassium": 8.2},
+}
+
+
+def average_heart() -> pd.DataFrame:
+    """Give one healthy latent state in which nothing personal stands out."""
+    latent = make_clinical_ecg(1, random_state=0).latent.iloc[:1].copy()
+    territories = ["acute_infarct_territory", "old_infarct_territory"]
+    latent[latent.columns.difference(territories)] = 0.0
+    latent[[name for name in latent if name.startswith("gain_")]] = 1.0
+    return latent.assign(
+        age=62.0,
+        male=1.0,
+        height=176.0,
+        bmi=27.0,
+        heart_rate=72.0,
+        potassium=4.2,
+        calcium=9.3,
+        magnesium=2.0,
+        haemoglobin=14.5,
+    )
+
+
+def draw_cases() -> Figure:
+    """Draw the four cases, two by two."""
+    figure = Figure(figsize=(545 / 25.4, 275 / 25.4), dpi=100)
+    axes = figure.subplots(2, 2, gridspec_kw={"wspace": 0.02, "hspace": 0.02}).ravel()
+    for ax, (title, cause) in zip(axes, CASES.items(), strict=True):
+        ecg = synthesize_ecg(average_heart().assign(**cause), random_state=QUIET)
+        plot_ecg(ecg.read()[0], ecg.leads, ecg.sampling_rate, title=title, ax=ax)
+    figure.subplots_adjust(left=0.005, right=0.995, top=0.995, bottom=0.005)
+    return figure
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    draw_cases().savefig(FOLDER / "synthetic_ecgs.png", metadata={"Software": None})

@@ -1,0 +1,78 @@
+"""Cohort: what every dataset function returns."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecgsk.datasets import Cohort, assign_folds
+from ecgsk.exceptions import ECGError
+
+
+@pytest.fixture
+def tables():
+    X = pd.DataFrame({"age": [50.0, 51.0, 70.0], "subject_id": [4, 4, 8]}, index=[10, 11, 12])
+    Y = pd.DataFrame({"sepsis": [0.0, np.nan, 1.0]}, index=X.index)
+    return X, Y
+
+
+def test_fills_in_what_a_dataset_does_not_have(tables):
+    cohort = Cohort(*tables)
+    assert cohort.shape == (3, 2)
+    assert cohort.labs.shape == (3, 0)
+    assert list(cohort.reference_ranges.columns) == ["low", "high", "unit"]
+    assert cohort.groups.tolist() == [4, 4, 8]
+    assert cohort.folds[10] == cohort.folds[11]
+
+
+def test_is_a_dictionary_with_attributes_that_pickles(tables):
+    cohort = Cohort(*tables, DESCR="three visits", latent=tables[0])
+    assert cohort["Y"] is cohort.Y
+    again = pickle.loads(pickle.dumps(cohort))
+    assert isinstance(again, Cohort)
+    assert again.DESCR == "three visits"
+    pd.testing.assert_frame_equal(again.latent, tables[0])
+
+
+def test_repr_counts_records_subjects_and_the_unknown(tables):
+    text = repr(Cohort(*tables))
+    assert "3 records from 2 subjects" in text
+    assert "50.0% positive, 33.3% unknown" in text
+
+
+def test_repr_of_diagnoses_nobody_knows(tables):
+    X, Y = tables
+    assert "none known" in repr(Cohort(X, Y * np.nan))
+
+
+@pytest.mark.parametrize("name", ["labs", "groups", "folds"])
+def test_rejects_rows_that_are_not_those_of_x(tables, name):
+    X, Y = tables
+    other = X[["age"]] if name == "labs" else X["age"]
+    with pytest.raises(ECGError, match=rf"{name} must have the index of X \(3 rows\)"):
+        Cohort(X, Y, **{name: other.iloc[:2]})
+
+
+def test_rejects_a_subject_in_two_folds(tables):
+    folds = pd.Series([1, 2, 3], index=tables[0].index)
+    with pytest.raises(ECGError, match="each subject must stand in one fold"):
+        Cohort(*tables, folds=folds)
+
+
+def test_rejects_laboratory_values_without_a_range(tables):
+    X, Y = tables
+    ranges = pd.DataFrame({"low": [1.0], "high": [2.0], "unit": ["mmol/L"]}, index=["sodium"])
+    with pytest.raises(ECGError, match="reference_ranges must be indexed by the columns of labs"):
+        Cohort(X, Y, labs=X[["age"]], reference_ranges=ranges)
+
+
+def test_folds_are_even_and_by_subject():
+    groups = pd.Series(np.repeat(np.arange(103), 3))
+    folds = assign_folds(groups, 10, random_state=3)
+    assert set(folds) == set(range(1, 11))
+    assert (folds.groupby(groups).nunique() == 1).all()
+    subjects_per_fold = groups.groupby(folds).nunique()
+    assert subjects_per_fold.max() - subjects_per_fold.min() <= 1
+    assert folds.equals(assign_folds(groups, 10, random_state=3))
+    assert not folds.equals(assign_folds(groups, 10, random_state=4))
