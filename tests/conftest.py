@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A machine shared by several runs is slow now and then; that is no failure.
+settings.register_profile("ecgsk", deadline=None)
+settings.load_profile("ecgsk")
 
 # Beside the checkout: real, openly licensed recordings that are not part of the project.
 REAL_DATA = Path(os.environ.get("ECGSK_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))

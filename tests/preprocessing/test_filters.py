@@ -17,7 +17,7 @@ def sine(frequency, rate, duration=10.0, phase=0.0):
     return np.sin(2 * np.pi * frequency * t + phase)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(RATES, RATES, st.floats(0.5, 30), st.floats(0, 6.28))
 def test_resampled_sine_is_the_sine_at_the_other_rate(rate, new_rate, frequency, phase):
     signal = sine(frequency, rate, phase=phase)
@@ -63,7 +63,7 @@ def test_resample_needs_a_rate(rate):
         Resample(rate, input_sampling_rate=100).fit(np.zeros((1, 10)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.2, 2), st.floats(20, 45), st.integers(1, 4), st.floats(3, 49))
 def test_bandpass_gain_is_that_of_the_filter_run_twice(low, high, order, frequency):
     band = BandpassFilter(low, high, order=order, input_sampling_rate=100)

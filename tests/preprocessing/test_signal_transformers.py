@@ -205,7 +205,7 @@ def test_threads_change_nothing(transformer, dtype):
 
 
 @EVERY_RATE_AWARE
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(order=st.permutations(LEADS), seed=st.integers(0, 5))
 def test_leads_are_filtered_apart(transformer, order, seed):
     ecg = make_ecg(n=2, n_samples=400, seed=seed)

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("pandas", minversion="3.1", reason="fixtures of these classes are pandas 3's")
 from pandas.tests.extension import base
-from pandas.tests.extension.conftest import *  # noqa: F403  the fixtures that the classes ask for
+from pandas.tests.extension.conftest import *  # noqa: F403  fixtures the classes ask for
 
 from ecgsk.signals import ECGArray, ECGDtype
 
