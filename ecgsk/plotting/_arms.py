@@ -125,7 +125,7 @@ def _draw_panel(ax: Axes, rows: pd.DataFrame, arms: list[str], highlight: str) -
         ax.annotate(
             f"{row['macro_auroc']:.3f}".lstrip("0"),
             (row["macro_auroc"], y),
-            xytext=(0, 4),
+            xytext=(0, 5),
             textcoords="offset points",
             ha="center",
             fontsize=7,

@@ -52,7 +52,8 @@ def draw_waves(state: AnyState, rng: np.random.Generator) -> Waves:
     width = np.empty((n, len(WAVES)), np.float32)
     _shape_p_wave(height, centre, width, state, signs)
     _shape_qrs(height, centre, width, state, signs)
-    _shape_repolarisation(height, width, state, signs)
+    _shape_t_and_u(height, width, state, signs)
+    _shape_st(height, width, state, signs)
     height *= 1 + BEAT_TO_BEAT * rng.standard_normal(height.shape, dtype=np.float32)
     return Waves(height, centre, width, qt_interval(state, signs))
 
@@ -194,14 +195,11 @@ def _shape_qrs(
         width[:, wave] = breadth * stretch
 
 
-def _shape_repolarisation(
-    height: np.ndarray, width: np.ndarray, s: AnyState, signs: AnyState
-) -> None:
-    """ST segment, T and U.
+def _shape_t_and_u(height: np.ndarray, width: np.ndarray, s: AnyState, signs: AnyState) -> None:
+    """Shape the recovery of the heart, T and U.
 
-    High potassium peaks the T wave, low potassium flattens it and raises U; an acute
-    infarct lifts ST over its wall; hypertrophy and bundle branch block turn T away
-    from the main vector.
+    High potassium peaks the T wave, low potassium flattens it and raises U;
+    hypertrophy and bundle branch block turn T away from the main vector.
     """
     t = (
         0.30 * np.exp(0.22 * s["shape_t_amplitude"]) * (1 + 0.08 * s["male"])
@@ -215,12 +213,6 @@ def _shape_repolarisation(
         - 0.05 * signs["hypothyroidism"]
     )
     u = 0.015 + 0.09 * signs["low_potassium"] + 0.02 * signs["low_magnesium"]
-    st = (
-        -0.05 * signs["low_potassium"]
-        - 0.035 * signs["lv_hypertrophy"]
-        - 0.03 * signs["decompensation"]
-        - 0.02 * signs["severe_anaemia"]
-    )
     height[:, T] = _vector(
         0.85 * t
         - 0.10 * signs["lv_hypertrophy"]
@@ -238,6 +230,23 @@ def _shape_repolarisation(
         + 0.10 * signs["pulmonary_embolism"],
     )
     height[:, U] = _vector(0.8 * u, 0.5 * u, -0.6 * u)
+    peaking = np.minimum(signs["high_potassium"], 2.5)
+    width[:, T] = (
+        0.045
+        * np.exp(0.10 * s["shape_t_width"])
+        * (1 - 0.10 * peaking + 0.10 * signs["low_potassium"] + 0.02 * signs["decompensation"])
+    )
+    width[:, U] = 0.035
+
+
+def _shape_st(height: np.ndarray, width: np.ndarray, s: AnyState, signs: AnyState) -> None:
+    """Lift ST over the wall of an acute infarct; sink it with strain and low potassium."""
+    st = (
+        -0.05 * signs["low_potassium"]
+        - 0.035 * signs["lv_hypertrophy"]
+        - 0.03 * signs["decompensation"]
+        - 0.02 * signs["severe_anaemia"]
+    )
     height[:, ST] = _vector(
         st + 0.13 * signs["acute_lateral"] - 0.05 * signs["acute_inferior"],
         0.6 * st + 0.16 * signs["acute_inferior"] - 0.03 * signs["acute_anterior"],
@@ -247,11 +256,4 @@ def _shape_repolarisation(
         + 0.06 * signs["acute_inferior"]
         + 0.05 * s["lbbb"],
     )
-    peaking = np.minimum(signs["high_potassium"], 2.5)
-    width[:, T] = (
-        0.045
-        * np.exp(0.10 * s["shape_t_width"])
-        * (1 - 0.10 * peaking + 0.10 * signs["low_potassium"] + 0.02 * signs["decompensation"])
-    )
-    width[:, U] = 0.035
     width[:, ST] = 0.040
