@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ECGDiagnosisClassifier": "ecgsk.estimators",
     "JointEmbeddingPretrainer": "ecgsk.estimators",
+    "LabAbnormalityExplainer": "ecgsk.estimators",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

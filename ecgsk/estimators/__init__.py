@@ -1,6 +1,7 @@
 """The three stages as scikit-learn estimators."""
 
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
+from ecgsk.estimators.labs import LabAbnormalityExplainer
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
 
-__all__ = ["ECGDiagnosisClassifier", "JointEmbeddingPretrainer"]
+__all__ = ["ECGDiagnosisClassifier", "JointEmbeddingPretrainer", "LabAbnormalityExplainer"]

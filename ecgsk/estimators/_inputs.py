@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import validate_data
 
+from ecgsk._patients import number_patients
 from ecgsk.exceptions import (
     DurationError,
     ECGError,
@@ -132,7 +133,7 @@ class Inputs:
     table : DataFrame or None
         The clinical columns; None where there are none.
     groups : ndarray of shape (n_records,)
-        The patient of each row; a row without a name is its own patient.
+        The patient of each row; without patients each row is its own.
     """
 
     signals: Signals | None
@@ -153,8 +154,8 @@ def read_inputs(
     estimator : estimator with ``group_column`` and ``clinical_columns``
         In ``fit`` it is given ``leads_``, ``sampling_rate_`` and ``shape_``.
     X : DataFrame with an ECG column, Series of ECGs, ECGArray or ndarray
-        A plain array is (n_records, n_leads, n_samples), or one lead if 2-D. It carries no names: it is taken
-        to have the fitted leads, sampling rate and unit.
+        A plain array is (n_records, n_leads, n_samples), or one lead if 2-D. It carries
+        no names: it is taken to have the fitted leads, sampling rate and unit.
     fitting : bool
         Whether to remember leads, rate and length, or to compare with them.
     groups : array-like of shape (n_records,) or None
@@ -274,12 +275,4 @@ def _groups(estimator: Any, X: Any, groups: Any, n_records: int, owner: str) -> 
         groups = X[name]
     if groups is None:
         return np.arange(n_records)
-    codes, _ = pd.factorize(np.asarray(groups), use_na_sentinel=True)
-    if len(codes) != n_records:
-        raise ValueError(f"{owner}: groups has {len(codes)} rows, X has {n_records}.")
-    if (codes < 0).any():
-        raise ValueError(
-            f"{owner}: {int((codes < 0).sum())} rows have no patient in {name!r}. "
-            "Give each its own, or drop them."
-        )
-    return codes
+    return number_patients(owner, groups, n_records)[0]
