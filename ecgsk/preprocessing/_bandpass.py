@@ -7,8 +7,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from ecgsk.exceptions import SamplingRateError
 from ecgsk.preprocessing._base import RateAwareTransformer
-from ecgsk.preprocessing._nan import bridge_nan
-from ecgsk.signals import format_hertz
+from ecgsk.signals import bridge_gaps, format_hertz
 
 # With SciPy's default padding (some ten samples) a 0.5 Hz high-pass errs by several standard
 # deviations at the edges of a record.
@@ -110,7 +109,7 @@ class BandpassFilter(RateAwareTransformer):
             self.order, edges if len(edges) == 2 else edges[0], kind, fs=rate, output="sos"
         )
         padding = math.ceil(max(_MIN_PADDING_S, 1 / (self.low or math.inf)) * rate)
-        bridged, missing = bridge_nan(signals)
+        bridged, missing = bridge_gaps(signals)
         out = sosfiltfilt(sos, bridged, axis=-1, padlen=min(padding, signals.shape[-1] - 1))
         if missing is not None:
             out[missing] = np.nan

@@ -1,14 +1,9 @@
 """Bring every record to one sampling rate."""
 
-from fractions import Fraction
-from typing import Any
-
 import numpy as np
-from scipy.signal import resample_poly
 
 from ecgsk.preprocessing._base import RateAwareTransformer
-from ecgsk.preprocessing._nan import bridge_nan
-from ecgsk.signals import ECGArray, check_sampling_rate
+from ecgsk.signals import ECGArray, check_sampling_rate, resample, resampled_length
 
 
 class Resample(RateAwareTransformer):
@@ -74,33 +69,13 @@ class Resample(RateAwareTransformer):
     def _sampling_rate_out(self) -> float:
         return float(self.sampling_rate)
 
-    def _ratio(self) -> Fraction:
-        # By way of text: the rate written 360.1 is meant, not its binary neighbour.
-        return Fraction(str(self.sampling_rate)) / Fraction(str(self.sampling_rate_in_))
-
     def _count_times(self, n_times: int) -> int:
-        return -(-n_times * self._ratio().numerator // self._ratio().denominator)
+        return resampled_length(n_times, self.sampling_rate_in_, self.sampling_rate)
 
     def _transform_column(self, column: ECGArray) -> ECGArray:
-        return column if self._ratio() == 1 else super()._transform_column(column)
+        if self.sampling_rate_in_ == self.sampling_rate:
+            return column
+        return super()._transform_column(column)
 
     def _filter(self, signals: np.ndarray) -> np.ndarray:
-        ratio = self._ratio()
-        if ratio == 1:
-            return signals
-        bridged, missing = bridge_nan(signals)
-        # Taking off the line between the ends keeps them from ringing; one sample makes no line.
-        padding = "line" if bridged.shape[-1] > 1 else "mean"
-        out = resample_poly(bridged, ratio.numerator, ratio.denominator, axis=-1, padtype=padding)
-        if missing is not None:
-            out[self._missing_out(missing, out.shape[-1])] = np.nan
-        return out
-
-    def _missing_out(self, missing: np.ndarray, n_times: int) -> Any:
-        ratio = float(self._ratio())
-        nearest_in = np.rint(np.arange(n_times) / ratio).astype(int)
-        missing_out = missing[..., np.minimum(nearest_in, missing.shape[-1] - 1)]
-        record, lead, time = np.nonzero(missing)
-        nearest_out = np.minimum(np.rint(time * ratio).astype(int), n_times - 1)
-        missing_out[record, lead, nearest_out] = True
-        return missing_out
+        return resample(signals, self.sampling_rate_in_, self.sampling_rate)

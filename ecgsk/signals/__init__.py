@@ -9,6 +9,7 @@ from ecgsk.signals._array import ECGArray
 from ecgsk.signals._columns import ecg_column, find_ecg_column
 from ecgsk.signals._concat import ConcatStorage
 from ecgsk.signals._dtype import ECGDtype
+from ecgsk.signals._gaps import bridge_gaps
 from ecgsk.signals._leads import (
     KNOWN_LEADS,
     STANDARD_12_LEADS,
@@ -18,6 +19,7 @@ from ecgsk.signals._leads import (
 )
 from ecgsk.signals._quality import check_millivolt, quality
 from ecgsk.signals._record import ECGRecord
+from ecgsk.signals._resample import resample, resampled_length
 from ecgsk.signals._storage import INT16_NAN, ArrayStorage, ECGStorage, LeadSelection, NpyStorage
 from ecgsk.signals._units import (
     MILLIVOLTS_PER_UNIT,
@@ -40,6 +42,7 @@ __all__ = [
     "ECGStorage",
     "LeadSelection",
     "NpyStorage",
+    "bridge_gaps",
     "canonical_lead",
     "canonical_leads",
     "check_millivolt",
@@ -49,5 +52,7 @@ __all__ = [
     "format_hertz",
     "lead_positions",
     "quality",
+    "resample",
+    "resampled_length",
     "to_millivolt",
 ]

@@ -308,11 +308,13 @@ class ECGArray(ExtensionArray):
         if isinstance(scalars, cls):
             array = scalars if dtype is None else scalars._as(dtype)
             return array.copy() if copy or array is scalars else array
-        records: dict[ECGStorage, tuple[list[int], list[int]]] = {}
+        # By identity: equality of storages, such as of long lists of paths, can be slow.
+        records: dict[int, tuple[ECGStorage, list[int], list[int]]] = {}
         scalars = list(scalars)
         for position, scalar in enumerate(scalars):
             if isinstance(scalar, ECGRecord):
-                positions, numbers = records.setdefault(scalar._storage, ([], []))
+                storage = scalar._storage
+                _, positions, numbers = records.setdefault(id(storage), (storage, [], []))
                 positions.append(position)
                 numbers.append(scalar._row)
             elif is_list_like(scalar) or not pd.isna(scalar):
@@ -320,7 +322,7 @@ class ECGArray(ExtensionArray):
                     f"{cls.__name__}: expected ECGRecord or missing (pd.NA), got {scalar!r:.60} "
                     f"({type(scalar).__name__}). Make records of samples with from_numpy(...)."
                 )
-        arrays = [cls._over(s, np.array(numbers)) for s, (_, numbers) in records.items()]
+        arrays = [cls._over(storage, np.array(rows)) for storage, _, rows in records.values()]
         if dtype is None:
             if not arrays:
                 raise ValueError(f"{cls.__name__}: no record to take leads from; give dtype=.")
@@ -330,7 +332,7 @@ class ECGArray(ExtensionArray):
             return cls._over(_no_records(dtype), out)
         arrays = [array._as(dtype) for array in arrays]
         storage, merged = merge_views([(array._storage, array._rows) for array in arrays])
-        for (positions, _), rows in zip(records.values(), merged, strict=True):
+        for (_, positions, _), rows in zip(records.values(), merged, strict=True):
             out[positions] = rows
         return cls._over(storage, out)
 

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from ecgsk.exceptions import SamplingRateError
+from ecgsk.signals import bridge_gaps, resample, resampled_length
+
+SAMPLES = st.one_of(st.just(np.nan), st.floats(-10, 10))
+
+
+@given(arrays(np.float64, array_shapes(max_dims=3, max_side=8), elements=SAMPLES))
+def test_bridges_touch_gaps_alone_and_stay_between_their_ends(signals):
+    before = signals.copy()
+    bridged, missing = bridge_gaps(signals)
+    np.testing.assert_array_equal(signals, before)
+    if missing is None:
+        assert bridged is signals
+        return
+    np.testing.assert_array_equal(missing, np.isnan(signals))
+    np.testing.assert_array_equal(bridged[~missing], signals[~missing])
+    for trace, lead in zip(
+        bridged.reshape(-1, signals.shape[-1]), signals.reshape(-1, signals.shape[-1]), strict=True
+    ):
+        known = lead[~np.isnan(lead)] if not np.isnan(lead).all() else np.zeros(1)
+        assert known.min() <= trace.min()
+        assert trace.max() <= known.max()
+
+
+@given(
+    st.integers(1, 10_000),
+    st.sampled_from([100, 128, 257, 360.1, 500, 1000]),
+    st.sampled_from([50, 100, 250.5, 500]),
+)
+def test_length_is_the_exact_ratio_rounded_up(n_samples, from_rate, to_rate):
+    expected = -(-n_samples * round(10 * to_rate) // round(10 * from_rate))
+    assert resampled_length(n_samples, from_rate, to_rate) == expected
+
+
+def test_leads_and_records_are_resampled_apart():
+    x = np.random.default_rng(0).normal(size=(2, 3, 250)).astype(np.float32)
+    out = resample(x, 250, 100)
+    assert (out.shape, out.dtype) == ((2, 3, 100), np.float32)
+    np.testing.assert_allclose(resample(x[1, 2], 250, 100), out[1, 2], atol=1e-6)
+
+
+def test_the_same_rate_gives_the_input_itself():
+    x = np.ones((2, 3))
+    assert resample(x, 100, 100.0) is x
+
+
+@pytest.mark.parametrize("rates", [(0, 100), (100, -1), (None, 100)])
+def test_rates_must_be_positive(rates):
+    with pytest.raises(SamplingRateError, match="in Hz above 0"):
+        resample(np.ones(3), *rates)
