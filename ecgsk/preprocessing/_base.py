@@ -1,5 +1,6 @@
 """What transformers of signals share: which inputs they take, and what they remember of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -23,12 +24,8 @@ from ecgsk.signals import (
 _BATCH = 16  # records filtered at once: more falls out of the cache
 
 
-class SignalTransformer(TransformerMixin, BaseEstimator):
-    """Base of transformers that work on the ECG column and leave the rest of a table alone.
-
-    A subclass gives ``_transform_column`` and ``_transform_array``, and may
-    extend ``_check_input``.
-    """
+class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
+    """Base of transformers that work on the ECG column and leave the rest of a table alone."""
 
     leads_in_: Any  # tuple of str, or None for arrays without lead names
     sampling_rate_in_: Any  # float, or None for arrays without sampling rate
@@ -132,21 +129,25 @@ class SignalTransformer(TransformerMixin, BaseEstimator):
 
     # -- for subclasses ----------------------------------------------------------------
 
+    @abstractmethod
     def _describe_array(self, X: np.ndarray) -> tuple[tuple[str, ...] | None, float | None]:
         """Leads and sampling rate of plain arrays, from parameters."""
-        return None, None
 
+    @abstractmethod
     def _check_input(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
         """Check parameters against the input."""
 
-    def _count_times(self, n_times: int) -> int:
-        return n_times
-
+    @abstractmethod
     def _transform_column(self, column: ECGArray) -> ECGArray:
-        raise AttributeError(f"{type(self).__name__} must define _transform_column")
+        """Transform ECGs that have passed `_as_fitted`."""
 
+    @abstractmethod
     def _transform_array(self, X: np.ndarray) -> np.ndarray:
-        raise AttributeError(f"{type(self).__name__} must define _transform_array")
+        """Transform plain numbers of two or three dimensions."""
+
+    def _count_times(self, n_times: int) -> int:
+        """Samples that come out of some that go in."""
+        return n_times
 
     def _as_fitted(self, column: ECGArray) -> ECGArray:
         """Column with the leads in fitted order, once it is known to fit."""
@@ -237,8 +238,9 @@ class RateAwareTransformer(SignalTransformer):
                 "Leave input_sampling_rate out: the column knows."
             )
 
+    @abstractmethod
     def _filter(self, signals: np.ndarray) -> np.ndarray:
-        raise AttributeError(f"{type(self).__name__} must define _filter")
+        """Filter samples of shape (n_records, n_leads, n_times), NaN where missing."""
 
     def _sampling_rate_out(self) -> float:
         return self.sampling_rate_in_
