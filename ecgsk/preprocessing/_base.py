@@ -146,7 +146,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         """Transform plain numbers of two or three dimensions."""
 
     def _count_times(self, n_times: int) -> int:
-        """Samples that come out of some that go in."""
+        """Count the samples that come out of some that go in."""
         return n_times
 
     def _as_fitted(self, column: ECGArray) -> ECGArray:
