@@ -101,7 +101,7 @@ def read_wfdb_folder(
       record   age
     0     p1  61.0
     >>> frame["ecg"].dtype
-    ecg[1x200, 100 Hz]
+    ecg[1x200, 100 Hz: II]
     """
     folder = Path(folder)
     paths = sorted(folder.glob(pattern))

@@ -1,0 +1,71 @@
+"""Age and sex, and body measures from the outpatient record (``omr``)."""
+
+import pandas as pd
+
+from ecgsk.datasets._mimic_iv._tables import MimicTables
+
+#: Name in ``omr``, factor to the unit, unit, and the limits of what is plausible.
+BIOMETRICS = {
+    "height": ("Height (Inches)", 2.54, "cm", 100, 240),
+    "weight": ("Weight (Lbs)", 0.45359237, "kg", 20, 400),
+    "bmi": ("BMI (kg/m2)", 1.0, "kg/m2", 8, 120),
+}
+_SECONDS_A_DAY = 86_400
+
+
+def demographics(tables: MimicTables, n_records: int) -> pd.DataFrame:
+    """Age in years at the ECG and sex.
+
+    MIMIC gives a subject's age in one year (``anchor_age`` in ``anchor_year``);
+    an anchor age of 91 stands for everyone above 89.
+    """
+    kinds = {"subject_id": "BIGINT", "gender": "VARCHAR"}
+    kinds |= {"anchor_age": "DOUBLE", "anchor_year": "DOUBLE"}
+    tables.view("hosp", "patients", kinds)
+    found = tables.query(
+        """SELECT ecg, anchor_age + (year(ecg_time) - anchor_year) AS age, gender
+        FROM ecgs JOIN patients USING (subject_id)"""
+    )
+    found = found.set_index("ecg").reindex(range(n_records)).rename_axis(None)
+    sex = found["gender"].astype(pd.CategoricalDtype(["F", "M"]))
+    return pd.DataFrame({"age": found["age"].astype("float64"), "sex": sex})
+
+
+def biometrics(tables: MimicTables, window: tuple[float, float], n_records: int) -> pd.DataFrame:
+    """Body measures nearest in days within a window.
+
+    Parameters
+    ----------
+    tables : MimicTables
+        With a table ``ecgs``.
+    window : (float, float)
+        Seconds after the ECG. ``omr`` states dates without times: a window that
+        ends at the ECG leaves out the ECG's own day, part of which is later.
+    n_records : int
+        Number of ECGs.
+
+    Returns
+    -------
+    DataFrame of float64
+        The columns of `BIOMETRICS`, in their units. Where no BMI was written down,
+        it is computed from height and weight.
+    """
+    kinds = {"subject_id": "BIGINT", "chartdate": "DATE", "seq_num": "BIGINT"}
+    kinds |= {"result_name": "VARCHAR", "result_value": "DOUBLE"}
+    tables.view("hosp", "omr", kinds)
+    parts = [
+        f"""SELECT subject_id, chartdate, seq_num, '{name}' AS name,
+            result_value * {factor} AS value FROM omr
+        WHERE result_name = '{label}' AND result_value * {factor} BETWEEN {low} AND {high}"""
+        for name, (label, factor, _, low, high) in BIOMETRICS.items()
+    ]
+    start, end = (seconds // _SECONDS_A_DAY for seconds in window)
+    own_day = "" if end > 0 else "AND chartdate < CAST(ecg_time AS DATE)"
+    days = "date_diff('day', CAST(ecg_time AS DATE), chartdate)"
+    candidates = f"""SELECT ecg, name, {days} * {_SECONDS_A_DAY} AS seconds,
+            (seq_num, value) AS rank, value
+        FROM ({" UNION ALL ".join(parts)}) JOIN ecgs USING (subject_id)
+        WHERE {days} BETWEEN {start} AND {end} {own_day}"""
+    table = tables.nearest(candidates, list(BIOMETRICS), n_records)
+    computed = table["weight"] / (table["height"] / 100) ** 2
+    return table.assign(bmi=table["bmi"].fillna(computed))
