@@ -1,8 +1,9 @@
 """Transformers that come before an estimator: sampling rate, band, leads."""
 
+from ecgsk.preprocessing._abnormality import LabAbnormality
 from ecgsk.preprocessing._bandpass import BandpassFilter
 from ecgsk.preprocessing._clinical_scaler import ClinicalScaler
 from ecgsk.preprocessing._resample import Resample
 from ecgsk.preprocessing._select_leads import SelectLeads
 
-__all__ = ["BandpassFilter", "ClinicalScaler", "Resample", "SelectLeads"]
+__all__ = ["BandpassFilter", "ClinicalScaler", "LabAbnormality", "Resample", "SelectLeads"]

@@ -1,0 +1,165 @@
+"""Laboratory values to abnormalities: low and high as targets of their own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ecgsk.exceptions import ECGError
+
+_SIDES = ("low", "high")
+
+
+class LabAbnormality(TransformerMixin, BaseEstimator):
+    """Judge laboratory values against reference ranges, low and high apart.
+
+    Parameters
+    ----------
+    reference_ranges : DataFrame or mapping
+        A DataFrame indexed by laboratory with columns ``low`` and ``high``, as
+        `Cohort.reference_ranges`; or a mapping of laboratory to ``(low, high)``.
+        Bounds are in the unit of the values. NaN or None is no bound: that side
+        gives no target.
+
+    Attributes
+    ----------
+    feature_names_in_ : ndarray of str
+        Laboratories seen in `fit`.
+    n_features_in_ : int
+        Their number.
+    low_, high_ : ndarray of float64, shape (n_features_in_,)
+        Their bounds.
+
+    See Also
+    --------
+    ecgsk.datasets.load_mimic_iv : Judges every value against its own row's range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> labs = pd.DataFrame({"potassium": [3.0, 4.0, np.nan], "lactate": [1.0, 5.1, 2.2]})
+    >>> LabAbnormality({"potassium": (3.5, 5.1), "lactate": (None, 2.2)}).fit_transform(labs)
+       potassium low  potassium high  lactate high
+    0            1.0             0.0           0.0
+    1            0.0             0.0           1.0
+    2            NaN             NaN           0.0
+    """
+
+    low_: np.ndarray
+    high_: np.ndarray
+    feature_names_in_: np.ndarray
+    n_features_in_: int
+
+    def __init__(self, reference_ranges: pd.DataFrame | Mapping[str, Sequence[float | None]]):
+        self.reference_ranges = reference_ranges
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
+        """Find the bounds of X's laboratories.
+
+        Parameters
+        ----------
+        X : DataFrame, shape (n_records, n_laboratories)
+            Values in the unit of the reference ranges; NaN where not measured.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ECGError
+            When X is no DataFrame, a laboratory has no reference range, or a
+            range's lower bound is above its upper one.
+        """
+        if not isinstance(X, pd.DataFrame):
+            raise ECGError(
+                "LabAbnormality: expected a DataFrame whose columns name the laboratories, got "
+                f"{type(X).__name__}. Use pd.DataFrame(values, columns=[...])."
+            )
+        validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
+        ranges = self._ranges()
+        if absent := [name for name in X.columns if name not in ranges.index]:
+            raise ECGError(
+                f"LabAbnormality: no reference range for {', '.join(map(str, absent))}; there are "
+                f"ranges for {', '.join(map(str, ranges.index))}. Drop the columns, or add their "
+                "ranges (None for a side without a bound)."
+            )
+        self.low_, self.high_ = (
+            ranges.loc[X.columns, side].to_numpy(np.float64, na_value=np.nan) for side in _SIDES
+        )
+        if (odd := self.low_ > self.high_).any():
+            raise ECGError(
+                f"LabAbnormality: the reference range of {X.columns[odd][0]} runs from "
+                f"{self.low_[odd][0]:g} to {self.high_[odd][0]:g}. Are low and high swapped?"
+            )
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Judge values.
+
+        Parameters
+        ----------
+        X : DataFrame, shape (n_records, n_laboratories)
+            The laboratories seen in `fit`.
+
+        Returns
+        -------
+        DataFrame of float64
+            Columns such as ``"potassium low"`` and ``"potassium high"``, X's
+            index: 1 strictly beyond the bound, else 0; NaN where not measured.
+        """
+        check_is_fitted(self)
+        values = validate_data(
+            self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False
+        )
+        beyond = {"low": values < self.low_, "high": values > self.high_}
+        targets = {
+            f"{name} {side}": np.where(np.isnan(values[:, place]), np.nan, beyond[side][:, place])
+            for place, name, side in self._targets()
+        }
+        return pd.DataFrame(targets, index=getattr(X, "index", None))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the targets.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        ndarray of str
+        """
+        check_is_fitted(self)
+        names = [f"{name} {side}" for _, name, side in self._targets()]
+        return np.asarray(names, dtype=object)
+
+    def _targets(self) -> list[tuple[int, str, str]]:
+        bounds = {"low": self.low_, "high": self.high_}
+        return [
+            (place, name, side)
+            for place, name in enumerate(self.feature_names_in_)
+            for side in _SIDES
+            if not np.isnan(bounds[side][place])
+        ]
+
+    def _ranges(self) -> pd.DataFrame:
+        ranges = self.reference_ranges
+        if isinstance(ranges, Mapping):
+            ranges = pd.DataFrame.from_dict(
+                {name: list(bounds) for name, bounds in ranges.items()},
+                orient="index",
+                columns=list(_SIDES),
+                dtype=np.float64,
+            )
+        if not isinstance(ranges, pd.DataFrame) or not set(_SIDES) <= set(ranges.columns):
+            raise ECGError(
+                "LabAbnormality: expected reference_ranges as a DataFrame with columns low and "
+                f"high, or a mapping of laboratory to (low, high); got {type(ranges).__name__}."
+            )
+        return ranges
