@@ -96,8 +96,8 @@ def _collect(tables: MimicTables, source: str) -> int:
     # The column is text such as "['I10', 'I480']".
     tables.execute(
         f"""CREATE OR REPLACE TEMP TABLE ecg_codes AS
-        SELECT ecg, unnest(regexp_extract_all(replace(upper({source}), '.', ''), '[A-Z][0-9][A-Z0-9]+'))
-            AS code
+        SELECT ecg, unnest(regexp_extract_all(
+            replace(upper({source}), '.', ''), '[A-Z][0-9][A-Z0-9]+')) AS code
         FROM ecgs JOIN {EXTENSION} USING (study_id)"""
     )
     return 0

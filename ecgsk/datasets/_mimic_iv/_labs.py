@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,43 @@ from ecgsk.exceptions import ECGError
 _LIST_COLUMNS = ["itemid", "name", "fluid", "unit", "other_units", "low", "high"]
 # Unit spelling differs between tables and their versions: "mm Hg", "mmHg"; two signs for micro.
 _PLAIN_UNIT = r"regexp_replace(translate(lower({}), 'µμ', 'uu'), '\s', '', 'g')"
+
+
+class Laboratory(NamedTuple):
+    """What is known of the laboratory values around every ECG."""
+
+    inputs: pd.DataFrame
+    values: pd.DataFrame
+    abnormalities: pd.DataFrame
+    reference_ranges: pd.DataFrame
+    counts: pd.DataFrame
+
+
+def join_labs(
+    tables: MimicTables,
+    labs: Sequence[str] | pd.DataFrame | None,
+    input_window: tuple[float, float],
+    target_window: tuple[float, float],
+    n_records: int,
+) -> Laboratory:
+    """Join laboratory values as inputs and as targets; windows are in seconds.
+
+    Where `labs` is None, a laboratory no ECG has a target value of is left out
+    of the targets.
+    """
+    items = laboratory_list(labs)
+    names = items["name"].unique().tolist()
+    start = min(input_window[0], target_window[0])
+    end = max(input_window[1], target_window[1])
+    counts = find_labs(tables, items, start, end)
+    inputs = nearest_labs(tables, input_window, names, n_records)
+    values = nearest_labs(tables, target_window, names, n_records)
+    if labs is None:
+        values = values.dropna(axis=1, how="all")
+    kept = values.columns.tolist()
+    abnormalities = lab_abnormalities(tables, target_window, kept, n_records)
+    ranges = reference_ranges(tables, items, kept)
+    return Laboratory(inputs, values, abnormalities, ranges, counts)
 
 
 def laboratory_list(labs: Sequence[str] | pd.DataFrame | None = None) -> pd.DataFrame:

@@ -89,8 +89,9 @@ def load_mimic_iv(
     Cohort
         ``X``: ``ecg``, ``age`` (years), ``sex``, ``height`` (cm), ``weight``
         (kg), ``bmi``, vital signs, ``acuity``, laboratory inputs, and
-        ``subject_id``; columns without a single value are left out. ``Y``: 0, 1, or NaN in rows without any known diagnosis.
-        ``labs``: value nearest to the ECG in `target_window`.
+        ``subject_id``; columns without a single value are left out. ``Y``: 0, 1,
+        or NaN in rows without any known diagnosis. ``labs``: value nearest to the
+        ECG in `target_window`.
         ``lab_abnormalities``: each of these judged against the reference range
         *delivered with it*, such as ``"potassium low"``; ``reference_ranges``
         gives each laboratory's most frequent range. ``folds``, ``groups``;
@@ -136,7 +137,6 @@ def load_mimic_iv(
     body = window_seconds(biometrics_window, "biometrics_window", around=True)
     check_no_leak(inputs, "lab_window", time_leak)
     check_no_leak(measured, "vitals_window", time_leak)
-    items = _labs.laboratory_list(labs)
     with MimicTables(ecg=ecg, hosp=hosp, ed=ed) as tables:
         listed = _record_list(tables)
         signals, kept, _, broken = read_wfdb_records(
@@ -157,37 +157,29 @@ def load_mimic_iv(
         parts.append(_biometrics.biometrics(tables, body, n_records))
         if ed is not None:
             parts.append(_vitals.vitals(tables, measured, n_records))
+        lab = _labs.join_labs(tables, labs, inputs, targets, n_records)
+        parts.append(lab.inputs)
         # A column without a single value tells nothing, and no estimator can scale it.
         parts = [part.dropna(axis=1, how="all") for part in parts]
-        names = items["name"].unique().tolist()
-        start, end = min(inputs[0], targets[0]), max(inputs[1], targets[1])
-        lab_counts = _labs.find_labs(tables, items, start, end)
-        values = _labs.nearest_labs(tables, inputs, names, n_records)
-        values_at = _labs.nearest_labs(tables, targets, names, n_records)
-        if labs is None:
-            values, values_at = (table.dropna(axis=1, how="all") for table in (values, values_at))
-        abnormal = _labs.lab_abnormalities(tables, targets, values_at.columns.tolist(), n_records)
-        ranges = _labs.reference_ranges(tables, items, values_at.columns.tolist())
-        parts.append(values)
         found = _diagnoses.diagnoses(tables, diagnoses, icd_digits, min_count, n_records)
         folds, folds_source = _diagnoses.folds(tables, records["subject_id"], random_state)
 
     X = _assemble(signals, parts, records["subject_id"])
     if return_X_y:
         return X, found.Y
-    steps = _steps(listed, records, parts, values_at, found)
+    steps = _steps(listed, records, parts, lab.values, found)
     return Cohort(
         X,
         found.Y,
-        labs=values_at,
-        reference_ranges=ranges,
+        labs=lab.values,
+        reference_ranges=lab.reference_ranges,
         folds=folds,
-        DESCR=_describe(steps, found, folds_source, lab_counts, (lab_window, target_window)),
-        lab_abnormalities=abnormal,
+        DESCR=_describe(steps, found, folds_source, lab.counts, (lab_window, target_window)),
+        lab_abnormalities=lab.abnormalities,
         ecg_time=records["ecg_time"],
         study_id=records["study_id"],
         steps=steps,
-        lab_counts=lab_counts,
+        lab_counts=lab.counts,
         broken=broken,
     )
 
@@ -251,8 +243,9 @@ def _describe(
         *(f"  {step}: {row.records:,} ({row.subjects:,})" for step, row in steps.iterrows()),
         "",
         f"Laboratory inputs: nearest value {_span(windows[0], 'before the ECG')}, by charttime; "
-        f"targets: nearest {_span(windows[1], 'of the ECG')}. Left out: {left_out['other_unit']:,} values "
-        f"in another unit, {left_out['implausible']:,} implausible ones.",
+        f"targets: nearest {_span(windows[1], 'of the ECG')}.",
+        f"Left out: {left_out['other_unit']:,} laboratory values in another unit, "
+        f"{left_out['implausible']:,} implausible ones.",
         f"Diagnoses: {found.Y.shape[1]} of {found.n_codes} ICD-10 labels, from {found.source}. "
         f"{len(found.Y) - found.n_labelled:,} records have no known diagnosis and are NaN"
         + (f", {found.n_icd9_only:,} of them coded in ICD-9 alone." if found.n_icd9_only else "."),
