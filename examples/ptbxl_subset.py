@@ -1,0 +1,37 @@
+"""Read the prepared PTB-XL subset: a NumPy array and a table become a cohort in a few lines.
+
+    python examples/ptbxl_subset.py FOLDER
+
+Signals of the subset are z-scored per lead, band-passed and resampled to 100 Hz:
+their amplitudes are standard deviations, not millivolts, so nothing may be
+read off them in millivolts, and limb leads no longer add up.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from ecgsk.datasets import Cohort
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+
+SUPERCLASSES = ["NORM", "MI", "STTC", "CD", "HYP"]
+
+
+def load_ptbxl_subset(folder: str | Path) -> Cohort:
+    """Cohort of the subset; its "millivolts" are standard deviations."""
+    folder = Path(folder)
+    labels = pd.read_csv(folder / "labels.csv", index_col="ecg_id")
+    ecg = ECGArray.from_npy(
+        folder / "signals_100hz_zscored_float16.npy", sampling_rate=100, leads=STANDARD_12_LEADS
+    )
+    return Cohort(
+        pd.DataFrame({"ecg": ecg, "subject_id": labels["patient_id"]}, index=labels.index),
+        labels[SUPERCLASSES].astype("float64"),
+        folds=labels["strat_fold"].rename("fold"),
+        DESCR="Subset of PTB-XL (CC BY 4.0), 100 Hz, z-scored per lead: not millivolts.",
+    )
+
+
+if __name__ == "__main__":
+    print(load_ptbxl_subset(sys.argv[1]))
