@@ -10,6 +10,7 @@ _PUBLIC = {
     "ECGDiagnosisClassifier": "ecgsk.estimators",
     "JointEmbeddingPretrainer": "ecgsk.estimators",
     "LabAbnormalityExplainer": "ecgsk.estimators",
+    "compare_arms": "ecgsk.evaluation",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

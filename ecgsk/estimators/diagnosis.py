@@ -26,6 +26,7 @@ _FINE_TUNE = ("auto", "probe", "probe_then_full", "full")
 # Fewer labelled records than this leave a pre-trained encoder, or a network
 # over the table, as it is: docs/recipes.md has the measurements.
 _FEW_RECORDS = 1000
+EPOCHS_FROM_SCRATCH, EPOCHS_FINE_TUNING = 20, 5
 
 
 class ECGDiagnosisClassifier(ClassifierMixin, TorchEstimator):
@@ -60,7 +61,7 @@ class ECGDiagnosisClassifier(ClassifierMixin, TorchEstimator):
     dropout : float, default=0.2
         Share of features dropped before the last layer, in training.
     max_epochs : int or "auto", default="auto"
-        ``"auto"`` is 30 from scratch and 5 from a pre-trained encoder.
+        ``"auto"`` is 20 from scratch and 5 from a pre-trained encoder.
     learning_rate : float or "auto", default="auto"
         Peak of the one-cycle schedule; ``"auto"`` is 3e-3 from scratch and
         1e-3 from a pre-trained encoder, which a larger step washes out.
@@ -346,6 +347,7 @@ class ECGDiagnosisClassifier(ClassifierMixin, TorchEstimator):
             self._keep(wrap(module, criterion))
             return
         kept, held_out = self._hold_out(inputs.groups, rows, seed)
+        epochs = EPOCHS_FINE_TUNING if pretrained else EPOCHS_FROM_SCRATCH
         self._keep(
             self._train(
                 module,
@@ -355,7 +357,7 @@ class ECGDiagnosisClassifier(ClassifierMixin, TorchEstimator):
                 if held_out is None
                 else BatchDataset(inputs.signals, table, training_values, held_out),
                 description="Fine-tuning" if pretrained else "Training",
-                max_epochs=(5 if pretrained else 30) if self.max_epochs == "auto" else None,
+                max_epochs=epochs if self.max_epochs == "auto" else None,
                 learning_rate=(1e-3 if pretrained else 3e-3)
                 if self.learning_rate == "auto"
                 else None,

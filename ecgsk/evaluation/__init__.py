@@ -1,1 +1,7 @@
-"""evaluation."""
+"""Does the joint embedding help, and where: all arms on one patient split."""
+
+from ecgsk.evaluation._arms import ARMS
+from ecgsk.evaluation._compare import compare_arms
+from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
+
+__all__ = ["ARMS", "ArmScore", "ArmsComparison", "compare_arms"]

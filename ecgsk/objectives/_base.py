@@ -10,7 +10,16 @@ Encode = Callable[[], Tensor]
 
 
 class ObjectiveModule(nn.Module, ABC):
-    """A torch module that scores embeddings, with the layers it needs for that."""
+    """A torch module that scores embeddings, with the layers it needs for that.
+
+    Attributes
+    ----------
+    compares_views : bool
+        Whether it calls ``encode`` more than once; then views must differ in
+        validation too, where nothing is augmented otherwise.
+    """
+
+    compares_views: bool = False
 
     @abstractmethod
     def forward(self, encode: Encode, table: Tensor | None) -> Tensor:

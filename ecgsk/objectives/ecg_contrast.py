@@ -10,6 +10,8 @@ from ecgsk.objectives._contrast import cross_entropy_of_pairs
 class ECGContrastModule(ObjectiveModule):
     """The torch module that :class:`ECGContrast` builds."""
 
+    compares_views = True
+
     def __init__(self, n_features: int, projection_size: int, temperature: float):
         super().__init__()
         self.temperature = temperature

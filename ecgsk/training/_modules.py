@@ -51,9 +51,7 @@ class PretrainingModule(nn.Module):
 
     def forward(self, ecg: Tensor, table: Tensor | None = None) -> Tensor:
         """Return the loss, of shape (1,)."""
-        # Objectives that compare two views need augmentation in validation too,
-        # where both views would be one otherwise.
-        augment = self.training or not self.objective.uses_table
+        augment = self.training or self.objective.compares_views
         return self.objective(lambda: self.backbone(ecg, augment), table).reshape(1)
 
 

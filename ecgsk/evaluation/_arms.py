@@ -1,0 +1,102 @@
+"""The arms a joint embedding is judged by, each an estimator for one setting."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
+from ecgsk.estimators.diagnosis import EPOCHS_FINE_TUNING
+from ecgsk.objectives import ECGContrast
+
+OURS = "joint embedding"
+SIGNAL = "signal only"
+MATCHED = "signal only, compute-matched"
+SELF_SUPERVISED = "ECG-only self-supervision"
+MULTIMODAL = "multimodal (ECG + table at inference)"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all arms of a comparison share.
+
+    Attributes
+    ----------
+    pretrainer : JointEmbeddingPretrainer
+        Unfitted; its encoder is every arm's.
+    classifier : ECGDiagnosisClassifier
+        Unfitted; the parameters of stage (ii).
+    pretrain : callable
+        Takes an unfitted pretrainer, returns it fitted on the setting's
+        pre-training rows; each is fitted once.
+    n_pretraining, n_labelled : int
+        Records of stage (i) and (ii).
+    """
+
+    pretrainer: JointEmbeddingPretrainer
+    classifier: ECGDiagnosisClassifier
+    pretrain: Callable[[JointEmbeddingPretrainer], JointEmbeddingPretrainer]
+    n_pretraining: int
+    n_labelled: int
+
+    def make(self, **changes: Any) -> ECGDiagnosisClassifier:
+        """Return a fresh classifier from scratch with these parameters changed."""
+        return clone(self.classifier).set_params(encoder=self.pretrainer.encoder, **changes)
+
+    def make_pretrained(
+        self, pretrainer: JointEmbeddingPretrainer, **changes: Any
+    ) -> ECGDiagnosisClassifier:
+        """Return a fresh classifier over a pretrainer that is fitted once and reused."""
+        return self.make().set_params(encoder=FrozenEstimator(self.pretrain(pretrainer)), **changes)
+
+
+def random_encoder(recipe: Recipe) -> ECGDiagnosisClassifier:
+    """Return a linear head on an encoder that learned nothing."""
+    return recipe.make(fine_tune="probe")
+
+
+def table_only(recipe: Recipe) -> ECGDiagnosisClassifier:
+    """Return a model of the table without the ECG."""
+    return recipe.make(inputs="clinical")
+
+
+def signal_only(recipe: Recipe) -> ECGDiagnosisClassifier:
+    """Return a model of the ECG, trained from scratch."""
+    return recipe.make()
+
+
+def compute_matched(recipe: Recipe) -> ECGDiagnosisClassifier:
+    """Return the signal-only model, trained on as many records as stages (i) and (ii) together."""
+    n_seen = recipe.n_pretraining * recipe.pretrainer.max_epochs
+    own = recipe.classifier.max_epochs
+    epochs = ceil(n_seen / recipe.n_labelled) + (EPOCHS_FINE_TUNING if own == "auto" else own)
+    return recipe.make(max_epochs=epochs)
+
+
+def ecg_only_self_supervision(recipe: Recipe) -> ECGDiagnosisClassifier:
+    """Return a model whose encoder was pre-trained on signals without tables."""
+    return recipe.make_pretrained(clone(recipe.pretrainer).set_params(objective=ECGContrast()))
+
+
+def joint_embedding(recipe: Recipe) -> ECGDiagnosisClassifier:
+    """Return ours: pre-trained with tables, diagnosing from the ECG alone."""
+    return recipe.make_pretrained(clone(recipe.pretrainer))
+
+
+def multimodal(recipe: Recipe) -> ECGDiagnosisClassifier:
+    """Return the upper bound: pre-trained as ours, and given the table at inference too."""
+    return recipe.make_pretrained(clone(recipe.pretrainer), inputs="ecg+clinical")
+
+
+ARMS: dict[str, Callable[[Recipe], ECGDiagnosisClassifier]] = {
+    "random encoder + linear": random_encoder,
+    "table only": table_only,
+    SIGNAL: signal_only,
+    MATCHED: compute_matched,
+    SELF_SUPERVISED: ecg_only_self_supervision,
+    OURS: joint_embedding,
+    MULTIMODAL: multimodal,
+}

@@ -1,0 +1,265 @@
+"""Fit every arm on one patient split and score it on the other side."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
+
+from ecgsk._patients import number_patients
+from ecgsk.estimators import (
+    ECGDiagnosisClassifier,
+    JointEmbeddingPretrainer,
+    LabAbnormalityExplainer,
+)
+from ecgsk.evaluation._arms import ARMS, Recipe
+from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
+from ecgsk.metrics import masked_roc_auc, patient_bootstrap
+from ecgsk.model_selection import check_patient_split, patient_split
+from ecgsk.signals import find_ecg_column
+
+
+def compare_arms(
+    X: pd.DataFrame,
+    Y: pd.DataFrame,
+    labs: pd.DataFrame | None = None,
+    groups: Any = None,
+    *,
+    reference_ranges: pd.DataFrame | None = None,
+    pretrainer: JointEmbeddingPretrainer | None = None,
+    classifier: ECGDiagnosisClassifier | None = None,
+    arms: Sequence[str] | None = None,
+    label_fractions: Sequence[float] = (1.0,),
+    archive_sizes: Sequence[int | None] = (None,),
+    test_size: float = 0.25,
+    split: tuple[np.ndarray, np.ndarray] | None = None,
+    n_resamples: int = 1000,
+    random_state: Any = None,
+    verbose: bool = True,
+) -> ArmsComparison:
+    """Compare the joint embedding with what it must beat, on one split by patient.
+
+    The arms: a random encoder with a linear head; the table alone; the signal
+    alone, also trained on as many records as pre-training and fine-tuning
+    together; self-supervision from the ECG alone; the joint embedding; and
+    ECG and table at inference, the upper bound. All share one encoder, one
+    recipe, the training rows of their setting and the test patients.
+
+    Parameters
+    ----------
+    X : DataFrame
+        The ECG column, the clinical columns and ``group_column``.
+    Y : DataFrame of shape (n_records, n_labels)
+        0, 1 or NaN. Rows of NaN alone belong to the unlabelled archive.
+    labs : DataFrame or None
+        Laboratory values, or 0/1/NaN targets named ``"... low"`` and
+        ``"... high"``: stage (iii) of each arm that embeds the ECG.
+    groups : array-like of shape (n_records,) or None
+        Patients; None takes the pretrainer's ``group_column`` of X.
+    reference_ranges : DataFrame or None
+        Columns ``low`` and ``high``, one row per laboratory, where ``labs``
+        holds values.
+    pretrainer, classifier : unfitted estimators or None
+        Parameters of the stages; the pretrainer's encoder is every arm's.
+    arms : sequence of str or None
+        Which of :data:`ecgsk.evaluation.ARMS`; None takes all.
+    label_fractions : sequence of float, default=(1.0,)
+        Shares of the labelled training patients whose labels are used. The
+        others' rows join the archive.
+    archive_sizes : sequence of int or None, default=(None,)
+        How many unlabelled records stage (i) sees beside the labelled ones;
+        None takes all there are.
+    test_size : float, default=0.25
+        Share of patients to test on.
+    split : tuple of ndarray or None
+        Row numbers of training and test records, instead of ``test_size``.
+    n_resamples : int, default=1000
+        Of the patient bootstrap.
+    random_state : int, RandomState or None
+        Seeds split, subsets, training and bootstrap.
+    verbose : bool, default=True
+        Show a progress bar over the arms.
+
+    Returns
+    -------
+    ArmsComparison
+        ``to_frame``, ``differences``, ``gap_closed``, ``laboratories``,
+        ``summary`` and ``plot``.
+
+    Raises
+    ------
+    PatientLeakageError
+        Where ``split`` puts one patient on both sides.
+    ValueError
+        For an unknown arm, or a share outside (0, 1].
+
+    Examples
+    --------
+    >>> from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, compare_arms
+    >>> from ecgsk.datasets import make_clinical_ecg
+    >>> cohort = make_clinical_ecg(n_subjects=60, random_state=0)
+    >>> comparison = compare_arms(
+    ...     cohort.X, cohort.Y, arms=["random encoder + linear", "table only"],
+    ...     random_state=0, verbose=False,
+    ... )
+    >>> comparison.to_frame().arm.tolist()
+    ['random encoder + linear', 'table only']
+    """
+    rng = check_random_state(random_state)
+    seed = int(rng.randint(2**31 - 1))
+    pretrainer = _seeded(JointEmbeddingPretrainer(), pretrainer, seed)
+    classifier = _seeded(ECGDiagnosisClassifier(), classifier, seed)
+    names = _check_arms(arms)
+    groups = X[pretrainer.group_column] if groups is None else groups
+    patients, _ = number_patients("compare_arms", groups, len(X))
+    train, test = _split(patients, split, test_size, seed)
+    targets = _lab_targets(labs, reference_ranges)
+    settings = list(_settings(Y, patients, train, label_fractions, archive_sizes, rng))
+    comparer = _Comparer(X, Y, targets, patients, test, pretrainer, classifier, n_resamples, seed)
+    scores = []
+    jobs = [(setting, name) for setting in settings for name in names]
+    for setting, name in (bar := tqdm(jobs, unit="arm", disable=None if verbose else True)):
+        bar.set_description(f"{setting.label_fraction:.0%} of labels: {name}")
+        scores.append(comparer.score(setting, name))
+    return ArmsComparison(scores, len(np.unique(patients[train])), len(np.unique(patients[test])))
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """One choice of labelled rows and of rows that stage (i) sees."""
+
+    label_fraction: float
+    archive: int
+    labelled: np.ndarray
+    pretraining: np.ndarray
+
+
+@dataclass
+class _Comparer:
+    """The data of a comparison, and the pre-trainings that its settings share."""
+
+    X: pd.DataFrame
+    Y: pd.DataFrame
+    labs: pd.DataFrame | None
+    patients: np.ndarray
+    test: np.ndarray
+    pretrainer: JointEmbeddingPretrainer
+    classifier: ECGDiagnosisClassifier
+    n_resamples: int
+    seed: int
+    pretrained: dict[tuple[str, bytes], JointEmbeddingPretrainer] = field(default_factory=dict)
+
+    def score(self, setting: _Setting, arm: str) -> ArmScore:
+        """Fit one arm in one setting and score it on the test patients."""
+        start = time.perf_counter()
+        model = ARMS[arm](self._recipe(setting))
+        rows = setting.labelled
+        model.fit(self.X.iloc[rows], self.Y.iloc[rows], groups=self.patients[rows])
+        seconds = time.perf_counter() - start
+        P = model.predict_proba(self.X.iloc[self.test])
+        auroc, auprc = (
+            patient_bootstrap(
+                self.Y.iloc[self.test].to_numpy(),
+                P,
+                self.patients[self.test],
+                statistic=statistic,  # type: ignore[arg-type]
+                n_resamples=self.n_resamples,
+                random_state=self.seed,
+            )
+            for statistic in ("roc_auc", "average_precision")
+        )
+        return ArmScore(
+            setting.label_fraction,
+            setting.archive,
+            arm,
+            len(rows),
+            auroc,
+            auprc,
+            seconds,
+            self._laboratories(model, setting),
+        )
+
+    def _recipe(self, setting: _Setting) -> Recipe:
+        def pretrain(pretrainer: JointEmbeddingPretrainer) -> JointEmbeddingPretrainer:
+            key = (repr(pretrainer.objective), setting.pretraining.tobytes())
+            if key not in self.pretrained:
+                rows = setting.pretraining
+                self.pretrained[key] = pretrainer.fit(
+                    self.X.iloc[rows], groups=self.patients[rows]
+                )
+            return self.pretrained[key]
+
+        return Recipe(
+            self.pretrainer,
+            self.classifier,
+            pretrain,
+            len(setting.pretraining),
+            len(setting.labelled),
+        )
+
+    def _laboratories(self, model: ECGDiagnosisClassifier, setting: _Setting) -> pd.Series | None:
+        if self.labs is None or model.inputs != "ecg":
+            return None
+        ecg = self.X[[find_ecg_column(self.X)]]
+        rows = setting.pretraining
+        explainer = LabAbnormalityExplainer(FrozenEstimator(model))
+        explainer.fit(ecg.iloc[rows], self.labs.iloc[rows], groups=self.patients[rows])
+        Y = self.labs.iloc[self.test]
+        per_target = masked_roc_auc(
+            Y.to_numpy(), explainer.predict_proba(ecg.iloc[self.test]), None
+        )
+        return pd.Series(per_target, index=explainer.label_names_)
+
+
+def _seeded(default: Any, given: Any, seed: int) -> Any:
+    estimator = default if given is None else clone(given)
+    if given is None:
+        estimator.set_params(verbose=False)
+    if estimator.random_state is None:
+        estimator.set_params(random_state=seed)
+    return estimator
+
+
+def _check_arms(arms: Sequence[str] | None) -> list[str]:
+    names = list(ARMS) if arms is None else list(arms)
+    unknown = [name for name in names if name not in ARMS]
+    if unknown:
+        raise ValueError(f"compare_arms: unknown arms {unknown}; expected some of {list(ARMS)}.")
+    return names
+
+
+def _split(patients, split, test_size, seed) -> tuple[np.ndarray, np.ndarray]:
+    if split is None:
+        return patient_split(patients, test_size=test_size, random_state=seed)
+    train, test = (np.asarray(rows) for rows in split)
+    check_patient_split(patients, train, test)
+    return train, test
+
+
+def _lab_targets(labs, reference_ranges) -> pd.DataFrame | None:
+    if labs is None or reference_ranges is None:
+        return labs
+    from ecgsk.preprocessing import LabAbnormality
+
+    return LabAbnormality(reference_ranges).fit_transform(labs)
+
+
+def _settings(Y, patients, train, label_fractions, archive_sizes, rng):
+    """Yield one setting per label fraction and archive size; smaller ones are nested in larger."""
+    known = Y.notna().any(axis=1).to_numpy()
+    order = rng.permutation(np.unique(patients[train[known[train]]]))
+    for fraction in label_fractions:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"compare_arms: label fractions must be in (0, 1], got {fraction!r}.")
+        chosen = order[: max(1, round(fraction * len(order)))]
+        is_labelled = known[train] & np.isin(patients[train], chosen)
+        labelled, archive = train[is_labelled], rng.permutation(train[~is_labelled])
+        for size in archive_sizes:
+            part = archive if size is None else archive[:size]
+            yield _Setting(fraction, len(part), labelled, np.sort(np.concatenate([labelled, part])))
