@@ -15,6 +15,7 @@ from ecgsk.estimators._targets import read_targets
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
 from ecgsk.explain import Diagnosis, Explanation, Explanations, LabFinding
+from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals import ECGArray, ECGDtype, find_ecg_column
 
 _DIRECTIONS = ("low", "high")
@@ -206,8 +207,6 @@ class LabAbnormalityExplainer(ClassifierMixin, BaseEstimator):
                 "...); give reference_ranges= to judge them, or pass 0/1/NaN targets named "
                 "'... low' and '... high'."
             )
-        from ecgsk.preprocessing import LabAbnormality
-
         return LabAbnormality(self.reference_ranges).fit_transform(y)
 
     def _patients(self, X: Any, groups: Any) -> np.ndarray:

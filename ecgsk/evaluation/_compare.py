@@ -22,6 +22,7 @@ from ecgsk.evaluation._arms import ARMS, Recipe
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.metrics import masked_roc_auc, patient_bootstrap
 from ecgsk.model_selection import check_patient_split, patient_split
+from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals import find_ecg_column
 
 
@@ -118,7 +119,7 @@ def compare_arms(
     names = _check_arms(arms)
     groups = X[pretrainer.group_column] if groups is None else groups
     patients, _ = number_patients("compare_arms", groups, len(X))
-    train, test = _split(patients, split, test_size, seed)
+    train, test = _split(patients, Y, split, test_size, seed)
     targets = _lab_targets(labs, reference_ranges)
     settings = list(_settings(Y, patients, train, label_fractions, archive_sizes, rng))
     comparer = _Comparer(X, Y, targets, patients, test, pretrainer, classifier, n_resamples, seed)
@@ -127,7 +128,7 @@ def compare_arms(
     for setting, name in (bar := tqdm(jobs, unit="arm", disable=None if verbose else True)):
         bar.set_description(f"{setting.label_fraction:.0%} of labels: {name}")
         scores.append(comparer.score(setting, name))
-    return ArmsComparison(scores, len(np.unique(patients[train])), len(np.unique(patients[test])))
+    return ArmsComparison(scores, train, test)
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,7 @@ class _Comparer:
             auroc,
             auprc,
             seconds,
+            model,
             self._laboratories(model, setting),
         )
 
@@ -190,9 +192,7 @@ class _Comparer:
             key = (repr(pretrainer.objective), setting.pretraining.tobytes())
             if key not in self.pretrained:
                 rows = setting.pretraining
-                self.pretrained[key] = pretrainer.fit(
-                    self.X.iloc[rows], groups=self.patients[rows]
-                )
+                self.pretrained[key] = pretrainer.fit(self.X.iloc[rows], groups=self.patients[rows])
             return self.pretrained[key]
 
         return Recipe(
@@ -234,9 +234,9 @@ def _check_arms(arms: Sequence[str] | None) -> list[str]:
     return names
 
 
-def _split(patients, split, test_size, seed) -> tuple[np.ndarray, np.ndarray]:
+def _split(patients, Y, split, test_size, seed) -> tuple[np.ndarray, np.ndarray]:
     if split is None:
-        return patient_split(patients, test_size=test_size, random_state=seed)
+        return patient_split(patients, test_size=test_size, random_state=seed, Y=Y)
     train, test = (np.asarray(rows) for rows in split)
     check_patient_split(patients, train, test)
     return train, test
@@ -245,8 +245,6 @@ def _split(patients, split, test_size, seed) -> tuple[np.ndarray, np.ndarray]:
 def _lab_targets(labs, reference_ranges) -> pd.DataFrame | None:
     if labs is None or reference_ranges is None:
         return labs
-    from ecgsk.preprocessing import LabAbnormality
-
     return LabAbnormality(reference_ranges).fit_transform(labs)
 
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from ecgsk.estimators import ECGDiagnosisClassifier
 from ecgsk.evaluation._arms import MATCHED, MULTIMODAL, OURS, SELF_SUPERVISED, SIGNAL
 from ecgsk.metrics import BootstrapResult, gap_closed
 from ecgsk.plotting import plot_arms
@@ -34,6 +36,8 @@ class ArmScore:
         comparison share their resamples.
     seconds : float
         Wall time of the fit, without a pre-training that another arm did.
+    model : ECGDiagnosisClassifier
+        The fitted arm.
     labs : Series or None
         AUROC of each laboratory abnormality from the arm's embedding.
     """
@@ -45,7 +49,8 @@ class ArmScore:
     auroc: BootstrapResult
     auprc: BootstrapResult
     seconds: float
-    labs: pd.Series | None = None
+    model: ECGDiagnosisClassifier = field(repr=False)
+    labs: pd.Series | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,13 @@ class ArmsComparison:
     ----------
     scores : list of ArmScore
         One per arm and setting.
-    n_train_patients, n_test_patients : int
-        Patients on either side of the split.
+    train, test : ndarray of int
+        Row numbers of X on either side of the split; no patient is on both.
     """
 
     scores: list[ArmScore] = field(repr=False)
-    n_train_patients: int
-    n_test_patients: int
+    train: np.ndarray = field(repr=False)
+    test: np.ndarray = field(repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per arm and setting.

@@ -101,8 +101,7 @@ class BandpassFilter(RateAwareTransformer):
                 f"BandpassFilter: expected order, a whole number of at least 1, got {self.order!r}."
             )
 
-    def _filter(self, signals: np.ndarray) -> np.ndarray:
-        rate = self.sampling_rate_in_
+    def _filter(self, signals: np.ndarray, rate: float) -> np.ndarray:
         edges = [edge for edge in (self.low, self.high) if edge is not None]
         kind = "bandpass" if len(edges) == 2 else "lowpass" if self.low is None else "highpass"
         sos = butter(

@@ -51,7 +51,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
             X = self._validate_array(X, reset=True)
             self._remember(*self._describe_array(X))
             if X.ndim == 2:  # times are features only to a plain table of one lead
-                self._n_features_out = self._count_times(X.shape[1])
+                self._n_features_out = self._count_times(X.shape[1], self.sampling_rate_in_)
             return self
         if len(column) == 0:
             raise ECGError(
@@ -145,8 +145,8 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
     def _transform_array(self, X: np.ndarray) -> np.ndarray:
         """Transform plain numbers of two or three dimensions."""
 
-    def _count_times(self, n_times: int) -> int:
-        """Count the samples that come out of some that go in."""
+    def _count_times(self, n_times: int, rate: float | None) -> int:
+        """Count the samples that come out of some that go in at this rate."""
         return n_times
 
     def _as_fitted(self, column: ECGArray) -> ECGArray:
@@ -158,13 +158,17 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
                 f"got {len(column.leads)} ({', '.join(column.leads)}). "
                 "Put SelectLeads(...) before it."
             )
+        self._check_rate(column)
+        return column.select_leads(self.leads_in_)
+
+    def _check_rate(self, column: ECGArray) -> None:
+        """Refuse another sampling rate than the fitted one."""
         if column.sampling_rate != self.sampling_rate_in_:
             raise SamplingRateError(
-                f"{name} was fitted on {format_hertz(self.sampling_rate_in_)}; got "
+                f"{type(self).__name__} was fitted on {format_hertz(self.sampling_rate_in_)}; got "
                 f"{format_hertz(column.sampling_rate)}. Bring new records to the same rate first: "
                 f"Resample({self.sampling_rate_in_:g}).fit_transform(X)."
             )
-        return column.select_leads(self.leads_in_)
 
     # -- input -------------------------------------------------------------------------
 
@@ -239,8 +243,8 @@ class RateAwareTransformer(SignalTransformer):
             )
 
     @abstractmethod
-    def _filter(self, signals: np.ndarray) -> np.ndarray:
-        """Filter samples of shape (n_records, n_leads, n_times), NaN where missing."""
+    def _filter(self, signals: np.ndarray, rate: float) -> np.ndarray:
+        """Filter samples of shape (n_records, n_leads, n_times) at this rate, NaN where missing."""
 
     def _sampling_rate_out(self) -> float:
         return self.sampling_rate_in_
@@ -250,7 +254,11 @@ class RateAwareTransformer(SignalTransformer):
         known = rows >= 0
         used, positions = np.unique(rows[known], return_inverse=True)  # repeats: once only
         rows[known] = positions
-        shape = (len(used), len(column.leads), self._count_times(column.n_samples))
+        shape = (
+            len(used),
+            len(column.leads),
+            self._count_times(column.n_samples, column.sampling_rate),
+        )
         out = np.empty(shape, np.float32)
 
         def read(batch: slice) -> np.ndarray:
@@ -262,22 +270,25 @@ class RateAwareTransformer(SignalTransformer):
                 )
             return signals
 
-        self._in_batches(read, out)
+        self._in_batches(read, out, column.sampling_rate)
         storage = ArrayStorage(out, column.leads, self._sampling_rate_out())
         return ECGArray(storage, rows)
 
     def _transform_array(self, X: np.ndarray) -> np.ndarray:
         signals = X[:, None, :] if X.ndim == 2 else X
-        out = np.empty((*signals.shape[:2], self._count_times(X.shape[-1])), X.dtype)
-        self._in_batches(signals.__getitem__, out)
+        rate = self.sampling_rate_in_
+        out = np.empty((*signals.shape[:2], self._count_times(X.shape[-1], rate)), X.dtype)
+        self._in_batches(signals.__getitem__, out, rate)
         return out[:, 0] if X.ndim == 2 else out
 
-    def _in_batches(self, read: Callable[[slice], np.ndarray], out: np.ndarray) -> None:
+    def _in_batches(
+        self, read: Callable[[slice], np.ndarray], out: np.ndarray, rate: float
+    ) -> None:
         """Fill `out` with filtered signals, some records at a time."""
 
         def work(start: int) -> None:
             batch = slice(start, min(start + _BATCH, len(out)))
-            out[batch] = self._filter(read(batch))
+            out[batch] = self._filter(read(batch), rate)
 
         jobs = (delayed(work)(start) for start in range(0, len(out), _BATCH))
         Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)

@@ -40,6 +40,8 @@ class Resample(RateAwareTransformer):
     afterwards: an output sample is missing when an input sample that is nearest
     to it, or to which it is nearest, was.
     A record of n samples comes out with ``ceil(n * ratio)``.
+    An ECG column knows its rate, so one of another rate than in `fit` is
+    welcome: a fitted pipeline serves another hospital's device.
 
     Examples
     --------
@@ -69,13 +71,16 @@ class Resample(RateAwareTransformer):
     def _sampling_rate_out(self) -> float:
         return float(self.sampling_rate)
 
-    def _count_times(self, n_times: int) -> int:
-        return resampled_length(n_times, self.sampling_rate_in_, self.sampling_rate)
+    def _count_times(self, n_times: int, rate: float | None) -> int:
+        return n_times if rate is None else resampled_length(n_times, rate, self.sampling_rate)
+
+    def _check_rate(self, column: ECGArray) -> None:
+        """Take any rate: bringing it to one is what this transformer is for."""
 
     def _transform_column(self, column: ECGArray) -> ECGArray:
-        if self.sampling_rate_in_ == self.sampling_rate:
+        if column.sampling_rate == self.sampling_rate:
             return column
         return super()._transform_column(column)
 
-    def _filter(self, signals: np.ndarray) -> np.ndarray:
-        return resample(signals, self.sampling_rate_in_, self.sampling_rate)
+    def _filter(self, signals: np.ndarray, rate: float) -> np.ndarray:
+        return resample(signals, rate, self.sampling_rate)
