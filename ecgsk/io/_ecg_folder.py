@@ -88,7 +88,8 @@ def write_ecg_folder(
     # attrs are notes of whoever made the frame, and parquet takes only some.
     table.attrs = {}
     n_clipped = _write_samples(ecg, folder / f".{_SAMPLES}", gain, progress)
-    table.to_parquet(folder / f".{_TABLE}")
+    # Without any column, only a stored index keeps the number of rows.
+    table.to_parquet(folder / f".{_TABLE}", index=True if table.columns.empty else None)
     manifest = {
         "format": FORMAT,
         "version": VERSION,

@@ -83,12 +83,15 @@ def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
     header = _parse(path)
     _check_files(header, path)
     channels = _find_leads(header, leads, path)
+    units = _units(header, path)
     return RecordHeader(
         path=path,
         sampling_rate=float(header.fs),
         n_samples=int(header.sig_len),
         channels=channels,
-        millivolts=tuple(_unit(header, channel, path) for channel in channels),
+        millivolts=tuple(
+            _to_millivolt(units[channel], header.sig_name[channel], path) for channel in channels
+        ),
         columns=_columns(header),
     )
 
@@ -169,11 +172,26 @@ def _find_leads(header: Any, leads: Sequence[str], path: str) -> tuple[int, ...]
     return tuple(places[lead][0] for lead in leads)
 
 
-def _unit(header: Any, channel: int, path: str) -> float:
+def _units(header: Any, path: str) -> list[str]:
+    """Units of all signals; wfdb drops what is not ASCII, and so reads a microvolt as a volt."""
+    raw = Path(f"{path}.hea").read_bytes()
+    if raw.isascii():
+        return header.units
     try:
-        return to_millivolt(header.units[channel])
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    lines = [line.split() for line in text.split("\n") if line.strip() and line[0] != "#"]
+    gains = [(line[2:3] or [""])[0] for line in lines[1 : 1 + header.n_sig]]
+    # WFDB's own default, as wfdb applies it.
+    return [gain.partition("/")[2] or "mV" for gain in gains]
+
+
+def _to_millivolt(unit: str, lead: str, path: str) -> float:
+    try:
+        return to_millivolt(unit)
     except UnitError as error:
-        raise UnitError(f"record {path}: lead {header.sig_name[channel]}: {error}") from error
+        raise UnitError(f"record {path}: lead {lead}: {error}") from error
 
 
 def _columns(header: Any) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from ecgsk.exceptions import RecordReadError
-from ecgsk.io._resample import fit_length, resample_leads
 from ecgsk.io._wfdb import load_wfdb
 from ecgsk.io._wfdb_header import read_header, record_path
-from ecgsk.signals import ECGStorage, canonical_leads
+from ecgsk.signals import ECGStorage, canonical_leads, resample
 
 # Read beyond the end of a crop, so that the resampling filter has neighbours there.
 _MARGIN_SECONDS = 1.0
@@ -89,8 +88,8 @@ class WFDBStorage(ECGStorage):
             ) from error
         signal = record.p_signal.T[list(header.channels)] * np.array(header.millivolts)[:, None]
         if not same_rate:
-            signal = resample_leads(signal, header.sampling_rate, self.sampling_rate)
-        return fit_length(signal, self.n_samples)
+            signal = resample(signal, header.sampling_rate, self.sampling_rate)
+        return _fit_length(signal, self.n_samples)
 
     def _identity(self) -> tuple:
         return (self.paths, self.leads, self.sampling_rate, self.n_samples)
@@ -100,3 +99,11 @@ class WFDBStorage(ECGStorage):
 
     def __hash__(self) -> int:
         return hash(self._identity())
+
+
+def _fit_length(signal: np.ndarray, n_samples: int) -> np.ndarray:
+    """Crop at the end, or pad the end with NaN."""
+    out = np.full((len(signal), n_samples), np.nan, np.float32)
+    n_kept = min(n_samples, signal.shape[1])
+    out[:, :n_kept] = signal[:, :n_kept]
+    return out

@@ -1,0 +1,126 @@
+"""Tables with an ECG column as folders of plain files."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
+from ecgsk.io import read_ecg_folder, write_ecg_folder
+from ecgsk.signals import ECGArray, NpyStorage
+
+LEADS = ["V1", "II"]
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2, 50)).astype("float32")
+    x[3, 1, 10:20] = np.nan
+    table = pd.DataFrame({"age": rng.normal(60, 10, 300)}, index=np.arange(300) + 7)
+    table["ecg"] = ECGArray.from_numpy(x, sampling_rate=250, leads=LEADS)
+    table["sex"] = pd.Categorical(["F", "M", None] * 100, categories=["X", "F", "M"], ordered=True)
+    table["grade"] = pd.Categorical([2, 1, 3] * 100, categories=[3, 1, 2])
+    table["alive"] = pd.array([True, None, False] * 100, dtype="boolean")
+    table["seen"] = pd.Timestamp("2180-05-06 22:23:00")
+    return table
+
+
+def test_what_is_written_is_read(tmp_path, frame):
+    write_ecg_folder(frame, tmp_path / "new" / "folder", extra={"who": "é"})
+    again, extra = read_ecg_folder(tmp_path / "new" / "folder", verify=True)
+    assert extra == {"who": "é"}
+    pd.testing.assert_frame_equal(again.drop(columns="ecg"), frame.drop(columns="ecg"))
+    assert list(again.columns) == list(frame.columns)
+    assert again["ecg"].dtype == frame["ecg"].dtype
+    written, read = frame["ecg"].ecg.to_numpy(), again["ecg"].ecg.to_numpy()
+    np.testing.assert_allclose(read, written, atol=0.5e-3 + 1e-6)
+    np.testing.assert_array_equal(np.isnan(read), np.isnan(written))
+    assert isinstance(again["ecg"].array.storage, NpyStorage)
+
+
+def test_files_are_plain(tmp_path, frame):
+    write_ecg_folder(frame, tmp_path, gain=200)
+    assert {path.name for path in tmp_path.iterdir()} == {"ecg.npy", "records.parquet", "ecg.json"}
+    samples = np.load(tmp_path / "ecg.npy")
+    assert samples.dtype == np.int16
+    assert samples.shape == (300, 2, 50)
+    assert (samples[3, 1, 10:20] == -32768).all()
+    np.testing.assert_allclose(samples[0] / 200, frame["ecg"].array[[0]].read()[0], atol=0.0026)
+    assert list(pd.read_parquet(tmp_path / "records.parquet")["age"]) == list(frame["age"])
+    stated = json.loads((tmp_path / "ecg.json").read_text())
+    assert stated["leads"] == LEADS
+    assert (stated["sampling_rate"], stated["gain"], stated["unit"]) == (250.0, 200.0, "mV")
+
+
+def test_records_that_are_missing_stay_missing(tmp_path, frame):
+    shuffled = frame.iloc[[5, 5, 2]].reset_index(drop=True)
+    shuffled["ecg"] = shuffled["ecg"].where([True, False, True])
+    write_ecg_folder(shuffled, tmp_path)
+    again, _ = read_ecg_folder(tmp_path)
+    assert again["ecg"].isna().tolist() == [False, True, False]
+    np.testing.assert_allclose(
+        again["ecg"].array[[2]].read(), frame["ecg"].array[[2]].read(), atol=0.0006
+    )
+
+
+def test_clipping_is_said(tmp_path):
+    x = np.zeros((2, 1, 4), "float32")
+    x[1, 0] = [40, -40, np.inf, 32.767]
+    column = ECGArray.from_numpy(x, sampling_rate=100, leads=["I"])
+    with pytest.warns(SignalQualityWarning, match=r"3 samples beyond 32.767 mV were clipped"):
+        write_ecg_folder(pd.DataFrame({"ecg": column}), tmp_path)
+    again, _ = read_ecg_folder(tmp_path)
+    np.testing.assert_allclose(
+        again["ecg"].ecg.to_numpy()[1, 0], [32.767, -32.767, 32.767, 32.767], rtol=1e-6
+    )
+
+
+def test_a_cohort_is_not_replaced_by_accident(tmp_path, frame):
+    write_ecg_folder(frame, tmp_path)
+    with pytest.raises(ECGError, match=r"holds a cohort already. .* overwrite=True"):
+        write_ecg_folder(frame, tmp_path)
+    write_ecg_folder(frame.iloc[:4], tmp_path, overwrite=True)
+    assert len(read_ecg_folder(tmp_path, verify=True)[0]) == 4
+
+
+def test_samples_in_use_are_not_overwritten(tmp_path, frame):
+    write_ecg_folder(frame, tmp_path)
+    again, _ = read_ecg_folder(tmp_path)
+    again["ecg"] = again["ecg"].ecg.select_leads(["II"])
+    with pytest.raises(ECGError, match=r"are read from .* Choose another folder"):
+        write_ecg_folder(again, tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("damage", "verify", "message"),
+    [
+        (lambda f: (f / "ecg.json").unlink(), False, "there is no .*ecg.json"),
+        (lambda f: (f / "ecg.npy").unlink(), False, "ecg.npy is absent"),
+        (lambda f: (f / "ecg.json").write_text("{"), False, "is not JSON"),
+        (lambda f: (f / "ecg.json").write_text("{}"), False, "version 1 in .* got None"),
+        (lambda f: (f / "ecg.npy").write_bytes(b"cut"), False, "should have .* and has 3"),
+        (lambda f: _flip_last_byte(f / "ecg.npy"), True, "SHA-256 sum .*ecg.npy is not"),
+    ],
+)
+def test_damaged_folders_say_so(tmp_path, frame, damage, verify, message):
+    write_ecg_folder(frame, tmp_path)
+    damage(tmp_path)
+    with pytest.raises(RecordReadError, match=message):
+        read_ecg_folder(tmp_path, verify=verify)
+
+
+def _flip_last_byte(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def test_frames_that_cannot_be_written(tmp_path, frame):
+    with pytest.raises(ECGError, match="with an ECG column, got columns"):
+        write_ecg_folder(frame.drop(columns="ecg"), tmp_path)
+    with pytest.raises(ECGError, match="names must be strings, got 3"):
+        write_ecg_folder(frame.rename(columns={"age": 3}), tmp_path)
+    with pytest.raises(ECGError, match="positive gain, got 0"):
+        write_ecg_folder(frame, tmp_path, gain=0)
+    assert not list(tmp_path.iterdir())
