@@ -2,9 +2,11 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ecgsk.encoders._base import Encoder, EncoderModule
 
+_SHORTEST = 64
 _BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
@@ -64,6 +66,9 @@ class ResNet1dModule(EncoderModule):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps of shape (n_samples, n_channels, n_positions)."""
+        # Padded so that no map is one sample wide: torch 2.13's bfloat16 kernels
+        # then leave the gradient of weights that see only padding uninitialised.
+        x = F.pad(x, (0, max(_SHORTEST - x.shape[-1], 0)))
         # A 1-D convolution is a 2-D one of height 1. Written so, torch's
         # channels-last kernels apply: faster, with the same result.
         x = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)

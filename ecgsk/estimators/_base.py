@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from torch import nn
 
@@ -25,6 +25,16 @@ from ecgsk.training import (
 # From this many patients on, holding some out to stop on costs little.
 _MANY_PATIENTS = 4000
 _PREDICTION_BATCH = 256
+
+
+class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Transformer whose output is an embedding: float32, whatever comes in."""
+
+    def __sklearn_tags__(self):
+        """Say that the dtype is not kept."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
 
 class TorchEstimator(BaseEstimator):
@@ -145,7 +155,6 @@ class TorchEstimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
-        tags.non_deterministic = False
         return tags
 
 

@@ -4,7 +4,6 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import StandardScaler
 
 # Inverse strengths of the L2 penalty, on standardised features.
 _STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
@@ -33,12 +32,15 @@ def fit_linear_probe(
     bias : ndarray of shape (n_outputs,)
         In the features' own units: logits are ``features @ weight.T + bias``.
     """
-    scaler = StandardScaler().fit(features)
-    z = scaler.transform(features)
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    # A feature that hardly moved in training must not be magnified: on a new
+    # patient it may move.
+    scale = np.maximum(scale, max(0.01 * float(np.median(scale)), 1e-6))
+    z = (features - mean) / scale
     strength = _choose_strength(z, targets, groups, multinomial)
     weight, bias = _fit(z, targets, strength, multinomial)
-    weight = weight / scaler.scale_
-    return weight, bias - weight @ scaler.mean_
+    weight = weight / scale
+    return weight, bias - weight @ mean
 
 
 def _choose_strength(z, targets, groups, multinomial) -> float:

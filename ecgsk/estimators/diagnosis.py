@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import expit, softmax
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ecgsk.encoders import ClinicalMLP, Encoder, resolve_encoder
-from ecgsk.estimators._base import TorchEstimator, wrap
+from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, wrap
 from ecgsk.estimators._inputs import Inputs
+from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer, build_backbone
@@ -29,7 +29,7 @@ _FEW_RECORDS = 1000
 EPOCHS_FROM_SCRATCH, EPOCHS_FINE_TUNING = 20, 5
 
 
-class ECGDiagnosisClassifier(ClassifierMixin, TorchEstimator):
+class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimator):
     """Multi-label diagnosis from the ECG, with an encoder pre-trained or not.
 
     Stage (ii) of Fernandes et al. [1]_. With a
@@ -174,9 +174,7 @@ class ECGDiagnosisClassifier(ClassifierMixin, TorchEstimator):
         pretrainer = self._fit_pretrainer(X, groups, seed)
         inputs = self._read_training(X, groups, pretrainer)
         targets = read_targets(y, len(inputs), type(self).__name__)
-        self.classes_, self.label_names_ = targets.classes, targets.label_names
-        self.n_outputs_ = targets.n_outputs
-        self.thresholds_ = np.full(self.n_outputs_, 0.5) if targets.is_multilabel else None
+        self._remember_targets(targets)
         self.fine_tune_ = self._resolve_fine_tune(pretrainer, len(targets.labelled))
         table = self._fit_table(inputs)
         with self._seeded(seed):
@@ -184,55 +182,11 @@ class ECGDiagnosisClassifier(ClassifierMixin, TorchEstimator):
             if pretrainer is not None and module.backbone is not None:
                 module.backbone.load_state_dict(pretrainer.net_.module_.backbone.state_dict())
             self._learn(module, inputs, table, targets, seed, pretrainer is not None)
+        self._n_features_out = module.n_features
         return self
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return logits, of shape (n_records, n_labels), (n_records, n_classes) or (n_records,).
-
-        Parameters
-        ----------
-        X : DataFrame with an ECG column, or ndarray
-            The signal alone is enough unless ``inputs`` names the table.
-        """
-        check_is_fitted(self)
-        logits = self._run(self.net_.module_, self._dataset(X)).astype(np.float64)
-        return logits[:, 0] if self._is_binary else logits
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return probabilities, strictly between 0 and 1.
-
-        Parameters
-        ----------
-        X : DataFrame with an ECG column, or ndarray
-            The signal alone is enough unless ``inputs`` names the table.
-
-        Returns
-        -------
-        ndarray of shape (n_records, n_labels) or (n_records, n_classes), float64
-            With many labels, column j is the probability of
-            ``label_names_[j]``, each by itself.
-        """
-        logits = self.decision_function(X)
-        if self.label_names_ is None and not self._is_binary:
-            return softmax(logits, axis=1)
-        p = np.clip(expit(logits), np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
-        return np.column_stack([1 - p, p]) if self._is_binary else p
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the class, or 0 and 1 for each label.
-
-        Parameters
-        ----------
-        X : DataFrame with an ECG column, or ndarray
-
-        Returns
-        -------
-        ndarray of shape (n_records,) or (n_records, n_labels)
-        """
-        p = self.predict_proba(X)
-        if self.label_names_ is not None:
-            return (p > self.thresholds_).astype(int)
-        return self.classes_[p.argmax(axis=1)]
+    def _logits(self, X: Any) -> np.ndarray:
+        return self._run(self.net_.module_, self._dataset(X))
 
     def transform(self, X: Any) -> np.ndarray:
         """Embed ECGs with the fine-tuned encoder.
@@ -245,10 +199,6 @@ class ECGDiagnosisClassifier(ClassifierMixin, TorchEstimator):
         """
         check_is_fitted(self)
         return self._run(self.net_.module_, self._dataset(X), method="features")
-
-    @property
-    def _is_binary(self) -> bool:
-        return self.label_names_ is None and self.n_outputs_ == 1
 
     def _check_parameters(self) -> None:
         for name, allowed in (("inputs", _INPUTS), ("fine_tune", _FINE_TUNE)):

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ecgsk._patients import number_patients
+from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._targets import read_targets
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
@@ -21,7 +22,7 @@ from ecgsk.signals import ECGArray, ECGDtype, find_ecg_column
 _DIRECTIONS = ("low", "high")
 
 
-class LabAbnormalityExplainer(ClassifierMixin, BaseEstimator):
+class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     """Predict which laboratory values are abnormal, from an encoder's embedding.
 
     Stage (iii) of Fernandes et al. [1]_: the embedding that tells the
@@ -47,8 +48,8 @@ class LabAbnormalityExplainer(ClassifierMixin, BaseEstimator):
     ----------
     encoder_ : JointEmbeddingPretrainer or ECGDiagnosisClassifier
         The fitted encoder.
-    label_names_ : list of str
-        Targets, such as ``"potassium high"``.
+    label_names_ : list of str or None
+        Targets, such as ``"potassium high"``; None where y had one column.
     coef_ : ndarray of shape (n_targets, n_features)
         Heads, in the embedding's units.
     intercept_ : ndarray of shape (n_targets,)
@@ -110,41 +111,25 @@ class LabAbnormalityExplainer(ClassifierMixin, BaseEstimator):
         self
         """
         self.encoder_ = self._fit_encoder(X, groups)
-        targets = read_targets(self._abnormalities(y), len(X), type(self).__name__)
-        values = targets.as_matrix()
-        self.label_names_ = targets.label_names or [str(c) for c in targets.classes[-1:]]
-        self.classes_ = np.arange(len(self.label_names_))
+        embedding = np.asarray(self.encoder_.transform(X))
+        targets = read_targets(self._abnormalities(y), len(embedding), type(self).__name__)
+        self._remember_targets(targets)
+        values, rows = targets.as_matrix(), targets.labelled
         self.n_measured_ = (~np.isnan(values)).sum(axis=0)
         # A target nobody was measured for has no rate; NaN says so.
         with np.errstate(invalid="ignore"):
             self.base_rates_ = np.nansum(values, axis=0) / self.n_measured_
-        rows = targets.labelled
-        groups = self._patients(X, groups)
         self.coef_, self.intercept_ = fit_linear_probe(
-            self.encoder_.transform(X)[rows], values[rows], groups[rows], multinomial=False
+            embedding[rows],
+            values[rows],
+            self._patients(X, groups, len(embedding))[rows],
+            multinomial=not targets.is_multilabel and targets.n_outputs > 1,
         )
         self.n_features_in_ = self.encoder_.n_features_in_
         return self
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return logits of shape (n_records, n_targets)."""
-        check_is_fitted(self)
+    def _logits(self, X: Any) -> np.ndarray:
         return self.encoder_.transform(X).astype(np.float64) @ self.coef_.T + self.intercept_
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of each abnormality, from the ECG alone.
-
-        Returns
-        -------
-        ndarray of shape (n_records, n_targets), float64
-            Column j is ``label_names_[j]``.
-        """
-        p = expit(self.decision_function(X))
-        return np.clip(p, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return 1 where an abnormality is more likely than not, else 0."""
-        return (self.predict_proba(X) > 0.5).astype(int)
 
     def explain(self, X: Any) -> Explanations:
         """Tell diagnoses and laboratory findings of each record.
@@ -160,6 +145,12 @@ class LabAbnormalityExplainer(ClassifierMixin, BaseEstimator):
             One per record. Diagnoses are there where ``encoder`` was a
             classifier with many labels.
         """
+        check_is_fitted(self)
+        if self.label_names_ is None:
+            raise ValueError(
+                "LabAbnormalityExplainer was fitted on a y of one column without names; explain "
+                "needs a DataFrame of laboratory values or targets."
+            )
         lab_probabilities = self.predict_proba(X)
         diagnoses: list[tuple[Diagnosis, ...]] = [()] * len(lab_probabilities)
         if isinstance(self.encoder_, ECGDiagnosisClassifier) and self.encoder_.label_names_:
@@ -209,10 +200,19 @@ class LabAbnormalityExplainer(ClassifierMixin, BaseEstimator):
             )
         return LabAbnormality(self.reference_ranges).fit_transform(y)
 
-    def _patients(self, X: Any, groups: Any) -> np.ndarray:
+    def __sklearn_tags__(self):
+        """Say what X may be: plain arrays of two or three dimensions, with NaN."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _patients(self, X: Any, groups: Any, n_records: int) -> np.ndarray:
         if groups is None and isinstance(X, pd.DataFrame) and self.group_column in X:
             groups = X[self.group_column]
-        return np.arange(len(X)) if groups is None else pd.factorize(np.asarray(groups))[0]
+        if groups is None:
+            return np.arange(n_records)
+        return number_patients(type(self).__name__, groups, n_records)[0]
 
     def _diagnoses(self, X: Any) -> list[tuple[Diagnosis, ...]]:
         model = self.encoder_

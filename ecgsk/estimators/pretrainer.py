@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ecgsk.encoders import Encoder, resolve_encoder
-from ecgsk.estimators._base import TorchEstimator
+from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
 from ecgsk.estimators._inputs import Inputs
 from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
 from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training import Augmentation, Backbone, BatchDataset, MeanOutput, PretrainingModule
 
 
-class JointEmbeddingPretrainer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TorchEstimator):
+class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     """Teach an encoder what the patient's table knows; then embed ECGs alone.
 
     Stage (i) of Fernandes et al. [1]_: an ECG encoder is aligned with the

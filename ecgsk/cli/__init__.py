@@ -1,0 +1,5 @@
+"""The command line ``ecgsk``."""
+
+from ecgsk.cli._app import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,109 @@
+"""Commands, their options and what ``--help`` teaches."""
+
+import warnings
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    name="ecgsk",
+    help="Teach an ECG encoder what laboratory values know; then need only the ECG.",
+    epilog="Research software. Not a medical device: it must not guide the care of a patient.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+)
+
+
+@app.callback()
+def ecgsk() -> None:
+    """Teach an ECG encoder what laboratory values know; then need only the ECG."""
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="Folder for report, tables, pictures and model.")
+    ] = Path("ecgsk-demo"),
+    mimic_ecg: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="MIMIC-IV-ECG folder, with record_list.csv.", exists=True),
+    ] = None,
+    hosp: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="MIMIC-IV hosp folder, with labevents.csv.gz.", exists=True),
+    ] = None,
+    ed: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="MIMIC-IV-ED folder, with triage.csv.gz.", exists=True),
+    ] = None,
+    subjects: Annotated[
+        int, typer.Option(help="Patients of the synthetic cohort; each has 1 to 7 ECGs.", min=100)
+    ] = 6300,
+    label_fraction: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Share of patients whose diagnoses are known. [default: 0.1; all of "
+                     "them on a MIMIC tree]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal results.")] = 0,
+) -> None:
+    """Run the whole method and write a report: cohort, three stages, arms, one explanation.
+
+    Without folders it makes a **synthetic cohort** of patients whose ECGs,
+    laboratory values and diagnoses share hidden causes; many have a table, few
+    have labels, as in a hospital's archive. With the three folders it does the
+    same on a tree in **MIMIC-IV's layout**:
+
+        ecgsk demo --mimic-ecg mimic-iv-ecg --hosp mimiciv/hosp --ed mimic-iv-ed/ed
+
+    The folder then holds report.html, arms.csv and further tables, pictures,
+    and the model, which `ecgsk explain` takes.
+    """
+    from ecgsk.cli._demo import mimic_study, run, synthetic_study
+
+    if (mimic_ecg is None) != (hosp is None):
+        raise typer.BadParameter("--mimic-ecg and --hosp go together; --ed may join them.")
+    if mimic_ecg is None and ed is not None:
+        raise typer.BadParameter("--ed needs --mimic-ecg and --hosp.")
+    if mimic_ecg is not None and hosp is not None:
+        study = mimic_study(mimic_ecg, hosp, ed, 1.0 if label_fraction is None else label_fraction)
+    else:
+        study = synthetic_study(subjects, 0.1 if label_fraction is None else label_fraction, seed)
+    run(study, out, seed)
+
+
+@app.command()
+def explain(
+    record: Annotated[Path, typer.Argument(help="WFDB record: path of its .hea, or without it.")],
+    model: Annotated[
+        Path, typer.Option(help="Folder that `ecgsk demo` or ecgsk.save wrote.", exists=True)
+    ],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder for report.html, explanation.json and the picture."),
+    ] = None,
+) -> None:
+    """Explain one WFDB record with a saved model; the ECG alone is needed.
+
+    Prints the diagnoses and the laboratory findings that stand beside them:
+
+        ecgsk explain p10000032/s40689238/40689238 --model ecgsk-demo/model
+    """
+    from ecgsk.cli._explain import run
+
+    run(record, model, out)
+
+
+def main() -> None:
+    """Run the command line; bad input ends it with its message, not a traceback."""
+    from ecgsk.exceptions import ECGError
+
+    warnings.showwarning = lambda message, *_, **__: typer.secho(
+        f"warning: {message}", fg=typer.colors.YELLOW, err=True
+    )
+    try:
+        app()
+    except (ECGError, FileNotFoundError) as error:
+        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,137 @@
+"""``ecgsk demo``: cohort, three stages, arms, one patient's explanation."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import typer
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from ecgsk.datasets import Cohort, load_mimic_iv, make_clinical_ecg
+from ecgsk.estimators import LabAbnormalityExplainer
+from ecgsk.evaluation import OURS, ArmsComparison, compare_arms
+from ecgsk.explain import Explanation
+from ecgsk.persistence import save
+from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
+
+
+@dataclass(frozen=True)
+class Study:
+    """A cohort, and how the demo runs on it.
+
+    Attributes
+    ----------
+    title : str
+        Heading of the report.
+    caution : str
+        What its figures may not be taken for.
+    cohort : Cohort
+        Records, labels and laboratory values.
+    lab_targets : DataFrame
+        Laboratory abnormalities, 0, 1 or NaN.
+    label_fraction : float
+        Share of the training patients whose labels are used.
+    """
+
+    title: str
+    caution: str
+    cohort: Cohort
+    lab_targets: pd.DataFrame
+    label_fraction: float
+
+
+def synthetic_study(n_subjects: int, label_fraction: float, seed: int) -> Study:
+    """Make the synthetic cohort: several times more tables than labels."""
+    cohort = make_clinical_ecg(n_subjects, random_state=seed)
+    return Study(
+        f"Synthetic cohort of {n_subjects:,} patients",
+        "The patients are simulated, on assumed physiology. The figures show that the method "
+        "works where ECG and laboratory values share causes; they say nothing about real patients.",
+        cohort,
+        LabAbnormality(cohort.reference_ranges).fit_transform(cohort.labs),
+        label_fraction,
+    )
+
+
+def mimic_study(ecg: Path, hosp: Path, ed: Path | None, label_fraction: float) -> Study:
+    """Join a tree in MIMIC-IV's layout."""
+    cohort = load_mimic_iv(ecg=ecg, hosp=hosp, ed=ed)
+    return Study(
+        f"MIMIC-IV layout: {len(cohort.X):,} ECGs of {cohort.groups.nunique():,} patients",
+        "Intervals are over the test patients alone; with few of them they are wide, and tell so.",
+        cohort,
+        cohort.lab_abnormalities,
+        label_fraction,
+    )
+
+
+def run(study: Study, out: Path, seed: int) -> None:
+    """Run the three stages and all arms; write report, tables, pictures and model."""
+    start = time.perf_counter()
+    out.mkdir(parents=True, exist_ok=True)
+    cohort = study.cohort
+    typer.echo(f"{study.title}: {cohort.shape[0]:,} records, {cohort.Y.shape[1]} diagnoses")
+    steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
+    X = steps.fit_transform(cohort.X)
+    comparison = compare_arms(
+        X,
+        cohort.Y,
+        study.lab_targets,
+        cohort.groups,
+        label_fractions=(study.label_fraction,),
+        random_state=seed,
+    )
+    typer.echo("\n" + _table(comparison) + "\n\n" + comparison.summary() + "\n")
+    model = _final_model(steps, comparison, study, X)
+    explanation = _one_patient(model, comparison, cohort)
+    typer.echo(explanation.to_text())
+    _write(study, comparison, explanation, out)
+    save(model, out / "model", overwrite=True)
+    typer.echo(
+        f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}: report.html, arms.csv, "
+        "arms.png, differences.csv, gap_closed.csv, laboratories.csv, explanation.png and the "
+        f"model.\nExplain a record of yours: ecgsk explain RECORD --model {out / 'model'}"
+    )
+
+
+def _table(comparison: ArmsComparison) -> str:
+    frame = comparison.to_frame()
+    shown = pd.DataFrame(
+        {
+            "arm": frame.arm,
+            "macro AUROC": [
+                f"{r.macro_auroc:.3f} [{r.auroc_low:.3f}, {r.auroc_high:.3f}]"
+                for r in frame.itertuples()
+            ],
+            "macro AUPRC": [
+                f"{r.macro_auprc:.3f} [{r.auprc_low:.3f}, {r.auprc_high:.3f}]"
+                for r in frame.itertuples()
+            ],
+            "laboratory AUROC": frame.laboratory_auroc.map(
+                lambda value: "" if np.isnan(value) else f"{value:.3f}"
+            ),
+            "seconds": frame.seconds.map("{:.0f}".format),
+        }
+    )
+    return shown.to_string(index=False)
+
+
+def _final_model(steps: Pipeline, comparison: ArmsComparison, study: Study, X) -> Pipeline:
+    """Return preprocessing, diagnoses and laboratory heads as one pipeline that needs the ECG."""
+    classifier = next(score.model for score in comparison.scores if score.arm == OURS)
+    explainer = LabAbnormalityExplainer(
+        FrozenEstimator(classifier), reference_ranges=study.cohort.reference_ranges
+    )
+    rows = comparison.train
+    explainer.fit(X.iloc[rows], study.lab_targets.iloc[rows], groups=study.cohort.groups.iloc[rows])
+    return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
+
+
+def _one_patient(model: Pipeline, comparison: ArmsComparison, cohort: Cohort) -> Explanation:
+    """Explain the test record with the most striking laboratory finding."""
+    X = cohort.X[["ecg"]].iloc[comparison.test]
+    row = int(model.predict_proba(X).max(axis=1).argmax())
+    return model[-1].explain(model[:-1].transform(X.iloc[[row]]))[0]

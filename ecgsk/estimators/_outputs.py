@@ -1,0 +1,97 @@
+"""Logits turned into probabilities and predictions, as scikit-learn's conventions have it."""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ecgsk.estimators._targets import Targets
+
+
+class LogitsClassifierMixin(ClassifierMixin):
+    """Classifier whose subclass gives ``_logits``, of shape (n_records, n_outputs).
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The classes; with many labels, their numbers.
+    label_names_ : list of str or None
+        Names of the labels; None where y had one column.
+    n_outputs_ : int
+        Number of logits: one per label or class, or one for two classes.
+    thresholds_ : ndarray of shape (n_labels,) or None
+        A label is predicted above its threshold.
+    """
+
+    classes_: np.ndarray
+    label_names_: list[str] | None
+    n_outputs_: int
+    thresholds_: np.ndarray | None
+
+    def _logits(self, X: Any) -> np.ndarray:
+        raise TypeError(f"{type(self).__name__} gives no logits")
+
+    def _remember_targets(self, targets: Targets) -> None:
+        self.classes_, self.label_names_ = targets.classes, targets.label_names
+        self.n_outputs_ = targets.n_outputs
+        self.thresholds_ = np.full(self.n_outputs_, 0.5) if targets.is_multilabel else None
+
+    @property
+    def _is_binary(self) -> bool:
+        return self.label_names_ is None and self.n_outputs_ == 1
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return logits.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            The ECG alone is enough, unless the model was made to see the table.
+
+        Returns
+        -------
+        ndarray, float64
+            Of shape (n_records, n_labels), (n_records, n_classes), or
+            (n_records,) for two classes.
+        """
+        check_is_fitted(self)
+        logits = self._logits(X).astype(np.float64)
+        return logits[:, 0] if self._is_binary else logits
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return probabilities, strictly between 0 and 1.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            The ECG alone is enough, unless the model was made to see the table.
+
+        Returns
+        -------
+        ndarray of shape (n_records, n_labels) or (n_records, n_classes), float64
+            With many labels, column j is the probability of
+            ``label_names_[j]``, each by itself.
+        """
+        logits = self.decision_function(X)
+        if self.label_names_ is None and not self._is_binary:
+            return softmax(logits, axis=1)
+        p = np.clip(expit(logits), np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
+        return np.column_stack([1 - p, p]) if self._is_binary else p
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the class, or 0 and 1 for each label.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+
+        Returns
+        -------
+        ndarray of shape (n_records,) or (n_records, n_labels)
+        """
+        p = self.predict_proba(X)
+        if self.label_names_ is not None:
+            return (p > self.thresholds_).astype(int)
+        return self.classes_[p.argmax(axis=1)]
