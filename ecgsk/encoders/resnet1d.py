@@ -147,4 +147,4 @@ class ResNet1d(Encoder):
             )
         blocks = _BLOCKS_PER_STAGE[self.depth]
         module = ResNet1dModule(n_leads, blocks, self.width, self.kernel_size)
-        return module.to(memory_format=torch.channels_last)
+        return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -143,6 +143,13 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.groups)
 
+    def measure_scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Read every signal once: check it, warn of what is missing, return mean and scale."""
+        assert self.signals is not None
+        scale = self.signals.scale()
+        self.signals.warn_of_missing()
+        return scale
+
 
 def read_inputs(
     estimator: Any, X: Any, *, fitting: bool, groups: Any = None, needs_ecg: bool = True
@@ -178,17 +185,20 @@ def read_inputs(
             f"{owner} expected at least one record, got an empty frame (0 rows). "
             "See what the filter before it left over."
         )
-    if not is_frame:
-        signals, table = _plain_signals(estimator, X, owner, fitting), None
-    else:
-        array = X[column].array if column is not None else None
-        signals = None if array is None or not needs_ecg else Signals(array, owner)
-        table = _clinical_table(estimator, X, column, owner)
+    signals: Signals | None = None
+    table = None
+    if is_frame:
+        n_records = len(X)
+        table = _clinical_table(estimator, X, column, owner, fitting)
+        if needs_ecg:
+            signals = Signals(X[column].array, owner)
         if fitting:
             estimator.n_features_in_ = X.shape[1]
+    else:
+        signals = _plain_signals(estimator, X, owner, fitting)
+        n_records = len(signals)
     if signals is not None:
         signals = _remember(estimator, signals) if fitting else _compare(estimator, signals, owner)
-    n_records = len(X) if is_frame else len(signals)  # type: ignore[arg-type]
     return Inputs(signals, table, _groups(estimator, X, groups, n_records, owner))
 
 
@@ -212,19 +222,19 @@ def _plain_signals(estimator: Any, X: Any, owner: str, fitting: bool) -> Signals
     return Signals(x, owner)
 
 
-def _clinical_table(estimator: Any, X: pd.DataFrame, column: Any, owner: str):
-    if estimator.clinical_columns is None:
-        aside = {column, estimator.group_column}
-        names = [name for name in X.columns if name not in aside]
-    else:
-        names = list(estimator.clinical_columns)
-        absent = [name for name in names if name not in X.columns]
-        if absent and len(absent) < len(names):
+def _clinical_table(
+    estimator: Any, X: pd.DataFrame, column: Any, owner: str, fitting: bool
+) -> pd.DataFrame | None:
+    aside = {column, estimator.group_column}
+    wanted = estimator.clinical_columns
+    names = [name for name in X.columns if name not in aside]
+    if wanted is not None:
+        absent = [name for name in wanted if name not in names]
+        if absent and fitting:
             raise ValueError(
-                f"{owner}: clinical_columns names {absent}, which X has not; "
-                f"it has {list(X.columns)}."
+                f"{owner}: clinical_columns names {absent}, which X has not; it has {names}."
             )
-        names = [] if absent else names
+        names = [name for name in wanted if name in names]
     return X[names] if names else None
 
 
@@ -236,13 +246,13 @@ def _remember(estimator: Any, signals: Signals) -> Signals:
 
 
 def _compare(estimator: Any, signals: Signals, owner: str) -> Signals:
-    if signals.leads is not None and estimator.leads_ is not None:
-        signals = Signals(_same_leads(estimator, signals.source, owner), owner)
-        if signals.sampling_rate != estimator.sampling_rate_:
+    array = signals.source
+    if isinstance(array, ECGArray) and estimator.leads_ is not None:
+        signals = Signals(_same_leads(estimator, array, owner), owner)
+        if array.sampling_rate != estimator.sampling_rate_:
             raise SamplingRateError(
                 f"{owner} was fitted on {format_hertz(estimator.sampling_rate_)}; got "
-                f"{format_hertz(signals.sampling_rate)}. "
-                f"Use Resample({estimator.sampling_rate_:g})."
+                f"{format_hertz(array.sampling_rate)}. Use Resample({estimator.sampling_rate_:g})."
             )
     n_leads, n_samples = estimator.shape_
     if signals.shape[0] != n_leads:

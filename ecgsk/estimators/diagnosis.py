@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ecgsk.encoders import ClinicalMLP, Encoder, resolve_encoder
+from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder, resolve_encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, wrap
 from ecgsk.estimators._inputs import Inputs
 from ecgsk.estimators._outputs import LogitsClassifierMixin
@@ -235,15 +235,13 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             inputs = self._read(X, fitting=True, groups=groups, needs_ecg=needs_ecg)
             if needs_ecg:
                 self.encoder_spec_ = resolve_encoder(self.encoder)
-                self.scale_ = inputs.signals.scale()
+                self.scale_ = inputs.measure_scale()
         else:
             for name in ("leads_", "sampling_rate_", "shape_", "encoder_spec_", "scale_"):
                 setattr(self, name, getattr(pretrainer, name))
             self.n_features_in_ = pretrainer.n_features_in_
             inputs = self._read(X, fitting=False, groups=groups)
-            inputs.signals.scale()
-        if inputs.signals is not None:
-            inputs.signals.warn_of_missing()
+            inputs.measure_scale()
         return inputs
 
     def _resolve_fine_tune(self, pretrainer: Any, n_labelled: int) -> str:
@@ -316,7 +314,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
 
     def _build_module(self) -> DiagnosisModule:
         backbone: Backbone | None = None
-        clinical = None
+        clinical: ClinicalMLPModule | MeasuredValues | None = None
         if self.inputs != "clinical":
             backbone = build_backbone(
                 self.encoder_spec_, self.augmentation, self.shape_, self.scale_

@@ -228,7 +228,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     def _findings(self, probabilities: np.ndarray) -> tuple[LabFinding, ...]:
         findings = []
         for name, p, base_rate in zip(
-            self.label_names_, probabilities, self.base_rates_, strict=True
+            self.label_names_ or [], probabilities, self.base_rates_, strict=True
         ):
             laboratory, _, direction = name.rpartition(" ")
             low, high, unit = self._range(laboratory)
@@ -242,8 +242,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         if ranges is None or laboratory not in ranges.index:
             return None, None, ""
         row = ranges.loc[laboratory]
-        low, high = (None if pd.isna(row[key]) else float(row[key]) for key in _DIRECTIONS)
-        return low, high, str(row.get("unit", ""))
+        bounds = [None if pd.isna(row[key]) else float(row[key]) for key in _DIRECTIONS]
+        return bounds[0], bounds[1], str(row.get("unit", ""))
 
 
 def _records(X: Any) -> tuple[list, list]:

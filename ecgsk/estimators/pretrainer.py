@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ecgsk.encoders import Encoder, resolve_encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
-from ecgsk.estimators._inputs import Inputs
 from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
 from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training import Augmentation, Backbone, BatchDataset, MeanOutput, PretrainingModule
@@ -163,11 +163,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         """
         inputs = self._read(X, fitting=True, groups=groups)
         self.encoder_spec_ = resolve_encoder(self.encoder)
-        self._choose_objective(inputs)
+        table = self._choose_objective(inputs.table)
         seed = self._draw_seed()
-        self.scale_ = inputs.signals.scale()
-        inputs.signals.warn_of_missing()
-        table = None if self.scaler_ is None else self.scaler_.transform(inputs.table)
+        self.scale_ = inputs.measure_scale()
         rows, held_out = self._hold_out(inputs.groups, np.arange(len(inputs)), seed)
         with self._seeded(seed):
             net = self._train(
@@ -198,8 +196,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         data = BatchDataset(inputs.signals, None, None, np.arange(len(inputs)))
         return self._run(_Embedder(self.net_.module_.backbone), data)
 
-    def _choose_objective(self, inputs: Inputs) -> None:
-        has_table = inputs.table is not None
+    def _choose_objective(self, table: pd.DataFrame | None) -> np.ndarray | None:
+        """Settle the objective; return the scaled table it learns from."""
+        has_table = table is not None
         if self.objective == "auto":
             self.objective_ = InfoNCE() if has_table else ECGContrast()
         else:
@@ -210,7 +209,11 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
                 "clinical table, and X has no column for it. Add the columns, or set "
                 "objective='ecg_contrast'."
             )
-        self.scaler_ = ClinicalScaler().fit(inputs.table) if self.objective_.uses_table else None
+        self.scaler_ = None
+        if table is None or not self.objective_.uses_table:
+            return None
+        self.scaler_ = ClinicalScaler().fit(table)
+        return self.scaler_.transform(table)
 
     def _build_module(self) -> PretrainingModule:
         n_columns = 0 if self.scaler_ is None else len(self.scaler_.feature_names_out_)

@@ -72,8 +72,8 @@ def compute_matched(recipe: Recipe) -> ECGDiagnosisClassifier:
     """Return the signal-only model, trained on as many records as stages (i) and (ii) together."""
     n_seen = recipe.n_pretraining * recipe.pretrainer.max_epochs
     own = recipe.classifier.max_epochs
-    epochs = ceil(n_seen / recipe.n_labelled) + (EPOCHS_FINE_TUNING if own == "auto" else own)
-    return recipe.make(max_epochs=epochs)
+    fine_tuning = EPOCHS_FINE_TUNING if own == "auto" else int(own)
+    return recipe.make(max_epochs=ceil(n_seen / recipe.n_labelled) + fine_tuning)
 
 
 def ecg_only_self_supervision(recipe: Recipe) -> ECGDiagnosisClassifier:

@@ -169,7 +169,7 @@ class _Comparer:
                 self.Y.iloc[self.test].to_numpy(),
                 P,
                 self.patients[self.test],
-                statistic=statistic,  # type: ignore[arg-type]
+                statistic=statistic,
                 n_resamples=self.n_resamples,
                 random_state=self.seed,
             )

@@ -1,12 +1,14 @@
 """Self-supervised objectives, one a file: each a torch module and the spec that builds it."""
 
+from collections.abc import Callable
+
 from ecgsk.objectives._base import Objective, ObjectiveModule
 from ecgsk.objectives.ecg_contrast import ECGContrast, ECGContrastModule
 from ecgsk.objectives.info_nce import InfoNCE, InfoNCEModule
 from ecgsk.objectives.supervised import MaskedBCE
 from ecgsk.objectives.table_prediction import TablePrediction, TablePredictionModule
 
-OBJECTIVES = {
+OBJECTIVES: dict[str, Callable[[], Objective]] = {
     "clip": InfoNCE,
     "table_prediction": TablePrediction,
     "ecg_contrast": ECGContrast,
