@@ -1,0 +1,60 @@
+"""Cohorts written to a folder and read back."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecgsk.datasets import make_clinical_ecg, read_cohort, write_cohort
+from ecgsk.exceptions import ECGError, RecordReadError
+from ecgsk.io import write_ecg_folder
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return make_clinical_ecg(20, random_state=0)
+
+
+def test_every_table_survives(tmp_path, cohort):
+    write_cohort(cohort, tmp_path)
+    again = read_cohort(tmp_path, verify=True)
+    for table in ("Y", "labs", "reference_ranges"):
+        pd.testing.assert_frame_equal(again[table], cohort[table])
+    for series in ("groups", "folds"):
+        pd.testing.assert_series_equal(again[series], cohort[series])
+    pd.testing.assert_frame_equal(again.X.drop(columns="ecg"), cohort.X.drop(columns="ecg"))
+    np.testing.assert_allclose(
+        again.X["ecg"].ecg.to_numpy(), cohort.X["ecg"].ecg.to_numpy(), atol=0.51e-3
+    )
+    assert again.DESCR == cohort.DESCR
+    assert repr(again) == repr(cohort)
+
+
+def test_parquet_names_columns_by_role(tmp_path, cohort):
+    write_cohort(cohort, tmp_path)
+    columns = pd.read_parquet(tmp_path / "records.parquet").columns
+    assert {"age", "subject_id", "Y/sepsis", "labs/potassium", "folds/folds"} <= set(columns)
+
+
+def test_further_tables_of_the_same_rows_survive(tmp_path, cohort):
+    cohort = type(cohort)(**cohort)
+    cohort["ecg_time"] = pd.Series(pd.Timestamp("2180-01-02 03:04:05"), index=cohort.X.index)
+    cohort["steps"] = pd.DataFrame({"records": [1]}, index=["listed"])
+    write_cohort(cohort, tmp_path)
+    again = read_cohort(tmp_path)
+    pd.testing.assert_series_equal(again["ecg_time"], cohort["ecg_time"])
+    assert "steps" not in again
+
+
+def test_a_cohort_is_not_replaced_by_accident(tmp_path, cohort):
+    write_cohort(cohort, tmp_path)
+    with pytest.raises(ECGError, match="holds a cohort already"):
+        write_cohort(cohort, tmp_path)
+    write_cohort(cohort, tmp_path, overwrite=True)
+
+
+def test_bad_folders_say_so(tmp_path, cohort):
+    with pytest.raises(RecordReadError, match=r"there is no .*ecg\.json"):
+        read_cohort(tmp_path)
+    write_ecg_folder(cohort.X, tmp_path)
+    with pytest.raises(RecordReadError, match="holds a table without labels"):
+        read_cohort(tmp_path)
