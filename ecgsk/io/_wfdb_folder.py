@@ -159,9 +159,9 @@ def read_wfdb_record(
     """
     leads, sampling_rate = _checked(leads, sampling_rate, duration, "read_wfdb_record")
     header = read_header(path, leads)
-    rate = sampling_rate or header.sampling_rate
-    seconds = duration or header.n_samples / header.sampling_rate
-    return ECGArray(WFDBStorage([header.path], leads, rate, round(seconds * rate)))
+    rate = sampling_rate or header.layout.sampling_rate
+    n_samples = round((duration or header.layout.seconds) * rate)
+    return ECGArray(WFDBStorage([header.path], leads, rate, n_samples, layouts=[header.layout]))
 
 
 def read_wfdb_records(
@@ -216,7 +216,13 @@ def read_wfdb_records(
         )
     rate = sampling_rate or _common_rate(headers, name)
     seconds = duration or _common_duration(headers, name)
-    storage = WFDBStorage((header.path for header in headers), leads, rate, round(seconds * rate))
+    storage = WFDBStorage(
+        (header.path for header in headers),
+        leads,
+        rate,
+        round(seconds * rate),
+        layouts=[header.layout for header in headers],
+    )
     return ECGArray(storage), kept, headers, broken
 
 
@@ -257,7 +263,7 @@ def _counts(values: Iterable[str]) -> str:
 
 
 def _common_rate(headers: Sequence[RecordHeader], name: str) -> float:
-    rates = [header.sampling_rate for header in headers]
+    rates = [header.layout.sampling_rate for header in headers]
     if len(set(rates)) > 1:
         usual = Counter(rates).most_common(1)[0][0]
         raise SamplingRateError(
@@ -268,7 +274,7 @@ def _common_rate(headers: Sequence[RecordHeader], name: str) -> float:
 
 
 def _common_duration(headers: Sequence[RecordHeader], name: str) -> float:
-    seconds = [header.n_samples / header.sampling_rate for header in headers]
+    seconds = [header.layout.seconds for header in headers]
     if len(set(seconds)) > 1:
         usual = Counter(seconds).most_common(1)[0][0]
         raise DurationError(

@@ -22,30 +22,41 @@ _MAX_AGE = 120
 
 
 @dataclass(frozen=True)
-class RecordHeader:
-    """Facts about one record.
+class RecordLayout:
+    """How the leads wanted lie in a record; most records of a folder share one.
 
     Attributes
     ----------
-    path : str
-        Record path without suffix.
     sampling_rate : float
         Hz, as stored.
     n_samples : int
         Samples per lead, as stored.
     channels : tuple of int
-        Positions in the file of the leads asked for.
+        Positions in the file of the leads wanted.
     millivolts : tuple of float
-        Per lead asked for, millivolts per stored unit.
-    columns : dict
-        Header comments and time: ``age`` (years), ``sex`` ("F", "M"), ...
+        Per lead wanted, millivolts per stored unit.
     """
 
-    path: str
     sampling_rate: float
     n_samples: int
     channels: tuple[int, ...]
     millivolts: tuple[float, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the record."""
+        return self.n_samples / self.sampling_rate
+
+
+@dataclass(frozen=True)
+class RecordHeader:
+    """What a header says: ``path`` without suffix, ``layout``, and comments as ``columns``.
+
+    Columns are such as ``age`` (years), ``sex`` ("F", "M") and ``ecg_time``.
+    """
+
+    path: str
+    layout: RecordLayout
     columns: dict[str, Any] = field(default_factory=dict)
 
 
@@ -84,16 +95,15 @@ def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
     _check_files(header, path)
     channels = _find_leads(header, leads, path)
     units = _units(header, path)
-    return RecordHeader(
-        path=path,
+    layout = RecordLayout(
         sampling_rate=float(header.fs),
         n_samples=int(header.sig_len),
         channels=channels,
         millivolts=tuple(
             _to_millivolt(units[channel], header.sig_name[channel], path) for channel in channels
         ),
-        columns=_columns(header),
     )
+    return RecordHeader(path, layout, _columns(header))
 
 
 def _parse(path: str) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ecgsk.exceptions import RecordReadError
 from ecgsk.io._wfdb import load_wfdb
-from ecgsk.io._wfdb_header import read_header, record_path
+from ecgsk.io._wfdb_header import RecordLayout, read_header, record_path
 from ecgsk.signals import ECGStorage, canonical_leads, resample
 
 # Read beyond the end of a crop, so that the resampling filter has neighbours there.
@@ -15,7 +15,7 @@ _MARGIN_SECONDS = 1.0
 
 
 class WFDBStorage(ECGStorage):
-    """Samples in WFDB records; holds and pickles paths alone.
+    """Samples in WFDB records; holds and pickles paths and what headers say, not samples.
 
     Leads are found by name in each record, whatever order it stores, and units
     become millivolts. A record at another rate is resampled, a longer one is
@@ -31,6 +31,8 @@ class WFDBStorage(ECGStorage):
         Hz.
     n_samples : int
         Samples per lead.
+    layouts : iterable of RecordLayout, optional
+        What the records' headers say; read each time where not given.
 
     See Also
     --------
@@ -43,11 +45,18 @@ class WFDBStorage(ECGStorage):
         leads: Sequence[str],
         sampling_rate: float,
         n_samples: int,
+        *,
+        layouts: Iterable[RecordLayout] | None = None,
     ):
         self.paths = tuple(record_path(path) for path in paths)
         self.leads = canonical_leads(leads)
         self.sampling_rate = float(sampling_rate)
         self.n_samples = int(n_samples)
+        # Equal ones are kept once: a folder of 800,000 records has a few.
+        known: dict[RecordLayout, RecordLayout] = {}
+        self.layouts: tuple[RecordLayout, ...] | None = None
+        if layouts is not None:
+            self.layouts = tuple(known.setdefault(layout, layout) for layout in layouts)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -62,7 +71,7 @@ class WFDBStorage(ECGStorage):
         """
         out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
         for place, row in enumerate(rows):
-            out[place] = self._read_record(self.paths[row])
+            out[place] = self._read_record(row)
         return out
 
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
@@ -70,26 +79,41 @@ class WFDBStorage(ECGStorage):
         used, compacted = np.unique(rows, return_inverse=True)
         if len(used) == len(self):
             return self, rows
-        paths = [self.paths[row] for row in used]
-        return WFDBStorage(paths, self.leads, self.sampling_rate, self.n_samples), compacted
+        storage = WFDBStorage(
+            [self.paths[row] for row in used],
+            self.leads,
+            self.sampling_rate,
+            self.n_samples,
+            layouts=self.layouts and [self.layouts[row] for row in used],
+        )
+        return storage, compacted
 
-    def _read_record(self, path: str) -> np.ndarray:
-        header = read_header(path, self.leads)
+    def _read_record(self, row: int) -> np.ndarray:
+        path = self.paths[row]
+        layout = self.layouts[row] if self.layouts else read_header(path, self.leads).layout
         seconds = self.n_samples / self.sampling_rate
-        same_rate = header.sampling_rate == self.sampling_rate
-        end = round((seconds if same_rate else seconds + _MARGIN_SECONDS) * header.sampling_rate)
+        same_rate = layout.sampling_rate == self.sampling_rate
+        end = round((seconds if same_rate else seconds + _MARGIN_SECONDS) * layout.sampling_rate)
+        signal = self._read_samples(path, layout, min(end, layout.n_samples))
+        if not same_rate:
+            signal = resample(signal, layout.sampling_rate, self.sampling_rate)
+        return _fit_length(signal, self.n_samples)
+
+    def _read_samples(self, path: str, layout: RecordLayout, end: int) -> np.ndarray:
         try:
-            record = load_wfdb().rdrecord(path, sampto=min(end, header.n_samples))
+            record = load_wfdb().rdrecord(path, sampto=end)
+            stored = canonical_leads(record.sig_name[channel] for channel in layout.channels)
         # wfdb has no error of its own for damaged signal files.
         except Exception as error:
             raise RecordReadError(
                 f"record {path}: its samples cannot be read ({type(error).__name__}: {error}). "
                 "Download it again, or leave it out."
             ) from error
-        signal = record.p_signal.T[list(header.channels)] * np.array(header.millivolts)[:, None]
-        if not same_rate:
-            signal = resample(signal, header.sampling_rate, self.sampling_rate)
-        return _fit_length(signal, self.n_samples)
+        if stored != self.leads or record.fs != layout.sampling_rate:
+            raise RecordReadError(
+                f"record {path}: its header has changed since it was found. Read the folder anew."
+            )
+        return record.p_signal.T[list(layout.channels)] * np.array(layout.millivolts)[:, None]
 
     def _identity(self) -> tuple:
         return (self.paths, self.leads, self.sampling_rate, self.n_samples)

@@ -109,7 +109,15 @@ def test_record_that_breaks_after_it_was_found(tmp_path, write_record):
     write_record("bad")
     frame = read_wfdb_folder(tmp_path)
     truncated(tmp_path)
-    with pytest.raises(RecordReadError, match=r"bad.dat is truncated"):
+    with pytest.raises(RecordReadError, match=r"record .*bad: its samples cannot be read"):
+        frame["ecg"].ecg.to_numpy()
+
+
+def test_header_that_changes_after_it_was_found(tmp_path, write_record):
+    write_record("bad")
+    frame = read_wfdb_folder(tmp_path)
+    rename(" aVF\n", " V7\n")(tmp_path)
+    with pytest.raises(RecordReadError, match="header has changed since it was found"):
         frame["ecg"].ecg.to_numpy()
 
 
