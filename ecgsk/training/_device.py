@@ -60,6 +60,22 @@ def _cpu_multiplies_bfloat16() -> bool:
 
 
 @contextmanager
+def threads_for(batch_size: int, device: torch.device) -> Iterator[None]:
+    """Use as many CPU threads inside the block as a batch can feed.
+
+    A thread with fewer than 64 records waits for the others more than it
+    works; where cores are shared it makes a fit slower, not faster.
+    """
+    before = torch.get_num_threads()
+    wanted = before if device.type != "cpu" else min(before, -(-batch_size // 64))
+    torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def forked_rng(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch inside the block and leave its global state as it was."""
     devices = [torch.cuda.current_device()] if device.type == "cuda" else []

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from ecgsk.training._batches import BatchDataset, as_it_is
 from ecgsk.training._callbacks import Progress, WeightAverage
-from ecgsk.training._device import autocast
+from ecgsk.training._device import autocast, threads_for
 
 
 class ECGNet(NeuralNet):
@@ -140,7 +140,8 @@ def train(
         precision=precision,
         verbose=0,
     )
-    net.fit(training, y=None)
+    with threads_for(batch_size, device):
+        net.fit(training, y=None)
     trim(net)
     return net
 
