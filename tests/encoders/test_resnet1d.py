@@ -1,0 +1,150 @@
+"""ResNet1d: any leads, any length, and the same sums as 1-D convolutions."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from ecgsk.encoders import ResNet1d, ResNet1dModule
+
+TINY = ResNet1d(10, width=4)
+
+
+def batch_norm(x: torch.Tensor, norm: torch.nn.BatchNorm2d) -> torch.Tensor:
+    """Normalise maps of shape (n, channels, times) as a trained network does."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    return (x - norm.running_mean[:, None]) * scale[:, None] + norm.bias[:, None]
+
+
+def convolve(x: torch.Tensor, layer: torch.nn.Conv2d, stride: int = 1) -> torch.Tensor:
+    kernel = layer.weight.squeeze(2)
+    return F.conv1d(x, kernel, stride=stride, padding=kernel.shape[-1] // 2)
+
+
+def randomise(module: ResNet1dModule) -> ResNet1dModule:
+    """Give every weight and every running statistic a value of its own."""
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.rand_like(tensor) * 0.2 + 0.1 if "var" in name else tensor)
+            if "norm" in name or "mean" in name:
+                tensor.copy_(torch.rand_like(tensor) + 0.1)
+    return module.eval()
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 15), st.integers(1, 300), st.integers(1, 3), st.sampled_from([10, 18]))
+def test_any_number_of_leads_and_any_length(n_leads, n_times, n_records, depth):
+    module = ResNet1d(depth, width=4).build(n_leads, n_times).eval()
+    embedding = module(torch.randn(n_records, n_leads, n_times))
+    assert embedding.shape == (n_records, module.n_features)
+    assert module.n_features == 16 * 4
+    assert torch.isfinite(embedding).all()
+
+
+@pytest.mark.parametrize("n_times", [1, 2, 63, 64, 65, 250])
+def test_gradients_are_finite_and_reach_every_weight(n_times):
+    torch.manual_seed(0)
+    module = ResNet1d(10, width=4).build(3, n_times).train()
+    for block in module.blocks:
+        torch.nn.init.ones_(block.norm2.weight)  # at zero it hides what stands before it
+    module(torch.randn(4, 3, n_times)).square().mean().backward()
+    for name, weight in module.named_parameters():
+        assert weight.grad is not None, name
+        assert torch.isfinite(weight.grad).all(), name
+        assert weight.grad.any(), name
+
+
+@pytest.mark.parametrize("n_times", [1, 2, 3, 5, 8])
+def test_short_records_keep_weights_finite_in_bfloat16(n_times):
+    """Regression: torch's bfloat16 kernels leave gradients of one-sample maps uninitialised."""
+    for seed in range(10):
+        torch.manual_seed(seed)
+        junk = [torch.full((size,), float("nan")) for size in (320, 640, 1280, 10240)]
+        del junk  # what an uninitialised gradient would find
+        module = ResNet1d(10, width=8).build(1, n_times).train()
+        optimiser = torch.optim.AdamW(module.parameters(), lr=1e-2)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = module(torch.randn(18, 1, n_times)).float().square().mean()
+        loss.backward()
+        optimiser.step()
+        for name, weight in module.named_parameters():
+            assert torch.isfinite(weight).all(), name
+            assert weight.grad is not None, name
+            assert weight.grad.abs().max() < 1e4, name
+
+
+@pytest.mark.parametrize("n_times", [100, 101])
+def test_stem_equals_one_dimensional_convolutions(n_times):
+    torch.manual_seed(1)
+    stem = randomise(TINY.build(5, n_times)).stem
+    x = torch.randn(3, 5, n_times)
+    first = torch.relu(batch_norm(convolve(x, stem[0], stride=2), stem[1]))
+    second = torch.relu(batch_norm(convolve(first, stem[3]), stem[4]))
+    expected = F.max_pool1d(second, 3, stride=2, padding=1)
+    torch.testing.assert_close(stem(x.unsqueeze(2)).squeeze(2), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_times", [64, 77])
+def test_block_equals_one_dimensional_convolutions(n_times):
+    torch.manual_seed(2)
+    module = randomise(TINY.build(5, 1000))
+    block = module.blocks[1]  # halves the rate and doubles the channels
+    x = torch.randn(3, 4, n_times)
+    inner = torch.relu(batch_norm(convolve(x, block.conv1, stride=2), block.norm1))
+    inner = batch_norm(convolve(inner, block.conv2), block.norm2)
+    pool, projection, norm = block.shortcut
+    halved = F.avg_pool1d(x, 2, ceil_mode=True)
+    shortcut = batch_norm(F.conv1d(halved, projection.weight.squeeze(2)), norm)
+    expected = torch.relu(inner + shortcut)
+    assert pool.kernel_size == (1, 2)
+    torch.testing.assert_close(block(x.unsqueeze(2)).squeeze(2), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_fresh_block_is_the_identity():
+    block = TINY.build(12, 1000).eval().blocks[0]
+    x = torch.rand(2, 4, 1, 50)
+    torch.testing.assert_close(block(x), x)
+
+
+def test_embedding_is_mean_and_maximum_over_time():
+    module = TINY.build(2, 400).eval()
+    x = torch.randn(3, 2, 400)
+    features = module.forward_features(x)
+    assert features.shape == (3, 32, 13)  # a rate of 1/32, rounded up
+    torch.testing.assert_close(module(x)[:, :32], features.mean(-1))
+    torch.testing.assert_close(module(x)[:, 32:], features.max(-1).values)
+
+
+def test_no_feature_map_is_one_sample_wide():
+    for n_times in (1, 31, 64):
+        assert TINY.build(1, n_times).forward_features(torch.randn(2, 1, n_times)).shape[-1] >= 2
+
+
+def test_deeper_has_more_layers():
+    layers = {
+        depth: sum(
+            isinstance(m, torch.nn.Conv2d) and m.kernel_size[1] > 1
+            for m in ResNet1d(depth).build(12, 1000).modules()
+        )
+        for depth in (10, 18, 34)
+    }
+    # He et al. count the last linear layer too; our stem has two convolutions for one.
+    assert layers == {10: 10, 18: 18, 34: 34}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"depth": 50}, r"ResNet1d: depth must be one of \[10, 18, 34\], got 50"),
+        ({"width": 0}, "width must be positive .* got width=0"),
+        ({"kernel_size": 4}, "kernel_size odd and positive, got width=16, kernel_size=4"),
+        ({"kernel_size": -1}, "kernel_size odd"),
+    ],
+)
+def test_wrong_parameters_are_told_at_build(parameters, message):
+    spec = ResNet1d(**parameters)  # a spec only assigns, as scikit-learn asks
+    with pytest.raises(ValueError, match=message):
+        spec.build(12, 1000)
