@@ -88,7 +88,7 @@ class Augmentation(BaseEstimator):
                 "Augmentation: crop must be in (0, 1] and lead_dropout in [0, 1), "
                 f"got crop={self.crop!r}, lead_dropout={self.lead_dropout!r}."
             )
-        if self.amplitude < 0 or self.noise < 0:
+        if not (self.amplitude >= 0 and self.noise >= 0):
             raise ValueError(
                 "Augmentation: amplitude and noise must not be negative, "
                 f"got amplitude={self.amplitude!r}, noise={self.noise!r}."
