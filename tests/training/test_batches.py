@@ -1,0 +1,87 @@
+"""Batches are gathered in one call; sizes and histories are as told."""
+
+import numpy as np
+import pytest
+import torch
+
+from ecgsk.signals import ECGArray
+from ecgsk.training import BatchDataset, resolve_batch_size
+
+
+class Counted:
+    """Signals that count how often they are read."""
+
+    def __init__(self, x):
+        self.x, self.n_reads = x, 0
+
+    def __len__(self):
+        return len(self.x)
+
+    def read(self, rows):
+        self.n_reads += 1
+        return self.x[rows]
+
+
+@pytest.fixture
+def parts():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(9, 2, 5)).astype(np.float32)
+    table = rng.normal(size=(9, 3)).astype(np.float32)
+    return x, table, np.arange(9, dtype=np.float32)[:, None]
+
+
+def test_one_batch_is_one_read_of_the_rows_asked_for(parts):
+    x, table, targets = parts
+    signals = Counted(x)
+    data = BatchDataset(signals, table, targets, rows=[8, 0, 3, 5])
+    inputs, y = data.__getitems__([2, 0, 0])
+    assert signals.n_reads == 1
+    np.testing.assert_array_equal(inputs["ecg"], x[[3, 8, 8]])
+    np.testing.assert_array_equal(inputs["table"], table[[3, 8, 8]])
+    np.testing.assert_array_equal(y, targets[[3, 8, 8]])
+    np.testing.assert_array_equal(data[1][0]["ecg"], x[[0]])
+    assert len(data) == 4
+
+
+def test_only_what_is_given_is_passed_on(parts):
+    x, table, _ = parts
+    inputs, y = BatchDataset(None, table, None, np.arange(9)).__getitems__([1, 2])
+    assert list(inputs) == ["table"]
+    assert torch.equal(y, torch.zeros(2))
+    assert list(BatchDataset(Counted(x), None, None, np.arange(9))[0][0]) == ["ecg"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 9, 100])
+def test_in_order_gives_every_record_once(parts, batch_size):
+    x, table, _ = parts
+    data = BatchDataset(Counted(x), table, None, np.arange(9)[::-1])
+    batches = list(data.in_order(batch_size))
+    assert [len(b["ecg"]) for b in batches[:-1]] == [batch_size] * (len(batches) - 1)
+    np.testing.assert_array_equal(np.concatenate([b["ecg"] for b in batches]), x[::-1])
+
+
+def test_an_ecg_array_is_a_reader(parts):
+    x = parts[0]
+    ecg = ECGArray.from_numpy(x, sampling_rate=5, leads=["I", "II"])
+    batch = BatchDataset(ecg, None, None, np.array([4, 2]))[1][0]["ecg"]
+    assert batch.dtype == torch.float32
+    np.testing.assert_array_equal(batch, x[[2]])
+
+
+@pytest.mark.parametrize(
+    ("n_records", "size"),
+    [(1, 32), (100, 32), (1280, 32), (2559, 32), (2560, 64), (5120, 128), (10**6, 256)],
+)
+def test_automatic_batch_size(n_records, size):
+    assert resolve_batch_size("auto", n_records) == size
+
+
+def test_stated_batch_size():
+    assert resolve_batch_size(7, 100) == 7
+    assert type(resolve_batch_size(np.int64(7), 100)) is int
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "large", None])
+def test_wrong_batch_size(wrong):
+    with pytest.raises(ValueError, match=f"must be 'auto' or a positive int, got {wrong!r}"):
+        resolve_batch_size(wrong, 100)

@@ -1,0 +1,80 @@
+"""Devices and precisions resolve or say why not; seeds stay in their block."""
+
+import pytest
+import torch
+
+from ecgsk.training import autocast, forked_rng, resolve_device
+
+CPU = torch.device("cpu")
+
+
+def test_auto_takes_the_best_there_is(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert resolve_device("auto").type == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert resolve_device("auto").type == "mps"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resolve_device("auto") == CPU
+
+
+def test_devices_as_torch_writes_them():
+    assert resolve_device(CPU) == resolve_device("cpu") == CPU
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", torch.device("cuda")])
+def test_a_gpu_that_is_not_there(monkeypatch, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=r"device=.*cuda.* torch sees no GPU; use 'auto'"):
+        resolve_device(device)
+
+
+def test_apple_gpu_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device='mps' was asked for, but torch sees no GPU"):
+        resolve_device("mps")
+
+
+def test_a_device_that_does_not_exist():
+    with pytest.raises(ValueError, match=r"device must be 'auto' or a torch device .* got 'gpu'"):
+        resolve_device("gpu")
+
+
+def test_precision_rules_the_dtype_of_products():
+    a = torch.randn(4, 4)
+    with autocast(CPU, "bfloat16"):
+        assert (a @ a).dtype == torch.bfloat16
+    with autocast(CPU, "float32"):
+        assert (a @ a).dtype == torch.float32
+
+
+@pytest.mark.parametrize("wrong", ["float16", "half", None])
+def test_unknown_precision(wrong):
+    with pytest.raises(ValueError, match=f"'auto', 'float32' or 'bfloat16', got {wrong!r}"):
+        autocast(CPU, wrong)
+
+
+def test_seeded_block_repeats_and_leaves_the_global_state():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    draws = []
+    for _ in range(2):
+        with forked_rng(5, CPU):
+            draws.append(torch.randn(4))
+    assert torch.equal(*draws)
+    assert torch.equal(torch.get_rng_state(), before)
+    with forked_rng(6, CPU):
+        assert not torch.equal(torch.randn(4), draws[0])
+
+
+def test_global_state_is_restored_after_an_error():
+    before = torch.get_rng_state()
+
+    def fail():
+        with forked_rng(0, CPU):
+            torch.randn(3)
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
+    assert torch.equal(torch.get_rng_state(), before)
