@@ -11,6 +11,8 @@ _PUBLIC = {
     "JointEmbeddingPretrainer": "ecgsk.estimators",
     "LabAbnormalityExplainer": "ecgsk.estimators",
     "compare_arms": "ecgsk.evaluation",
+    "load": "ecgsk.persistence",
+    "save": "ecgsk.persistence",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

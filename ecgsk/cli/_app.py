@@ -43,8 +43,10 @@ def demo(
     ] = 6300,
     label_fraction: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(help="Share of patients whose diagnoses are known. [default: 0.1; all of "
-                     "them on a MIMIC tree]"),
+        typer.Option(
+            help="Share of patients whose diagnoses are known. [default: 0.1; all of "
+            "them on a MIMIC tree]"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal results.")] = 0,
 ) -> None:

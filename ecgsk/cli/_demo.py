@@ -1,5 +1,6 @@
 """``ecgsk demo``: cohort, three stages, arms, one patient's explanation."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from ecgsk.datasets import Cohort, load_mimic_iv, make_clinical_ecg
 from ecgsk.estimators import LabAbnormalityExplainer
 from ecgsk.evaluation import OURS, ArmsComparison, compare_arms
-from ecgsk.explain import Explanation
+from ecgsk.explain import Explanation, Section, write_report
 from ecgsk.persistence import save
 from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
 
@@ -84,39 +85,48 @@ def run(study: Study, out: Path, seed: int) -> None:
         label_fractions=(study.label_fraction,),
         random_state=seed,
     )
-    typer.echo("\n" + _table(comparison) + "\n\n" + comparison.summary() + "\n")
+    typer.echo(f"\n{_arms_table(comparison).to_string(index=False)}\n\n{comparison.summary()}\n")
     model = _final_model(steps, comparison, study, X)
     explanation = _one_patient(model, comparison, cohort)
     typer.echo(explanation.to_text())
     _write(study, comparison, explanation, out)
     save(model, out / "model", overwrite=True)
     typer.echo(
-        f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}: report.html, arms.csv, "
-        "arms.png, differences.csv, gap_closed.csv, laboratories.csv, explanation.png and the "
-        f"model.\nExplain a record of yours: ecgsk explain RECORD --model {out / 'model'}"
+        f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
+        "report.html, arms.csv, arms.png, differences.csv, gap_closed.csv, laboratories.csv, "
+        "explanation.json, explanation.png and the model.\n"
+        f"Explain a record of yours: ecgsk explain RECORD --model {out / 'model'}"
     )
 
 
-def _table(comparison: ArmsComparison) -> str:
-    frame = comparison.to_frame()
-    shown = pd.DataFrame(
+def _arms_table(comparison: ArmsComparison) -> pd.DataFrame:
+    """Return the arms for people: scores with their intervals as text."""
+    rows = comparison.to_frame().itertuples()
+    return pd.DataFrame(
         {
-            "arm": frame.arm,
-            "macro AUROC": [
-                f"{r.macro_auroc:.3f} [{r.auroc_low:.3f}, {r.auroc_high:.3f}]"
-                for r in frame.itertuples()
-            ],
-            "macro AUPRC": [
-                f"{r.macro_auprc:.3f} [{r.auprc_low:.3f}, {r.auprc_high:.3f}]"
-                for r in frame.itertuples()
-            ],
-            "laboratory AUROC": frame.laboratory_auroc.map(
-                lambda value: "" if np.isnan(value) else f"{value:.3f}"
-            ),
-            "seconds": frame.seconds.map("{:.0f}".format),
+            "arm": r.arm,
+            "macro AUROC [95 %]": f"{r.macro_auroc:.3f} [{r.auroc_low:.3f}, {r.auroc_high:.3f}]",
+            "macro AUPRC [95 %]": f"{r.macro_auprc:.3f} [{r.auprc_low:.3f}, {r.auprc_high:.3f}]",
+            "laboratory AUROC": "" if np.isnan(r.laboratory_auroc) else f"{r.laboratory_auroc:.3f}",
+            "fit, s": f"{r.seconds:.0f}",
         }
+        for r in rows
     )
-    return shown.to_string(index=False)
+
+
+def _formatted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of results with its numbers as text."""
+    shown = frame.copy()
+    for name in shown.columns:
+        if name == "label_fraction":
+            shown[name] = shown[name].map("{:.0%}".format)
+        elif pd.api.types.is_float_dtype(shown[name]):
+            shown[name] = shown[name].map(_signed)
+    return shown.rename(columns=lambda name: str(name).replace("_", " "))
+
+
+def _signed(x: float) -> str:
+    return "" if np.isnan(x) else f"{x:+.3f}"
 
 
 def _final_model(steps: Pipeline, comparison: ArmsComparison, study: Study, X) -> Pipeline:
@@ -135,3 +145,71 @@ def _one_patient(model: Pipeline, comparison: ArmsComparison, cohort: Cohort) ->
     X = cohort.X[["ecg"]].iloc[comparison.test]
     row = int(model.predict_proba(X).max(axis=1).argmax())
     return model[-1].explain(model[:-1].transform(X.iloc[[row]]))[0]
+
+
+def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, out: Path) -> None:
+    frame, arms = comparison.to_frame(), comparison.plot()
+    frame.to_csv(out / "arms.csv", index=False)
+    comparison.differences().to_csv(out / "differences.csv", index=False)
+    comparison.gap_closed().to_csv(out / "gap_closed.csv", index=False)
+    comparison.laboratories().to_csv(out / "laboratories.csv", index=False)
+    arms.savefig(out / "arms.png", dpi=150)
+    explanation.plot().savefig(out / "explanation.png", dpi=150)
+    (out / "explanation.json").write_text(json.dumps(explanation.to_dict(), indent=1), "utf-8")
+    write_report(
+        out / "report.html",
+        title=study.title,
+        lead=study.caution,
+        sections=[
+            Section("Cohort", lines=study.cohort.DESCR.strip(), table=_counts(study, comparison)),
+            Section(
+                "Arms",
+                "All arms share one encoder, one recipe and the same test patients. Intervals are "
+                "patient bootstraps; seconds leave out a pre-training that another arm did.",
+                _arms_table(comparison),
+                arms,
+            ),
+            Section(
+                "Joint embedding minus each other arm",
+                "Paired on the same patients. A verdict is given where the interval of the AUROC "
+                "is on one side of zero. The multimodal arm is the upper bound.",
+                _formatted(comparison.differences()),
+            ),
+            Section(
+                "Share of the gap closed",
+                "(joint embedding - baseline) / (multimodal - baseline), macro AUROC.",
+                _formatted(comparison.gap_closed()),
+            ),
+            Section(
+                "Laboratory abnormalities from the ECG alone: AUROC",
+                table=_formatted(comparison.laboratories()),
+            ),
+            Section(
+                "One patient of the test side: the most striking laboratory finding",
+                figure=explanation.plot(),
+                lines=explanation.to_text(),
+            ),
+        ],
+    )
+
+
+def _counts(study: Study, comparison: ArmsComparison) -> pd.DataFrame:
+    """Return records and patients on either side of the split."""
+    groups = study.cohort.groups.to_numpy()
+    labelled = comparison.scores[0].n_labelled
+    return pd.DataFrame(
+        {
+            "side": side,
+            "records": f"{len(rows):,}",
+            "patients": f"{len(np.unique(groups[rows])):,}",
+            "with labels": f"{n:,}",
+        }
+        for side, rows, n in (
+            ("training", comparison.train, labelled),
+            (
+                "test",
+                comparison.test,
+                int(study.cohort.Y.iloc[comparison.test].notna().any(axis=1).sum()),
+            ),
+        )
+    )

@@ -78,9 +78,14 @@ class TorchEstimator(BaseEstimator):
                 f"{type(self).__name__}: early_stopping needs two patients or more, got "
                 f"{n_patients}. Set early_stopping=False."
             )
-        kept, held_out = patient_split(
-            groups[rows], test_size=self.validation_fraction, random_state=seed
-        )
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"{type(self).__name__}: validation_fraction must be in (0, 1), "
+                f"got {self.validation_fraction!r}."
+            )
+        # Of a few patients too, one is held out and one is kept.
+        n_held_out = int(np.clip(round(self.validation_fraction * n_patients), 1, n_patients - 1))
+        kept, held_out = patient_split(groups[rows], test_size=n_held_out, random_state=seed)
         return rows[kept], rows[held_out]
 
     def _train(
@@ -146,7 +151,8 @@ class TorchEstimator(BaseEstimator):
         weights = state.pop("weights_", None)
         super().__setstate__(state)
         if weights is not None:
-            module = self._build_module()
+            with torch.random.fork_rng(devices=[]):  # fresh weights, drawn to be replaced
+                module = self._build_module()
             module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
             self.net_ = wrap(module)
 

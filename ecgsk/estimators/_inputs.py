@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from ecgsk._patients import number_patients
 from ecgsk.exceptions import (
@@ -17,7 +17,14 @@ from ecgsk.exceptions import (
     SignalQualityError,
     SignalQualityWarning,
 )
-from ecgsk.signals import ECGArray, ECGDtype, check_millivolt, find_ecg_column, format_hertz
+from ecgsk.signals import (
+    FLAT_MV,
+    ECGArray,
+    ECGDtype,
+    check_millivolt,
+    find_ecg_column,
+    format_hertz,
+)
 
 _BATCH = 256
 _NAMED_RECORDS = 3
@@ -60,16 +67,26 @@ class Signals:
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 of shape (n_rows, n_leads, n_samples), in mV."""
-        if not isinstance(self.source, ECGArray):
-            return self.source[rows]
-        x = self.source.read(rows)
-        x[x.max(axis=2) == x.min(axis=2)] = np.nan  # a flat lead tells nothing
+        rows = np.asarray(rows)
+        if isinstance(self.source, ECGArray):
+            x = self.source.read(rows)
+            infinite = np.isinf(x).any(axis=(1, 2))
+            if infinite.any():
+                raise SignalQualityError(
+                    f"{self.owner} expected finite samples in mV; rows {_name(rows[infinite])} "
+                    "hold infinity. A missing sample is NaN."
+                )
+            # fmax and fmin pass over NaN: a flat lead with a gap in it is flat.
+            moves = np.fmax.reduce(x, axis=2) - np.fmin.reduce(x, axis=2)
+            x[moves < FLAT_MV] = np.nan  # a flat lead tells nothing
+        else:
+            x = self.source[rows]
         missing = np.isnan(x)
         if missing.any():
             absent = missing.all(axis=(1, 2))
             if absent.any():
-                raise SignalQualityError(self._no_signal(np.asarray(rows)[absent]))
-            self._degraded.update(np.asarray(rows)[missing.any(axis=(1, 2))].tolist())
+                raise SignalQualityError(self._no_signal(rows[absent]))
+            self._degraded.update(rows[missing.any(axis=(1, 2))].tolist())
         return x
 
     def scale(self) -> tuple[np.ndarray, np.ndarray]:
@@ -95,8 +112,7 @@ class Signals:
 
     def check_unit(self) -> None:
         """Raise UnitError where the amplitudes cannot be millivolts."""
-        if isinstance(self.source, ECGArray):
-            check_millivolt(self.source, name=self.owner)
+        check_millivolt(self.source, name=self.owner)
 
     def warn_of_missing(self) -> None:
         """Warn of the records read so far that had missing samples or leads."""
@@ -114,12 +130,16 @@ class Signals:
         )
 
     def _no_signal(self, rows: np.ndarray) -> str:
-        named = ", ".join(map(str, rows[:_NAMED_RECORDS])) + (", ..." if len(rows) > 3 else "")
         return (
-            f"{self.owner} expected at least one lead with a signal per record; rows {named} "
-            "have none: every lead is missing or flat. Drop them first: "
+            f"{self.owner} expected at least one lead with a signal per record; rows "
+            f"{_name(rows)} have none: every lead is missing or flat. Drop them first: "
             'X = X[X["ecg"].ecg.quality()["usable"]].'
         )
+
+
+def _name(rows: np.ndarray) -> str:
+    more = ", ..." if len(rows) > _NAMED_RECORDS else ""
+    return ", ".join(map(str, rows[:_NAMED_RECORDS])) + more
 
 
 @dataclass(frozen=True)
@@ -175,7 +195,7 @@ def read_inputs(
         X = pd.DataFrame({"ecg": X})
     column = find_ecg_column(X, name=owner)
     is_frame = isinstance(X, pd.DataFrame) and (column is not None or not needs_ecg)
-    if isinstance(X, pd.DataFrame) and estimator.group_column in X.columns and not is_frame:
+    if isinstance(X, pd.DataFrame) and not is_frame and _is_table(estimator, X, fitting):
         raise ECGError(
             f"{owner} expected a column of ECGs in X, got only {list(X.columns)}. "
             "Make one with ECGArray.from_numpy(x, sampling_rate=..., leads=...)."
@@ -202,16 +222,28 @@ def read_inputs(
     return Inputs(signals, table, _groups(estimator, X, groups, n_records, owner))
 
 
+def _is_table(estimator: Any, X: pd.DataFrame, fitting: bool) -> bool:
+    """Tell a clinical table from a plain array that came as a frame."""
+    knows_leads = not fitting and not _fitted_on_plain_array(estimator)
+    numeric = all(pd.api.types.is_numeric_dtype(dtype) for dtype in X.dtypes)
+    return knows_leads or not numeric or estimator.group_column in X.columns
+
+
+def _fitted_on_plain_array(estimator: Any) -> bool:
+    return getattr(estimator, "leads_", ()) is None
+
+
 def _plain_signals(estimator: Any, X: Any, owner: str, fitting: bool) -> Signals:
-    x = validate_data(
-        estimator,
-        X,
-        reset=fitting,
-        allow_nd=True,
-        dtype=np.float32,
-        ensure_all_finite="allow-nan",
-        ensure_min_samples=2 if fitting else 1,
-    )
+    check: dict[str, Any] = {
+        "allow_nd": True,
+        "dtype": np.float32,
+        "ensure_all_finite": "allow-nan",
+        "ensure_min_samples": 2 if fitting else 1,
+    }
+    if fitting or _fitted_on_plain_array(estimator):
+        x = validate_data(estimator, X, reset=fitting, **check)
+    else:  # the columns of the fitted frame are not features of an array
+        x = check_array(X, input_name="X", estimator=estimator, **check)
     if x.ndim == 2:
         x = x[:, None, :]
     if x.ndim != 3:

@@ -76,9 +76,12 @@ class LogitsClassifierMixin(ClassifierMixin):
         """
         logits = self.decision_function(X)
         if self.label_names_ is None and not self._is_binary:
-            return softmax(logits, axis=1)
-        p = np.clip(expit(logits), np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
-        return np.column_stack([1 - p, p]) if self._is_binary else p
+            p = softmax(logits, axis=1)
+        elif self._is_binary:
+            p = expit(np.column_stack([-logits, logits]))
+        else:
+            p = expit(logits)
+        return np.clip(p, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the class, or 0 and 1 for each label.

@@ -78,7 +78,7 @@ def read_targets(y: Any, n_records: int, owner: str) -> Targets:
         y = y.toarray()
     is_frame = isinstance(y, pd.DataFrame)
     names = [str(name) for name in y.columns] if is_frame else None
-    array = y.to_numpy(dtype=np.float64, na_value=np.nan) if is_frame else np.asarray(y)
+    array = _numbers(y, owner) if is_frame else np.asarray(y)
     if len(array) != n_records:
         raise ValueError(
             f"{owner}: X and y must have the same number of rows, got {n_records} and {len(array)}."
@@ -111,11 +111,24 @@ def _many_labels(array: np.ndarray, names: list[str] | None, owner: str) -> Targ
     return Targets(values, np.arange(values.shape[1]), names)
 
 
+def _numbers(y: pd.DataFrame, owner: str) -> np.ndarray:
+    try:
+        return y.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{owner} expected a DataFrame y to hold labels of 0, 1 or NaN: {error}. "
+            "For one class of several give a Series."
+        ) from error
+
+
 def _one_of_several(array: np.ndarray, owner: str) -> Targets:
     array = column_or_1d(array)
+    if pd.isna(array).any() or (array.dtype.kind == "f" and np.isinf(array).any()):
+        raise ValueError(
+            f"{owner}: Input y contains NaN or infinity. Drop these rows, or give 0, 1 and NaN as "
+            "a DataFrame of labels, where NaN is 'not known'."
+        )
     check_classification_targets(array)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{owner}: Input y contains NaN or infinity; give labels as a DataFrame.")
     classes, codes = np.unique(array, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(

@@ -215,6 +215,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             return None
         if isinstance(self.encoder, FrozenEstimator):
             pretrainer = self.encoder.estimator
+            if not isinstance(pretrainer, JointEmbeddingPretrainer):
+                raise TypeError(
+                    f"{type(self).__name__}: FrozenEstimator must hold a fitted "
+                    f"JointEmbeddingPretrainer, got {pretrainer!r}."
+                )
             check_is_fitted(pretrainer)
             return pretrainer
         if not isinstance(self.encoder, JointEmbeddingPretrainer):

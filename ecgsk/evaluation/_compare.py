@@ -128,7 +128,8 @@ def compare_arms(
     for setting, name in (bar := tqdm(jobs, unit="arm", disable=None if verbose else True)):
         bar.set_description(f"{setting.label_fraction:.0%} of labels: {name}")
         scores.append(comparer.score(setting, name))
-    return ArmsComparison(scores, train, test)
+    known = Y.iloc[test].notna().any(axis=1).to_numpy()
+    return ArmsComparison(scores, train, test, len(np.unique(patients[test[known]])))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SETTING = ("label_fraction", "archive")
+# A bootstrap over fewer patients than this says less than it seems to.
+FEWEST_PATIENTS = 20
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,14 @@ class ArmsComparison:
         One per arm and setting.
     train, test : ndarray of int
         Row numbers of X on either side of the split; no patient is on both.
+    n_test_patients : int
+        Test patients with labels: those that the intervals are over.
     """
 
     scores: list[ArmScore] = field(repr=False)
     train: np.ndarray = field(repr=False)
     test: np.ndarray = field(repr=False)
+    n_test_patients: int
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per arm and setting.
@@ -107,7 +112,8 @@ class ArmsComparison:
             ``label_fraction``, ``archive``, ``arm``, ``auroc_difference`` with
             ``low`` and ``high``, the same for ``auprc_difference``, and
             ``verdict``: "better" or "worse" where the AUROC's interval is on
-            one side of zero, else "not shown".
+            one side of zero, else "not shown"; "too few patients" where under
+            20 test patients have labels.
         """
         rows = []
         for setting, arms in self._settings():
@@ -115,7 +121,6 @@ class ArmsComparison:
                 if name == OURS or OURS not in arms:
                     continue
                 auroc, auprc = arms[OURS].auroc - score.auroc, arms[OURS].auprc - score.auprc
-                verdict = "better" if auroc.low > 0 else "worse" if auroc.high < 0 else "not shown"
                 rows.append(
                     dict(zip(_SETTING, setting, strict=True))
                     | {
@@ -126,7 +131,7 @@ class ArmsComparison:
                         "auprc_difference": auprc.estimate,
                         "auprc_low": auprc.low,
                         "auprc_high": auprc.high,
-                        "verdict": verdict,
+                        "verdict": self._verdict(auroc.low, auroc.high),
                     }
                 )
         return pd.DataFrame(rows)
@@ -198,6 +203,11 @@ class ArmsComparison:
     def plot(self) -> "Figure":
         """Draw the macro AUROC of each arm with its interval, one panel per setting."""
         return plot_arms(self.to_frame(), highlight=OURS)
+
+    def _verdict(self, low: float, high: float) -> str:
+        if self.n_test_patients < FEWEST_PATIENTS:
+            return "too few patients"
+        return "better" if low > 0 else "worse" if high < 0 else "not shown"
 
     def _settings(self):
         settings: dict[tuple[float, int], dict[str, ArmScore]] = {}

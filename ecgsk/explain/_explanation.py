@@ -1,10 +1,21 @@
 """What a model says of one ECG: diagnoses, and laboratory findings beside them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, overload
 
+import pandas as pd
+
+from ecgsk.plotting import plot_explanation
 from ecgsk.signals import ECGRecord
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ASSOCIATION = (
+    "Laboratory findings are predicted from the ECG and stand beside the diagnoses;",
+    "they do not cause them. Research use only.",
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,11 @@ class Diagnosis:
     probability: float
     threshold: float
 
+    @property
+    def predicted(self) -> bool:
+        """Whether the probability is above the threshold."""
+        return self.probability > self.threshold
+
 
 @dataclass(frozen=True)
 class LabFinding:
@@ -34,8 +50,8 @@ class LabFinding:
     ----------
     laboratory : str
         The test's name.
-    direction : {"low", "high"}
-        On which side of the reference range.
+    direction : str
+        ``"low"`` or ``"high"``: on which side of the reference range.
     probability : float
         The model's, between 0 and 1, that the value is abnormal on this side.
     base_rate : float
@@ -54,6 +70,29 @@ class LabFinding:
     high: float | None
     unit: str
 
+    @property
+    def name(self) -> str:
+        """Laboratory and direction, such as ``"potassium high"``."""
+        return f"{self.laboratory} {self.direction}"
+
+    @property
+    def lift(self) -> float:
+        """Probability over base rate: how much the ECG adds to knowing nothing."""
+        return self.probability / self.base_rate if self.base_rate > 0 else float("nan")
+
+    @property
+    def reference(self) -> str:
+        """The reference range in words, such as ``"3.5-5.1 mmol/L"``; empty where unknown."""
+        if self.low is None and self.high is None:
+            return ""
+        if self.low is None:
+            bounds = f"up to {self.high:g}"
+        elif self.high is None:
+            bounds = f"from {self.low:g}"
+        else:
+            bounds = f"{self.low:g}-{self.high:g}"
+        return f"{bounds} {self.unit}".strip()
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -69,12 +108,116 @@ class Explanation:
         In the order of the model's targets.
     ecg : ECGRecord or None
         The signal; None where X was a plain array.
+
+    Examples
+    --------
+    >>> from ecgsk.explain import Diagnosis, Explanation, LabFinding
+    >>> print(
+    ...     Explanation(
+    ...         7,
+    ...         (Diagnosis("hyperkalaemia", 0.82, 0.5), Diagnosis("sepsis", 0.04, 0.5)),
+    ...         (LabFinding("potassium", "high", 0.71, 0.08, 3.5, 5.1, "mmol/L"),),
+    ...         None,
+    ...     )
+    ... )
+    ECG 7
+    Diagnoses
+      hyperkalaemia   p 0.82  predicted
+      sepsis          p 0.04
+    Laboratory abnormalities, most above their base rate first
+      potassium high  p 0.71  base rate 0.08, reference 3.5-5.1 mmol/L
+    Laboratory findings are predicted from the ECG and stand beside the diagnoses;
+    they do not cause them. Research use only.
     """
 
     record: Any
     diagnoses: tuple[Diagnosis, ...]
     laboratories: tuple[LabFinding, ...]
     ecg: ECGRecord | None
+
+    def top_diagnoses(self, n: int = 5) -> list[Diagnosis]:
+        """Return the ``n`` first diagnoses: predicted ones, then by probability."""
+        return sorted(self.diagnoses, key=lambda d: (not d.predicted, -d.probability))[:n]
+
+    def top_laboratories(self, n: int = 5) -> list[LabFinding]:
+        """Return the ``n`` abnormalities that stand most above their base rate."""
+        known = [finding for finding in self.laboratories if finding.base_rate > 0]
+        return sorted(known, key=lambda f: f.base_rate - f.probability)[:n]
+
+    def to_text(self, n_diagnoses: int = 5, n_laboratories: int = 5) -> str:
+        """Return the explanation in words.
+
+        Parameters
+        ----------
+        n_diagnoses : int, default=5
+            Diagnoses to name; how many more are predicted is said.
+        n_laboratories : int, default=5
+            Laboratory abnormalities to name.
+        """
+        diagnoses = self.top_diagnoses(n_diagnoses)
+        findings = self.top_laboratories(n_laboratories)
+        names = [d.name for d in diagnoses] + [f.name for f in findings]
+        width = max(map(len, names), default=0)
+        lines = [f"ECG {self.record}"]
+        if diagnoses:
+            lines.append("Diagnoses")
+        for d in diagnoses:
+            verdict = "  predicted" if d.predicted else ""
+            lines.append(f"  {d.name:<{width}}  p {d.probability:.2f}{verdict}")
+        more = sum(d.predicted for d in self.diagnoses) - sum(d.predicted for d in diagnoses)
+        if more:
+            lines.append(f"  and {more} more predicted")
+        if findings:
+            lines.append("Laboratory abnormalities, most above their base rate first")
+        for f in findings:
+            reference = f", reference {f.reference}" if f.reference else ""
+            lines.append(
+                f"  {f.name:<{width}}  p {f.probability:.2f}  "
+                f"base rate {f.base_rate:.2f}{reference}"
+            )
+        return "\n".join([*lines, *ASSOCIATION])
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the signal, as JSON takes it."""
+        record = self.record.item() if hasattr(self.record, "item") else self.record
+        return {
+            "record": record,
+            "diagnoses": [asdict(d) | {"predicted": d.predicted} for d in self.diagnoses],
+            "laboratories": [_without_nan(asdict(f)) for f in self.laboratories],
+            "note": " ".join(ASSOCIATION),
+        }
+
+    def plot(self) -> "Figure":
+        """Draw the ECG on ECG paper (25 mm/s, 10 mm/mV) above both rankings.
+
+        Raises
+        ------
+        ValueError
+            Where there is no signal, because X was a plain array.
+        """
+        if self.ecg is None:
+            raise ValueError(
+                "Explanation: there is no signal to draw, X was a plain array. Explain a "
+                "DataFrame with an ECG column."
+            )
+        return plot_explanation(
+            self.ecg.signal,
+            self.ecg.leads,
+            self.ecg.sampling_rate,
+            title=f"ECG {self.record}",
+            diagnoses=[(d.name, d.probability, d.threshold) for d in self.top_diagnoses()],
+            findings=[
+                (
+                    f"{f.name}  ({f.reference})" if f.reference else f.name,
+                    f.probability,
+                    f.base_rate,
+                )
+                for f in self.top_laboratories()
+            ],
+        )
 
 
 class Explanations(Sequence[Explanation]):
@@ -92,8 +235,47 @@ class Explanations(Sequence[Explanation]):
     def __len__(self) -> int:
         return len(self._items)
 
+    @overload
+    def __getitem__(self, i: int) -> Explanation: ...
+    @overload
+    def __getitem__(self, i: slice) -> "Explanations": ...
     def __getitem__(self, i: Any) -> Any:
         return Explanations(self._items[i]) if isinstance(i, slice) else self._items[i]
 
     def __iter__(self) -> Iterator[Explanation]:
         return iter(self._items)
+
+    def __repr__(self) -> str:
+        return f"<Explanations of {len(self)} records>"
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return one dictionary per record, as JSON takes it."""
+        return [explanation.to_dict() for explanation in self]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per record and statement.
+
+        Returns
+        -------
+        DataFrame
+            ``record``, ``kind`` ("diagnosis" or "laboratory"), ``name``,
+            ``probability``, ``reference_probability`` (threshold of a
+            diagnosis, base rate of an abnormality), ``low``, ``high``, ``unit``.
+        """
+        rows: list[tuple] = []
+        for e in self:
+            rows += [
+                (e.record, "diagnosis", d.name, d.probability, d.threshold) for d in e.diagnoses
+            ]
+            rows += [
+                (e.record, "laboratory", f.name, f.probability, f.base_rate, f.low, f.high, f.unit)
+                for f in e.laboratories
+            ]
+        columns = ["record", "kind", "name", "probability", "reference_probability"]
+        columns += ["low", "high", "unit"]
+        return pd.DataFrame(rows, columns=columns).astype({"low": float, "high": float})
+
+
+def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN; an unknown rate is null."""
+    return {key: None if value != value else value for key, value in values.items()}

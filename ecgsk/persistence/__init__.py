@@ -1,1 +1,5 @@
-"""persistence."""
+"""Models on disk: safetensors and JSON, without pickle."""
+
+from ecgsk.persistence._save import load, save
+
+__all__ = ["load", "save"]

@@ -110,10 +110,9 @@ class ClinicalScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             scores = self.quantiles_.transform(_numbers(X, self.numeric_columns_))
             parts.append(np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE))
         for name, levels in self.levels_.items():
-            values = X[name].astype(object).to_numpy()
-            indicators = np.where(values[:, None] == np.array(levels, dtype=object), 1.0, -1.0)
-            indicators[~np.isin(values.astype(str), [str(level) for level in levels])] = np.nan
-            indicators[pd.isna(values)] = np.nan
+            codes = pd.Index(levels, dtype=object).get_indexer(X[name].astype(object))
+            indicators = np.where(codes[:, None] == np.arange(len(levels)), 1.0, -1.0)
+            indicators[codes < 0] = np.nan
             parts.append(indicators)
         if not parts:
             return np.empty((len(X), 0), dtype=np.float32)
@@ -130,16 +129,29 @@ def _kind(column: pd.Series) -> str:
         return "category"
     if pd.api.types.is_numeric_dtype(column.dtype):
         return "number"
-    if isinstance(column.dtype, (pd.CategoricalDtype, pd.StringDtype)) or column.dtype == object:
+    if isinstance(column.dtype, (pd.CategoricalDtype, pd.StringDtype)):
         return "category"
+    holds = str(column.dtype)
+    if column.dtype == object:
+        holds = pd.api.types.infer_dtype(column, skipna=True)
+        if holds in ("string", "boolean", "empty"):
+            return "category"
+        if holds in ("integer", "floating", "mixed-integer-float", "decimal"):
+            return "number"
     raise TypeError(
-        f"Column {column.name!r} has dtype {column.dtype}; a clinical column must be numeric, "
+        f"Column {column.name!r} has dtype {holds}; a clinical column must be numeric, "
         "boolean, categorical or text. Convert it, or leave it out through clinical_columns=."
     )
 
 
 def _numbers(X: pd.DataFrame, names: list[str]) -> np.ndarray:
-    values = X[names].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        values = X[names].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Columns {names} were numbers when fitted; one of them is not now: {error}. "
+            "Convert it with pd.to_numeric."
+        ) from error
     if np.isinf(values).any():
         bad = [name for name, column in zip(names, values.T, strict=True) if np.isinf(column).any()]
         raise ValueError(f"Columns {bad} hold infinity; a missing value is NaN.")

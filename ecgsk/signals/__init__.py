@@ -17,7 +17,7 @@ from ecgsk.signals._leads import (
     canonical_leads,
     lead_positions,
 )
-from ecgsk.signals._quality import check_millivolt, quality
+from ecgsk.signals._quality import FLAT_MV, check_millivolt, quality
 from ecgsk.signals._record import ECGRecord
 from ecgsk.signals._resample import resample, resampled_length
 from ecgsk.signals._storage import INT16_NAN, ArrayStorage, ECGStorage, LeadSelection, NpyStorage
@@ -29,6 +29,7 @@ from ecgsk.signals._units import (
 )
 
 __all__ = [
+    "FLAT_MV",
     "INT16_NAN",
     "KNOWN_LEADS",
     "MILLIVOLTS_PER_UNIT",

@@ -30,8 +30,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
         raise ValueError(
             f"device must be 'auto' or a torch device such as 'cpu' or 'cuda', got {device!r}."
         ) from error
-    at_hand = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if resolved.type in at_hand and not at_hand[resolved.type]():
+    at_hand = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not at_hand.get(resolved.type, True):
         raise ValueError(f"device={device!r} was asked for, but torch sees no GPU; use 'auto'.")
     return resolved
 
@@ -60,9 +60,9 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    capabilities = getattr(torch.backends.cpu, "get_cpu_capability", lambda: "")()
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return "AVX512" in capabilities and bool(probe())
+    # Private to torch: where it is gone, float32 does.
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return probe is not None and bool(probe())
 
 
 @contextmanager

@@ -1,0 +1,197 @@
+"""Fitted estimators as JSON and arrays, and back, without pickle.
+
+An estimator is its class and its state, as ``__getstate__`` gives it. JSON takes
+what JSON can; whatever else there is becomes an object with one key that starts
+with a dollar sign. Numbers in arrays go to a dictionary beside it.
+"""
+
+import math
+import warnings
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from ecgsk.exceptions import ECGError
+
+# Only data are restored into these; none runs code when its state is set.
+_SCIKIT_LEARN = frozenset(
+    {
+        "sklearn.frozen.FrozenEstimator",
+        "sklearn.pipeline.Pipeline",
+        "sklearn.preprocessing.QuantileTransformer",
+    }
+)
+
+
+class Encoder:
+    """Turns a value into what JSON takes; collects arrays on the way.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        What goes into the weights file.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
+        self._seen: dict[int, int] = {}
+
+    def encode(self, value: Any, path: str) -> Any:
+        """Return the JSON form of a value; ``path`` names it in errors."""
+        if value is None or isinstance(value, (bool, int, str)):
+            return value
+        if isinstance(value, np.generic):
+            return self.encode(value.item(), path)
+        if isinstance(value, float):
+            return value if math.isfinite(value) else {"$float": repr(value)}
+        if isinstance(value, np.ndarray):
+            return self._array(value, path)
+        if isinstance(value, (list, tuple, set)):
+            items = [self.encode(item, f"{path}[{i}]") for i, item in enumerate(value)]
+            return items if isinstance(value, list) else {f"${type(value).__name__}": items}
+        if isinstance(value, dict):
+            return {
+                "$dict": [
+                    [self.encode(key, path), self.encode(item, f"{path}.{key}")]
+                    for key, item in value.items()
+                ]
+            }
+        if isinstance(value, pd.DataFrame):
+            return self._frame(value, path)
+        if isinstance(value, BaseEstimator):
+            return self._estimator(value, path)
+        if isinstance(value, (np.random.RandomState, np.random.Generator)):
+            return None  # a generator's state matters to training alone
+        raise TypeError(
+            f"ecgsk.save cannot write {path}: a {type(value).__name__} is not data. Replace it by "
+            "numbers, text, arrays, frames or estimators."
+        )
+
+    def _array(self, value: np.ndarray, path: str) -> Any:
+        if value.dtype.kind in "OUT":
+            return {"$objects": self.encode(value.tolist(), path)}
+        self.arrays[path] = np.ascontiguousarray(value)
+        return {"$array": path}
+
+    def _frame(self, value: pd.DataFrame, path: str) -> Any:
+        columns = [
+            [self.encode(name, path), str(column.dtype), self._column(column, f"{path}.{name}")]
+            for name, column in value.items()
+        ]
+        index = self.encode(value.index.tolist(), path)
+        return {"$frame": {"index": [value.index.name, index], "columns": columns}}
+
+    def _column(self, column: pd.Series, path: str) -> Any:
+        if pd.api.types.is_numeric_dtype(column.dtype):
+            return self.encode(column.to_numpy(), path)
+        return self.encode(column.astype(object).where(column.notna(), None).tolist(), path)
+
+    def _estimator(self, value: BaseEstimator, path: str) -> Any:
+        if id(value) in self._seen:
+            return {"$same": self._seen[id(value)]}
+        number = self._seen[id(value)] = len(self._seen)
+        state = dict(value.__getstate__())
+        if state.get("callbacks"):
+            warnings.warn(
+                f"ecgsk.save leaves out the callbacks of {path}: they matter to training alone.",
+                UserWarning,
+                stacklevel=2,
+            )
+            state["callbacks"] = None
+        return {
+            "$estimator": _public_name(type(value)),
+            "number": number,
+            "state": {key: self.encode(item, f"{path}.{key}") for key, item in state.items()},
+        }
+
+
+class Decoder:
+    """Turns JSON and arrays back into the value.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        The weights file.
+    trusted : iterable of type
+        Further classes that may be made.
+    device : str or None
+        Device to set in place of the saved one.
+    """
+
+    def __init__(
+        self, arrays: dict[str, np.ndarray], trusted: Iterable[type], device: str | None
+    ) -> None:
+        self.arrays, self.device = arrays, device
+        self.trusted = {_public_name(cls): cls for cls in trusted}
+        self._made: dict[int, Any] = {}
+
+    def decode(self, value: Any) -> Any:
+        """Return the value of a JSON form."""
+        if isinstance(value, list):
+            return [self.decode(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "$estimator" in value:
+            return self._estimator(value)
+        ((kind, content),) = value.items()
+        if kind == "$float":
+            return float(content)
+        if kind == "$array":
+            return self.arrays[content]
+        if kind == "$objects":
+            return np.array(self.decode(content), dtype=object)
+        if kind == "$same":
+            return self._made[content]
+        if kind == "$frame":
+            return self._frame(content)
+        if kind == "$dict":
+            return {self.decode(key): self.decode(item) for key, item in content}
+        if kind in ("$tuple", "$set"):
+            return {"$tuple": tuple, "$set": set}[kind](self.decode(content))
+        raise ECGError(f"ecgsk.load: manifest.json holds {kind!r}, which this version cannot read.")
+
+    def _frame(self, content: dict[str, Any]) -> pd.DataFrame:
+        name, index = content["index"]
+        labels = pd.Index(self.decode(index), name=name)
+        columns = {
+            self.decode(key): pd.Series(self.decode(column), index=labels, dtype=dtype)
+            for key, dtype, column in content["columns"]
+        }
+        return pd.DataFrame(columns, index=labels)
+
+    def _estimator(self, value: dict[str, Any]) -> BaseEstimator:
+        cls = self._class(value["$estimator"])
+        estimator = self._made[value["number"]] = object.__new__(cls)
+        state = {key: self.decode(item) for key, item in value["state"].items()}
+        if self.device is not None and "device" in state:
+            state["device"] = self.device
+        estimator.__setstate__(state)
+        return estimator
+
+    def _class(self, name: str) -> type:
+        if name in self.trusted:
+            return self.trusted[name]
+        module, _, attribute = name.rpartition(".")
+        if module.split(".")[0] == "ecgsk" or name in _SCIKIT_LEARN:
+            cls = getattr(import_module(module), attribute, None)
+            if isinstance(cls, type) and issubclass(cls, BaseEstimator):
+                return cls
+        raise ECGError(
+            f"ecgsk.load: manifest.json asks for {name!r}, which is not among the classes that "
+            "may be made. If it is yours and you trust the file, pass trusted=[TheClass]."
+        )
+
+
+def _public_name(cls: type) -> str:
+    """Return the name users import a class by: private modules may move."""
+    package = ".".join(cls.__module__.split(".")[:2])
+    try:
+        if getattr(import_module(package), cls.__name__, None) is cls:
+            return f"{package}.{cls.__name__}"
+    except ImportError:
+        pass
+    return f"{cls.__module__}.{cls.__qualname__}"

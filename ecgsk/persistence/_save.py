@@ -1,0 +1,186 @@
+"""Write and read a model folder."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sklearn
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+import ecgsk
+from ecgsk.exceptions import ECGError
+from ecgsk.persistence._codec import Decoder, Encoder
+
+_FORMAT, _VERSION = "ecgsk model", 1
+_MANIFEST, _WEIGHTS = "manifest.json", "weights.safetensors"
+
+
+def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a fitted estimator or pipeline as safetensors and JSON, without pickle.
+
+    The folder holds ``weights.safetensors`` and ``manifest.json``, which says in
+    readable form what the model is: leads, sampling rate, preprocessing, labels
+    and laboratory names, and how each estimator was set and fitted.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One of ecgsk's, or a scikit-learn ``Pipeline`` of them.
+    folder : path-like
+        Where to; made with its parents.
+    overwrite : bool, default=False
+        Replace a model that is there. Nothing but a model is ever replaced.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    FileExistsError
+        If the folder is there and ``overwrite`` is False, or it is no model.
+    TypeError
+        For a parameter that is not data; the message names it.
+
+    Examples
+    --------
+    >>> import ecgsk
+    >>> from ecgsk.datasets import make_clinical_ecg
+    >>> from ecgsk.preprocessing import BandpassFilter
+    >>> X = make_clinical_ecg(n_subjects=5, random_state=0).X
+    >>> folder = ecgsk.save(BandpassFilter(1.0, 30.0).fit(X), getfixture("tmp_path") / "model")
+    >>> ecgsk.load(folder)
+    BandpassFilter(high=30.0, low=1.0)
+    """
+    check_is_fitted(estimator)
+    folder = Path(folder)
+    if folder.exists() and not (overwrite and (folder / _MANIFEST).exists()):
+        why = "is not a model" if overwrite else "exists already; pass overwrite=True"
+        raise FileExistsError(f"ecgsk.save: {folder} {why}.")
+    encoder = Encoder()
+    tree = encoder.encode(estimator, type(estimator).__name__)
+    weights = save_arrays(encoder.arrays)
+    manifest = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "made_with": {
+            "ecgsk": ecgsk.__version__,
+            "scikit-learn": sklearn.__version__,
+            "torch": torch.__version__,
+        },
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        **_summary(estimator),
+        "model": tree,
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Complete or not there at all: written beside, then moved into place.
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        temporary.chmod(0o755)
+        (temporary / _WEIGHTS).write_bytes(weights)
+        (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1, allow_nan=False), "utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def load(
+    folder: str | Path, *, device: str | None = None, trusted: Iterable[type] = ()
+) -> BaseEstimator:
+    """Read what :func:`save` wrote; it runs no code of the file's.
+
+    Parameters
+    ----------
+    folder : path-like
+        The model's folder.
+    device : str or None, default=None
+        Device to predict on, such as ``"cpu"``; None keeps the saved parameter.
+    trusted : iterable of type, default=()
+        Classes of yours that the model uses, such as an encoder. Others than
+        ecgsk's and a few of scikit-learn's are refused.
+
+    Returns
+    -------
+    estimator
+        Fitted, predicting as before.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no model.
+    ECGError
+        If it is damaged, of another format, or asks for a class that is not
+        trusted.
+    """
+    folder = Path(folder)
+    if not (folder / _MANIFEST).exists() or not (folder / _WEIGHTS).exists():
+        raise FileNotFoundError(
+            f"ecgsk.load: {folder} holds no model; expected {_MANIFEST} and {_WEIGHTS}, which "
+            "ecgsk.save writes."
+        )
+    manifest = _read_manifest(folder / _MANIFEST)
+    weights = (folder / _WEIGHTS).read_bytes()
+    if hashlib.sha256(weights).hexdigest() != manifest["weights_sha256"]:
+        raise ECGError(
+            f"ecgsk.load: {folder / _WEIGHTS} is not the file that the manifest was written with; "
+            "it is damaged or from another model. Copy the folder again."
+        )
+    try:
+        arrays = load_arrays(weights)
+    except SafetensorError as error:
+        raise ECGError(f"ecgsk.load: {folder / _WEIGHTS} cannot be read: {error}.") from error
+    return Decoder(arrays, trusted, device).decode(manifest["model"])
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ECGError(
+            f"ecgsk.load: {path} is not JSON: {error}. Copy the folder again."
+        ) from error
+    found = (manifest.get("format"), manifest.get("version")) if isinstance(manifest, dict) else ()
+    if found != (_FORMAT, _VERSION):
+        raise ECGError(
+            f"ecgsk.load: {path} has format and version {found}; expected "
+            f"{(_FORMAT, _VERSION)}. Use the ecgsk version that wrote it."
+        )
+    return manifest
+
+
+def _summary(estimator: BaseEstimator) -> dict[str, Any]:
+    """Say what a reader asks first: what goes in, what comes out."""
+    steps = (
+        [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
+    )
+    first, last = steps[0], steps[-1]
+    model = getattr(last, "encoder_", last)
+    leads = getattr(model, "leads_", None) or getattr(first, "leads_in_", None)
+    n_samples = getattr(model, "shape_", (None, None))[1]
+    return {
+        "leads": None if leads is None else list(leads),
+        "sampling_rate": getattr(model, "sampling_rate_", None),
+        "n_samples": n_samples,
+        "fitted_on_sampling_rate": getattr(first, "sampling_rate_in_", None),
+        "preprocessing": [repr(step) for step in steps[:-1]],
+        "labels": getattr(model, "label_names_", None),
+        "laboratories": last.label_names_ if model is not last else None,
+    }

@@ -1,0 +1,100 @@
+"""One ECG above what a model says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ecgsk.plotting._paper import plot_ecg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_BAR_ROW = 0.24  # inch
+_MARGINS = 0.95  # inch, for titles and axis labels
+_ABOVE, _BELOW = "#0072b2", "#9aa5ad"
+
+
+def plot_explanation(
+    signal: Any,
+    leads: Sequence[str],
+    sampling_rate: float,
+    *,
+    title: str,
+    diagnoses: Sequence[tuple[str, float, float]],
+    findings: Sequence[tuple[str, float, float]],
+) -> Figure:
+    """Draw an ECG at true scale, and below it probabilities as bars.
+
+    Parameters
+    ----------
+    signal : array-like of shape (n_leads, n_samples)
+        In mV; NaN leaves a gap.
+    leads : sequence of str
+        Name of each row.
+    sampling_rate : float
+        In Hz.
+    title : str
+        Text above the ECG.
+    diagnoses, findings : sequence of (name, probability, mark)
+        Bars from the top down; ``mark`` is the threshold of a diagnosis and the
+        base rate of a laboratory finding. A bar beyond its mark stands out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The sheet, and an axes for each of the two lists that is not empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ecgsk.plotting import plot_explanation
+    >>> figure = plot_explanation(
+    ...     np.zeros((1, 1000)), ["II"], 100, title="ECG 7",
+    ...     diagnoses=[("sepsis", 0.7, 0.5)], findings=[("lactate high", 0.4, 0.1)],
+    ... )
+    >>> len(figure.axes)
+    3
+    """
+    from matplotlib.figure import Figure
+
+    width, sheet = plot_ecg(signal, leads, sampling_rate).get_size_inches()
+    panels = [
+        (name, bars, mark)
+        for name, bars, mark in (
+            ("Diagnosis: probability", diagnoses, "threshold"),
+            ("Laboratory abnormality: probability", findings, "base rate"),
+        )
+        if bars
+    ]
+    rows = max((len(bars) for _, bars, _ in panels), default=0)
+    below = _MARGINS + rows * _BAR_ROW if rows else 0.0
+    height = sheet + below
+    figure = Figure(figsize=(width, height))
+    paper = figure.add_axes((0, below / height, 1, sheet / height))
+    plot_ecg(signal, leads, sampling_rate, title=title, ax=paper)
+    share = 1 / max(len(panels), 1)
+    for i, (name, bars, mark) in enumerate(panels):
+        # Names stand left of the bars and need about half of the panel.
+        box = ((i + 0.52) * share, 0.55 / height, 0.44 * share, rows * _BAR_ROW / height)
+        _draw_bars(figure.add_axes(box), name, bars, mark)
+    return figure
+
+
+def _draw_bars(ax: Axes, title: str, bars: Sequence[tuple[str, float, float]], mark: str) -> None:
+    positions = range(len(bars))
+    colors = [_ABOVE if p > reference else _BELOW for _, p, reference in bars]
+    ax.barh(positions, [p for _, p, _ in bars], color=colors, height=0.62)
+    ax.scatter([m for _, _, m in bars], positions, marker="|", s=90, color="#111111", label=mark)
+    for i, (_, p, _) in enumerate(bars):
+        ax.text(min(p + 0.02, 0.9), i, f"{p:.2f}", va="center", fontsize=7)
+    # A name with a dollar sign is a name, not a formula.
+    names = [name.replace("$", r"\$") for name, _, _ in bars]
+    ax.set_yticks(positions, names, fontsize=8)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(len(bars) - 0.4, -0.6)
+    ax.tick_params(axis="x", labelsize=7)
+    ax.set_title(title, fontsize=9, loc="left")
+    ax.legend(loc="lower right", fontsize=6, frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
