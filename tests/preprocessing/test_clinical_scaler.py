@@ -1,0 +1,183 @@
+"""The clinical table on one scale: ranks, levels, and NaN that stays NaN."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.stats import norm, spearmanr
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from ecgsk.preprocessing import ClinicalScaler
+
+NAN = np.nan
+
+
+def fit_transform(**columns) -> np.ndarray:
+    table = pd.DataFrame(columns)
+    return ClinicalScaler().fit(table).transform(table)
+
+
+@given(
+    hnp.arrays(np.float64, st.integers(2, 60), elements=st.floats(-1e9, 1e9) | st.just(NAN)).filter(
+        lambda x: np.isfinite(x).any()
+    )
+)
+def test_numbers_keep_order_and_gaps_and_stay_within_three(values):
+    out = fit_transform(x=values)[:, 0]
+    assert out.dtype == np.float32
+    np.testing.assert_array_equal(np.isnan(out), np.isnan(values))
+    known = ~np.isnan(values)
+    assert np.abs(out[known]).max() <= 3
+    order = np.argsort(values[known], kind="stable")
+    assert (np.diff(out[known][order]) >= 0).all()
+
+
+def test_scores_are_normal_whatever_the_distribution():
+    rng = np.random.default_rng(0)
+    skewed = np.exp(2 * rng.normal(size=2000))
+    out = fit_transform(x=skewed)[:, 0]
+    assert spearmanr(out, skewed).statistic == pytest.approx(1)
+    expected = norm.ppf((np.argsort(np.argsort(skewed)) + 0.5) / 2000)
+    np.testing.assert_allclose(out, np.clip(expected, -3, 3), atol=0.05)
+
+
+def test_an_outlier_moves_nobody_else():
+    values = np.linspace(0, 1, 101)
+    extreme = values.copy()
+    extreme[-1] = 1e9
+    np.testing.assert_array_equal(fit_transform(x=extreme), fit_transform(x=values))
+
+
+def test_new_patients_are_held_against_the_fitted_ones():
+    scaler = ClinicalScaler().fit(pd.DataFrame({"x": np.arange(101.0)}))
+    out = scaler.transform(pd.DataFrame({"x": [-5, 50, 500, NAN]}))
+    np.testing.assert_allclose(out[:, 0], [-3, 0, 3, NAN], atol=1e-6)
+
+
+LEVELS = {
+    "category": pd.Categorical(["m", "f", None, "m"]),
+    "object": np.array(["m", "f", None, "m"], dtype=object),
+    "string": pd.array(["m", "f", None, "m"], dtype="string"),
+    "str": pd.Series(["m", "f", None, "m"]),
+}
+
+
+@pytest.mark.parametrize("kind", LEVELS)
+def test_each_level_becomes_a_column_of_minus_one_and_one(kind):
+    out = fit_transform(sex=LEVELS[kind])
+    np.testing.assert_array_equal(out, [[-1, 1], [1, -1], [NAN, NAN], [-1, 1]])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.array([True, None, False], dtype="boolean"),
+        np.array([True, None, False], dtype=object),
+        pd.Categorical([True, None, False]),
+    ],
+)
+def test_truth_values_may_be_missing(values):
+    out = fit_transform(on_ward=values)
+    np.testing.assert_array_equal(out, [[-1, 1], [NAN, NAN], [1, -1]])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.array([1, None, 3], dtype="Int64"),
+        pd.array([1.0, None, 3.0], dtype="Float64"),
+        np.array([1, None, 3.0], dtype=object),
+        np.array([1, NAN, 3], dtype=np.float32),
+        pd.Series([1, None, 3], dtype="float64[pyarrow]"),
+    ],
+)
+def test_numbers_of_every_dtype(values):
+    np.testing.assert_array_equal(fit_transform(x=values), [[-3], [NAN], [3]])
+
+
+def test_a_level_unseen_in_training_is_missing():
+    scaler = ClinicalScaler().fit(pd.DataFrame({"sex": ["m", "f"]}))
+    out = scaler.transform(pd.DataFrame({"sex": pd.Categorical(["x", "f"])}))
+    np.testing.assert_array_equal(out, [[NAN, NAN], [1, -1]])
+
+
+def test_names_follow_the_matrix():
+    table = pd.DataFrame({"sex": ["m", "f"], "age": [1.0, 2], "ward": [True, False], "k": [3, 4]})
+    scaler = ClinicalScaler().fit(table)
+    names = ["age", "k", "sex=f", "sex=m", "ward=False", "ward=True"]
+    assert scaler.get_feature_names_out().tolist() == names
+    assert scaler.transform(table).shape == (2, 6)
+
+
+def test_columns_go_by_name():
+    table = pd.DataFrame({"age": [1.0, 2, 3], "sex": ["m", "f", "f"]})
+    scaler = ClinicalScaler().fit(table)
+    shuffled = table[["sex", "age"]].assign(more=pd.Timestamp("2020-01-01"))
+    np.testing.assert_array_equal(scaler.transform(shuffled), scaler.transform(table))
+
+
+def test_rows_do_not_depend_on_each_other():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=50), "sex": rng.choice(["m", "f"], 50)})
+    scaler = ClinicalScaler().fit(table)
+    single = np.vstack([scaler.transform(table.iloc[[i]]) for i in range(50)])
+    np.testing.assert_array_equal(single, scaler.transform(table))
+
+
+def test_a_column_never_measured_stays_missing():
+    out = fit_transform(x=[NAN, NAN], y=[1.0, 2.0], z=pd.Categorical([None, None]))
+    np.testing.assert_array_equal(out, [[NAN, -3], [NAN, 3]])
+
+
+def test_the_table_given_is_left_as_it_is():
+    table = pd.DataFrame({"x": [1.0, NAN], "sex": ["m", None]})
+    before = table.copy(deep=True)
+    ClinicalScaler().fit(table).transform(table)
+    pd.testing.assert_frame_equal(table, before)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pd.to_datetime(["2020-01-01", None]), "datetime64"),
+        (np.array([pd.Timestamp("2020-01-01"), None], dtype=object), "datetime"),
+        (pd.to_timedelta([1, 2], unit="s"), "timedelta64"),
+        (np.array([1, "a"], dtype=object), "mixed-integer"),
+        (pd.Series([[1], [2, 3]]), "mixed"),
+    ],
+)
+def test_columns_that_are_neither_number_nor_category(values, kind):
+    message = rf"Column 'admitted' has dtype {kind}.*must be numeric, boolean, .*clinical_columns="
+    with pytest.raises(TypeError, match=message):
+        ClinicalScaler().fit(pd.DataFrame({"admitted": values}))
+
+
+def test_infinity_is_named():
+    table = pd.DataFrame({"x": [1.0, 2.0], "crp": [1.0, np.inf]})
+    with pytest.raises(
+        ValueError, match=r"Columns \['crp'\] hold infinity; a missing value is NaN"
+    ):
+        ClinicalScaler().fit(table)
+    scaler = ClinicalScaler().fit(table.replace(np.inf, 3))
+    with pytest.raises(ValueError, match=r"\['crp'\] hold infinity"):
+        scaler.transform(table)
+
+
+def test_absent_columns_are_named():
+    scaler = ClinicalScaler().fit(pd.DataFrame({"x": [1.0, 2], "sex": ["m", "f"]}))
+    with pytest.raises(ValueError, match=r"fitted on the columns .*\['sex'\] are not in X. Add"):
+        scaler.transform(pd.DataFrame({"x": [1.0]}))
+
+
+def test_text_where_numbers_were():
+    scaler = ClinicalScaler().fit(pd.DataFrame({"x": [1.0, 2]}))
+    with pytest.raises(ValueError, match=r"Columns \['x'\] were numbers when fitted.*to_numeric"):
+        scaler.transform(pd.DataFrame({"x": ["1.0", "high"]}))
+
+
+def test_unfitted():
+    with pytest.raises(NotFittedError):
+        clone(ClinicalScaler()).transform(pd.DataFrame({"x": [1.0]}))
