@@ -240,6 +240,8 @@ def _plain_signals(estimator: Any, X: Any, owner: str, fitting: bool) -> Signals
         "ensure_all_finite": "allow-nan",
         "ensure_min_samples": 2 if fitting else 1,
     }
+    if getattr(X, "ndim", 2) == 3 and X.shape[1] == 1:
+        X = X[:, 0]  # one lead, as scikit-learn has it: its samples are the features
     if fitting or _fitted_on_plain_array(estimator):
         x = validate_data(estimator, X, reset=fitting, **check)
     else:  # the columns of the fitted frame are not features of an array
