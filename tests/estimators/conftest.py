@@ -36,14 +36,14 @@ def cohort():
     return make_clinical_ecg(n_subjects=40, random_state=0)
 
 
-@pytest.fixture(scope="session")
-def X(cohort):
-    """Three labels' worth of table beside the ECG: enough to learn from, quick to read."""
+@pytest.fixture(scope="session", name="X")
+def _x(cohort):
+    """A short table beside the ECG: numbers, a category, missing values."""
     return cohort.X[["ecg", "age", "sex", "potassium", "heart_rate", "troponin", "subject_id"]]
 
 
-@pytest.fixture(scope="session")
-def Y(cohort):
+@pytest.fixture(scope="session", name="Y")
+def _y(cohort):
     """The most frequent labels, each with both classes."""
     frequent = cohort.Y.mean().sort_values(ascending=False).index[:4]
     return cohort.Y[frequent]
