@@ -63,6 +63,19 @@ def test_cross_val_predict_gives_each_patient_a_model_that_never_saw_them(make_c
     np.testing.assert_allclose(p[test], fold.predict_proba(X.iloc[test]), atol=1e-6)
 
 
+def test_cross_val_predict_does_not_take_missing_for_a_class(make_classifier, X, partly_labelled):
+    """scikit-learn numbers the values of each column there, NaN as the third: told, not learned."""
+    with pytest.raises(ValueError, match=r"labels of 0, 1 or NaN \(not known\), got \[2.0\]"):
+        cross_val_predict(
+            make_classifier(),
+            X,
+            partly_labelled,
+            groups=X["subject_id"],
+            cv=GroupKFold(2),
+            method="predict_proba",
+        )
+
+
 def test_cross_val_score_of_two_classes(make_classifier, X):
     scores = cross_val_score(
         make_classifier(),
