@@ -11,6 +11,7 @@ import typer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ecgsk.cli._explain import explain_row
 from ecgsk.datasets import Cohort, load_mimic_iv, make_clinical_ecg
 from ecgsk.estimators import LabAbnormalityExplainer
 from ecgsk.evaluation import OURS, ArmsComparison, compare_arms
@@ -101,16 +102,20 @@ def run(study: Study, out: Path, seed: int) -> None:
 
 def _arms_table(comparison: ArmsComparison) -> pd.DataFrame:
     """Return the arms for people: scores with their intervals as text."""
-    rows = comparison.to_frame().itertuples()
+    frame = comparison.to_frame()
+
+    def score(estimate: str, low: str, high: str) -> list[str]:
+        rows = zip(frame[estimate], frame[low], frame[high], strict=True)
+        return [f"{x:.3f} [{lower:.3f}, {upper:.3f}]" for x, lower, upper in rows]
+
     return pd.DataFrame(
         {
-            "arm": r.arm,
-            "macro AUROC [95 %]": f"{r.macro_auroc:.3f} [{r.auroc_low:.3f}, {r.auroc_high:.3f}]",
-            "macro AUPRC [95 %]": f"{r.macro_auprc:.3f} [{r.auprc_low:.3f}, {r.auprc_high:.3f}]",
-            "laboratory AUROC": "" if np.isnan(r.laboratory_auroc) else f"{r.laboratory_auroc:.3f}",
-            "fit, s": f"{r.seconds:.0f}",
+            "arm": frame["arm"],
+            "macro AUROC [95 %]": score("macro_auroc", "auroc_low", "auroc_high"),
+            "macro AUPRC [95 %]": score("macro_auprc", "auprc_low", "auprc_high"),
+            "laboratory AUROC": [_number(x) for x in frame["laboratory_auroc"]],
+            "fit, s": [f"{x:.0f}" for x in frame["seconds"]],
         }
-        for r in rows
     )
 
 
@@ -123,6 +128,10 @@ def _formatted(frame: pd.DataFrame) -> pd.DataFrame:
         elif pd.api.types.is_float_dtype(shown[name]):
             shown[name] = shown[name].map(_signed)
     return shown.rename(columns=lambda name: str(name).replace("_", " "))
+
+
+def _number(x: float) -> str:
+    return "" if np.isnan(x) else f"{x:.3f}"
 
 
 def _signed(x: float) -> str:
@@ -144,7 +153,7 @@ def _one_patient(model: Pipeline, comparison: ArmsComparison, cohort: Cohort) ->
     """Explain the test record with the most striking laboratory finding."""
     X = cohort.X[["ecg"]].iloc[comparison.test]
     row = int(model.predict_proba(X).max(axis=1).argmax())
-    return model[-1].explain(model[:-1].transform(X.iloc[[row]]))[0]
+    return explain_row(model, X.iloc[[row]])
 
 
 def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, out: Path) -> None:

@@ -35,9 +35,13 @@ def explain_record(model: Pipeline, record: Path) -> Explanation:
     seconds = last.shape_[1] / last.sampling_rate_
     path = record.with_suffix("") if record.suffix in (".hea", ".dat", ".mat") else record
     ecg = read_wfdb_record(path, leads=last.leads_, duration=seconds)
-    X = pd.DataFrame({"ecg": ecg}, index=[path.name])
+    return explain_row(model, pd.DataFrame({"ecg": ecg}, index=[path.name]))
+
+
+def explain_row(model: Pipeline, X: pd.DataFrame) -> Explanation:
+    """Explain one row; the picture shows the ECG as it was recorded, not as it was filtered."""
     explanation = model[-1].explain(model[:-1].transform(X))[0]
-    return replace(explanation, ecg=ecg[0])  # shown as it was recorded
+    return replace(explanation, ecg=X["ecg"].array[0])
 
 
 def _write(explanation: Explanation, out: Path) -> None:

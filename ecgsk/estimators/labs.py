@@ -243,7 +243,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             return None, None, ""
         row = ranges.loc[laboratory]
         bounds = [None if pd.isna(row[key]) else float(row[key]) for key in _DIRECTIONS]
-        return bounds[0], bounds[1], str(row.get("unit", ""))
+        unit = row.get("unit", "")
+        return bounds[0], bounds[1], "" if pd.isna(unit) else str(unit)
 
 
 def _records(X: Any) -> tuple[list, list]:

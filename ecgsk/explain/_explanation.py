@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
-from ecgsk.plotting import plot_explanation
+from ecgsk.plotting import format_probability, plot_explanation
 from ecgsk.signals import ECGRecord
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Explanation:
             lines.append("Diagnoses")
         for d in diagnoses:
             verdict = "  predicted" if d.predicted else ""
-            lines.append(f"  {d.name:<{width}}  p {d.probability:.2f}{verdict}")
+            lines.append(f"  {d.name:<{width}}  p {format_probability(d.probability):<5}{verdict}")
         more = sum(d.predicted for d in self.diagnoses) - sum(d.predicted for d in diagnoses)
         if more:
             lines.append(f"  and {more} more predicted")
@@ -172,7 +172,7 @@ class Explanation:
         for f in findings:
             reference = f", reference {f.reference}" if f.reference else ""
             lines.append(
-                f"  {f.name:<{width}}  p {f.probability:.2f}  "
+                f"  {f.name:<{width}}  p {format_probability(f.probability):<5} "
                 f"base rate {f.base_rate:.2f}{reference}"
             )
         return "\n".join([*lines, *ASSOCIATION])

@@ -74,6 +74,8 @@ class Encoder:
     def _array(self, value: np.ndarray, path: str) -> Any:
         if value.dtype.kind in "OUT":
             return {"$objects": self.encode(value.tolist(), path)}
+        while path in self.arrays:  # names may hold the dots that paths are joined by
+            path += "'"
         self.arrays[path] = np.ascontiguousarray(value)
         return {"$array": path}
 
@@ -165,7 +167,8 @@ class Decoder:
 
     def _estimator(self, value: dict[str, Any]) -> BaseEstimator:
         cls = self._class(value["$estimator"])
-        estimator = self._made[value["number"]] = object.__new__(cls)
+        estimator: Any = object.__new__(cls)
+        self._made[value["number"]] = estimator
         state = {key: self.decode(item) for key, item in value["state"].items()}
         if self.device is not None and "device" in state:
             state["device"] = self.device

@@ -63,8 +63,8 @@ def plot_explanation(
     panels = [
         (name, bars, mark)
         for name, bars, mark in (
-            ("Diagnosis: probability", diagnoses, "threshold"),
-            ("Laboratory abnormality: probability", findings, "base rate"),
+            ("Diagnosis", diagnoses, "threshold"),
+            ("Laboratory abnormality", findings, "base rate"),
         )
         if bars
     ]
@@ -77,24 +77,28 @@ def plot_explanation(
     share = 1 / max(len(panels), 1)
     for i, (name, bars, mark) in enumerate(panels):
         # Names stand left of the bars and need about half of the panel.
-        box = ((i + 0.52) * share, 0.55 / height, 0.44 * share, rows * _BAR_ROW / height)
+        box = ((i + 0.52) * share, 0.55 / height, 0.4 * share, rows * _BAR_ROW / height)
         _draw_bars(figure.add_axes(box), name, bars, mark)
     return figure
+
+
+def format_probability(p: float) -> str:
+    """Return a probability with two digits that are never 0 or 1: no model is certain."""
+    return "<0.01" if p < 0.005 else ">0.99" if p >= 0.995 else f"{p:.2f}"
 
 
 def _draw_bars(ax: Axes, title: str, bars: Sequence[tuple[str, float, float]], mark: str) -> None:
     positions = range(len(bars))
     colors = [_ABOVE if p > reference else _BELOW for _, p, reference in bars]
     ax.barh(positions, [p for _, p, _ in bars], color=colors, height=0.62)
-    ax.scatter([m for _, _, m in bars], positions, marker="|", s=90, color="#111111", label=mark)
+    ax.scatter([m for _, _, m in bars], positions, marker="|", s=90, color="#111111")
     for i, (_, p, _) in enumerate(bars):
-        ax.text(min(p + 0.02, 0.9), i, f"{p:.2f}", va="center", fontsize=7)
+        ax.text(1.02, i, format_probability(p), va="center", fontsize=7)
     # A name with a dollar sign is a name, not a formula.
     names = [name.replace("$", r"\$") for name, _, _ in bars]
     ax.set_yticks(positions, names, fontsize=8)
     ax.set_xlim(0, 1)
     ax.set_ylim(len(bars) - 0.4, -0.6)
     ax.tick_params(axis="x", labelsize=7)
-    ax.set_title(title, fontsize=9, loc="left")
-    ax.legend(loc="lower right", fontsize=6, frameon=False)
+    ax.set_title(f"{title}: probability, | {mark}", fontsize=8, loc="left")
     ax.spines[["top", "right"]].set_visible(False)

@@ -157,9 +157,7 @@ def test_columns_that_are_neither_number_nor_category(values, kind):
 
 def test_infinity_is_named():
     table = pd.DataFrame({"x": [1.0, 2.0], "crp": [1.0, np.inf]})
-    with pytest.raises(
-        ValueError, match=r"Columns \['crp'\] hold infinity; .* is NaN"
-    ):
+    with pytest.raises(ValueError, match=r"Columns \['crp'\] hold infinity; .* is NaN"):
         ClinicalScaler().fit(table)
     scaler = ClinicalScaler().fit(table.replace(np.inf, 3))
     with pytest.raises(ValueError, match=r"\['crp'\] hold infinity"):
