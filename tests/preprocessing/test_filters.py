@@ -88,7 +88,7 @@ def test_a_record_cut_within_a_beat_keeps_its_baseline():
     beats = sum(2.5 * np.exp(-(((seconds - at) / 0.03) ** 2)) for at in np.arange(0, 11, 0.75))
     whole = BandpassFilter(0.5, 40, input_sampling_rate=100).fit_transform(beats[None])[0]
     cut = BandpassFilter(0.5, 40, input_sampling_rate=100).fit_transform(beats[None, 225:751])[0]
-    assert beats[225] > 2.4 and beats[750] > 2.4
+    assert min(beats[225], beats[750]) > 2.4
     assert np.abs(cut - whole[225:751]).max() < 0.25  # SciPy's default padding errs by more than 2
 
 
