@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A machine shared by several runs is slow now and then; that is no failure.
-settings.register_profile("ecgsk", deadline=None)
+# A machine shared by several runs is slow now and then; that is no failure. And one
+# commit passes or fails alike each time: --hypothesis-profile=default looks further.
+settings.register_profile("ecgsk", deadline=None, derandomize=True)
 settings.load_profile("ecgsk")
 
 # Beside the checkout: real, openly licensed recordings that are not part of the project.
