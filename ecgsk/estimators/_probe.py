@@ -100,7 +100,8 @@ def _fit_labels(z, targets, strength, start: Heads | None) -> Heads:
 
     # The features are uncorrelated, so the Hessian is close to this diagonal;
     # measured in its units a few steps suffice.
-    variance = (n_true * (n_known - n_true) / n_known)[fitted, None] * strength
+    n_true, n_known = n_true[fitted, None], n_known[fitted, None]
+    variance = strength * n_true * (n_known - n_true) / n_known
     units = np.sqrt(np.column_stack([variance * np.square(z).mean(axis=0) + 1, variance]))
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
