@@ -40,7 +40,7 @@ def demo(
     ] = None,
     subjects: Annotated[
         int, typer.Option(help="Patients of the synthetic cohort; each has 1 to 7 ECGs.", min=100)
-    ] = 6300,
+    ] = 5000,
     label_fraction: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(
