@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+from ecgsk.estimators._base import TorchEstimator
 from ecgsk.exceptions import ECGError
 
-# Only data are restored into these; none runs code when its state is set.
 _SCIKIT_LEARN = frozenset(
     {
         "sklearn.frozen.FrozenEstimator",
@@ -25,6 +25,9 @@ _SCIKIT_LEARN = frozenset(
         "sklearn.preprocessing.QuantileTransformer",
     }
 )
+# Setting state by these puts data into attributes. A class with a way of its own may
+# do anything: skorch's nets unpickle.
+_SETTERS = (BaseEstimator.__setstate__, TorchEstimator.__setstate__)
 
 
 class Encoder:
@@ -38,7 +41,8 @@ class Encoder:
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
-        self._seen: dict[int, int] = {}
+        # The estimator itself is kept: the id of one that is gone is given to another.
+        self._seen: dict[int, tuple[int, BaseEstimator]] = {}
 
     def encode(self, value: Any, path: str) -> Any:
         """Return the JSON form of a value; ``path`` names it in errors."""
@@ -52,7 +56,9 @@ class Encoder:
             return self._array(value, path)
         if isinstance(value, (list, tuple, set)):
             items = [self.encode(item, f"{path}[{i}]") for i, item in enumerate(value)]
-            return items if isinstance(value, list) else {f"${type(value).__name__}": items}
+            if isinstance(value, list):
+                return items
+            return {"$tuple" if isinstance(value, tuple) else "$set": items}
         if isinstance(value, dict):
             return {
                 "$dict": [
@@ -73,10 +79,16 @@ class Encoder:
 
     def _array(self, value: np.ndarray, path: str) -> Any:
         if value.dtype.kind in "OUT":
-            return {"$objects": self.encode(value.tolist(), path)}
+            kind = "$objects" if value.dtype.kind == "O" else "$text"
+            return {kind: self.encode(value.tolist(), path)}
+        if value.dtype.kind not in "biuf":
+            raise TypeError(
+                f"ecgsk.save cannot write {path}: an array of {value.dtype} is neither numbers "
+                "nor text. Convert it."
+            )
         while path in self.arrays:  # names may hold the dots that paths are joined by
             path += "'"
-        self.arrays[path] = np.ascontiguousarray(value)
+        self.arrays[path] = np.asarray(value, order="C")
         return {"$array": path}
 
     def _frame(self, value: pd.DataFrame, path: str) -> Any:
@@ -88,14 +100,15 @@ class Encoder:
         return {"$frame": {"index": [value.index.name, index], "columns": columns}}
 
     def _column(self, column: pd.Series, path: str) -> Any:
-        if pd.api.types.is_numeric_dtype(column.dtype):
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
             return self.encode(column.to_numpy(), path)
         return self.encode(column.astype(object).where(column.notna(), None).tolist(), path)
 
     def _estimator(self, value: BaseEstimator, path: str) -> Any:
         if id(value) in self._seen:
-            return {"$same": self._seen[id(value)]}
-        number = self._seen[id(value)] = len(self._seen)
+            return {"$same": self._seen[id(value)][0]}
+        number = len(self._seen)
+        self._seen[id(value)] = number, value
         state = dict(value.__getstate__())
         if state.get("callbacks"):
             warnings.warn(
@@ -146,6 +159,8 @@ class Decoder:
             return self.arrays[content]
         if kind == "$objects":
             return np.array(self.decode(content), dtype=object)
+        if kind == "$text":
+            return np.array(self.decode(content), dtype=str)
         if kind == "$same":
             return self._made[content]
         if kind == "$frame":
@@ -179,14 +194,23 @@ class Decoder:
         if name in self.trusted:
             return self.trusted[name]
         module, _, attribute = name.rpartition(".")
-        if module.split(".")[0] == "ecgsk" or name in _SCIKIT_LEARN:
-            cls = getattr(import_module(module), attribute, None)
-            if isinstance(cls, type) and issubclass(cls, BaseEstimator):
+        if name in _SCIKIT_LEARN or module.split(".")[0] == "ecgsk":
+            try:
+                cls = getattr(import_module(module), attribute, None)
+            except ImportError:
+                cls = None
+            # Ours are named by modules that import others' classes too.
+            ours = getattr(cls, "__module__", "").split(".")[0] == "ecgsk"
+            if _takes_data_alone(cls) and (ours or name in _SCIKIT_LEARN):
                 return cls
         raise ECGError(
             f"ecgsk.load: manifest.json asks for {name!r}, which is not among the classes that "
             "may be made. If it is yours and you trust the file, pass trusted=[TheClass]."
         )
+
+
+def _takes_data_alone(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, BaseEstimator) and cls.__setstate__ in _SETTERS
 
 
 def _public_name(cls: type) -> str:

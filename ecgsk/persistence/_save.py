@@ -40,7 +40,8 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
     folder : path-like
         Where to; made with its parents.
     overwrite : bool, default=False
-        Replace a model that is there. Nothing but a model is ever replaced.
+        Replace a model that is there. Nothing but a model is ever replaced: not a
+        folder with other files in it.
 
     Returns
     -------
@@ -68,9 +69,8 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
     """
     check_is_fitted(estimator)
     folder = Path(folder)
-    if folder.exists() and not (overwrite and (folder / _MANIFEST).exists()):
-        why = "is not a model" if overwrite else "exists already; pass overwrite=True"
-        raise FileExistsError(f"ecgsk.save: {folder} {why}.")
+    if folder.exists():
+        _check_replaceable(folder, overwrite)
     encoder = Encoder()
     tree = encoder.encode(estimator, type(estimator).__name__)
     weights = save_arrays(encoder.arrays)
@@ -138,7 +138,7 @@ def load(
         )
     manifest = _read_manifest(folder / _MANIFEST)
     weights = (folder / _WEIGHTS).read_bytes()
-    if hashlib.sha256(weights).hexdigest() != manifest["weights_sha256"]:
+    if hashlib.sha256(weights).hexdigest() != manifest.get("weights_sha256"):
         raise ECGError(
             f"ecgsk.load: {folder / _WEIGHTS} is not the file that the manifest was written with; "
             "it is damaged or from another model. Copy the folder again."
@@ -147,13 +147,42 @@ def load(
         arrays = load_arrays(weights)
     except SafetensorError as error:
         raise ECGError(f"ecgsk.load: {folder / _WEIGHTS} cannot be read: {error}.") from error
-    return Decoder(arrays, trusted, device).decode(manifest["model"])
+    try:
+        model = Decoder(arrays, trusted, device).decode(manifest["model"])
+        check_is_fitted(model)
+    except ECGError:
+        raise
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ECGError(
+            f"ecgsk.load: {folder / _MANIFEST} does not describe a fitted model "
+            f"({type(error).__name__}: {error}). Copy the folder again."
+        ) from error
+    return model
+
+
+def _check_replaceable(folder: Path, overwrite: bool) -> None:
+    """Raise unless the folder is a model, nothing else, and may be replaced."""
+    try:
+        is_model = json.loads((folder / _MANIFEST).read_text("utf-8"))["format"] == _FORMAT and {
+            path.name for path in folder.iterdir()
+        } == {_MANIFEST, _WEIGHTS}
+    except (OSError, ValueError, LookupError, TypeError):
+        is_model = False
+    if not is_model:
+        raise FileExistsError(
+            f"ecgsk.save: {folder} exists and is not a model, or holds other files too; that is "
+            "never replaced. Choose another folder."
+        )
+    if not overwrite:
+        raise FileExistsError(
+            f"ecgsk.save: {folder} holds a model already. Pass overwrite=True to replace it."
+        )
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ECGError(
             f"ecgsk.load: {path} is not JSON: {error}. Copy the folder again."
         ) from error
