@@ -12,6 +12,12 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk.cli._explain import explain_row
+from ecgsk.cli._tables import (
+    arms_table,
+    differences_table,
+    gap_closed_table,
+    laboratories_table,
+)
 from ecgsk.datasets import Cohort, load_mimic_iv, make_clinical_ecg
 from ecgsk.estimators import LabAbnormalityExplainer
 from ecgsk.evaluation import OURS, ArmsComparison, compare_arms
@@ -63,7 +69,7 @@ def mimic_study(ecg: Path, hosp: Path, ed: Path | None, label_fraction: float) -
     cohort = load_mimic_iv(ecg=ecg, hosp=hosp, ed=ed)
     return Study(
         f"MIMIC-IV layout: {len(cohort.X):,} ECGs of {cohort.groups.nunique():,} patients",
-        "Intervals are over the test patients alone; with few of them they are wide, and tell so.",
+        "Trained and tested on the patients of this tree alone.",
         cohort,
         cohort.lab_abnormalities,
         label_fraction,
@@ -86,7 +92,7 @@ def run(study: Study, out: Path, seed: int) -> None:
         label_fractions=(study.label_fraction,),
         random_state=seed,
     )
-    typer.echo(f"\n{_arms_table(comparison).to_string(index=False)}\n\n{comparison.summary()}\n")
+    typer.echo(f"\n{arms_table(comparison).to_string(index=False)}\n\n{comparison.summary()}\n")
     model = _final_model(steps, comparison, study, X)
     explanation = _one_patient(model, comparison, cohort)
     typer.echo(explanation.to_text())
@@ -98,44 +104,6 @@ def run(study: Study, out: Path, seed: int) -> None:
         "explanation.json, explanation.png and the model.\n"
         f"Explain a record of yours: ecgsk explain RECORD --model {out / 'model'}"
     )
-
-
-def _arms_table(comparison: ArmsComparison) -> pd.DataFrame:
-    """Return the arms for people: scores with their intervals as text."""
-    frame = comparison.to_frame()
-
-    def score(estimate: str, low: str, high: str) -> list[str]:
-        rows = zip(frame[estimate], frame[low], frame[high], strict=True)
-        return [f"{x:.3f} [{lower:.3f}, {upper:.3f}]" for x, lower, upper in rows]
-
-    return pd.DataFrame(
-        {
-            "arm": frame["arm"],
-            "macro AUROC [95 %]": score("macro_auroc", "auroc_low", "auroc_high"),
-            "macro AUPRC [95 %]": score("macro_auprc", "auprc_low", "auprc_high"),
-            "laboratory AUROC": [_number(x) for x in frame["laboratory_auroc"]],
-            "fit, s": [f"{x:.0f}" for x in frame["seconds"]],
-        }
-    )
-
-
-def _formatted(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame of results with its numbers as text."""
-    shown = frame.copy()
-    for name in shown.columns:
-        if name == "label_fraction":
-            shown[name] = shown[name].map("{:.0%}".format)
-        elif pd.api.types.is_float_dtype(shown[name]):
-            shown[name] = shown[name].map(_signed)
-    return shown.rename(columns=lambda name: str(name).replace("_", " "))
-
-
-def _number(x: float) -> str:
-    return "" if np.isnan(x) else f"{x:.3f}"
-
-
-def _signed(x: float) -> str:
-    return "" if np.isnan(x) else f"{x:+.3f}"
 
 
 def _final_model(steps: Pipeline, comparison: ArmsComparison, study: Study, X) -> Pipeline:
@@ -170,28 +138,29 @@ def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, o
         title=study.title,
         lead=study.caution,
         sections=[
-            Section("Cohort", lines=study.cohort.DESCR.strip(), table=_counts(study, comparison)),
+            Section("Cohort", table=_counts(study, comparison), details=study.cohort.DESCR.strip()),
             Section(
                 "Arms",
                 "All arms share one encoder, one recipe and the same test patients. Intervals are "
                 "patient bootstraps; seconds leave out a pre-training that another arm did.",
-                _arms_table(comparison),
+                arms_table(comparison),
                 arms,
             ),
             Section(
                 "Joint embedding minus each other arm",
-                "Paired on the same patients. A verdict is given where the interval of the AUROC "
-                "is on one side of zero. The multimodal arm is the upper bound.",
-                _formatted(comparison.differences()),
+                f"Paired on the same {comparison.n_test_patients:,} test patients with labels. A "
+                "verdict is given where there are 20 or more and the interval of the AUROC is on "
+                "one side of zero. The multimodal arm is the upper bound.",
+                differences_table(comparison),
             ),
             Section(
                 "Share of the gap closed",
                 "(joint embedding - baseline) / (multimodal - baseline), macro AUROC.",
-                _formatted(comparison.gap_closed()),
+                gap_closed_table(comparison),
             ),
             Section(
                 "Laboratory abnormalities from the ECG alone: AUROC",
-                table=_formatted(comparison.laboratories()),
+                table=laboratories_table(comparison),
             ),
             Section(
                 "One patient of the test side: the most striking laboratory finding",

@@ -192,6 +192,10 @@ class ArmsComparison:
     def summary(self) -> str:
         """Return, in plain words, against whom the joint embedding is shown to be better."""
         lines = []
+        if self.n_test_patients < FEWEST_PATIENTS:
+            lines.append(
+                f"Only {self.n_test_patients} test patients have labels: the intervals say nothing."
+            )
         for row in self.differences().itertuples():
             lines.append(
                 f"{row.label_fraction:.0%} of labels, archive of {row.archive:,}: joint embedding "

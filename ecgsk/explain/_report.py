@@ -30,6 +30,8 @@ class Section:
         Drawn into the page as vector graphics.
     lines : str or None
         Text whose line breaks matter.
+    details : str or None
+        The same, folded until it is asked for.
     """
 
     heading: str
@@ -37,6 +39,7 @@ class Section:
     table: pd.DataFrame | None = None
     figure: "Figure | None" = None
     lines: str | None = None
+    details: str | None = None
 
     @property
     def svg(self) -> Markup | None:
