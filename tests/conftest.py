@@ -1,10 +1,16 @@
 """Fixtures every test may use."""
 
 import os
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+from ecgsk.io._wfdb import load_wfdb
+from ecgsk.signals import STANDARD_12_LEADS
 
 # A machine shared by several runs is slow now and then; that is no failure. And one
 # commit passes or fails alike each time: --hypothesis-profile=default looks further.
@@ -21,3 +27,115 @@ def real_data() -> Path:
     if not (REAL_DATA / "README.md").exists():
         pytest.skip(f"real recordings not found at {REAL_DATA}; set ECGSK_REAL_DATA")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def one_thread():
+    """Nets this small lose time to threads, above all where several tests share the cores."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(n_threads)
+
+
+# One small cohort, one tiny encoder and models that are fitted once. Imported when asked
+# for: most folders of tests need no torch.
+@pytest.fixture(scope="session")
+def tiny():
+    from ecgsk.encoders import ResNet1d
+
+    return ResNet1d(10, width=4)
+
+
+@pytest.fixture(scope="session")
+def quick():
+    """Parameters of every estimator here: one epoch, one seed, nothing shown."""
+    return {"max_epochs": 1, "random_state": 0, "verbose": False, "device": "cpu"}
+
+
+@pytest.fixture(scope="session")
+def cohort():
+    from ecgsk.datasets import make_clinical_ecg
+
+    return make_clinical_ecg(n_subjects=40, random_state=0)
+
+
+@pytest.fixture(scope="session", name="X")
+def _x(cohort):
+    """A short table beside the ECG: numbers, a category, missing values."""
+    return cohort.X[["ecg", "age", "sex", "potassium", "heart_rate", "troponin", "subject_id"]]
+
+
+@pytest.fixture(scope="session", name="Y")
+def _y(cohort):
+    """The most frequent labels, each with both classes."""
+    frequent = cohort.Y.mean().sort_values(ascending=False).index[:4]
+    return cohort.Y[frequent]
+
+
+@pytest.fixture(scope="session")
+def make_pretrainer(tiny, quick):
+    from ecgsk import JointEmbeddingPretrainer
+
+    return lambda **changes: JointEmbeddingPretrainer(**{"encoder": tiny, **quick, **changes})
+
+
+@pytest.fixture(scope="session")
+def make_classifier(tiny, quick):
+    from ecgsk import ECGDiagnosisClassifier
+
+    return lambda **changes: ECGDiagnosisClassifier(**{"encoder": tiny, **quick, **changes})
+
+
+@pytest.fixture(scope="session")
+def pretrainer(make_pretrainer, X):
+    return make_pretrainer().fit(X)
+
+
+@pytest.fixture(scope="session")
+def classifier(make_classifier, X, Y):
+    return make_classifier().fit(X, Y)
+
+
+@pytest.fixture
+def write_record(tmp_path: Path) -> Callable[..., np.ndarray]:
+    """Write a WFDB record into ``tmp_path``; gives its samples, shape (n_leads, n_times)."""
+
+    def write(
+        name: str,
+        *,
+        leads: Sequence[str] = STANDARD_12_LEADS,
+        rate: int = 500,
+        seconds: float = 1.0,
+        unit: str = "mV",
+        comments: Sequence[str] = (),
+        signal: np.ndarray | None = None,
+    ) -> np.ndarray:
+        if signal is None:
+            times = np.arange(round(rate * seconds)) / rate
+            phase = np.arange(len(leads))[:, None]
+            signal = np.round(np.sin(2 * np.pi * 3 * times + phase), 3)
+        folder = tmp_path / Path(name).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            # wfdb 4.3 writes with what pandas 3.1 deprecates.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            load_wfdb().wrsamp(
+                Path(name).name,
+                fs=rate,
+                units=[unit] * len(leads),
+                sig_name=list(leads),
+                p_signal=signal.T.astype(float),
+                fmt=["16"] * len(leads),
+                adc_gain=[1000.0] * len(leads),
+                baseline=[0] * len(leads),
+                comments=list(comments),
+                write_dir=str(folder),
+            )
+        return signal
+
+    return write

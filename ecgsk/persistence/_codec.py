@@ -196,12 +196,11 @@ class Decoder:
         module, _, attribute = name.rpartition(".")
         if name in _SCIKIT_LEARN or module.split(".")[0] == "ecgsk":
             try:
-                cls = getattr(import_module(module), attribute, None)
+                cls: Any = getattr(import_module(module), attribute, None)
             except ImportError:
                 cls = None
-            # Ours are named by modules that import others' classes too.
-            ours = getattr(cls, "__module__", "").split(".")[0] == "ecgsk"
-            if _takes_data_alone(cls) and (ours or name in _SCIKIT_LEARN):
+            # Modules of ours import others' classes too: those are not ours to make.
+            if _takes_data_alone(cls) and (name in _SCIKIT_LEARN or _is_ours(cls)):
                 return cls
         raise ECGError(
             f"ecgsk.load: manifest.json asks for {name!r}, which is not among the classes that "
@@ -210,7 +209,12 @@ class Decoder:
 
 
 def _takes_data_alone(cls: Any) -> bool:
-    return isinstance(cls, type) and issubclass(cls, BaseEstimator) and cls.__setstate__ in _SETTERS
+    is_estimator = isinstance(cls, type) and issubclass(cls, BaseEstimator)
+    return is_estimator and cls.__setstate__ in _SETTERS
+
+
+def _is_ours(cls: Any) -> bool:
+    return cls.__module__.split(".")[0] == "ecgsk"
 
 
 def _public_name(cls: type) -> str:

@@ -1,52 +1,13 @@
-"""One small cohort, one tiny encoder and models that are fitted once."""
+"""Labels with gaps, and weights to compare."""
 
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_limits
-
-from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
-from ecgsk.datasets import make_clinical_ecg
-from ecgsk.encoders import ResNet1d
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_thread():
-    """Nets this small lose time to threads, above all where several tests share the cores."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(n_threads)
-
-
-@pytest.fixture(scope="session")
-def tiny():
-    return ResNet1d(10, width=4)
-
-
-@pytest.fixture(scope="session")
-def quick():
-    """Parameters of every estimator here: one epoch, one seed, nothing shown."""
-    return {"max_epochs": 1, "random_state": 0, "verbose": False, "device": "cpu"}
-
-
-@pytest.fixture(scope="session")
-def cohort():
-    return make_clinical_ecg(n_subjects=40, random_state=0)
-
-
-@pytest.fixture(scope="session", name="X")
-def _x(cohort):
-    """A short table beside the ECG: numbers, a category, missing values."""
-    return cohort.X[["ecg", "age", "sex", "potassium", "heart_rate", "troponin", "subject_id"]]
-
-
-@pytest.fixture(scope="session", name="Y")
-def _y(cohort):
-    """The most frequent labels, each with both classes."""
-    frequent = cohort.Y.mean().sort_values(ascending=False).index[:4]
-    return cohort.Y[frequent]
+def _one_thread(one_thread):
+    """See there."""
 
 
 @pytest.fixture
@@ -56,26 +17,6 @@ def partly_labelled(Y):
     Y = Y.mask(missing)
     Y.iloc[: len(Y) // 3] = np.nan
     return Y
-
-
-@pytest.fixture(scope="session")
-def make_pretrainer(tiny, quick):
-    return lambda **changes: JointEmbeddingPretrainer(**{"encoder": tiny, **quick, **changes})
-
-
-@pytest.fixture(scope="session")
-def make_classifier(tiny, quick):
-    return lambda **changes: ECGDiagnosisClassifier(**{"encoder": tiny, **quick, **changes})
-
-
-@pytest.fixture(scope="session")
-def pretrainer(make_pretrainer, X):
-    return make_pretrainer().fit(X)
-
-
-@pytest.fixture(scope="session")
-def classifier(make_classifier, X, Y):
-    return make_classifier().fit(X, Y)
 
 
 def weights(estimator):
