@@ -54,8 +54,9 @@ def read_wfdb_folder(
     duration : float, optional
         Seconds. Longer records are cropped at their end, shorter ones padded
         there with NaN. By default all records must be equally long.
-    pattern : str, default="**/*.hea"
-        Which headers to read, as in `pathlib.Path.glob`.
+    pattern : str, optional
+        Which headers to read, as in `pathlib.Path.glob`; by default all, in
+        subfolders too.
     errors : {"list", "raise"}, default="list"
         What to do about a record that cannot be read: leave it out, warn once
         and list it, or raise.

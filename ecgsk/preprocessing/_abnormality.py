@@ -30,7 +30,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         Laboratories seen in `fit`.
     n_features_in_ : int
         Their number.
-    low_, high_ : ndarray of float64, shape (n_features_in_,)
+    low_, high_ : ndarray of float64, shape (n_laboratories,)
         Their bounds.
 
     See Also
