@@ -163,7 +163,8 @@ class Explanation:
             lines.append("Diagnoses")
         for d in diagnoses:
             verdict = "  predicted" if d.predicted else ""
-            lines.append(f"  {d.name:<{width}}  p {format_probability(d.probability):<5}{verdict}")
+            p = format_probability(d.probability)
+            lines.append(f"  {d.name:<{width}}  p {p:<5}{verdict}".rstrip())
         more = sum(d.predicted for d in self.diagnoses) - sum(d.predicted for d in diagnoses)
         if more:
             lines.append(f"  and {more} more predicted")

@@ -64,7 +64,7 @@ def plot_explanation(
         (name, bars, mark)
         for name, bars, mark in (
             ("Diagnosis", diagnoses, "threshold"),
-            ("Laboratory abnormality", findings, "base rate"),
+            ("Laboratory", findings, "base rate"),
         )
         if bars
     ]
