@@ -204,12 +204,15 @@ def _summary(estimator: BaseEstimator) -> dict[str, Any]:
     model = getattr(last, "encoder_", last)
     leads = getattr(model, "leads_", None) or getattr(first, "leads_in_", None)
     n_samples = getattr(model, "shape_", (None, None))[1]
+    # In full: a default may be another one day, and a reader may not know it.
+    with sklearn.config_context(print_changed_only=False):
+        preprocessing = [repr(step) for step in steps[:-1]]
     return {
         "leads": None if leads is None else list(leads),
         "sampling_rate": getattr(model, "sampling_rate_", None),
         "n_samples": n_samples,
         "fitted_on_sampling_rate": getattr(first, "sampling_rate_in_", None),
-        "preprocessing": [repr(step) for step in steps[:-1]],
+        "preprocessing": preprocessing,
         "labels": getattr(model, "label_names_", None),
         "laboratories": last.label_names_ if model is not last else None,
     }
