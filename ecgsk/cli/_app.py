@@ -24,19 +24,23 @@ def ecgsk() -> None:
 @app.command()
 def demo(
     out: Annotated[
-        Path, typer.Option(help="Folder for report, tables, pictures and model.")
+        Path, typer.Option(help="Folder for report, tables, pictures and model.", file_okay=False)
     ] = Path("ecgsk-demo"),
     mimic_ecg: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="MIMIC-IV-ECG folder, with record_list.csv.", exists=True),
+        typer.Option(
+            help="MIMIC-IV-ECG folder, with record_list.csv.", exists=True, file_okay=False
+        ),
     ] = None,
     hosp: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="MIMIC-IV hosp folder, with labevents.csv.gz.", exists=True),
+        typer.Option(
+            help="MIMIC-IV hosp folder, with labevents.csv.gz.", exists=True, file_okay=False
+        ),
     ] = None,
     ed: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="MIMIC-IV-ED folder, with triage.csv.gz.", exists=True),
+        typer.Option(help="MIMIC-IV-ED folder, with triage.csv.gz.", exists=True, file_okay=False),
     ] = None,
     subjects: Annotated[
         int, typer.Option(help="Patients of the synthetic cohort; each has 1 to 7 ECGs.", min=100)
@@ -48,7 +52,7 @@ def demo(
             "them on a MIMIC tree]"
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal results.")] = 0,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal results.", min=0)] = 0,
 ) -> None:
     """Run the whole method and write a report: cohort, three stages, arms, one explanation.
 
@@ -68,6 +72,8 @@ def demo(
         raise typer.BadParameter("--mimic-ecg and --hosp go together; --ed may join them.")
     if mimic_ecg is None and ed is not None:
         raise typer.BadParameter("--ed needs --mimic-ecg and --hosp.")
+    if label_fraction is not None and not 0 < label_fraction <= 1:
+        raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {label_fraction:g}.")
     if mimic_ecg is not None and hosp is not None:
         study = mimic_study(mimic_ecg, hosp, ed, 1.0 if label_fraction is None else label_fraction)
     else:
@@ -79,11 +85,16 @@ def demo(
 def explain(
     record: Annotated[Path, typer.Argument(help="WFDB record: path of its .hea, or without it.")],
     model: Annotated[
-        Path, typer.Option(help="Folder that `ecgsk demo` or ecgsk.save wrote.", exists=True)
+        Path,
+        typer.Option(
+            help="Folder that `ecgsk demo` or ecgsk.save wrote.", exists=True, file_okay=False
+        ),
     ],
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder for report.html, explanation.json and the picture."),
+        typer.Option(
+            help="Folder for report.html, explanation.json and the picture.", file_okay=False
+        ),
     ] = None,
 ) -> None:
     """Explain one WFDB record with a saved model; the ECG alone is needed.
@@ -106,6 +117,6 @@ def main() -> None:
     )
     try:
         app()
-    except (ECGError, FileNotFoundError) as error:
+    except (ECGError, OSError) as error:
         typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
         raise SystemExit(1) from None

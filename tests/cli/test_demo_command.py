@@ -1,0 +1,199 @@
+"""``ecgsk demo``: one whole run, everything it writes, and what it refuses."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import ecgsk
+from ecgsk.evaluation import ARMS, OURS
+
+_FILES = {
+    "report.html",
+    "arms.csv",
+    "arms.png",
+    "differences.csv",
+    "gap_closed.csv",
+    "laboratories.csv",
+    "explanation.json",
+    "explanation.png",
+    "model",
+}
+
+
+@pytest.fixture(scope="module")
+def demo(invoke, tmp_path_factory):
+    """Text and folder of one run, the smallest there is."""
+    out = tmp_path_factory.mktemp("demo") / "new" / "out"
+    return invoke("demo", "--subjects", 100, "--label-fraction", 0.3, "--out", out), out
+
+
+@pytest.mark.slow
+def test_arms_with_intervals(demo):
+    text, out = demo
+    assert {path.name for path in out.iterdir()} == _FILES
+    arms = pd.read_csv(out / "arms.csv")
+    assert arms["arm"].tolist() == list(ARMS)
+    assert (arms["label_fraction"] == 0.3).all()
+    for score in ("auroc", "auprc"):
+        assert (arms[f"{score}_low"] <= arms[f"macro_{score}"]).all()
+        assert (arms[f"macro_{score}"] <= arms[f"{score}_high"]).all()
+    # Stage (iii) needs an embedding of the ECG alone.
+    without = arms["laboratory_auroc"].isna()
+    assert set(arms["arm"][without]) == {"table only", "multimodal (ECG + table at inference)"}
+    for arm in ARMS:
+        assert arm in text
+
+
+@pytest.mark.slow
+def test_further_tables(demo):
+    _, out = demo
+    differences = pd.read_csv(out / "differences.csv")
+    assert differences["arm"].tolist() == [arm for arm in ARMS if arm != OURS]
+    arms = pd.read_csv(out / "arms.csv").set_index("arm")["macro_auroc"]
+    np.testing.assert_allclose(
+        differences["auroc_difference"], arms[OURS] - arms[differences["arm"]].to_numpy()
+    )
+    gap = pd.read_csv(out / "gap_closed.csv").set_index("baseline")["gap_closed"]
+    assert {"signal only", "signal only, compute-matched"} <= set(gap.index)
+    laboratories = pd.read_csv(out / "laboratories.csv").set_index("target")
+    assert "potassium high" in laboratories.index
+    assert laboratories[OURS].dropna().between(0, 1).all()
+
+
+class _Page(HTMLParser):
+    """Tags of a page, and what they point to."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.targets, self.handlers = set(), [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "data", "srcset", "action"):
+                self.targets.append(value)
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+
+@pytest.mark.slow
+def test_report_needs_nothing_but_itself(demo):
+    _, out = demo
+    text = (out / "report.html").read_text("utf-8")
+    page = _Page(text)
+    assert {"h1", "table", "svg", "pre"} <= page.tags
+    assert not page.tags & {"script", "iframe", "link", "object", "embed", "form"}
+    assert not page.handlers
+    assert not [target for target in page.targets if not target.startswith(("#", "data:"))]
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#|data:)[\w/]", text)
+
+
+@pytest.mark.slow
+def test_report_tells_what_was_found(demo):
+    _, out = demo
+    text = (out / "report.html").read_text("utf-8")
+    assert "simulated" in text
+    assert "not a medical device" in text
+    arms = pd.read_csv(out / "arms.csv")
+    for row in arms.itertuples():
+        interval = f"{row.macro_auroc:.3f} [{row.auroc_low:.3f}, {row.auroc_high:.3f}]"
+        assert f"<td>{row.arm}</td><td>{interval}</td>" in text
+    assert re.search(r"\[[+-]0\.\d{3}, [+-]0\.\d{3}\]", text), "differences without interval"
+
+
+@pytest.mark.slow
+def test_one_patient_is_explained(demo):
+    text, out = demo
+    explanation = json.loads((out / "explanation.json").read_text("utf-8"))
+    assert f"ECG {explanation['record']}\nDiagnoses\n" in text
+    assert {"laboratory", "direction", "probability", "base_rate", "low", "high", "unit"} <= set(
+        explanation["laboratories"][0]
+    )
+    for name in ("arms.png", "explanation.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [100, 500])
+def test_the_model_explains_other_records(demo, invoke, write_patient, tmp_path, rate):
+    _, out = demo
+    path = write_patient("p7", rate)
+    text = invoke("explain", path, "--model", out / "model", "--out", tmp_path / "out")
+    assert text.startswith("ECG p7\nDiagnoses\n  ")
+    assert ", reference " in text
+    assert (tmp_path / "out" / "report.html").exists()
+    labels = ecgsk.load(out / "model")[-1].encoder_.label_names_
+    explanation = json.loads((tmp_path / "out" / "explanation.json").read_text("utf-8"))
+    assert [d["name"] for d in explanation["diagnoses"]] == labels
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_demo_on_mimic_iv_s_layout(invoke, real_data, tmp_path):
+    tree = real_data / "mimic_iv_demo"
+    text = invoke(
+        "demo",
+        "--mimic-ecg",
+        tree / "ecg",
+        "--hosp",
+        tree / "hosp",
+        "--ed",
+        tree / "ed",
+        "--out",
+        tmp_path / "out",
+    )
+    assert "113 ECGs" in text
+    assert {path.name for path in (tmp_path / "out").iterdir()} == _FILES
+    assert pd.read_csv(tmp_path / "out" / "arms.csv")["arm"].tolist() == list(ARMS)
+    # A handful of patients shows nothing, and the report may not say otherwise.
+    verdicts = pd.read_csv(tmp_path / "out" / "differences.csv")["verdict"]
+    assert set(verdicts) == {"too few patients"}
+    record = pd.read_csv(tree / "ecg" / "record_list.csv").iloc[0]
+    text = invoke("explain", tree / "ecg" / record["path"], "--model", tmp_path / "out" / "model")
+    assert text.startswith(f"ECG {record['study_id']}\nDiagnoses\n")
+    assert ", reference " in text
+
+
+@pytest.mark.parametrize("option", ["--mimic-ecg", "--hosp"])
+def test_mimic_folders_go_together(fail, tmp_path, option):
+    message = fail("demo", option, tmp_path, "--out", tmp_path / "out")
+    assert "--mimic-ecg and --hosp go together" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_emergency_folder_alone(fail, tmp_path):
+    assert "--ed needs --mimic-ecg and --hosp" in fail("demo", "--ed", tmp_path)
+
+
+def test_mimic_folders_without_what_they_should_hold(fail, tmp_path):
+    message = fail("demo", "--mimic-ecg", tmp_path, "--hosp", tmp_path, "--out", tmp_path / "out")
+    assert message.startswith("error: ")
+    assert str(tmp_path) in message
+    assert "does not exist" in fail("demo", "--mimic-ecg", tmp_path / "absent", "--hosp", tmp_path)
+
+
+@pytest.mark.parametrize("fraction", ["0", "-0.1", "1.5", "10", "nan"])
+def test_label_fraction_is_a_share(fail, tmp_path, fraction):
+    message = fail("demo", "--label-fraction", fraction, "--out", tmp_path / "out")
+    assert f"--label-fraction must be in (0, 1], got {fraction}" in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--subjects", "99"), ("--seed", "-1"), ("--subjects", "many"), ("--speed", "9")],
+)
+def test_other_options_out_of_range(fail, tmp_path, option, value):
+    assert option in fail("demo", option, value, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_demo_out_is_a_file(fail, tmp_path):
+    (tmp_path / "out").write_text("mine", "utf-8")
+    assert "is a file" in fail("demo", "--out", tmp_path / "out")
+    assert (tmp_path / "out").read_text("utf-8") == "mine"

@@ -1,0 +1,185 @@
+"""``ecgsk explain``: records of any rate, length and lead order; bad input in plain words."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+
+import ecgsk
+from ecgsk import LabAbnormalityExplainer
+from ecgsk.preprocessing import Resample, SelectLeads
+from ecgsk.signals import STANDARD_12_LEADS
+
+
+def _probabilities(folder):
+    explanation = json.loads((folder / "explanation.json").read_text("utf-8"))
+    return {
+        f.get("name") or f"{f['laboratory']} {f['direction']}": f["probability"]
+        for f in explanation["diagnoses"] + explanation["laboratories"]
+    }
+
+
+@pytest.mark.parametrize("rate", [100, 500])
+@pytest.mark.parametrize("suffix", ["", ".hea"])
+def test_record_is_explained(invoke, model, write_patient, rate, suffix):
+    path = write_patient("p7", rate)
+    text = invoke("explain", f"{path}{suffix}", "--model", model)
+    assert text.startswith("ECG p7\nDiagnoses\n  ")
+    assert "\nLaboratory abnormalities" in text
+    assert ", reference " in text
+    assert "Research use only" in text
+
+
+@pytest.mark.parametrize("rate", [100, 250, 500])
+def test_record_is_explained_as_in_python(
+    invoke, model, explaining, write_patient, ecg_500hz, tmp_path, rate
+):
+    invoke("explain", write_patient("r", rate), "--model", model, "--out", tmp_path / "a" / "out")
+    found = _probabilities(tmp_path / "a" / "out")
+    X = ecg_500hz.to_frame()
+    diagnoses = explaining[-1].encoder_
+    expected = dict(
+        zip(explaining[-1].label_names_, explaining.predict_proba(X)[0], strict=True)
+    ) | dict(
+        zip(
+            diagnoses.label_names_,
+            diagnoses.predict_proba(explaining[:-1].transform(X))[0],
+            strict=True,
+        )
+    )
+    assert found.keys() == expected.keys()
+    # The record was rounded to a microvolt and resampled once or twice.
+    np.testing.assert_allclose(
+        [found[name] for name in expected], list(expected.values()), atol=0.005
+    )
+
+
+def test_what_is_written(invoke, model, write_patient, tmp_path):
+    out = tmp_path / "out"
+    text = invoke("explain", write_patient("p7"), "--model", model, "--out", out)
+    assert {p.name for p in out.iterdir()} == {"report.html", "explanation.json", "explanation.png"}
+    assert f"Written to {out}" in text
+    assert (out / "explanation.png").read_bytes().startswith(b"\x89PNG")
+    page = (out / "report.html").read_text("utf-8")
+    assert "<h1>ECG p7</h1>" in page
+    assert "<svg" in page
+    explanation = json.loads((out / "explanation.json").read_text("utf-8"))
+    assert explanation["record"] == "p7"
+    assert {"name", "probability", "threshold", "predicted"} <= explanation["diagnoses"][0].keys()
+    assert "do not cause them" in explanation["note"]
+
+
+def test_pipeline_of_few_leads_asks_for_those_alone(
+    invoke, make_classifier, cohort, Y, write_patient, tmp_path
+):
+    limb = ["II", "I"]
+    classifier = make_pipeline(SelectLeads(limb), make_classifier()).fit(cohort.X, Y)[-1]
+    explainer = LabAbnormalityExplainer(FrozenEstimator(classifier))
+    targets = cohort.labs[["potassium"]] > 5.1
+    targets = targets.astype(float).rename(columns={"potassium": "potassium high"})
+    first = make_pipeline(SelectLeads(limb), Resample(100), explainer).fit(cohort.X, targets)
+    text = invoke(
+        "explain",
+        write_patient("limb", leads=("I", "II", "III")),
+        "--model",
+        ecgsk.save(first, tmp_path / "first"),
+    )
+    assert "potassium high" in text
+    # Here the first step saw twelve leads, and will see twelve.
+    second = make_pipeline(Resample(100), SelectLeads(limb), explainer).fit(cohort.X, targets)
+    again = invoke(
+        "explain", write_patient("limb"), "--model", ecgsk.save(second, tmp_path / "second")
+    )
+    assert again == text
+
+
+def test_explainer_alone_and_without_diagnoses(
+    invoke, pretrainer, X, cohort, write_patient, tmp_path
+):
+    explainer = LabAbnormalityExplainer(
+        FrozenEstimator(pretrainer), reference_ranges=cohort.reference_ranges
+    )
+    pipeline = make_pipeline(explainer).fit(X, cohort.labs)
+    text = invoke(
+        "explain", write_patient("r", 100), "--model", ecgsk.save(pipeline, tmp_path / "model")
+    )
+    assert text.startswith("ECG r\nLaboratory abnormalities")
+
+
+def test_a_short_record_is_explained_with_a_warning(run_main, model, write_patient):
+    code, out, err = run_main("explain", write_patient("short", seconds=6), "--model", model)
+    assert code == 0
+    assert out.startswith("ECG short\n")
+    assert err.startswith("warning: ")
+    assert "missing samples" in err
+
+
+def test_no_such_record(fail, model, tmp_path):
+    message = fail("explain", tmp_path / "nobody", "--model", model)
+    assert message.startswith("error: record ")
+    assert "there is no header" in message
+
+
+def test_record_lacks_a_lead(fail, model, write_patient):
+    leads = [lead for lead in STANDARD_12_LEADS if lead not in ("aVF", "V3")]
+    message = fail("explain", write_patient("r", leads=leads), "--model", model)
+    assert "it lacks aVF, V3; it stores I, II, III, aVR, aVL, V1, V2, V4" in message
+
+
+def test_record_is_truncated(fail, model, write_patient):
+    path = write_patient("r")
+    path.with_suffix(".dat").write_bytes(b"cut")
+    assert "is truncated" in fail("explain", path, "--model", model)
+
+
+def test_folder_is_no_model(fail, write_patient, tmp_path):
+    record = write_patient("r")
+    message = fail("explain", record, "--model", tmp_path)
+    assert "holds no model; expected manifest.json and weights.safetensors" in message
+    assert "does not exist" in fail("explain", record, "--model", tmp_path / "absent")
+    assert "is a file" in fail("explain", record, "--model", record.with_suffix(".hea"))
+
+
+def test_model_is_damaged(fail, explaining, write_patient, tmp_path):
+    folder = ecgsk.save(explaining, tmp_path / "damaged")
+    (folder / "weights.safetensors").write_bytes(b"")
+    assert "it is damaged" in fail("explain", write_patient("r"), "--model", folder)
+
+
+def test_model_explains_nothing(fail, classifier, pretrainer, X, write_patient, tmp_path):
+    record = write_patient("r")
+    for name, other in [
+        ("ECGDiagnosisClassifier", classifier),
+        ("Pipeline", make_pipeline(Resample(100).fit(X), pretrainer)),
+    ]:
+        message = fail("explain", record, "--model", ecgsk.save(other, tmp_path / name))
+        assert f"is a {name}, expected a pipeline that ends in a LabAbnorm" in message
+
+
+def test_model_of_plain_arrays(fail, make_pretrainer, X, write_patient, tmp_path):
+    x = X["ecg"].ecg.to_numpy()
+    explainer = LabAbnormalityExplainer(make_pretrainer())
+    pipeline = make_pipeline(explainer).fit(x, (X["age"] > 60).astype(int))
+    folder = ecgsk.save(pipeline, tmp_path / "model")
+    message = fail("explain", write_patient("r"), "--model", folder)
+    assert "was fitted on plain arrays, which name no leads" in message
+
+
+@pytest.mark.parametrize("inputs", ["clinical", "ecg+clinical"])
+def test_model_needs_a_table(fail, make_classifier, X, Y, cohort, write_patient, tmp_path, inputs):
+    classifier = make_classifier(inputs=inputs).fit(X, Y)
+    explainer = LabAbnormalityExplainer(
+        FrozenEstimator(classifier), reference_ranges=cohort.reference_ranges
+    )
+    pipeline = make_pipeline(Resample(100), explainer).fit(X, cohort.labs)
+    folder = ecgsk.save(pipeline, tmp_path / "model")
+    message = fail("explain", write_patient("r"), "--model", folder)
+    assert f"has inputs='{inputs}', and a record comes without a table" in message
+
+
+def test_out_is_a_file(fail, model, write_patient):
+    record = write_patient("r")
+    message = fail("explain", record, "--model", model, "--out", record.with_suffix(".hea"))
+    assert "is a file" in message

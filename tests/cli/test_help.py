@@ -1,0 +1,48 @@
+"""What ``--help`` teaches."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from ecgsk.cli import app
+
+
+def test_help_names_the_commands(invoke):
+    text = invoke("--help")
+    assert "demo" in text
+    assert "explain" in text
+    assert "Not a medical device" in text
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        (
+            "demo",
+            ["--out", "--mimic-ecg", "--hosp", "--ed", "--subjects", "--label-fraction", "--seed"],
+        ),
+        ("explain", ["WFDB record: path of its .hea", "--model", "--out"]),
+    ],
+)
+def test_help_names_every_option(invoke, command, names):
+    text = invoke(command, "--help")
+    for name in names:
+        assert name in text
+    assert f"ecgsk {command} " in text  # an example to copy
+
+
+def test_without_a_command_there_is_help():
+    result = CliRunner().invoke(app, [])
+    assert "Usage" in result.output
+    assert "explain" in result.output
+
+
+def test_help_does_not_wait_for_torch():
+    code = (
+        "import sys; from typer.testing import CliRunner; from ecgsk.cli import app;"
+        "assert CliRunner().invoke(app, ['demo', '--help']).exit_code == 0;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
