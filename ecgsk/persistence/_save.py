@@ -24,6 +24,8 @@ from ecgsk.persistence._codec import Decoder, Encoder
 
 _FORMAT, _VERSION = "ecgsk model", 1
 _MANIFEST, _WEIGHTS = "manifest.json", "weights.safetensors"
+# What file managers leave in any folder that is looked at.
+_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = False) -> Path:
@@ -163,9 +165,9 @@ def load(
 def _check_replaceable(folder: Path, overwrite: bool) -> None:
     """Raise unless the folder is a model, nothing else, and may be replaced."""
     try:
-        is_model = json.loads((folder / _MANIFEST).read_text("utf-8"))["format"] == _FORMAT and {
-            path.name for path in folder.iterdir()
-        } == {_MANIFEST, _WEIGHTS}
+        names = {path.name for path in folder.iterdir()} - _LITTER
+        manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
+        is_model = names == {_MANIFEST, _WEIGHTS} and manifest["format"] == _FORMAT
     except (OSError, ValueError, LookupError, TypeError):
         is_model = False
     if not is_model:

@@ -120,6 +120,7 @@ def _files(folder):
 
 
 def test_a_model_is_replaced_where_asked(folder, classifier, X):
+    (folder / ".DS_Store").write_bytes(b"")  # a file manager's, not the user's
     before = _files(folder)
     with pytest.raises(FileExistsError, match=r"holds a model already\. Pass overwrite=True"):
         ecgsk.save(classifier, folder)
