@@ -26,7 +26,9 @@ _FINE_TUNE = ("auto", "probe", "probe_then_full", "full")
 # Fewer labelled records than this leave a pre-trained encoder, or a network
 # over the table, as it is: docs/recipes.md has the measurements.
 _FEW_RECORDS = 1000
-EPOCHS_FROM_SCRATCH, EPOCHS_FINE_TUNING = 20, 5
+# Epochs and peak learning rate of "auto". A head that starts from a probe needs
+# few and small steps; larger ones wash the pre-training out.
+FROM_SCRATCH, FINE_TUNING, FROM_PROBE = (20, 3e-3), (10, 3e-3), (5, 1e-3)
 
 
 class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimator):
@@ -61,10 +63,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     dropout : float, default=0.2
         Share of features dropped before the last layer, in training.
     max_epochs : int or "auto", default="auto"
-        ``"auto"`` is 20 from scratch and 5 from a pre-trained encoder.
+        ``"auto"`` is 20 from scratch, 10 for ``"full"`` from a pre-trained
+        encoder and 5 for ``"probe_then_full"``.
     learning_rate : float or "auto", default="auto"
-        Peak of the one-cycle schedule; ``"auto"`` is 3e-3 from scratch and
-        1e-3 from a pre-trained encoder, which a larger step washes out.
+        Peak of the one-cycle schedule; ``"auto"`` is 1e-3 after a probe, which
+        larger steps wash out, else 3e-3.
 
     Attributes
     ----------
@@ -300,7 +303,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             self._keep(wrap(module, criterion))
             return
         kept, held_out = self._hold_out(inputs.groups, rows, seed)
-        epochs = EPOCHS_FINE_TUNING if pretrained else EPOCHS_FROM_SCRATCH
+        if self.fine_tune_ == "probe_then_full":
+            epochs, learning_rate = FROM_PROBE
+        else:
+            epochs, learning_rate = FINE_TUNING if pretrained else FROM_SCRATCH
         self._keep(
             self._train(
                 module,
@@ -311,9 +317,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                 else BatchDataset(inputs.signals, table, training_values, held_out),
                 description="Fine-tuning" if pretrained else "Training",
                 max_epochs=epochs if self.max_epochs == "auto" else None,
-                learning_rate=(1e-3 if pretrained else 3e-3)
-                if self.learning_rate == "auto"
-                else None,
+                learning_rate=learning_rate if self.learning_rate == "auto" else None,
             )
         )
 

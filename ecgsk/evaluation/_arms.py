@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
-from ecgsk.estimators.diagnosis import EPOCHS_FINE_TUNING
+from ecgsk.estimators.diagnosis import FROM_PROBE
 from ecgsk.objectives import ECGContrast
 
 OURS = "joint embedding"
@@ -72,7 +72,7 @@ def compute_matched(recipe: Recipe) -> ECGDiagnosisClassifier:
     """Return the signal-only model, trained on as many records as stages (i) and (ii) together."""
     n_seen = recipe.n_pretraining * recipe.pretrainer.max_epochs
     own = recipe.classifier.max_epochs
-    fine_tuning = EPOCHS_FINE_TUNING if own == "auto" else int(own)
+    fine_tuning = FROM_PROBE[0] if own == "auto" else int(own)
     return recipe.make(max_epochs=ceil(n_seen / recipe.n_labelled) + fine_tuning)
 
 

@@ -77,7 +77,7 @@ def compare_arms(
         How many unlabelled records stage (i) sees beside the labelled ones;
         None takes all there are.
     test_size : float, default=0.25
-        Share of patients to test on.
+        Share of the records to test on, met with whole patients.
     split : tuple of ndarray or None
         Row numbers of training and test records, instead of ``test_size``.
     n_resamples : int, default=1000

@@ -159,11 +159,12 @@ def test_epochs_by_default(make_classifier, X, Y):
     assert len(make_classifier(max_epochs="auto").fit(X, Y).history_) == 20
 
 
-def test_epochs_from_a_pretrained_encoder(pretrainer, make_classifier, X, Y):
+@pytest.mark.parametrize(("fine_tune", "epochs"), [("probe_then_full", 5), ("full", 10)])
+def test_epochs_from_a_pretrained_encoder(pretrainer, make_classifier, X, Y, fine_tune, epochs):
     model = make_classifier(
-        encoder=FrozenEstimator(pretrainer), fine_tune="full", max_epochs="auto"
+        encoder=FrozenEstimator(pretrainer), fine_tune=fine_tune, max_epochs="auto"
     )
-    assert len(model.fit(X, Y).history_) == 5
+    assert len(model.fit(X, Y).history_) == epochs
 
 
 def test_encoder_by_name(make_classifier, X, Y):
