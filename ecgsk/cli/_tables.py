@@ -49,10 +49,15 @@ def laboratories_table(comparison: ArmsComparison) -> pd.DataFrame:
 def _intervals(frame: pd.DataFrame, estimate: str, prefix: str, form: str) -> list[str]:
     low, high = (f"{prefix}_{bound}".lstrip("_") for bound in ("low", "high"))
     rows = zip(frame[estimate], frame[low], frame[high], strict=True)
-    return [
-        "" if np.isnan(x) else f"{x:{form}} [{lower:{form}}, {upper:{form}}]"
-        for x, lower, upper in rows
-    ]
+    return [_interval(*bounds, form) for bounds in rows]
+
+
+def _interval(x: float, low: float, high: float, form: str) -> str:
+    if np.isnan(x):
+        return ""
+    if np.isfinite([low, high]).all():
+        return f"{x:{form}} [{low:{form}}, {high:{form}}]"
+    return f"{x:{form}}, no bounds"  # a share of a gap that may be none
 
 
 def _numbers(values: pd.Series) -> list[str]:

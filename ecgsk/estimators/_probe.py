@@ -6,6 +6,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 # Inverse strengths of the L2 penalty on standardised features, as scikit-learn's C.
 _STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
@@ -36,6 +37,12 @@ def fit_linear_probe(
     bias : ndarray of shape (n_outputs,)
         In the features' own units: logits are ``features @ weight.T + bias``.
     """
+    # Hundreds of small products: threads cost more than they bring, on busy cores tenfold.
+    with threadpool_limits(1, user_api="blas"):
+        return _fit_linear_probe(features, targets, groups, multinomial)
+
+
+def _fit_linear_probe(features, targets, groups, multinomial) -> Heads:
     mean, scale = features.mean(axis=0), features.std(axis=0)
     # A feature that hardly moved in training must not be magnified: on a new
     # patient it may move.

@@ -46,3 +46,10 @@ def test_help_does_not_wait_for_torch():
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_the_package_runs_as_the_command():
+    run = subprocess.run(
+        [sys.executable, "-m", "ecgsk", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "explain" in run.stdout
