@@ -23,8 +23,9 @@ OTHERS = {"color": "#0072B2", "marker": "o"}
 def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Figure:
     """Draw the macro AUROC of each arm with its 95 % interval.
 
-    One panel for each label fraction (down) and size of the unlabelled archive
-    (across), one row for each arm, in the order in which arms appear.
+    One panel for each setting: label fractions from the top down, sizes of the
+    unlabelled archive from left to right. One row for each arm, in the order
+    in which arms appear.
 
     Parameters
     ----------
@@ -67,19 +68,23 @@ def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Fig
 
     arms = list(dict.fromkeys(frame["arm"]))
     fractions = sorted(frame["label_fraction"].unique(), reverse=True)
-    archives = sorted(frame["archive"].unique())
+    # The archive grows as labels are hidden, so each fraction has sizes of its own.
+    settings = [frame[frame["label_fraction"] == fraction] for fraction in fractions]
+    across = max(rows["archive"].nunique() for rows in settings)
     figure = Figure(
-        figsize=(2.2 + 3.2 * len(archives), 0.8 + len(fractions) * (0.7 + 0.28 * len(arms))),
+        figsize=(2.2 + 3.2 * across, 0.8 + len(fractions) * (0.9 + 0.28 * len(arms))),
         layout="constrained",
         dpi=150,
     )
-    grid = figure.subplots(len(fractions), len(archives), sharex=True, sharey=True, squeeze=False)
-    for axes_of_row, fraction in zip(grid, fractions, strict=True):
-        for ax, archive in zip(axes_of_row, archives, strict=True):
-            rows = frame[(frame["label_fraction"] == fraction) & (frame["archive"] == archive)]
+    grid = figure.subplots(len(fractions), across, sharex=True, sharey=True, squeeze=False)
+    for axes_of_row, fraction, of_fraction in zip(grid, fractions, settings, strict=True):
+        panels = list(of_fraction.groupby("archive"))
+        for ax, (archive, rows) in zip(axes_of_row, panels, strict=False):
             _draw_panel(ax, rows, arms, highlight)
             title = f"{fraction:.0%} of labels"
             ax.set_title(title + (f", archive {archive:,.0f}" if archive else ""), fontsize=9)
+        for ax in axes_of_row[len(panels) :]:
+            ax.remove()
     for ax in grid[-1]:
         ax.set_xlabel("macro AUROC, 95 % interval", fontsize=8)
     return figure
