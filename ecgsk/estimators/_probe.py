@@ -77,6 +77,8 @@ def _loss(targets: np.ndarray, logits: np.ndarray, multinomial: bool) -> float:
         p /= p.sum(axis=1, keepdims=True)
         return log_loss(targets.argmax(axis=1), p, labels=np.arange(p.shape[1]))
     known = ~np.isnan(targets)
+    if not known.any():
+        return 0.0
     return np.logaddexp(0, np.where(targets == 1, -logits, logits))[known].mean()
 
 
