@@ -1,5 +1,6 @@
 """What a model says of one ECG: diagnoses, and laboratory findings beside them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, overload
@@ -174,7 +175,7 @@ class Explanation:
             reference = f", reference {f.reference}" if f.reference else ""
             lines.append(
                 f"  {f.name:<{width}}  p {format_probability(f.probability):<5} "
-                f"base rate {f.base_rate:.2f}{reference}"
+                f"base rate {format_probability(f.base_rate)}{reference}"
             )
         return "\n".join([*lines, *ASSOCIATION])
 
@@ -183,11 +184,13 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the signal, as JSON takes it."""
-        record = self.record.item() if hasattr(self.record, "item") else self.record
         return {
-            "record": record,
+            "record": _as_json(self.record),
             "diagnoses": [asdict(d) | {"predicted": d.predicted} for d in self.diagnoses],
-            "laboratories": [_without_nan(asdict(f)) for f in self.laboratories],
+            "laboratories": [
+                {key: _as_json(value) for key, value in asdict(f).items()}
+                for f in self.laboratories
+            ],
             "note": " ".join(ASSOCIATION),
         }
 
@@ -208,7 +211,8 @@ class Explanation:
             self.ecg.signal,
             self.ecg.leads,
             self.ecg.sampling_rate,
-            title=f"ECG {self.record}",
+            # A dollar sign is one, not the start of a formula.
+            title=f"ECG {self.record}".replace("$", r"\$"),
             diagnoses=[(d.name, d.probability, d.threshold) for d in self.top_diagnoses()],
             findings=[
                 (
@@ -266,7 +270,8 @@ class Explanations(Sequence[Explanation]):
         rows: list[tuple] = []
         for e in self:
             rows += [
-                (e.record, "diagnosis", d.name, d.probability, d.threshold) for d in e.diagnoses
+                (e.record, "diagnosis", d.name, d.probability, d.threshold, None, None, None)
+                for d in e.diagnoses
             ]
             rows += [
                 (e.record, "laboratory", f.name, f.probability, f.base_rate, f.low, f.high, f.unit)
@@ -277,6 +282,12 @@ class Explanations(Sequence[Explanation]):
         return pd.DataFrame(rows, columns=columns).astype({"low": float, "high": float})
 
 
-def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN; an unknown rate is null."""
-    return {key: None if value != value else value for key, value in values.items()}
+def _as_json(value: Any) -> Any:
+    """JSON has no NaN, which is null, and no dates, which are text."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, tuple):
+        return [_as_json(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

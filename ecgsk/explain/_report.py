@@ -1,6 +1,7 @@
 """One self-contained HTML page."""
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from markupsafe import Markup
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_TAG = re.compile(r"<\w[^>]*>")
+_GROUP_NAME = re.compile(r"""<g id=("[^"]*"|'[^']*')""")
+_ID = re.compile(r"""\bid="|href="#|url\(#""")
 
 
 @dataclass(frozen=True)
@@ -41,17 +46,6 @@ class Section:
     lines: str | None = None
     details: str | None = None
 
-    @property
-    def svg(self) -> Markup | None:
-        """The figure as inline SVG, without the XML declaration before it."""
-        if self.figure is None:
-            return None
-        buffer = io.StringIO()
-        self.figure.savefig(buffer, format="svg", metadata={"Date": None})
-        svg = buffer.getvalue()
-        # matplotlib escapes text itself, so what it wrote is safe as it is.
-        return Markup(svg[svg.index("<svg") :])
-
 
 def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[Section]) -> None:
     """Write a page that needs nothing but itself: no script, no network.
@@ -76,5 +70,19 @@ def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[
     True
     """
     environment = Environment(loader=PackageLoader("ecgsk.explain"), autoescape=True)
-    page = environment.get_template("report.html").render(title=title, lead=lead, sections=sections)
+    template = environment.get_template("report.html")
+    page = template.render(title=title, lead=lead, sections=sections, draw=_draw)
     Path(path).write_text(page, encoding="utf-8")
+
+
+def _draw(figure: "Figure", number: int) -> Markup:
+    """Return a figure as inline SVG whose ids no other figure of the page has."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]  # without the XML declaration
+    # Names of groups repeat and are not referred to; the other ids get the figure's number.
+    svg = _GROUP_NAME.sub("<g", svg)
+    svg = _TAG.sub(lambda tag: _ID.sub(rf"\g<0>figure{number}-", tag[0]), svg)
+    # matplotlib escapes text itself, so what it wrote is safe as it is.
+    return Markup(svg)

@@ -1,0 +1,120 @@
+"""An explanation drawn: the ECG at true scale, and what the model says of it as bars."""
+
+import io
+
+import numpy as np
+import pytest
+
+from ecgsk.explain import Diagnosis, LabFinding
+from ecgsk.signals import STANDARD_12_LEADS
+
+MM_PER_INCH = 25.4
+
+
+def millimetres(figure, lead):
+    """Where a lead's trace lies on the sheet, from its lower left corner."""
+    paper = figure.axes[0]
+    line = next(line for line in paper.lines if (line.get_gid() or "").startswith(f"lead-{lead}-"))
+    return paper.transData.transform(line.get_xydata()) / figure.dpi * MM_PER_INCH
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def save(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg")
+    return buffer.getvalue().decode()
+
+
+@pytest.mark.parametrize(
+    "laboratories", [None, []], ids=["above both rankings", "above diagnoses alone"]
+)
+@pytest.mark.parametrize("leads", [STANDARD_12_LEADS, ("V2",)], ids=["12 leads", "one lead"])
+def test_twenty_five_millimetres_are_a_second_and_ten_a_millivolt(
+    make_explanation, make_record, leads, laboratories
+):
+    parts = {} if laboratories is None else {"laboratories": laboratories}
+    figure = make_explanation(ecg=make_record(leads), **parts).plot()
+    # Of twelve leads V2 has a quarter of the sheet, from 5 s on; alone it has all.
+    seconds = 2.5 if len(leads) == 12 else 10
+    xy = millimetres(figure, "V2")
+    n = len(xy) - 1
+    assert xy[-1, 0] - xy[0, 0] == pytest.approx(25 * seconds, abs=25 * 0.011)
+    assert xy[n, 0] - xy[0, 0] == pytest.approx(25 * n / 100, abs=1e-4)
+    assert xy[n, 1] - xy[0, 1] == pytest.approx(10 * n / 1000, abs=1e-4)
+    assert "25 mm/s   10 mm/mV   100 Hz" in texts(figure.axes[0])
+
+
+def test_the_sheet_keeps_its_size_and_the_bars_get_room_below(make_explanation, make_record):
+    record = make_record()
+    bare = make_explanation(diagnoses=[], laboratories=[], ecg=record).plot()
+    full = make_explanation(ecg=record).plot()
+    assert len(bare.axes) == 1
+    assert len(full.axes) == 3
+    assert bare.axes[0].get_position().bounds == pytest.approx((0, 0, 1, 1))
+    sheet = full.axes[0].get_window_extent()
+    assert np.array([sheet.width, sheet.height]) / full.dpi == pytest.approx(bare.get_size_inches())
+    for ax in full.axes[1:]:
+        assert ax.get_window_extent().y1 < sheet.y0
+
+
+def test_bars_are_the_ranking_from_the_top_down(make_explanation, make_record):
+    explanation = make_explanation(ecg=make_record())
+    _, diagnoses, findings = explanation.plot().axes
+    for ax, ranking in (
+        (diagnoses, explanation.top_diagnoses()),
+        (findings, explanation.top_laboratories()),
+    ):
+        assert [bar.get_width() for bar in ax.patches] == [item.probability for item in ranking]
+        assert ax.yaxis_inverted()
+        assert [f"{item.probability:.2f}" for item in ranking] == texts(ax)
+        labels = [label.get_text() for label in ax.get_yticklabels()]
+        assert [label.split("  (")[0] for label in labels] == [item.name for item in ranking]
+    assert labels[0] == "potassium high  (3.5-5.1 mmol/L)"
+    marks = [diagnoses.collections[0], findings.collections[0]]
+    assert marks[0].get_offsets()[:, 0].tolist() == [0.5, 0.2, 0.5]
+    assert marks[1].get_offsets()[:, 0].tolist() == [0.08, 0.3, 0.1]
+
+
+def test_five_of_many_are_drawn_and_none_as_certain(make_explanation, make_record):
+    diagnoses = [Diagnosis(f"d{i}", p, 0.5) for i, p in enumerate(np.linspace(1e-9, 1 - 1e-9, 9))]
+    finding = LabFinding("ph", "low", 1e-12, 0.2, None, None, "")
+    figure = make_explanation(diagnoses=diagnoses, laboratories=[finding], ecg=make_record()).plot()
+    assert len(figure.axes[1].patches) == 5
+    assert texts(figure.axes[1])[0] == ">0.99"
+    assert texts(figure.axes[2]) == ["<0.01"]
+    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["ph low"]
+
+
+def test_missing_samples_leave_gaps(make_explanation, make_record):
+    signal = np.tile(np.sin(np.arange(1000) / 10), (2, 1))
+    signal[0, 200:300] = np.nan
+    signal[1] = np.nan
+    figure = make_explanation(ecg=make_record(("II", "V5"), signal)).plot()
+    drawn = millimetres(figure, "II")[:, 1]
+    assert np.isnan(drawn[200:300]).all()
+    assert np.isfinite(np.delete(drawn, slice(200, 300))).all()
+    assert "V5 (no signal)" in texts(figure.axes[0])
+    save(figure)
+
+
+def test_no_signal_no_picture(make_explanation):
+    with pytest.raises(
+        ValueError, match=r"no signal to draw, X was a plain array. Explain a DataFrame with"
+    ):
+        make_explanation().plot()
+
+
+def test_dollar_signs_are_no_formulas(make_explanation, make_record):
+    name = r"$\frac$"
+    figure = make_explanation(
+        name, [Diagnosis(name, 0.7, 0.5)], [LabFinding(name, "low", 0.7, 0.5, None, 1, name)],
+        make_record(("I",)),
+    ).plot()  # fmt: skip
+    assert save(figure).count(name) >= 4
+
+
+def test_the_title_names_the_record(make_explanation, make_record):
+    assert "ECG visit 3" in texts(make_explanation("visit 3", ecg=make_record()).plot().axes[0])
