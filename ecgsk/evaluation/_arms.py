@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
-from ecgsk.estimators.diagnosis import FROM_PROBE
+from ecgsk.estimators.diagnosis import FINE_TUNING, FROM_PROBE
 from ecgsk.objectives import ECGContrast
 
 OURS = "joint embedding"
@@ -28,7 +28,7 @@ class Recipe:
     pretrainer : JointEmbeddingPretrainer
         Unfitted; its encoder is every arm's.
     classifier : ECGDiagnosisClassifier
-        Unfitted; the parameters of stage (ii).
+        Unfitted; the parameters of stage (ii). What it sees is the arm's choice.
     pretrain : callable
         Takes an unfitted pretrainer, returns it fitted on the setting's
         pre-training rows; each is fitted once.
@@ -44,7 +44,8 @@ class Recipe:
 
     def make(self, **changes: Any) -> ECGDiagnosisClassifier:
         """Return a fresh classifier from scratch with these parameters changed."""
-        return clone(self.classifier).set_params(encoder=self.pretrainer.encoder, **changes)
+        own = {"encoder": self.pretrainer.encoder, "inputs": "ecg"}
+        return clone(self.classifier).set_params(**(own | changes))
 
     def make_pretrained(
         self, pretrainer: JointEmbeddingPretrainer, **changes: Any
@@ -65,15 +66,16 @@ def table_only(recipe: Recipe) -> ECGDiagnosisClassifier:
 
 def signal_only(recipe: Recipe) -> ECGDiagnosisClassifier:
     """Return a model of the ECG, trained from scratch."""
-    return recipe.make()
+    return recipe.make(fine_tune="full")
 
 
 def compute_matched(recipe: Recipe) -> ECGDiagnosisClassifier:
     """Return the signal-only model, trained on as many records as stages (i) and (ii) together."""
     n_seen = recipe.n_pretraining * recipe.pretrainer.max_epochs
     own = recipe.classifier.max_epochs
-    fine_tuning = FROM_PROBE[0] if own == "auto" else int(own)
-    return recipe.make(max_epochs=ceil(n_seen / recipe.n_labelled) + fine_tuning)
+    auto, _ = FINE_TUNING if recipe.classifier.fine_tune == "full" else FROM_PROBE
+    epochs = ceil(n_seen / recipe.n_labelled) + (auto if own == "auto" else int(own))
+    return recipe.make(fine_tune="full", max_epochs=epochs)
 
 
 def ecg_only_self_supervision(recipe: Recipe) -> ECGDiagnosisClassifier:

@@ -75,11 +75,12 @@ def compare_arms(
         others' rows join the archive.
     archive_sizes : sequence of int or None, default=(None,)
         How many unlabelled records stage (i) sees beside the labelled ones;
-        None takes all there are.
+        None takes all there are. Sizes that come to the same are one setting.
     test_size : float, default=0.25
         Share of the records to test on, met with whole patients.
     split : tuple of ndarray or None
-        Row numbers of training and test records, instead of ``test_size``.
+        Row numbers, or masks, of training and test records, instead of
+        ``test_size``.
     n_resamples : int, default=1000
         Of the patient bootstrap.
     random_state : int, RandomState or None
@@ -98,7 +99,8 @@ def compare_arms(
     PatientLeakageError
         Where ``split`` puts one patient on both sides.
     ValueError
-        For an unknown arm, or a share outside (0, 1].
+        For an unknown arm, a share outside (0, 1], a negative archive, or
+        training records without any label.
 
     Examples
     --------
@@ -117,7 +119,7 @@ def compare_arms(
     pretrainer = _seeded(JointEmbeddingPretrainer(), pretrainer, seed)
     classifier = _seeded(ECGDiagnosisClassifier(), classifier, seed)
     names = _check_arms(arms)
-    groups = X[pretrainer.group_column] if groups is None else groups
+    groups = X.get(pretrainer.group_column) if groups is None else groups
     patients, _ = number_patients("compare_arms", groups, len(X))
     train, test = _split(patients, Y, split, test_size, seed)
     targets = _lab_targets(labs, reference_ranges)
@@ -232,7 +234,7 @@ def _check_arms(arms: Sequence[str] | None) -> list[str]:
     unknown = [name for name in names if name not in ARMS]
     if unknown:
         raise ValueError(f"compare_arms: unknown arms {unknown}; expected some of {list(ARMS)}.")
-    return names
+    return list(dict.fromkeys(names))
 
 
 def _split(patients, Y, split, test_size, seed) -> tuple[np.ndarray, np.ndarray]:
@@ -240,7 +242,8 @@ def _split(patients, Y, split, test_size, seed) -> tuple[np.ndarray, np.ndarray]
         return patient_split(patients, test_size=test_size, random_state=seed, Y=Y)
     train, test = (np.asarray(rows) for rows in split)
     check_patient_split(patients, train, test)
-    return train, test
+    rows = [np.flatnonzero(side) if side.dtype == bool else side for side in (train, test)]
+    return rows[0], rows[1]
 
 
 def _lab_targets(labs, reference_ranges) -> pd.DataFrame | None:
@@ -253,12 +256,22 @@ def _settings(Y, patients, train, label_fractions, archive_sizes, rng):
     """Yield one setting per label fraction and archive size; smaller ones are nested in larger."""
     known = Y.notna().any(axis=1).to_numpy()
     order = rng.permutation(np.unique(patients[train[known[train]]]))
-    for fraction in label_fractions:
+    if len(order) == 0:
+        raise ValueError("compare_arms: no training record has a label.")
+    for fraction in dict.fromkeys(label_fractions):
         if not 0 < fraction <= 1:
             raise ValueError(f"compare_arms: label fractions must be in (0, 1], got {fraction!r}.")
         chosen = order[: max(1, round(fraction * len(order)))]
         is_labelled = known[train] & np.isin(patients[train], chosen)
         labelled, archive = train[is_labelled], rng.permutation(train[~is_labelled])
-        for size in archive_sizes:
-            part = archive if size is None else archive[:size]
-            yield _Setting(fraction, len(part), labelled, np.sort(np.concatenate([labelled, part])))
+        for size in _distinct_sizes(archive_sizes, len(archive)):
+            rows = np.sort(np.concatenate([labelled, archive[:size]]))
+            yield _Setting(fraction, size, labelled, rows)
+
+
+def _distinct_sizes(archive_sizes, n_archive: int) -> list[int]:
+    negative = [size for size in archive_sizes if size is not None and size < 0]
+    if negative:
+        raise ValueError(f"compare_arms: archive sizes must be 0 or more, got {negative[0]!r}.")
+    sizes = [n_archive if size is None else min(size, n_archive) for size in archive_sizes]
+    return list(dict.fromkeys(sizes))
