@@ -66,12 +66,13 @@ def test_the_smallest_share_is_one_patient(compare, fits, X):
 
 
 def test_archives_are_nested_and_beside_the_labelled(compare, fits, X, gappy):
-    comparison = compare(Y=gappy, label_fractions=(0.5,), archive_sizes=(0, 7, None), arms=[OURS])
+    sizes = (0, 3, 7, None)
+    comparison = compare(Y=gappy, label_fractions=(0.5,), archive_sizes=sizes, arms=[OURS])
     labelled = set(fits[ECGDiagnosisClassifier][0])
-    none, few, every = map(set, fits[JointEmbeddingPretrainer])
-    assert labelled == none < few < every == set(X.index[comparison.train])
-    assert len(few - labelled) == 7
-    assert [s.archive for s in comparison.scores] == [0, 7, len(every - labelled)]
+    none, few, more, every = map(set, fits[JointEmbeddingPretrainer])
+    assert labelled == none < few < more < every == set(X.index[comparison.train])
+    assert (len(few - labelled), len(more - labelled)) == (3, 7)
+    assert [s.archive for s in comparison.scores] == [0, 3, 7, len(every - labelled)]
     assert all(set(rows) == labelled for rows in fits[ECGDiagnosisClassifier])
 
 
