@@ -96,8 +96,8 @@ def read_wfdb_folder(
     ...     _ = Path(folder, "p1.hea").write_text(header)
     ...     np.full(200, 500, "<i2").tofile(Path(folder, "p1.dat"))
     ...     frame = read_wfdb_folder(folder, leads=["II"])
-    ...     frame["ecg"].ecg.to_numpy().max()
-    np.float32(0.5)
+    ...     float(frame["ecg"].ecg.to_numpy().max())
+    0.5
     >>> frame[["record", "age"]]
       record   age
     0     p1  61.0

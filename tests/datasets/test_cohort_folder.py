@@ -37,7 +37,10 @@ def test_parquet_names_columns_by_role(tmp_path, cohort):
 
 def test_further_tables_of_the_same_rows_survive(tmp_path, cohort):
     cohort = type(cohort)(**cohort)
-    cohort["ecg_time"] = pd.Series(pd.Timestamp("2180-01-02 03:04:05"), index=cohort.X.index)
+    cohort["ecg_time"] = pd.Series(
+        pd.Timestamp("2180-01-02 03:04:05").as_unit("ms"),  # as parquet has it
+        index=cohort.X.index,
+    )
     cohort["steps"] = pd.DataFrame({"records": [1]}, index=["listed"])
     write_cohort(cohort, tmp_path)
     again = read_cohort(tmp_path)

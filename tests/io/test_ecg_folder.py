@@ -23,7 +23,7 @@ def frame():
     table["sex"] = pd.Categorical(["F", "M", None] * 100, categories=["X", "F", "M"], ordered=True)
     table["grade"] = pd.Categorical([2, 1, 3] * 100, categories=[3, 1, 2])
     table["alive"] = pd.array([True, None, False] * 100, dtype="boolean")
-    table["seen"] = pd.Timestamp("2180-05-06 22:23:00")
+    table["seen"] = pd.Timestamp("2180-05-06 22:23:00").as_unit("ms")  # as parquet has it
     return table
 
 

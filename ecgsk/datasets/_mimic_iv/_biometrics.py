@@ -63,7 +63,7 @@ def biometrics(tables: MimicTables, window: tuple[float, float], n_records: int)
     own_day = "" if end > 0 else "AND chartdate < CAST(ecg_time AS DATE)"
     days = "date_diff('day', CAST(ecg_time AS DATE), chartdate)"
     candidates = f"""SELECT ecg, name, {days} * {_SECONDS_A_DAY} AS seconds,
-            (seq_num, value) AS rank, value
+            struct_pack(seq := seq_num, result := value) AS rank, value
         FROM ({" UNION ALL ".join(parts)}) JOIN ecgs USING (subject_id)
         WHERE {days} BETWEEN {start} AND {end} {own_day}"""
     table = tables.nearest(candidates, list(BIOMETRICS), n_records)

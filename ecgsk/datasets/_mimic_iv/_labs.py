@@ -122,7 +122,7 @@ def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float
     tables.execute(
         f"""CREATE OR REPLACE TEMP TABLE found_labs AS
         SELECT e.ecg, i.name, epoch(l.charttime) - epoch(e.ecg_time) AS seconds,
-            (i.rank, l.labevent_id) AS rank, l.valuenum AS value,
+            struct_pack(item := i.rank, event := l.labevent_id) AS rank, l.valuenum AS value,
             l.ref_range_lower AS low, l.ref_range_upper AS high,
             l.valueuom IS NULL OR i.unit = '' OR list_contains(
                 string_split({_PLAIN_UNIT.format("i.unit || '|' || i.other_units")}, '|'),

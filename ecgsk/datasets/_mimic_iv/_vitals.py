@@ -56,7 +56,8 @@ def vitals(tables: MimicTables, window: tuple[float, float], n_records: int) -> 
             UNION ALL SELECT subject_id, time, 'acuity', acuity, 1 FROM triaged
             WHERE acuity BETWEEN 1 AND 5
         )
-        SELECT ecg, name, epoch(time) - epoch(ecg_time) AS seconds, (source, value) AS rank, value
+        SELECT ecg, name, epoch(time) - epoch(ecg_time) AS seconds,
+            struct_pack(source := source, result := value) AS rank, value
         FROM long JOIN ecgs USING (subject_id)
         WHERE epoch(time) - epoch(ecg_time) BETWEEN {start} AND {end}"""
     return tables.nearest(candidates, [*VITALS, "acuity"], n_records)
