@@ -7,7 +7,6 @@ from ecgsk.evaluation import ARMS, OURS, ArmsComparison, ArmScore
 from ecgsk.metrics import patient_bootstrap
 
 SIGNAL, MULTIMODAL = "signal only", "multimodal (ECG + table at inference)"
-BASELINES = ["signal only, compute-matched", SIGNAL, "ECG-only self-supervision"]
 
 
 @pytest.fixture(scope="module")
@@ -32,28 +31,6 @@ def simulated():
     return simulate
 
 
-def test_differences_are_between_the_scores_of_the_frame(comparison):
-    scores = comparison.to_frame().set_index(["label_fraction", "arm"])
-    differences = comparison.differences()
-    assert len(differences) == 2 * (len(ARMS) - 1)
-    for row in differences.itertuples():
-        ours, other = (scores.loc[(row.label_fraction, arm)] for arm in (OURS, row.arm))
-        assert row.auroc_difference == pytest.approx(ours.macro_auroc - other.macro_auroc)
-        assert row.auprc_difference == pytest.approx(ours.macro_auprc - other.macro_auprc)
-        assert row.auroc_low <= row.auroc_high
-
-
-def test_gap_closed_from_the_scores_of_the_frame(simulated):
-    comparison = simulated(dict.fromkeys(BASELINES, 2.0) | {OURS: 1.2, MULTIMODAL: 0.7})
-    auroc = comparison.to_frame().set_index("arm")["macro_auroc"]
-    shares = comparison.gap_closed()
-    assert shares["baseline"].tolist() == BASELINES
-    for row in shares.itertuples():
-        expected = (auroc[OURS] - auroc[row.baseline]) / (auroc[MULTIMODAL] - auroc[row.baseline])
-        assert row.gap_closed == pytest.approx(expected)
-        assert row.low < row.gap_closed < row.high
-
-
 @pytest.mark.parametrize(
     ("noise", "verdict"), [(3.0, "better"), (0.3, "worse"), (1.0, "not shown")]
 )
@@ -74,13 +51,6 @@ def test_without_our_arm_there_is_nothing_to_compare(simulated):
     assert comparison.differences().empty
     assert comparison.gap_closed().empty
     assert comparison.summary() == ""
-
-
-def test_intervals_hold_the_score(comparison):
-    frame = comparison.to_frame()
-    assert (frame["auroc_low"] <= frame["auroc_high"]).all()
-    assert frame["macro_auroc"].between(0, 1).all()
-    assert frame["macro_auprc"].between(0, 1).all()
 
 
 def test_laboratories_have_a_column_for_each_arm_with_an_embedding(comparison):
