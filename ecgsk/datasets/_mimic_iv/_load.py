@@ -153,14 +153,8 @@ def load_mimic_iv(
         n_records = len(records)
         tables.register("ecgs", records.rename_axis("ecg").reset_index())
 
-        parts = [_biometrics.demographics(tables, n_records)]
-        parts.append(_biometrics.biometrics(tables, body, n_records))
-        if ed is not None:
-            parts.append(_vitals.vitals(tables, measured, n_records))
         lab = _labs.join_labs(tables, labs, inputs, targets, n_records)
-        parts.append(lab.inputs)
-        # A column without a single value tells nothing, and no estimator can scale it.
-        parts = [part.dropna(axis=1, how="all") for part in parts]
+        parts = _table_parts(tables, body, measured if ed else None, lab.inputs)
         found = _diagnoses.diagnoses(tables, diagnoses, icd_digits, min_count, n_records)
         folds, folds_source = _diagnoses.folds(tables, records["subject_id"], random_state)
 
@@ -191,6 +185,22 @@ def _record_list(tables: MimicTables) -> pd.DataFrame:
     if listed.empty:
         raise ECGError("load_mimic_iv: record_list.csv lists no records. Download it again.")
     return listed
+
+
+def _table_parts(
+    tables: MimicTables,
+    body: tuple[float, float],
+    measured: tuple[float, float] | None,
+    lab_inputs: pd.DataFrame,
+) -> list[pd.DataFrame]:
+    """Return demographics, biometrics, vital signs given a window, and laboratory inputs."""
+    n_records = len(lab_inputs)
+    parts = [_biometrics.demographics(tables, n_records)]
+    parts.append(_biometrics.biometrics(tables, body, n_records))
+    if measured is not None:
+        parts.append(_vitals.vitals(tables, measured, n_records))
+    # A column without a single value tells nothing, and no estimator can scale it.
+    return [part.dropna(axis=1, how="all") for part in [*parts, lab_inputs]]
 
 
 def _assemble(signals: Any, parts: list[pd.DataFrame], subject_id: pd.Series) -> pd.DataFrame:
