@@ -25,6 +25,8 @@ from ecgsk.training import (
 # From this many patients on, holding some out to stop on costs little.
 _MANY_PATIENTS = 4000
 _PREDICTION_BATCH = 256
+# In batches of this many, torch's CPU convolutions add up in one order.
+_EMBEDDING_MULTIPLE = 16
 
 
 class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -119,13 +121,27 @@ class TorchEstimator(BaseEstimator):
         self.net_ = net
         self.history_ = history_frame(net)
 
-    def _run(self, module: nn.Module, dataset: BatchDataset, method: str = "forward") -> np.ndarray:
+    def _embed(self, module: nn.Module, dataset: BatchDataset, method: str) -> np.ndarray:
+        """Run a module so that a record's embedding is the same, alone or among others.
+
+        A head fitted on embeddings magnifies their last digit.
+        """
+        return self._run(module, dataset, method, multiple=_EMBEDDING_MULTIPLE)
+
+    def _run(
+        self,
+        module: nn.Module,
+        dataset: BatchDataset,
+        method: str = "forward",
+        multiple: int = 1,
+    ) -> np.ndarray:
         out = run(
             module,
             dataset,
             device=resolve_device(self.device),
             batch_size=_PREDICTION_BATCH,
             method=method,
+            multiple=multiple,
         )
         if dataset.signals is not None:
             dataset.signals.warn_of_missing()  # type: ignore[attr-defined]

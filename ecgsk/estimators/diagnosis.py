@@ -201,7 +201,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             table's features too.
         """
         check_is_fitted(self)
-        return self._run(self.net_.module_, self._dataset(X), method="features")
+        return self._embed(self.net_.module_, self._dataset(X), "features")
 
     def _check_parameters(self) -> None:
         for name, allowed in (("inputs", _INPUTS), ("fine_tune", _FINE_TUNE)):

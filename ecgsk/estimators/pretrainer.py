@@ -194,7 +194,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         check_is_fitted(self)
         inputs = self._read(X, fitting=False)
         data = BatchDataset(inputs.signals, None, None, np.arange(len(inputs)))
-        return self._run(_Embedder(self.net_.module_.backbone), data)
+        return self._embed(_Embedder(self.net_.module_.backbone), data, "forward")
 
     def _choose_objective(self, table: pd.DataFrame | None) -> np.ndarray | None:
         """Settle the objective; return the scaled table it learns from."""

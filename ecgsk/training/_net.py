@@ -185,8 +185,19 @@ def _one_cycle(learning_rate: float, total_steps: int) -> LRScheduler:
 
 
 @torch.inference_mode()
-def run(module: nn.Module, dataset: BatchDataset, *, device, batch_size: int, method="forward"):
+def run(
+    module: nn.Module,
+    dataset: BatchDataset,
+    *,
+    device,
+    batch_size: int,
+    method: str = "forward",
+    multiple: int = 1,
+) -> np.ndarray:
     """Return a module's output for every record, as float32 on the CPU.
+
+    Batches are filled up to a ``multiple`` of records, by repeating the last:
+    the order in which torch adds up depends on the size of the batch.
 
     Returns
     -------
@@ -196,6 +207,11 @@ def run(module: nn.Module, dataset: BatchDataset, *, device, batch_size: int, me
     call = getattr(module, method)
     outputs = []
     for inputs in dataset.in_order(batch_size):
-        on_device = {name: tensor.to(device) for name, tensor in inputs.items()}
-        outputs.append(call(**on_device).float().cpu().numpy())
+        n_records = len(next(iter(inputs.values())))
+        rows = np.minimum(np.arange(-(-n_records // multiple) * multiple), n_records - 1)
+        on_device = {
+            name: (tensor if len(rows) == n_records else tensor[rows]).to(device)
+            for name, tensor in inputs.items()
+        }
+        outputs.append(call(**on_device)[:n_records].float().cpu().numpy())
     return np.concatenate(outputs)

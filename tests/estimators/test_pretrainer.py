@@ -174,3 +174,9 @@ def test_bfloat16_training_predicts_in_float32(make_pretrainer, X):
     fitted = make_pretrainer(precision="bfloat16").fit(X)
     assert all(w.dtype == torch.float32 for w in fitted.net_.module_.parameters())
     assert np.isfinite(fitted.transform(X)).all()
+
+
+@pytest.mark.parametrize("n_records", [1, 3, 16, 21])
+def test_a_record_s_embedding_does_not_depend_on_its_neighbours(pretrainer, X, n_records):
+    few = pretrainer.transform(X.iloc[:n_records])
+    assert np.array_equal(few, pretrainer.transform(X)[:n_records])
