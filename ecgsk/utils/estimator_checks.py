@@ -1,0 +1,318 @@
+"""Checks of what scikit-learn's own cannot know: leads, rates, tables, patients.
+
+Beside ``sklearn.utils.estimator_checks``, and used as that is: run
+:func:`check_ecg_estimator` on an estimator of yours (or on one of ours with an
+encoder of yours), or :func:`parametrize_with_ecg_checks` in a test suite.
+"""
+
+import pickle
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, clone, is_classifier
+
+from ecgsk.datasets import Cohort, make_clinical_ecg
+from ecgsk.encoders import ResNet1d
+from ecgsk.estimators import (
+    ECGDiagnosisClassifier,
+    JointEmbeddingPretrainer,
+    LabAbnormalityExplainer,
+)
+from ecgsk.exceptions import (
+    DurationError,
+    LeadMismatchError,
+    SamplingRateError,
+    SignalQualityWarning,
+    UnitError,
+)
+from ecgsk.signals import ECGArray
+
+# One record alone and among others, of the same model.
+_TOLERANCE = 1e-6
+
+
+def tested_estimators() -> list[BaseEstimator]:
+    """Return a cheap instance of every estimator that learns from ECGs.
+
+    Returns
+    -------
+    list of estimator
+        Unfitted; with a tiny encoder and few epochs.
+
+    Examples
+    --------
+    >>> from ecgsk.utils.estimator_checks import tested_estimators
+    >>> [type(estimator).__name__ for estimator in tested_estimators()]
+    ['JointEmbeddingPretrainer', 'ECGDiagnosisClassifier', 'LabAbnormalityExplainer']
+    """
+    tiny = ResNet1d(10, width=4)
+    quick: dict[str, Any] = {"verbose": False, "device": "cpu"}
+    pretrainer = JointEmbeddingPretrainer(tiny, max_epochs=1, **quick)
+    return [
+        pretrainer,
+        # scikit-learn's checks ask for an accuracy that one epoch does not reach.
+        ECGDiagnosisClassifier(tiny, max_epochs=20, **quick),
+        LabAbnormalityExplainer(pretrainer),
+    ]
+
+
+tested_estimators.__test__ = False  # type: ignore[attr-defined]  # its name is not a test's
+
+
+def check_ecg_estimator(estimator: BaseEstimator) -> None:
+    """Run every check on an estimator, and raise at the first that fails.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted. It is cloned, never changed.
+
+    Raises
+    ------
+    AssertionError
+        Where a promise is not kept; the message says which.
+
+    Examples
+    --------
+    >>> from ecgsk import ECGDiagnosisClassifier
+    >>> from ecgsk.encoders import ResNet1d
+    >>> from ecgsk.utils.estimator_checks import check_ecg_estimator
+    >>> check_ecg_estimator(
+    ...     ECGDiagnosisClassifier(ResNet1d(10, width=4), max_epochs=1, verbose=False)
+    ... )
+    """
+    for check in CHECKS:
+        check(estimator)
+
+
+def parametrize_with_ecg_checks(estimators: Iterable[BaseEstimator]) -> Callable:
+    """Return pytest's decorator for a test with arguments ``estimator`` and ``check``.
+
+    Parameters
+    ----------
+    estimators : iterable of estimator
+        Unfitted.
+
+    Examples
+    --------
+    >>> from ecgsk.utils.estimator_checks import parametrize_with_ecg_checks, tested_estimators
+    >>> @parametrize_with_ecg_checks(tested_estimators())
+    ... def test_ecg_checks(estimator, check):
+    ...     check(estimator)
+    """
+    import pytest
+
+    cases = [
+        pytest.param(estimator, check, id=f"{type(estimator).__name__}-{check.__name__}")
+        for estimator in estimators
+        for check in CHECKS
+    ]
+    return pytest.mark.parametrize(("estimator", "check"), cases)
+
+
+def check_leads_are_found_by_name(estimator: BaseEstimator) -> None:
+    """Expect the same output of leads in another order."""
+    model, X = _fitted(estimator)
+    turned = _with_ecg(X, X["ecg"].array.select_leads(X["ecg"].ecg.leads[::-1]))
+    _assert_close(_output(model, X), _output(model, turned), "with its leads in another order")
+
+
+def check_other_signals_raise(estimator: BaseEstimator) -> None:
+    """Expect an error of its own for other leads, another rate, length or unit."""
+    model, X = _fitted(estimator)
+    ecg = X["ecg"].array
+    signals, leads, rate = ecg.read(), ecg.leads, ecg.sampling_rate
+    cases = [
+        (ecg.select_leads(leads[:-1]), LeadMismatchError),
+        (ECGArray.from_numpy(signals, sampling_rate=2 * rate, leads=leads), SamplingRateError),
+        (
+            ECGArray.from_numpy(signals[..., :-10], sampling_rate=rate, leads=leads),
+            DurationError,
+        ),
+        (ECGArray.from_numpy(1000 * signals, sampling_rate=rate, leads=leads), UnitError),
+    ]
+    for array, error in cases:
+        try:
+            _output(model, _with_ecg(X, array))
+        except error:
+            continue
+        raise AssertionError(f"{_name(model)} took {array.dtype!r} without a {error.__name__}.")
+
+
+def check_array_and_frame_agree(estimator: BaseEstimator) -> None:
+    """Expect of a plain array what the frame gives."""
+    model, X = _fitted(estimator)
+    array = X["ecg"].ecg.to_numpy()
+    _assert_close(_output(model, X), _output(model, array), "as a plain array")
+
+
+def check_the_signal_is_enough(estimator: BaseEstimator) -> None:
+    """Expect the same output without the table, and with an empty one."""
+    model, X = _fitted(estimator)
+    expected = _output(model, X)
+    _assert_close(expected, _output(model, X[["ecg"]]), "without its table")
+    table = [name for name in X.columns if name not in ("ecg", "subject_id")]
+    empty = X.assign(**dict.fromkeys(table, np.nan))
+    _assert_close(expected, _output(model, empty), "with an empty table")
+
+
+def check_rows_without_a_table(estimator: BaseEstimator) -> None:
+    """Expect ``fit`` to take rows in which nothing was measured."""
+    cohort = _cohort()
+    table = [name for name in cohort.X.columns if name not in ("ecg", "subject_id")]
+    X = cohort.X.copy()
+    X.loc[X.index[::3], table] = np.nan
+    model, _ = _fitted(estimator, X=X)
+    _assert_finite(_output(model, X), "after rows without a table")
+
+
+def check_missing_lead_is_absent(estimator: BaseEstimator) -> None:
+    """Expect a lead of NaN, or a flat one, to be absent, with a warning."""
+    model, X = _fitted(estimator)
+    outputs = []
+    for nothing in (np.nan, 0.0):
+        signals = X["ecg"].ecg.to_numpy()
+        signals[:, 0] = nothing
+        array = ECGArray.from_numpy(
+            signals, sampling_rate=X["ecg"].ecg.sampling_rate, leads=X["ecg"].ecg.leads
+        )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            outputs.append(_output(model, _with_ecg(X, array)))
+        told = any(issubclass(w.category, SignalQualityWarning) for w in caught)
+        assert told, f"{_name(model)} did not warn of a lead of {nothing}."
+    _assert_finite(outputs[0], "with a missing lead")
+    _assert_close(outputs[0], outputs[1], "with a flat lead in place of a missing one")
+
+
+def check_one_record_and_many_agree(estimator: BaseEstimator) -> None:
+    """Expect a record's output to depend neither on its neighbours nor on their order."""
+    model, X = _fitted(estimator)
+    expected = _output(model, X)
+    alone = np.concatenate([_output(model, X.iloc[[row]]) for row in range(5)])
+    _assert_close(expected[:5], alone, "alone")
+    _assert_close(expected[::-1], _output(model, X.iloc[::-1]), "in another order")
+
+
+def check_equal_seeds(estimator: BaseEstimator) -> None:
+    """Expect equal bits of equal seeds, and the global generators left alone."""
+    before = _global_state()
+    (one, X), (other, _) = _fitted(estimator), _fitted(estimator)
+    assert np.array_equal(_output(one, X), _output(other, X)), (
+        f"{_name(one)} fitted twice with one seed gives two results."
+    )
+    for library, state in _global_state().items():
+        assert np.array_equal(before[library], state), (
+            f"{_name(one)} moves {library}'s global generator."
+        )
+
+
+def check_clone_keeps_every_parameter(estimator: BaseEstimator) -> None:
+    """Expect parameters of parameters to be read, set and cloned."""
+    for name, value in estimator.get_params(deep=True).items():
+        if isinstance(value, bool | int | float | str | type(None)):
+            copy = clone(estimator).set_params(**{name: value})
+            kept = copy.get_params(deep=True)[name]
+            assert kept == value, f"{_name(estimator)}: {name}={value!r} became {kept!r}."
+
+
+def check_pickles_small_and_whole(estimator: BaseEstimator) -> None:
+    """Expect a pickle to predict the same bits, and to carry no optimiser state."""
+    model, X = _fitted(estimator)
+    content = pickle.dumps(model)
+    assert np.array_equal(_output(pickle.loads(content), X), _output(model, X)), (
+        f"{_name(model)} predicts otherwise after pickling."
+    )
+    net = getattr(model, "net_", None)
+    if net is not None:
+        states = net.module_.state_dict().values()
+        weights = sum(tensor.numel() * tensor.element_size() for tensor in states)
+        # Names and fitted attributes take some thousand bytes whatever the size.
+        assert len(content) < 1.1 * weights + 50_000, (
+            f"{_name(model)} pickles to {len(content):,} bytes; its weights are {weights:,}."
+        )
+
+
+def check_unknown_labels_are_masked(estimator: BaseEstimator) -> None:
+    """Expect a classifier to take NaN in y, in single labels and in whole rows."""
+    if not is_classifier(estimator):
+        return
+    Y = _targets()
+    unknown = Y.copy()
+    unknown.iloc[::4] = np.nan
+    unknown.iloc[1::4, 0] = np.nan
+    model, X = _fitted(estimator, Y=unknown)
+    P = model.predict_proba(X)
+    assert P.shape == Y.shape, f"{_name(model)}: P has shape {P.shape}, Y {Y.shape}."
+    inside = (P > 0) & (P < 1)
+    assert inside.all(), f"{_name(model)}: probabilities leave (0, 1)."
+
+
+CHECKS = [
+    check_leads_are_found_by_name,
+    check_other_signals_raise,
+    check_array_and_frame_agree,
+    check_the_signal_is_enough,
+    check_rows_without_a_table,
+    check_missing_lead_is_absent,
+    check_one_record_and_many_agree,
+    check_equal_seeds,
+    check_clone_keeps_every_parameter,
+    check_pickles_small_and_whole,
+    check_unknown_labels_are_masked,
+]
+
+
+def _cohort() -> Cohort:
+    return make_clinical_ecg(n_subjects=20, random_state=0)
+
+
+def _targets() -> pd.DataFrame:
+    """Return labels named as laboratory findings are, which every classifier takes."""
+    Y = _cohort().Y.iloc[:, :3].astype(float)
+    return Y.set_axis([f"finding {i} high" for i in range(Y.shape[1])], axis=1)
+
+
+def _global_state() -> dict[str, np.ndarray]:
+    legacy = np.random.get_state(legacy=False)  # noqa: NPY002
+    assert isinstance(legacy, dict)
+    numpy_state = np.append(legacy["state"]["key"], legacy["state"]["pos"])
+    return {"NumPy": numpy_state, "torch": torch.get_rng_state().numpy()}
+
+
+def _fitted(
+    estimator: BaseEstimator, X: pd.DataFrame | None = None, Y: pd.DataFrame | None = None
+) -> tuple[Any, pd.DataFrame]:
+    cohort = _cohort()
+    X = cohort.X if X is None else X
+    Y = _targets() if Y is None else Y
+    model = clone(estimator)
+    seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
+    model.set_params(**dict.fromkeys(seeds, 0))
+    return model.fit(X, Y), X
+
+
+def _output(model: Any, X: Any) -> np.ndarray:
+    return model.predict_proba(X) if is_classifier(model) else np.asarray(model.transform(X))
+
+
+def _with_ecg(X: pd.DataFrame, array: ECGArray) -> pd.DataFrame:
+    return X.assign(ecg=pd.Series(array, index=X.index))
+
+
+def _name(estimator: Any) -> str:
+    return type(estimator).__name__
+
+
+def _assert_close(expected: np.ndarray, got: np.ndarray, how: str) -> None:
+    np.testing.assert_allclose(
+        got, expected, rtol=_TOLERANCE, atol=_TOLERANCE, err_msg=f"A record differs {how}."
+    )
+
+
+def _assert_finite(output: np.ndarray, how: str) -> None:
+    assert np.isfinite(output).all(), f"Output is not finite {how}."
