@@ -18,16 +18,17 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    reference_ranges : DataFrame or mapping
+    reference_ranges : DataFrame, mapping or pair
         A DataFrame indexed by laboratory with columns ``low`` and ``high``, as
-        `Cohort.reference_ranges`; or a mapping of laboratory to ``(low, high)``.
-        Bounds are in the unit of the values. NaN or None is no bound: that side
-        gives no target.
+        `Cohort.reference_ranges`; a mapping of laboratory to ``(low, high)``; or
+        one ``(low, high)`` for all columns, such as standard scores, which may
+        then be an array. Bounds are in the unit of the values. NaN or None is no
+        bound: that side gives no target.
 
     Attributes
     ----------
-    feature_names_in_ : ndarray of str
-        Laboratories seen in `fit`.
+    laboratories_ : list of str
+        Laboratories seen in `fit`; ``"x0"``, ``"x1"``, ... for an array.
     n_features_in_ : int
         Their number.
     low_, high_ : ndarray of float64, shape (n_laboratories,)
@@ -51,19 +52,24 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
 
     low_: np.ndarray
     high_: np.ndarray
-    feature_names_in_: np.ndarray
     n_features_in_: int
 
-    def __init__(self, reference_ranges: pd.DataFrame | Mapping[str, Sequence[float | None]]):
+    def __init__(
+        self,
+        reference_ranges: pd.DataFrame
+        | Mapping[str, Sequence[float | None]]
+        | tuple[float | None, float | None],
+    ):
         self.reference_ranges = reference_ranges
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Find the bounds of X's laboratories.
 
         Parameters
         ----------
         X : DataFrame, shape (n_records, n_laboratories)
             Values in the unit of the reference ranges; NaN where not measured.
+            An array where one pair is the range of all columns.
         y : ignored
 
         Returns
@@ -73,33 +79,40 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         Raises
         ------
         ECGError
-            When X is no DataFrame, a laboratory has no reference range, or a
-            range's lower bound is above its upper one.
+            When an array comes with ranges by name, a laboratory has no
+            reference range, or a range's lower bound is above its upper one.
         """
-        if not isinstance(X, pd.DataFrame):
+        one_for_all = _is_pair(self.reference_ranges)
+        if not one_for_all and not isinstance(X, pd.DataFrame):
             raise ECGError(
                 "LabAbnormality: expected a DataFrame whose columns name the laboratories, got "
-                f"{type(X).__name__}. Use pd.DataFrame(values, columns=[...])."
+                f"{type(X).__name__}. Use pd.DataFrame(values, columns=[...]), or one (low, high) "
+                "for all columns."
             )
-        validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
+        values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
+        names = X.columns if isinstance(X, pd.DataFrame) else range(values.shape[1])
+        self.laboratories_ = [name if isinstance(name, str) else f"x{name}" for name in names]
         ranges = self._ranges()
-        if absent := [name for name in X.columns if name not in ranges.index]:
+        if absent := [name for name in self.laboratories_ if name not in ranges.index]:
             raise ECGError(
                 f"LabAbnormality: no reference range for {', '.join(map(str, absent))}; there are "
                 f"ranges for {', '.join(map(str, ranges.index))}. Drop the columns, or add their "
                 "ranges (None for a side without a bound)."
             )
         self.low_, self.high_ = (
-            ranges.loc[X.columns, side].to_numpy(np.float64, na_value=np.nan) for side in _SIDES
+            ranges.loc[self.laboratories_, side].to_numpy(np.float64, na_value=np.nan)
+            for side in _SIDES
         )
-        if (odd := self.low_ > self.high_).any():
+        bounds = zip(self.laboratories_, self.low_, self.high_, strict=True)
+        if odd := [bound for bound in bounds if bound[1] > bound[2]]:
+            name, low, high = odd[0]
             raise ECGError(
-                f"LabAbnormality: the reference range of {X.columns[odd][0]} runs from "
-                f"{self.low_[odd][0]:g} to {self.high_[odd][0]:g}. Are low and high swapped?"
+                f"LabAbnormality: the reference range of {name} runs from {low:g} to {high:g}. "
+                "Are low and high swapped?"
             )
         return self
 
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+    def transform(self, X: Any) -> pd.DataFrame:
         """Judge values.
 
         Parameters
@@ -122,7 +135,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
             f"{name} {side}": np.where(np.isnan(values[:, place]), np.nan, beyond[side][:, place])
             for place, name, side in self._targets()
         }
-        return pd.DataFrame(targets, index=getattr(X, "index", None))
+        return pd.DataFrame(targets, index=X.index if isinstance(X, pd.DataFrame) else None)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the targets.
@@ -139,17 +152,26 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         names = [f"{name} {side}" for _, name, side in self._targets()]
         return np.asarray(names, dtype=object)
 
+    def __sklearn_tags__(self):
+        """Say that NaN is welcome, and that what comes out is float64."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
     def _targets(self) -> list[tuple[int, str, str]]:
         bounds = {"low": self.low_, "high": self.high_}
         return [
             (place, name, side)
-            for place, name in enumerate(self.feature_names_in_)
+            for place, name in enumerate(self.laboratories_)
             for side in _SIDES
             if not np.isnan(bounds[side][place])
         ]
 
     def _ranges(self) -> pd.DataFrame:
-        ranges = self.reference_ranges
+        ranges: Any = self.reference_ranges
+        if _is_pair(ranges):
+            ranges = dict.fromkeys(self.laboratories_, ranges)
         if isinstance(ranges, Mapping):
             ranges = pd.DataFrame.from_dict(
                 {name: list(bounds) for name, bounds in ranges.items()},
@@ -163,3 +185,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
                 f"high, or a mapping of laboratory to (low, high); got {type(ranges).__name__}."
             )
         return ranges
+
+
+def _is_pair(ranges: Any) -> bool:
+    return isinstance(ranges, tuple) and len(ranges) == 2

@@ -1,18 +1,19 @@
 """The clinical table as one matrix on one scale, with NaN kept as missing."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import QuantileTransformer
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 # Beyond three SDs a normal score only repeats that a value is extreme.
 _LARGEST_SCORE = 3.0
 
 
-class ClinicalScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class ClinicalScaler(TransformerMixin, BaseEstimator):
     """Numbers to normal scores, categories to indicators, missing stays missing.
 
     Laboratory values are skewed and come in many units. Their rank among the
@@ -22,8 +23,11 @@ class ClinicalScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    n_features_in_ : int
+        Number of columns of the table.
     columns_ : list of str
-        Columns of the table, in the order they were fitted in.
+        Columns of the table, in the order they were fitted in; numbers for an
+        array.
     levels_ : dict of str to list
         Levels of each categorical column.
     feature_names_out_ : list of str
@@ -41,13 +45,16 @@ class ClinicalScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
            [ nan,  nan,  nan]], dtype=float32)
     """
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> "ClinicalScaler":
+    n_features_in_: int
+
+    def fit(self, X: Any, y: object = None) -> "ClinicalScaler":
         """Learn each column's distribution or levels.
 
         Parameters
         ----------
-        X : DataFrame of shape (n_records, n_columns)
-            Numeric, boolean, categorical or text columns; NaN is missing.
+        X : DataFrame or array-like of shape (n_records, n_columns)
+            Numeric, boolean, categorical or text columns; NaN is missing. An
+            array holds numbers.
         y : None
             Not looked at.
 
@@ -56,6 +63,7 @@ class ClinicalScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         TypeError
             For a column of another kind, such as a date.
         """
+        X = self._as_frame(X, fitting=True)
         self.columns_ = list(X.columns)
         self.levels_: dict[str, list] = {}
         numeric = []
@@ -79,13 +87,14 @@ class ClinicalScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ]
         return self
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
+    def transform(self, X: Any) -> np.ndarray:
         """Return the matrix.
 
         Parameters
         ----------
-        X : DataFrame
-            The fitted columns, in any order; others are left alone.
+        X : DataFrame or array-like
+            A frame has the fitted columns, in any order; others are left alone.
+            An array has them in the fitted order.
 
         Returns
         -------
@@ -99,6 +108,7 @@ class ClinicalScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Where fitted columns are absent.
         """
         check_is_fitted(self)
+        X = self._as_frame(X, fitting=False)
         absent = [name for name in self.columns_ if name not in X.columns]
         if absent:
             raise ValueError(
@@ -117,6 +127,22 @@ class ClinicalScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if not parts:
             return np.empty((len(X), 0), dtype=np.float32)
         return np.hstack(parts).astype(np.float32)
+
+    def _as_frame(self, X: Any, *, fitting: bool) -> pd.DataFrame:
+        if isinstance(X, pd.DataFrame):
+            # Columns are found by name, so that order and further ones do not matter.
+            return validate_data(self, X, skip_check_array=True) if fitting else X
+        values = validate_data(
+            self, X, reset=fitting, dtype="numeric", ensure_all_finite="allow-nan"
+        )
+        return pd.DataFrame(values, columns=None if fitting else self.columns_)
+
+    def __sklearn_tags__(self):
+        """Say that NaN is welcome, and that what comes out is float32."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return the names of the matrix's columns."""

@@ -29,14 +29,26 @@ from ecgsk.exceptions import (
     SignalQualityWarning,
     UnitError,
 )
+from ecgsk.preprocessing import (
+    BandpassFilter,
+    ClinicalScaler,
+    LabAbnormality,
+    Resample,
+    SelectLeads,
+)
 from ecgsk.signals import ECGArray
 
 # One record alone and among others, of the same model.
 _TOLERANCE = 1e-6
 
 
-def tested_estimators() -> list[BaseEstimator]:
-    """Return a cheap instance of every estimator that learns from ECGs.
+def tested_estimators(*, learning: bool = False) -> list[BaseEstimator]:  # noqa: PT028
+    """Return a cheap instance of every public estimator and transformer.
+
+    Parameters
+    ----------
+    learning : bool, default=False
+        Leave out the preprocessing: those that learn from ECGs alone.
 
     Returns
     -------
@@ -46,17 +58,29 @@ def tested_estimators() -> list[BaseEstimator]:
     Examples
     --------
     >>> from ecgsk.utils.estimator_checks import tested_estimators
-    >>> [type(estimator).__name__ for estimator in tested_estimators()]
+    >>> [type(estimator).__name__ for estimator in tested_estimators(learning=True)]
     ['JointEmbeddingPretrainer', 'ECGDiagnosisClassifier', 'LabAbnormalityExplainer']
     """
     tiny = ResNet1d(10, width=4)
     quick: dict[str, Any] = {"verbose": False, "device": "cpu"}
     pretrainer = JointEmbeddingPretrainer(tiny, max_epochs=1, **quick)
-    return [
+    models = [
         pretrainer,
         # scikit-learn's checks ask for an accuracy that one epoch does not reach.
         ECGDiagnosisClassifier(tiny, max_epochs=20, **quick),
         LabAbnormalityExplainer(pretrainer),
+    ]
+    if learning:
+        return models
+    return [
+        *models,
+        Resample(50, input_sampling_rate=100),
+        Resample(100, input_sampling_rate=50),
+        # Of a plain array as short as theirs: a single edge, at a low rate.
+        BandpassFilter(1, None, input_sampling_rate=10),
+        SelectLeads(["II"], input_leads=["II"]),
+        ClinicalScaler(),
+        LabAbnormality((-1.0, 1.0)),
     ]
 
 
@@ -100,7 +124,7 @@ def parametrize_with_ecg_checks(estimators: Iterable[BaseEstimator]) -> Callable
     Examples
     --------
     >>> from ecgsk.utils.estimator_checks import parametrize_with_ecg_checks, tested_estimators
-    >>> @parametrize_with_ecg_checks(tested_estimators())
+    >>> @parametrize_with_ecg_checks(tested_estimators(learning=True))
     ... def test_ecg_checks(estimator, check):
     ...     check(estimator)
     """

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ecgsk.exceptions import (
     ECGError,
@@ -35,18 +34,6 @@ def make_ecg(n=20, leads=LEADS, sampling_rate=100, n_samples=1000, seed=0) -> EC
 @pytest.fixture
 def frame() -> pd.DataFrame:
     return pd.DataFrame({"age": range(20), "ecg": make_ecg(), "sex": "F"}, index=range(100, 120))
-
-
-@parametrize_with_checks(
-    [
-        Resample(50, input_sampling_rate=100),
-        Resample(100, input_sampling_rate=50),
-        BandpassFilter(1, None, input_sampling_rate=10),
-        SelectLeads(["II"], input_leads=["II"]),
-    ]
-)
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
 
 
 @EVERY

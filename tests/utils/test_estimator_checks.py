@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import ecgsk
+import ecgsk.preprocessing
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.encoders import ResNet1d
 from ecgsk.utils import estimator_checks
@@ -30,7 +31,7 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-@parametrize_with_ecg_checks(tested_estimators())
+@parametrize_with_ecg_checks(tested_estimators(learning=True))
 def test_ecg_checks(estimator, check):
     check(estimator)
 
@@ -38,8 +39,9 @@ def test_ecg_checks(estimator, check):
 def test_every_public_estimator_is_in_the_list():
     public = {
         name
-        for name in ecgsk.__all__
-        if inspect.isclass(cls := getattr(ecgsk, name)) and issubclass(cls, BaseEstimator)
+        for package in (ecgsk, ecgsk.preprocessing)
+        for name in package.__all__
+        if inspect.isclass(cls := getattr(package, name)) and issubclass(cls, BaseEstimator)
     }
     assert public == {type(estimator).__name__ for estimator in tested_estimators()}
 
