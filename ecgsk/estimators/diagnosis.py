@@ -13,6 +13,7 @@ from torch import nn
 from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder, resolve_encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, wrap
 from ecgsk.estimators._inputs import Inputs
+from ecgsk.estimators._leakage import remember_patients, warn_of_seen_patients
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._targets import Targets, read_targets
@@ -85,7 +86,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Losses and seconds per epoch; empty for a probe.
     pretraining_history_ : DataFrame or None
         Of a pretrainer fitted inside ``fit``.
-    leads_, sampling_rate_, shape_
+    leads_, sampling_rate_, shape_, patients_seen_
         As in :class:`~ecgsk.JointEmbeddingPretrainer`.
 
     References
@@ -185,8 +186,43 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             if pretrainer is not None and module.backbone is not None:
                 module.backbone.load_state_dict(pretrainer.net_.module_.backbone.state_dict())
             self._learn(module, inputs, table, targets, seed, pretrainer is not None)
+        self._remember_patients(X, groups, pretrainer)
         self._n_features_out = module.n_features
         return self
+
+    def _remember_patients(
+        self, X: Any, groups: Any, pretrainer: JointEmbeddingPretrainer | None
+    ) -> None:
+        # One fitted inside fit saw the same patients; only one from elsewhere may know others.
+        frozen = isinstance(self.encoder, FrozenEstimator)
+        seen = pretrainer.patients_seen_ if frozen and pretrainer is not None else None
+        self.patients_seen_elsewhere_ = seen
+        self.patients_seen_ = remember_patients(self, X, groups, seen)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy; with many labels, the share of rows with all labels right.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            One row per ECG.
+        y : array-like of shape (n_records,) or (n_records, n_labels)
+            Without NaN; scorers for labels that are partly unknown are in
+            :mod:`ecgsk.metrics`.
+        sample_weight : array-like of shape (n_records,) or None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+
+        Warns
+        -----
+        LeakageWarning
+            Where a frozen pretrainer has seen patients of X.
+        """
+        warn_of_seen_patients(self, X, self.patients_seen_elsewhere_)
+        return super().score(X, y, sample_weight)
 
     def _logits(self, X: Any) -> np.ndarray:
         return self._run(self.net_.module_, self._dataset(X))

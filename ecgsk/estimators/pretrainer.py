@@ -11,6 +11,7 @@ from torch import nn
 
 from ecgsk.encoders import Encoder, resolve_encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
+from ecgsk.estimators._leakage import remember_patients
 from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
 from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training import Augmentation, Backbone, BatchDataset, MeanOutput, PretrainingModule
@@ -83,6 +84,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
+    patients_seen_ : tuple or None
+        Salt and salted hashes of the patients of ``fit``, by which a score on
+        them is noticed; None where X names none.
 
     References
     ----------
@@ -176,6 +180,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
                 description="Pre-training",
             )
         self._keep(net)
+        self.patients_seen_ = remember_patients(self, X, groups)
         self._n_features_out = net.module_.backbone.n_features
         return self
 

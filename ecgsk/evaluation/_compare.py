@@ -120,7 +120,8 @@ def compare_arms(
     classifier = _seeded(ECGDiagnosisClassifier(), classifier, seed)
     names = _check_arms(arms)
     groups = X.get(pretrainer.group_column) if groups is None else groups
-    patients, _ = number_patients("compare_arms", groups, len(X))
+    numbers, names_of_patients = number_patients("compare_arms", groups, len(X))
+    patients = names_of_patients[numbers]
     train, test = _split(patients, Y, split, test_size, seed)
     targets = _lab_targets(labs, reference_ranges)
     settings = list(_settings(Y, patients, train, label_fractions, archive_sizes, rng))

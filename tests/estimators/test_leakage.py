@@ -1,0 +1,100 @@
+"""A score on patients that the pre-training saw warns; an honest one does not."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GroupKFold, cross_val_score
+
+from ecgsk import LabAbnormalityExplainer
+from ecgsk.exceptions import LeakageWarning
+
+
+@pytest.fixture(scope="module")
+def sides(X):
+    on_test = (X["subject_id"] % 2 == 0).to_numpy()
+    return np.flatnonzero(~on_test), np.flatnonzero(on_test)
+
+
+@pytest.fixture(scope="module")
+def frozen_classifier(make_classifier, pretrainer, X, Y, sides):
+    """Its pretrainer saw everybody; it was fitted on one side."""
+    model = make_classifier(encoder=FrozenEstimator(pretrainer))
+    return model.fit(X.iloc[sides[0]], Y.iloc[sides[0]])
+
+
+def test_a_score_on_patients_of_the_pretraining(frozen_classifier, X, Y, sides):
+    test = sides[1]
+    n_patients = X["subject_id"].iloc[test].nunique()
+    message = rf"its encoder has seen {n_patients} of the {n_patients} patients"
+    with pytest.warns(LeakageWarning, match=message):
+        frozen_classifier.score(X.iloc[test], Y.iloc[test])
+
+
+def test_an_honest_pretraining(make_classifier, make_pretrainer, X, Y, sides):
+    train, test = sides
+    pretrainer = make_pretrainer().fit(X.iloc[train])
+    model = make_classifier(encoder=FrozenEstimator(pretrainer))
+    model.fit(X.iloc[train], Y.iloc[train]).score(X.iloc[test], Y.iloc[test])
+
+
+def test_a_pretrainer_fitted_in_each_fold(make_classifier, make_pretrainer, X, Y):
+    model = make_classifier(encoder=make_pretrainer())
+    groups = X["subject_id"]
+    # Warnings are errors here: neither test nor training scores warn.
+    scores = cross_val_score(model, X, Y, groups=groups, cv=GroupKFold(2))
+    assert np.isfinite(scores).all()
+    model.fit(X, Y).score(X, Y)
+
+
+def test_a_frozen_pretrainer_in_cross_validation(make_classifier, pretrainer, X, Y):
+    model = make_classifier(encoder=FrozenEstimator(pretrainer))
+    with pytest.warns(LeakageWarning):
+        cross_val_score(model, X, Y, groups=X["subject_id"], cv=GroupKFold(2))
+
+
+def test_an_explainer_over_a_classifier_that_saw_them(frozen_classifier, X, cohort):
+    targets = (
+        (cohort.labs[["potassium"]].fillna(0) > 5).astype(int).set_axis(["potassium high"], axis=1)
+    )
+    explainer = LabAbnormalityExplainer(frozen_classifier).fit(X, targets)
+    with pytest.warns(LeakageWarning):
+        explainer.score(X, targets)
+
+
+def test_nobody_is_named(frozen_classifier, X, Y):
+    anonymous = X.drop(columns="subject_id")
+    frozen_classifier.score(anonymous, Y)
+
+
+def test_it_is_remembered_in_a_pickle(frozen_classifier, X, Y):
+    with pytest.warns(LeakageWarning):
+        pickle.loads(pickle.dumps(frozen_classifier)).score(X, Y)
+
+
+def test_identifiers_are_not_kept(make_pretrainer, X):
+    names = [f"patient-{i}" for i in X["subject_id"]]
+    content = pickle.dumps(make_pretrainer().fit(X.assign(subject_id=names)))
+    assert b"patient-" not in content
+
+
+def test_two_fits_do_not_share_a_salt(make_pretrainer, X):
+    (one, first), (other, second) = (make_pretrainer().fit(X).patients_seen_ for _ in range(2))
+    assert one != other
+    assert not np.intersect1d(first, second).size
+
+
+def test_numbers_and_text_are_the_same_patient(make_classifier, make_pretrainer, X, Y):
+    pretrainer = make_pretrainer().fit(X)
+    text = X.assign(subject_id=X["subject_id"].astype(str))
+    model = make_classifier(encoder=FrozenEstimator(pretrainer)).fit(text, Y)
+    with pytest.warns(LeakageWarning):
+        model.score(text, Y)
+
+
+def test_predictions_do_not_warn(frozen_classifier, X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frozen_classifier.predict_proba(X)
