@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from ecgsk import LabAbnormalityExplainer
+from ecgsk import JointEmbeddingPretrainer, LabAbnormalityExplainer
 from ecgsk.encoders import ResNet1d
 from ecgsk.metrics import masked_roc_auc
 from ecgsk.model_selection import MultilabelGroupKFold
@@ -139,3 +139,24 @@ def test_explainer_in_cross_validation(classifier, X, cohort):
         method="predict_proba",
     )
     assert p.shape == (len(X), 2)
+
+
+@pytest.mark.parametrize(("frozen", "n_pretrainings"), [(False, 13), (True, 0)])
+def test_pretrainings_of_a_grid(
+    make_classifier, make_pretrainer, pretrainer, X, Y, monkeypatch, frozen, n_pretrainings
+):
+    """2 x 2 settings over 3 folds, and the refit: as docs/model_selection.md has it."""
+    fitted = []
+    fit = JointEmbeddingPretrainer.fit
+
+    def count(self, *args, **kwargs):
+        fitted.append(self)
+        return fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(JointEmbeddingPretrainer, "fit", count)
+    encoder = FrozenEstimator(pretrainer) if frozen else make_pretrainer()
+    grid = {"dropout": [0.1, 0.2], "weight_decay": [0.0, 0.1]}
+    cv = MultilabelGroupKFold(3)
+    search = GridSearchCV(make_classifier(encoder=encoder), grid, scoring=macro_auroc, cv=cv)
+    search.fit(X, Y, groups=X["subject_id"])
+    assert len(fitted) == n_pretrainings
