@@ -86,12 +86,15 @@ class LabFinding:
         """The reference range in words, such as ``"3.5-5.1 mmol/L"``; empty where unknown."""
         if self.low is None and self.high is None:
             return ""
-        if self.low is None:
-            bounds = f"up to {self.high:g}"
-        elif self.high is None:
-            bounds = f"from {self.low:g}"
+        # Seven digits: cells are counted in millions, and 5.1 in single precision is 5.1.
+        low, high = (None if bound is None else f"{bound:.7g}" for bound in (self.low, self.high))
+        if low is None:
+            bounds = f"up to {high}"
+        elif high is None:
+            bounds = f"from {low}"
         else:
-            bounds = f"{self.low:g}-{self.high:g}"
+            # A base excess is normal from -2 to 3, which "-2-3" does not say.
+            bounds = f"{low} to {high}" if low.startswith("-") else f"{low}-{high}"
         return f"{bounds} {self.unit}".strip()
 
 
@@ -186,11 +189,10 @@ class Explanation:
         """Return everything but the signal, as JSON takes it."""
         return {
             "record": _as_json(self.record),
-            "diagnoses": [asdict(d) | {"predicted": d.predicted} for d in self.diagnoses],
-            "laboratories": [
-                {key: _as_json(value) for key, value in asdict(f).items()}
-                for f in self.laboratories
+            "diagnoses": [
+                _fields_as_json(d) | {"predicted": bool(d.predicted)} for d in self.diagnoses
             ],
+            "laboratories": [_fields_as_json(f) for f in self.laboratories],
             "note": " ".join(ASSOCIATION),
         }
 
@@ -280,6 +282,10 @@ class Explanations(Sequence[Explanation]):
         columns = ["record", "kind", "name", "probability", "reference_probability"]
         columns += ["low", "high", "unit"]
         return pd.DataFrame(rows, columns=columns).astype({"low": float, "high": float})
+
+
+def _fields_as_json(item: Diagnosis | LabFinding) -> dict[str, Any]:
+    return {key: _as_json(value) for key, value in asdict(item).items()}
 
 
 def _as_json(value: Any) -> Any:
