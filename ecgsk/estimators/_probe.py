@@ -123,7 +123,9 @@ def _fit_labels(z, targets, strength, start: Heads | None) -> Heads:
         return loss + 0.5 * np.square(heads[:, :-1]).sum(), (gradient / units).ravel()
 
     first = np.column_stack([weight[fitted], bias[fitted]]) * units
-    options = {"maxiter": 300, "ftol": 1e-6}
+    # The solver stops by the sum over all labels: a label among hundreds is to be
+    # as exact as one by itself.
+    options = {"maxiter": 300, "ftol": 1e-6 / len(units)}
     solved = minimize(objective, first.ravel(), jac=True, method="L-BFGS-B", options=options).x
     heads = solved.reshape(units.shape) / units
     weight[fitted], bias[fitted] = heads[:, :-1], heads[:, -1]
