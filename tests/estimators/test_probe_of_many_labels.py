@@ -1,4 +1,4 @@
-"""The linear probe solves all labels at once: each is to come out as if it stood alone."""
+"""The linear probe solves all labels at once: each comes out as if it stood alone."""
 
 import numpy as np
 import pytest
@@ -58,3 +58,19 @@ def test_a_label_is_the_same_alone_and_among_others(features, targets):
     for label in range(0, N_LABELS, 15):
         alone = logits_of(features, targets[:, [label]])
         np.testing.assert_allclose(among[:, [label]], alone, atol=4e-3)
+
+
+@pytest.mark.parametrize("value", [0.0, 4.0])
+@pytest.mark.parametrize("multinomial", [False, True])
+def test_features_without_any_spread_leave_the_prevalence(value, multinomial):
+    """An encoder whose units are all dead: exactly the same number everywhere."""
+    true = np.arange(40) % 4 == 0
+    targets = np.column_stack([~true, true]).astype(np.float32)
+    weight, bias = fit_linear_probe(
+        np.full((40, 5), value, dtype=np.float32), targets, np.arange(40), multinomial=multinomial
+    )
+    logits = weight @ np.full(5, value) + bias
+    if multinomial:
+        logits = logits - logits[::-1]
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), [0.75, 0.25], atol=1e-3)
+    assert not weight.any()
