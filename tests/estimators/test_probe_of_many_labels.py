@@ -74,3 +74,20 @@ def test_features_without_any_spread_leave_the_prevalence(value, multinomial):
         logits = logits - logits[::-1]
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), [0.75, 0.25], atol=1e-3)
     assert not weight.any()
+
+
+def test_unknown_labels_do_not_sway_the_penalty():
+    """Counted as negative, the many that look positive would ask for the strongest."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(400, 3))
+    targets = (features[:, [0]] > 0).astype(float)
+    unknown = np.arange(400) >= 200
+    features[unknown, 0] = 1 + np.abs(features[unknown, 0])
+    targets[unknown] = np.nan
+    weight, bias = fit_linear_probe(features, targets, np.arange(400), multinomial=False)
+    z = (features - features.mean(axis=0)) / features.std(axis=0)
+    weakest = LogisticRegression(C=_probe._STRENGTHS[-1], tol=1e-8)
+    weakest.fit(z[~unknown], targets[~unknown, 0])
+    np.testing.assert_allclose(
+        features @ weight[0] + bias[0], weakest.decision_function(z), atol=5e-3
+    )
