@@ -9,11 +9,13 @@ from sklearn.utils import check_random_state
 from torch import nn
 
 from ecgsk.estimators._inputs import Inputs, read_inputs
+from ecgsk.estimators._rows import Rows
 from ecgsk.model_selection import patient_split
 from ecgsk.training import (
     BatchDataset,
     ECGNet,
     MeanOutput,
+    draw,
     forked_rng,
     history_frame,
     resolve_batch_size,
@@ -62,14 +64,15 @@ class TorchEstimator(BaseEstimator):
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _hold_out(self, groups: np.ndarray, rows: np.ndarray, seed: int, Y=None):
+    def _hold_out(self, data: Rows, rows: np.ndarray, seed: int):
         """Split rows into training and validation patients, or keep all for training."""
         if self.early_stopping not in (True, False, "auto"):
             raise ValueError(
                 f"{type(self).__name__}: early_stopping must be True, False or 'auto', "
                 f"got {self.early_stopping!r}."
             )
-        n_patients = len(np.unique(groups[rows]))
+        groups = data.groups[rows]
+        n_patients = len(np.unique(groups))
         wanted = (
             n_patients >= _MANY_PATIENTS if self.early_stopping == "auto" else self.early_stopping
         )
@@ -87,8 +90,10 @@ class TorchEstimator(BaseEstimator):
             )
         # Of a few patients too, one is held out and one is kept.
         n_held_out = int(np.clip(round(self.validation_fraction * n_patients), 1, n_patients - 1))
-        kept, held_out = patient_split(groups[rows], test_size=n_held_out, random_state=seed)
-        return rows[kept], rows[held_out]
+        kept, held_out = (
+            rows[side] for side in patient_split(groups, test_size=n_held_out, random_state=seed)
+        )
+        return kept, held_out[draw(data.weight[held_out], start=0.5)]
 
     def _train(
         self,

@@ -43,10 +43,17 @@ class Signals:
 
     def __init__(self, source: ECGArray | np.ndarray, owner: str):
         self.source, self.owner = source, owner
+        self.rows = np.arange(len(source))
         self._degraded: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self.rows)
+
+    def take(self, rows: np.ndarray) -> "Signals":
+        """Return a view of these rows, which messages go on calling by their old numbers."""
+        view = Signals(self.source, self.owner)
+        view.rows, view._degraded = self.rows[rows], self._degraded
+        return view
 
     @property
     def leads(self) -> tuple[str, ...] | None:
@@ -67,7 +74,7 @@ class Signals:
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 of shape (n_rows, n_leads, n_samples), in mV."""
-        rows = np.asarray(rows)
+        rows = self.rows[np.asarray(rows)]
         if isinstance(self.source, ECGArray):
             x = self.source.read(rows)
             infinite = np.isinf(x).any(axis=(1, 2))
@@ -89,26 +96,22 @@ class Signals:
             self._degraded.update(rows[missing.any(axis=(1, 2))].tolist())
         return x
 
-    def scale(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation of each lead over all records.
+    def moments(self, rows: np.ndarray) -> np.ndarray:
+        """Return number, sum and sum of squares of each record's samples.
 
         Returns
         -------
-        mean, scale : ndarray of shape (n_leads,), in mV
+        ndarray of shape (n_rows, 3, n_leads), float64
         """
-        count, total, squares = np.zeros((3, self.shape[0]))
-        for start in range(0, len(self), _BATCH):
-            x = self.read(np.arange(start, min(start + _BATCH, len(self))))
+        out = np.empty((len(rows), 3, self.shape[0]))
+        for start in range(0, len(rows), _BATCH):
+            x = self.read(rows[start : start + _BATCH])
             present = ~np.isnan(x)
             x64 = np.where(present, x, 0).astype(np.float64)
-            count += present.sum(axis=(0, 2))
-            total += x64.sum(axis=(0, 2))
-            squares += np.einsum("nls,nls->l", x64, x64)
-        mean = total / np.maximum(count, 1)
-        scale = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
-        # A lead that never moves, or is never there, stays as it is.
-        scale[scale < 1e-6] = 1.0
-        return mean, scale
+            batch = out[start : start + _BATCH]
+            batch[:, 0], batch[:, 1] = present.sum(axis=2), x64.sum(axis=2)
+            batch[:, 2] = np.einsum("nls,nls->nl", x64, x64)
+        return out
 
     def check_unit(self) -> None:
         """Raise UnitError where the amplitudes cannot be millivolts."""
@@ -152,23 +155,19 @@ class Inputs:
         None where X is a table without ECGs.
     table : DataFrame or None
         The clinical columns; None where there are none.
-    groups : ndarray of shape (n_records,)
-        The patient of each row; without patients each row is its own.
+    groups : ndarray of shape (n_records,) or None
+        Numbers of the patients; None where X names none.
+    n_records : int
+        Rows of X.
     """
 
     signals: Signals | None
     table: pd.DataFrame | None
-    groups: np.ndarray
+    groups: np.ndarray | None
+    n_records: int
 
     def __len__(self) -> int:
-        return len(self.groups)
-
-    def measure_scale(self) -> tuple[np.ndarray, np.ndarray]:
-        """Read every signal once: check it, warn of what is missing, return mean and scale."""
-        assert self.signals is not None
-        scale = self.signals.scale()
-        self.signals.warn_of_missing()
-        return scale
+        return self.n_records
 
 
 def read_inputs(
@@ -219,7 +218,7 @@ def read_inputs(
         n_records = len(signals)
     if signals is not None:
         signals = _remember(estimator, signals) if fitting else _compare(estimator, signals, owner)
-    return Inputs(signals, table, _groups(estimator, X, groups, n_records, owner))
+    return Inputs(signals, table, _groups(estimator, X, groups, n_records, owner), n_records)
 
 
 def _is_table(estimator: Any, X: pd.DataFrame, fitting: bool) -> bool:
@@ -313,10 +312,8 @@ def _same_leads(estimator: Any, array: ECGArray, owner: str) -> ECGArray:
     return array if expected == got else array.select_leads(expected)
 
 
-def _groups(estimator: Any, X: Any, groups: Any, n_records: int, owner: str) -> np.ndarray:
+def _groups(estimator: Any, X: Any, groups: Any, n_records: int, owner: str) -> np.ndarray | None:
     name = estimator.group_column
     if groups is None and isinstance(X, pd.DataFrame) and name in X.columns:
         groups = X[name]
-    if groups is None:
-        return np.arange(n_records)
-    return number_patients(owner, groups, n_records)[0]
+    return None if groups is None else number_patients(owner, groups, n_records)[0]

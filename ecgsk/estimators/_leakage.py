@@ -20,14 +20,14 @@ SeenPatients = tuple[str, np.ndarray]
 
 
 def remember_patients(
-    estimator: Any, X: Any, groups: Any, before: SeenPatients | None = None
+    estimator: Any, X: Any, groups: Any, rows: np.ndarray, before: SeenPatients | None = None
 ) -> SeenPatients | None:
-    """Return the patients of a fit, beside those seen before; None where nobody is named."""
+    """Return the patients of a fit's rows, beside those seen before; None where nobody is named."""
     names = _names(estimator, X) if groups is None else groups
     if names is None:
         return before
     salt, known = (secrets.token_hex(8), np.empty(0, np.uint64)) if before is None else before
-    return salt, np.union1d(known, _hashes(names, salt))
+    return salt, np.union1d(known, _hashes(np.asarray(names)[rows], salt))
 
 
 def warn_of_seen_patients(estimator: Any, X: Any, seen: SeenPatients | None) -> None:

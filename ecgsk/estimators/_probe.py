@@ -16,7 +16,12 @@ Heads = tuple[np.ndarray, np.ndarray]
 
 
 def fit_linear_probe(
-    features: np.ndarray, targets: np.ndarray, groups: np.ndarray, *, multinomial: bool
+    features: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+    *,
+    multinomial: bool,
 ) -> Heads:
     """Fit one logistic regression per label; choose one penalty for all by patient.
 
@@ -28,6 +33,8 @@ def fit_linear_probe(
         0, 1 or NaN; a NaN takes no part in its label's fit.
     groups : ndarray of shape (n_records,)
         Patients: the penalty is chosen on others than those fitted.
+    sample_weight : ndarray of shape (n_records,) or None
+        How much each record counts; None is 1.
     multinomial : bool
         Whether exactly one output is true in each row.
 
@@ -38,12 +45,16 @@ def fit_linear_probe(
         In the features' own units: logits are ``features @ weight.T + bias``.
     """
     # Hundreds of small products: threads cost more than they bring, on busy cores tenfold.
+    counts = np.ones(len(features)) if sample_weight is None else sample_weight
     with threadpool_limits(1, user_api="blas"):
-        return _fit_linear_probe(features, targets, groups, multinomial)
+        return _fit_linear_probe(
+            features, targets, groups, counts.astype(features.dtype), multinomial
+        )
 
 
-def _fit_linear_probe(features, targets, groups, multinomial) -> Heads:
-    mean, scale = features.mean(axis=0), features.std(axis=0)
+def _fit_linear_probe(features, targets, groups, counts, multinomial) -> Heads:
+    mean = counts @ features / counts.sum()
+    scale = np.sqrt(counts @ np.square(features - mean) / counts.sum())
     # A feature that hardly moved in training must not be magnified: on a new
     # patient it may move.
     scale = np.maximum(scale, max(0.01 * float(np.median(scale)), 1e-6))
@@ -51,13 +62,13 @@ def _fit_linear_probe(features, targets, groups, multinomial) -> Heads:
     # The penalty does not mind a rotation, and the solver likes uncorrelated features.
     rotation = np.linalg.eigh(z.T @ z)[1]
     z = z @ rotation
-    strength = _choose_strength(z, targets, groups, multinomial)
-    weight, bias = _fit(z, targets, strength, multinomial, None)
+    strength = _choose_strength(z, targets, groups, counts, multinomial)
+    weight, bias = _fit(z, targets, counts, strength, multinomial, None)
     weight = weight @ rotation.T / scale
     return weight, bias - weight @ mean
 
 
-def _choose_strength(z, targets, groups, multinomial) -> float:
+def _choose_strength(z, targets, groups, counts, multinomial) -> float:
     n_folds = min(_FOLDS, len(np.unique(groups)))
     if n_folds < 2:
         return _STRENGTHS[len(_STRENGTHS) // 2]
@@ -65,37 +76,39 @@ def _choose_strength(z, targets, groups, multinomial) -> float:
     for kept, held_out in GroupKFold(n_folds).split(z, groups=groups):
         heads = None
         for i, strength in enumerate(_STRENGTHS):
-            heads = _fit(z[kept], targets[kept], strength, multinomial, heads)
+            heads = _fit(z[kept], targets[kept], counts[kept], strength, multinomial, heads)
             logits = z[held_out] @ heads[0].T + heads[1]
-            losses[i] += _loss(targets[held_out], logits, multinomial)
+            losses[i] += _loss(targets[held_out], logits, counts[held_out], multinomial)
     return _STRENGTHS[int(losses.argmin())]
 
 
-def _loss(targets: np.ndarray, logits: np.ndarray, multinomial: bool) -> float:
+def _loss(targets, logits, counts, multinomial) -> float:
     if multinomial:
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        return log_loss(targets.argmax(axis=1), p, labels=np.arange(p.shape[1]))
-    known = ~np.isnan(targets)
+        labels = np.arange(p.shape[1])
+        return log_loss(targets.argmax(axis=1), p, labels=labels, sample_weight=counts)
+    known = counts[:, None] * ~np.isnan(targets)
     if not known.any():
         return 0.0
-    return np.logaddexp(0, np.where(targets == 1, -logits, logits))[known].mean()
+    return np.average(np.logaddexp(0, np.where(targets == 1, -logits, logits)), weights=known)
 
 
-def _fit(z, targets, strength, multinomial, start: Heads | None) -> Heads:
+def _fit(z, targets, counts, strength, multinomial, start: Heads | None) -> Heads:
     if multinomial:
-        return _fit_multinomial(z, targets.argmax(axis=1), targets.shape[1], strength)
-    return _fit_labels(z, targets, strength, start)
+        return _fit_multinomial(z, targets.argmax(axis=1), targets.shape[1], counts, strength)
+    return _fit_labels(z, targets, counts, strength, start)
 
 
-def _fit_labels(z, targets, strength, start: Heads | None) -> Heads:
+def _fit_labels(z, targets, counts, strength, start: Heads | None) -> Heads:
     """Solve all labels' logistic regressions as one problem.
 
     They share the matrix z, so one product per step serves all: an order of
     magnitude faster than one solver call per label.
     """
-    known = ~np.isnan(targets)
-    n_true, n_known = (targets == 1).sum(axis=0), known.sum(axis=0)
+    known = counts[:, None] * ~np.isnan(targets)
+    n_true = (counts[:, None] * (targets == 1)).sum(axis=0, dtype=np.float64)
+    n_known = known.sum(axis=0, dtype=np.float64)
     weight = np.zeros((targets.shape[1], z.shape[1]))
     # Where there is one class only nothing separates it: its smoothed
     # prevalence stands, with no weights.
@@ -132,13 +145,13 @@ def _fit_labels(z, targets, strength, start: Heads | None) -> Heads:
     return weight, bias
 
 
-def _fit_multinomial(z, codes, n_classes, strength) -> Heads:
+def _fit_multinomial(z, codes, n_classes, counts, strength) -> Heads:
     weight, bias = np.zeros((n_classes, z.shape[1])), np.full(n_classes, -20.0)
     present = np.unique(codes)
     if len(present) == 1:
         bias[present] = 0.0
         return weight, bias
-    model = LogisticRegression(C=strength, max_iter=1000).fit(z, codes)
+    model = LogisticRegression(C=strength, max_iter=1000).fit(z, codes, sample_weight=counts)
     if len(present) == 2:
         weight[present[1]], bias[present] = model.coef_[0], [0.0, model.intercept_[0]]
     else:

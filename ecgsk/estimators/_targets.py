@@ -59,7 +59,7 @@ class Targets:
         return np.eye(len(self.classes), dtype=np.float32)[self.values]
 
 
-def read_targets(y: Any, n_records: int, owner: str) -> Targets:
+def read_targets(y: Any, n_records: int, owner: str, rows: np.ndarray | None = None) -> Targets:
     """Take y apart.
 
     Parameters
@@ -71,6 +71,8 @@ def read_targets(y: Any, n_records: int, owner: str) -> Targets:
         Rows of X.
     owner : str
         The estimator's name, for messages.
+    rows : ndarray of int or None
+        The rows to take, in this order; None takes all.
     """
     if y is None:
         raise ValueError(f"{owner} requires y to be passed, but the target y is None.")
@@ -83,6 +85,8 @@ def read_targets(y: Any, n_records: int, owner: str) -> Targets:
         raise ValueError(
             f"{owner}: X and y must have the same number of rows, got {n_records} and {len(array)}."
         )
+    if rows is not None:
+        array = array[rows]
     if array.ndim == 2 and array.shape[1] == 1 and not is_frame:
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected.",

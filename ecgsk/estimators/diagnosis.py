@@ -16,6 +16,7 @@ from ecgsk.estimators._inputs import Inputs
 from ecgsk.estimators._leakage import remember_patients, warn_of_seen_patients
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
+from ecgsk.estimators._rows import Rows, arrange
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer, build_backbone
 from ecgsk.objectives import MaskedBCE
@@ -149,7 +150,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> "ECGDiagnosisClassifier":
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
+    ) -> "ECGDiagnosisClassifier":
         """Learn the diagnoses, after pre-training where the encoder asks for it.
 
         Parameters
@@ -159,6 +162,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         y : DataFrame or array-like of shape (n_records, n_labels) or (n_records,)
             0, 1 or NaN for each label; NaN is "not known". Rows of NaN alone
             take part in pre-training only. One column: two or more classes.
+        sample_weight : array-like of shape (n_records,) or None
+            How often each record counts, in a pre-training inside ``fit`` too:
+            0 is not at all, 2 is as if it stood in X twice, 0.5 is in every
+            other epoch.
         groups : array-like of shape (n_records,) or None
             The patients, where X has no ``group_column``.
 
@@ -175,29 +182,33 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         """
         self._check_parameters()
         seed = self._draw_seed()
-        pretrainer = self._fit_pretrainer(X, groups, seed)
+        pretrainer = self._fit_pretrainer(X, sample_weight, groups, seed)
         inputs = self._read_training(X, groups, pretrainer)
-        targets = read_targets(y, len(inputs), type(self).__name__)
+        data = arrange(inputs, sample_weight, type(self).__name__)
+        if pretrainer is None:
+            self.scale_ = data.scale
+        targets = read_targets(y, len(inputs), type(self).__name__, data.numbers)
         self._remember_targets(targets)
-        self.fine_tune_ = self._resolve_fine_tune(pretrainer, len(targets.labelled))
-        table = self._fit_table(inputs)
+        n_labelled = data.weight[targets.labelled].sum()
+        self.fine_tune_ = self._resolve_fine_tune(pretrainer, n_labelled)
+        table = self._fit_table(data)
         with self._seeded(seed):
             module = self._build_module()
             if pretrainer is not None and module.backbone is not None:
                 module.backbone.load_state_dict(pretrainer.net_.module_.backbone.state_dict())
-            self._learn(module, inputs, table, targets, seed, pretrainer is not None)
-        self._remember_patients(X, groups, pretrainer)
+            self._learn(module, data, table, targets, seed, pretrainer is not None)
+        self._remember_patients(X, groups, data.numbers, pretrainer)
         self._n_features_out = module.n_features
         return self
 
     def _remember_patients(
-        self, X: Any, groups: Any, pretrainer: JointEmbeddingPretrainer | None
+        self, X: Any, groups: Any, rows: np.ndarray, pretrainer: JointEmbeddingPretrainer | None
     ) -> None:
         # One fitted inside fit saw the same patients; only one from elsewhere may know others.
         frozen = isinstance(self.encoder, FrozenEstimator)
         seen = pretrainer.patients_seen_ if frozen and pretrainer is not None else None
         self.patients_seen_elsewhere_ = seen
-        self.patients_seen_ = remember_patients(self, X, groups, seen)
+        self.patients_seen_ = remember_patients(self, X, groups, rows, seen)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy; with many labels, the share of rows with all labels right.
@@ -247,7 +258,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                     f"{type(self).__name__}: {name} must be one of {allowed}, got {value!r}."
                 )
 
-    def _fit_pretrainer(self, X: Any, groups: Any, seed: int) -> JointEmbeddingPretrainer | None:
+    def _fit_pretrainer(
+        self, X: Any, sample_weight: Any, groups: Any, seed: int
+    ) -> JointEmbeddingPretrainer | None:
         """Return a fitted pretrainer, or None for an encoder trained from scratch."""
         self.pretraining_history_ = None
         if self.inputs == "clinical":
@@ -266,7 +279,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         pretrainer = clone(self.encoder)
         if pretrainer.random_state is None:
             pretrainer.set_params(random_state=seed)
-        pretrainer.fit(X, groups=groups)
+        pretrainer.fit(X, sample_weight=sample_weight, groups=groups)
         self.pretraining_history_ = pretrainer.history_
         return pretrainer
 
@@ -279,16 +292,14 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             inputs = self._read(X, fitting=True, groups=groups, needs_ecg=needs_ecg)
             if needs_ecg:
                 self.encoder_spec_ = resolve_encoder(self.encoder)
-                self.scale_ = inputs.measure_scale()
         else:
             for name in ("leads_", "sampling_rate_", "shape_", "encoder_spec_", "scale_"):
                 setattr(self, name, getattr(pretrainer, name))
             self.n_features_in_ = pretrainer.n_features_in_
             inputs = self._read(X, fitting=False, groups=groups)
-            inputs.measure_scale()
         return inputs
 
-    def _resolve_fine_tune(self, pretrainer: Any, n_labelled: int) -> str:
+    def _resolve_fine_tune(self, pretrainer: Any, n_labelled: float) -> str:
         if self.fine_tune != "auto":
             return self.fine_tune
         if pretrainer is None:
@@ -296,23 +307,23 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             return "probe" if few_rows_of_a_table else "full"
         return "probe" if n_labelled < _FEW_RECORDS else "probe_then_full"
 
-    def _fit_table(self, inputs: Inputs) -> np.ndarray | None:
+    def _fit_table(self, data: Rows) -> np.ndarray | None:
         """Scale the table, where predictions look at it."""
         self.scaler_ = None
         if "clinical" not in self.inputs:
             return None
-        if inputs.table is None:
+        if data.table is None:
             raise ValueError(
                 f"{type(self).__name__}: inputs={self.inputs!r} needs clinical columns, and X has "
                 "none. Add them, or set inputs='ecg'."
             )
-        self.scaler_ = ClinicalScaler().fit(inputs.table)
-        return self.scaler_.transform(inputs.table)
+        self.scaler_ = ClinicalScaler().fit(data.table)
+        return self.scaler_.transform(data.table)
 
     def _learn(
         self,
         module: DiagnosisModule,
-        inputs: Inputs,
+        data: Rows,
         table: np.ndarray | None,
         targets: Targets,
         seed: int,
@@ -326,19 +337,20 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             training_values = values
         if self.fine_tune_.startswith("probe"):
             features = self._run(
-                module, BatchDataset(inputs.signals, table, None, rows), method="features"
+                module, BatchDataset(data.signals, table, None, rows), method="features"
             )
             weight, bias = fit_linear_probe(
                 features,
                 values[rows],
-                inputs.groups[rows],
+                data.groups[rows],
+                data.weight[rows],
                 multinomial=isinstance(criterion, nn.CrossEntropyLoss),
             )
             set_head(module, weight, bias)
         if self.fine_tune_ == "probe":
             self._keep(wrap(module, criterion))
             return
-        kept, held_out = self._hold_out(inputs.groups, rows, seed)
+        kept, held_out = self._hold_out(data, rows, seed)
         if self.fine_tune_ == "probe_then_full":
             epochs, learning_rate = FROM_PROBE
         else:
@@ -347,10 +359,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             self._train(
                 module,
                 criterion,
-                BatchDataset(inputs.signals, table, training_values, kept),
+                BatchDataset(data.signals, table, training_values, kept, data.weight),
                 None
                 if held_out is None
-                else BatchDataset(inputs.signals, table, training_values, held_out),
+                else BatchDataset(data.signals, table, training_values, held_out),
                 description="Fine-tuning" if pretrained else "Training",
                 max_epochs=epochs if self.max_epochs == "auto" else None,
                 learning_rate=learning_rate if self.learning_rate == "auto" else None,

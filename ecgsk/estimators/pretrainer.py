@@ -12,6 +12,7 @@ from torch import nn
 from ecgsk.encoders import Encoder, resolve_encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
 from ecgsk.estimators._leakage import remember_patients
+from ecgsk.estimators._rows import arrange
 from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
 from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training import Augmentation, Backbone, BatchDataset, MeanOutput, PretrainingModule
@@ -142,7 +143,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: object = None, *, groups: Any = None) -> "JointEmbeddingPretrainer":
+    def fit(
+        self, X: Any, y: object = None, sample_weight: Any = None, *, groups: Any = None
+    ) -> "JointEmbeddingPretrainer":
         """Align the encoder with the table.
 
         Parameters
@@ -153,6 +156,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             (n_records, n_leads, n_samples), in mV, and has no table.
         y : None
             Diagnoses are never looked at in this stage.
+        sample_weight : array-like of shape (n_records,) or None
+            How often each record counts: 0 is not at all, 2 is as if it stood
+            in X twice, 0.5 is in every other epoch.
         groups : array-like of shape (n_records,) or None
             The patients, where X has no ``group_column``.
 
@@ -167,20 +173,21 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         """
         inputs = self._read(X, fitting=True, groups=groups)
         self.encoder_spec_ = resolve_encoder(self.encoder)
-        table = self._choose_objective(inputs.table)
+        data = arrange(inputs, sample_weight, type(self).__name__)
+        self.scale_ = data.scale
+        table = self._choose_objective(data.table)
         seed = self._draw_seed()
-        self.scale_ = inputs.measure_scale()
-        rows, held_out = self._hold_out(inputs.groups, np.arange(len(inputs)), seed)
+        kept, held_out = self._hold_out(data, np.arange(len(data.numbers)), seed)
         with self._seeded(seed):
             net = self._train(
                 self._build_module(),
                 MeanOutput(),
-                BatchDataset(inputs.signals, table, None, rows),
-                None if held_out is None else BatchDataset(inputs.signals, table, None, held_out),
+                BatchDataset(data.signals, table, None, kept, data.weight),
+                None if held_out is None else BatchDataset(data.signals, table, None, held_out),
                 description="Pre-training",
             )
         self._keep(net)
-        self.patients_seen_ = remember_patients(self, X, groups)
+        self.patients_seen_ = remember_patients(self, X, groups, data.numbers)
         self._n_features_out = net.module_.backbone.n_features
         return self
 

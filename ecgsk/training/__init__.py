@@ -4,6 +4,7 @@ from ecgsk.training._batches import BatchDataset, SignalReader
 from ecgsk.training._device import autocast, forked_rng, resolve_device
 from ecgsk.training._modules import Backbone, DiagnosisModule, MeasuredValues, PretrainingModule
 from ecgsk.training._net import ECGNet, MeanOutput, history_frame, resolve_batch_size, run, train
+from ecgsk.training._sampling import draw
 from ecgsk.training.augmentation import Augmentation, AugmentationModule
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "PretrainingModule",
     "SignalReader",
     "autocast",
+    "draw",
     "forked_rng",
     "history_frame",
     "resolve_batch_size",

@@ -29,7 +29,9 @@ class BatchDataset(Dataset):
     targets : ndarray of shape (n_records, ...) or None
         What is to be predicted; zeros where the objective needs none.
     rows : ndarray of int
-        The records that take part, as row numbers of the three above.
+        The records that take part, as row numbers of the arrays.
+    weight : ndarray of shape (n_records,) or None
+        Share of the training epochs in which a record takes part; None is 1.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class BatchDataset(Dataset):
         table: np.ndarray | None,
         targets: np.ndarray | None,
         rows: np.ndarray,
+        weight: np.ndarray | None = None,
     ):
         self.signals, self.table, self.targets = signals, table, targets
         self.rows = np.asarray(rows, dtype=np.intp)
+        self.weight = np.ones(len(self.rows)) if weight is None else weight[self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)

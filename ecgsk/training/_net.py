@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from ecgsk.training._batches import BatchDataset, as_it_is
 from ecgsk.training._callbacks import Progress, WeightAverage
 from ecgsk.training._device import autocast, threads_for
+from ecgsk.training._sampling import WeightedOrder
 
 
 class ECGNet(NeuralNet):
@@ -109,9 +110,10 @@ def train(
     ECGNet
         Trained; without the optimiser's state, which would triple a pickle.
     """
-    batch_size = min(batch_size, len(training))
+    sampler = WeightedOrder(training.weight)
+    batch_size = min(batch_size, len(sampler))
     # A last batch of one record has no variance to normalise by.
-    steps_per_epoch = max(len(training) // batch_size, 1)
+    steps_per_epoch = max(len(sampler) // batch_size, 1)
     own: list[tuple[str, Callback]] = [
         ("schedule", _one_cycle(learning_rate, max_epochs * steps_per_epoch)),
         ("average", WeightAverage(decay=0.99)),
@@ -129,7 +131,7 @@ def train(
         max_epochs=max_epochs,
         batch_size=batch_size,
         iterator_train=DataLoader,
-        iterator_train__shuffle=True,
+        iterator_train__sampler=sampler,
         iterator_train__drop_last=True,
         iterator_train__collate_fn=as_it_is,
         iterator_valid__collate_fn=as_it_is,

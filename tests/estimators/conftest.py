@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,6 +18,11 @@ def partly_labelled(Y):
     Y = Y.mask(missing)
     Y.iloc[: len(Y) // 3] = np.nan
     return Y
+
+
+def rows_in_x(dataset):
+    """Numbers in X of a dataset's rows: a fit has an order of its own."""
+    return dataset.signals.rows[dataset.rows]
 
 
 def weights(estimator):
@@ -39,3 +45,17 @@ def assert_same_weights():
 @pytest.fixture(scope="session")
 def copy_weights():
     return weights
+
+
+class Sides(Callback):
+    """Keeps the row numbers of both sides."""
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        self.training = rows_in_x(X)
+        split = net.train_split
+        self.validation = None if split is None else rows_in_x(split(X)[1])
+
+
+@pytest.fixture
+def sides():
+    return Sides()

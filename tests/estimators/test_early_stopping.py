@@ -3,16 +3,6 @@
 import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
-from skorch.callbacks import Callback
-
-
-class Sides(Callback):
-    """Keeps the row numbers of both sides."""
-
-    def on_train_begin(self, net, X=None, **kwargs):
-        self.training = X.rows
-        split = net.train_split
-        self.validation = None if split is None else split(X)[1].rows
 
 
 @pytest.fixture(params=["pretrainer", "scratch", "pretrained"])
@@ -28,9 +18,8 @@ def fit(request, make_pretrainer, make_classifier, pretrainer):
     return call
 
 
-def test_whole_patients_are_held_out(fit, X, Y):
+def test_whole_patients_are_held_out(fit, X, Y, sides):
     assert X["subject_id"].duplicated().any()
-    sides = Sides()
     model = fit(X, Y, early_stopping=True, validation_fraction=0.25, callbacks=[sides])
     subjects = X["subject_id"].to_numpy()
     held_out = set(subjects[sides.validation])
@@ -40,46 +29,40 @@ def test_whole_patients_are_held_out(fit, X, Y):
     assert "valid_loss" in model.history_
 
 
-def test_groups_argument_takes_the_columns_place(make_classifier, X, Y):
-    sides = Sides()
+def test_groups_argument_takes_the_columns_place(make_classifier, X, Y, sides):
     names = X["subject_id"].map("patient {}".format)
     model = make_classifier(early_stopping=True, callbacks=[sides])
     model.fit(X[["ecg"]], Y, groups=names)
     assert not set(names.iloc[sides.validation]) & set(names.iloc[sides.training])
 
 
-def test_without_patients_each_row_is_its_own(make_pretrainer, X):
-    sides = Sides()
+def test_without_patients_each_row_is_its_own(make_pretrainer, X, sides):
     make_pretrainer(early_stopping=True, callbacks=[sides]).fit(X["ecg"].ecg.to_numpy())
     assert len(sides.validation) == round(0.1 * len(X))
 
 
-def test_only_labelled_patients_are_held_out(make_classifier, X, partly_labelled):
-    sides = Sides()
+def test_only_labelled_patients_are_held_out(make_classifier, X, partly_labelled, sides):
     make_classifier(early_stopping=True, callbacks=[sides]).fit(X, partly_labelled)
     labelled = np.flatnonzero(partly_labelled.notna().any(axis=1))
     assert sorted([*sides.training, *sides.validation]) == labelled.tolist()
 
 
 @pytest.mark.parametrize("early_stopping", [False, "auto"])
-def test_small_cohorts_hold_nobody_out(fit, X, Y, early_stopping):
-    sides = Sides()
+def test_small_cohorts_hold_nobody_out(fit, X, Y, early_stopping, sides):
     model = fit(X, Y, early_stopping=early_stopping, callbacks=[sides])
     assert sides.validation is None
     assert len(sides.training) == len(X)
     assert "valid_loss" not in model.history_
 
 
-def test_large_cohorts_hold_patients_out(make_classifier, X, Y, monkeypatch):
+def test_large_cohorts_hold_patients_out(make_classifier, X, Y, monkeypatch, sides):
     monkeypatch.setattr("ecgsk.estimators._base._MANY_PATIENTS", 40)
-    sides = Sides()
     make_classifier(callbacks=[sides]).fit(X, Y)
     assert len(set(X["subject_id"].iloc[sides.validation])) == 4
 
 
-def test_few_patients_keep_one_on_each_side(make_classifier, X, Y):
+def test_few_patients_keep_one_on_each_side(make_classifier, X, Y, sides):
     two = X["subject_id"].isin(X["subject_id"].unique()[:2])
-    sides = Sides()
     make_classifier(early_stopping=True, callbacks=[sides]).fit(X[two], Y[two])
     assert len(sides.validation) > 0
     assert len(sides.training) > 0
