@@ -51,6 +51,9 @@ class TorchEstimator(BaseEstimator):
 
     net_: ECGNet
 
+    # Under metadata routing patients go wherever they are of use, as in a splitter.
+    __metadata_request__fit = {"groups": True}
+
     def _build_module(self) -> nn.Module:
         """Make the module with fresh weights, from fitted attributes."""
         raise TypeError(f"{type(self).__name__} builds no module")

@@ -80,6 +80,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     2
     """
 
+    __metadata_request__fit = {"groups": True}
+
     def __init__(
         self,
         encoder: Any = None,
