@@ -15,6 +15,7 @@ from ecgsk.training import (
     BatchDataset,
     ECGNet,
     MeanOutput,
+    device_at_hand,
     draw,
     forked_rng,
     history_frame,
@@ -146,7 +147,7 @@ class TorchEstimator(BaseEstimator):
         out = run(
             module,
             dataset,
-            device=resolve_device(self.device),
+            device=device_at_hand(self.device),
             batch_size=_PREDICTION_BATCH,
             method=method,
             multiple=multiple,

@@ -1,7 +1,7 @@
 """The engine: skorch nets fed with whole batches."""
 
 from ecgsk.training._batches import BatchDataset, SignalReader
-from ecgsk.training._device import autocast, forked_rng, resolve_device
+from ecgsk.training._device import autocast, device_at_hand, forked_rng, resolve_device
 from ecgsk.training._modules import Backbone, DiagnosisModule, MeasuredValues, PretrainingModule
 from ecgsk.training._net import ECGNet, MeanOutput, history_frame, resolve_batch_size, run, train
 from ecgsk.training._sampling import draw
@@ -19,6 +19,7 @@ __all__ = [
     "PretrainingModule",
     "SignalReader",
     "autocast",
+    "device_at_hand",
     "draw",
     "forked_rng",
     "history_frame",

@@ -1,5 +1,6 @@
 """Which device and which precision, and how randomness is kept apart."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -34,6 +35,28 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if not at_hand.get(resolved.type, True):
         raise ValueError(f"device={device!r} was asked for, but torch sees no GPU; use 'auto'.")
     return resolved
+
+
+def device_at_hand(device: str | torch.device) -> torch.device:
+    """Return the device to predict on; the best at hand where the one asked for is gone.
+
+    A fitted model outlives the machine it was trained on.
+
+    Warns
+    -----
+    UserWarning
+        Where the device asked for is not there.
+    """
+    try:
+        return resolve_device(device)
+    except ValueError:
+        best = resolve_device("auto")
+        warnings.warn(
+            f"device={device!r} is not there; predicting on {best.type!r}. "
+            "set_params(device='auto') silences this.",
+            stacklevel=2,
+        )
+        return best
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -5,11 +5,17 @@ Beside ``sklearn.utils.estimator_checks``, and used as that is: run
 encoder of yours), or :func:`parametrize_with_ecg_checks` in a test suite.
 """
 
+import os
 import pickle
 import warnings
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -29,6 +35,7 @@ from ecgsk.exceptions import (
     SignalQualityWarning,
     UnitError,
 )
+from ecgsk.persistence import load, save
 from ecgsk.preprocessing import (
     BandpassFilter,
     ClinicalScaler,
@@ -150,8 +157,13 @@ def check_other_signals_raise(estimator: BaseEstimator) -> None:
     model, X = _fitted(estimator)
     ecg = X["ecg"].array
     signals, leads, rate = ecg.read(), ecg.leads, ecg.sampling_rate
+    more = np.concatenate([signals, signals[:, :1]], axis=1)
     cases = [
         (ecg.select_leads(leads[:-1]), LeadMismatchError),
+        (
+            ECGArray.from_numpy(more, sampling_rate=rate, leads=(*leads, "V7")),
+            LeadMismatchError,
+        ),
         (ECGArray.from_numpy(signals, sampling_rate=2 * rate, leads=leads), SamplingRateError),
         (
             ECGArray.from_numpy(signals[..., :-10], sampling_rate=rate, leads=leads),
@@ -276,6 +288,30 @@ def check_unknown_labels_are_masked(estimator: BaseEstimator) -> None:
     assert inside.all(), f"{_name(model)}: probabilities leave (0, 1)."
 
 
+def check_survives_a_new_process(estimator: BaseEstimator) -> None:
+    """Expect pickle, joblib and ``ecgsk.save`` to give the same output in a new process.
+
+    The process sees no GPU: a model outlives the machine it was fitted on.
+    """
+    model, X = _fitted(estimator)
+    if "device" in model.get_params():
+        model.set_params(device="cpu")
+    parts = [model, *model.get_params(deep=True).values()]
+    classes = {type(part) for part in parts if isinstance(part, BaseEstimator)}
+    with (
+        TemporaryDirectory() as name,
+        ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process,
+    ):
+        folder = Path(name)
+        (folder / "X.pickle").write_bytes(pickle.dumps(X))
+        (folder / "model.pickle").write_bytes(pickle.dumps(model))
+        joblib.dump(model, folder / "model.joblib")
+        save(model, folder / "model")
+        outputs = process.submit(_outputs_elsewhere, folder, classes).result()
+    for how, output in outputs.items():
+        _assert_close(_output(model, X), output, f"of a model that came by {how}")
+
+
 CHECKS = [
     check_leads_are_found_by_name,
     check_other_signals_raise,
@@ -288,6 +324,7 @@ CHECKS = [
     check_clone_keeps_every_parameter,
     check_pickles_small_and_whole,
     check_unknown_labels_are_masked,
+    check_survives_a_new_process,
 ]
 
 
@@ -322,6 +359,18 @@ def _fitted(
 
 def _output(model: Any, X: Any) -> np.ndarray:
     return model.predict_proba(X) if is_classifier(model) else np.asarray(model.transform(X))
+
+
+def _outputs_elsewhere(folder: Path, classes: set[type]) -> dict[str, np.ndarray]:
+    """Return what the models of a folder give, in a process without a GPU."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    X = pickle.loads((folder / "X.pickle").read_bytes())
+    models = {
+        "pickle": pickle.loads((folder / "model.pickle").read_bytes()),
+        "joblib": joblib.load(folder / "model.joblib"),
+        "ecgsk.save": load(folder / "model", trusted=classes),
+    }
+    return {how: _output(model, X) for how, model in models.items()}
 
 
 def _with_ecg(X: pd.DataFrame, array: ECGArray) -> pd.DataFrame:
