@@ -7,6 +7,13 @@ in a thread. Matplotlib is imported when a picture is asked for.
 
 from ecgsk.plotting._arms import plot_arms
 from ecgsk.plotting._explanation import format_probability, plot_explanation
+from ecgsk.plotting._history import TrainingHistoryDisplay
 from ecgsk.plotting._paper import plot_ecg
 
-__all__ = ["format_probability", "plot_arms", "plot_ecg", "plot_explanation"]
+__all__ = [
+    "TrainingHistoryDisplay",
+    "format_probability",
+    "plot_arms",
+    "plot_ecg",
+    "plot_explanation",
+]
