@@ -10,9 +10,9 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from tqdm.auto import tqdm
 
 from ecgsk._patients import number_patients
+from ecgsk._progress import progress_bar
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
     JointEmbeddingPretrainer,
@@ -128,7 +128,7 @@ def compare_arms(
     comparer = _Comparer(X, Y, targets, patients, test, pretrainer, classifier, n_resamples, seed)
     scores = []
     jobs = [(setting, name) for setting in settings for name in names]
-    for setting, name in (bar := tqdm(jobs, unit="arm", disable=None if verbose else True)):
+    for setting, name in (bar := progress_bar(jobs, unit="arm", show=verbose)):
         bar.set_description(f"{setting.label_fraction:.0%} of labels: {name}")
         scores.append(comparer.score(setting, name))
     known = Y.iloc[test].notna().any(axis=1).to_numpy()

@@ -10,8 +10,8 @@ from warnings import warn
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from ecgsk._progress import progress_bar
 from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
 from ecgsk.signals import INT16_NAN, ECGArray, ECGStorage, NpyStorage, find_ecg_column
 
@@ -207,7 +207,7 @@ def _write_samples(ecg: ECGArray, path: Path, gain: float, progress: bool) -> in
     """Write int16 samples batch by batch; the number of samples that had to be clipped."""
     shape = (len(ecg), len(ecg.leads), ecg.n_samples)
     n_clipped = 0
-    bar = tqdm(total=len(ecg), desc="records", unit=" records", disable=None if progress else True)
+    bar = progress_bar(total=len(ecg), desc="records", unit=" records", show=progress)
     with path.open("wb") as file, bar:
         header = {"descr": "<i2", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from warnings import warn
 
 import pandas as pd
-from tqdm import tqdm
 
+from ecgsk._progress import progress_bar
 from ecgsk.exceptions import (
     DurationError,
     ECGError,
@@ -243,8 +243,7 @@ def _read_headers(
     kept: list[int] = []
     headers: list[RecordHeader] = []
     broken: list[dict[str, str]] = []
-    # disable=None: quiet where the output is no terminal.
-    bar = tqdm(paths, desc="headers", unit=" records", disable=None if progress else True)
+    bar = progress_bar(paths, desc="headers", unit=" records", show=progress)
     for place, path in enumerate(bar):
         try:
             headers.append(read_header(path, leads))

@@ -2,7 +2,8 @@
 
 import torch
 from skorch.callbacks import Callback
-from tqdm.auto import tqdm
+
+from ecgsk._progress import progress_bar
 
 
 class WeightAverage(Callback):
@@ -68,8 +69,8 @@ class Progress(Callback):
         self.description = description
 
     def on_train_begin(self, net, **kwargs):
-        """Draw the bar; a terminal or notebook shows it, a log file does not."""
-        self.bar_ = tqdm(total=net.max_epochs, desc=self.description, unit="epoch", disable=None)
+        """Draw the bar."""
+        self.bar_ = progress_bar(total=net.max_epochs, desc=self.description, unit="epoch")
 
     def on_epoch_end(self, net, **kwargs):
         """Advance, with this epoch's losses beside it."""

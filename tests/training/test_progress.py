@@ -1,7 +1,9 @@
 """The bar is for people who watch: a terminal or a notebook, never a log file."""
 
+import builtins
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -41,3 +43,11 @@ def test_no_bar_without_a_description(stderr, train_linear, capsys):
     train_linear(description=None)
     assert shown.getvalue() == ""
     assert capsys.readouterr().out == ""  # skorch prints no table either
+
+
+def test_a_notebook_has_a_bar_though_it_is_no_terminal(stderr, train_linear, monkeypatch):
+    shell = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setattr(builtins, "get_ipython", lambda: shell, raising=False)
+    shown = stderr(io.StringIO())
+    train_linear(description="Pre-training")
+    assert "Pre-training" in shown.getvalue()
