@@ -76,6 +76,9 @@ def assign_patients(
     then to the part that lacks most records. Patients without any label come last, from the
     one with most records downwards.
 
+    That looks at one label at a time, and a patient with many records and labels may spoil the
+    others. So patients are moved afterwards, for as long as it makes all labels more even.
+
     Parameters
     ----------
     counts : ndarray of shape (n_patients, 1 + n_labels)
@@ -112,7 +115,32 @@ def assign_patients(
     for patient in rest[np.argsort(-counts[rest, 0], kind="stable")]:
         part[patient] = _neediest(wanted, 0, rng)
         wanted[part[patient]] -= counts[patient]
+    _even_out(part, wanted, counts, order)
     return part
+
+
+def _even_out(part: np.ndarray, wanted: np.ndarray, counts: np.ndarray, order: np.ndarray) -> None:
+    """Move patients, in place, for as long as that makes the parts more even over all labels.
+
+    Each move lowers the sum, over parts and labels, of the squares of what a part lacks of a
+    label, relative to the label's records; all records count as one more label. A label with
+    fewer patients than parts cannot be even. It weighs less, lest the long tail of such labels
+    outvotes those that can be.
+    """
+    patients_with = np.minimum((counts > 0).sum(axis=0), len(wanted))
+    weight = (patients_with / np.maximum(counts.sum(axis=0), 1)) ** 2
+    moved = True
+    while moved:
+        moved = False
+        for patient in order:
+            here = part[patient]
+            wanted[here] += counts[patient]
+            need = wanted @ (weight * counts[patient])
+            there = int(np.argmax(need))
+            if need[there] > need[here] + 1e-9:  # rounding shall not move them to and fro
+                part[patient] = there
+                moved = True
+            wanted[part[patient]] -= counts[patient]
 
 
 def _neediest(wanted: np.ndarray, label: int, rng: np.random.RandomState | None) -> int:
