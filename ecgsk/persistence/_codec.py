@@ -194,6 +194,10 @@ class Decoder:
         if name in self.trusted:
             return self.trusted[name]
         module, _, attribute = name.rpartition(".")
+        if module == "__main__":  # a script's or notebook's then; now in a module, or another's
+            same = [cls for cls in self.trusted.values() if cls.__qualname__ == attribute]
+            if len(same) == 1:
+                return same[0]
         if name in _SCIKIT_LEARN or module.split(".")[0] == "ecgsk":
             try:
                 cls: Any = getattr(import_module(module), attribute, None)

@@ -229,3 +229,16 @@ def test_an_encoder_of_one_s_own_needs_trust(make_classifier, X, Y, tmp_path):
     loaded = ecgsk.load(folder, trusted=[Plain])
     assert isinstance(loaded.encoder_spec_, Plain)
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_an_encoder_of_a_notebook_may_come_from_a_module_later(
+    make_classifier, X, Y, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as notebook:
+        notebook.setattr(Plain, "__module__", "__main__")
+        model = make_classifier(encoder=Plain(10, width=4)).fit(X, Y)
+        folder = ecgsk.save(model, tmp_path / "model")
+    with pytest.raises(ECGError, match=r"asks for '__main__.Plain'"):
+        ecgsk.load(folder, trusted=[Holder])
+    loaded = ecgsk.load(folder, trusted=[Plain])
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
