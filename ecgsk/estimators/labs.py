@@ -18,9 +18,12 @@ from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
 from ecgsk.explain import Diagnosis, Explanation, Explanations, LabFinding
 from ecgsk.preprocessing import LabAbnormality
+from ecgsk.preprocessing._abnormality import read_ranges
 from ecgsk.signals import ECGArray, ECGDtype, find_ecg_column
 
 _DIRECTIONS = ("low", "high")
+# Lower bound, upper bound and unit.
+_Range = tuple[float | None, float | None, str]
 
 
 class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
@@ -37,9 +40,9 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         Where the embedding comes from. A fitted classifier is used as it is,
         and ``explain`` tells its diagnoses too. A bare pretrainer is fitted
         inside ``fit``; None is ``JointEmbeddingPretrainer()``.
-    reference_ranges : DataFrame or None, default=None
-        Columns ``low``, ``high`` and ``unit``, one row per laboratory test.
-        Needed where ``y`` holds values.
+    reference_ranges : DataFrame, mapping, pair or None, default=None
+        As in :class:`~ecgsk.preprocessing.LabAbnormality`; a column ``unit`` is
+        shown with the findings. Needed where ``y`` holds values.
     group_column : str, default="subject_id"
         Column of X that names the patient.
     random_state : int, RandomState or None, default=None
@@ -86,7 +89,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self,
         encoder: Any = None,
         *,
-        reference_ranges: pd.DataFrame | None = None,
+        reference_ranges: Any = None,
         group_column: str = "subject_id",
         random_state: Any = None,
     ):
@@ -175,19 +178,20 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             classifier with many labels.
         """
         check_is_fitted(self)
-        if self.label_names_ is None:
+        if not _tell_directions(self.label_names_):
             raise ValueError(
-                "LabAbnormalityExplainer was fitted on a y of one column without names; explain "
-                "needs a DataFrame of laboratory values or targets."
+                "LabAbnormalityExplainer was fitted on a y that does not name laboratories; "
+                "explain needs a DataFrame of laboratory values, or of targets named '... low' and "
+                "'... high'."
             )
         lab_probabilities = self.predict_proba(X)
         diagnoses: list[tuple[Diagnosis, ...]] = [()] * len(lab_probabilities)
         if isinstance(self.encoder_, ECGDiagnosisClassifier) and self.encoder_.label_names_:
             diagnoses = self._diagnoses(X)
-        records, ecgs = _records(X)
+        (records, ecgs), ranges = _records(X), self._ranges()
         return Explanations(
             [
-                Explanation(record, diagnosis, self._findings(p), ecg)
+                Explanation(record, diagnosis, self._findings(p, ranges), ecg)
                 for record, diagnosis, p, ecg in zip(
                     records, diagnoses, lab_probabilities, ecgs, strict=True
                 )
@@ -219,12 +223,13 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     def _abnormalities(self, y: Any) -> Any:
         if not isinstance(y, pd.DataFrame):
             return y
-        if all(str(name).rsplit(" ", 1)[-1] in _DIRECTIONS for name in y.columns):
+        if _tell_directions(y.columns):
             return y
         if self.reference_ranges is None:
+            some = ", ".join(map(str, y.columns[:3]))
             raise ValueError(
-                f"{type(self).__name__}: y holds laboratory values ({', '.join(y.columns[:3])}, "
-                "...); give reference_ranges= to judge them, or pass 0/1/NaN targets named "
+                f"{type(self).__name__}: y holds laboratory values ({some}, ...); give "
+                "reference_ranges= to judge them, or pass 0/1/NaN targets named "
                 "'... low' and '... high'."
             )
         return LabAbnormality(self.reference_ranges).fit_transform(y)
@@ -254,26 +259,42 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             for row in model.predict_proba(X)
         ]
 
-    def _findings(self, probabilities: np.ndarray) -> tuple[LabFinding, ...]:
+    def _findings(
+        self, probabilities: np.ndarray, ranges: dict[str, _Range]
+    ) -> tuple[LabFinding, ...]:
         findings = []
         for name, p, base_rate in zip(
             self.label_names_ or [], probabilities, self.base_rates_, strict=True
         ):
             laboratory, _, direction = name.rpartition(" ")
-            low, high, unit = self._range(laboratory)
+            low, high, unit = ranges.get(laboratory, (None, None, ""))
             findings.append(
                 LabFinding(laboratory, direction, float(p), float(base_rate), low, high, unit)
             )
         return tuple(findings)
 
-    def _range(self, laboratory: str) -> tuple[float | None, float | None, str]:
-        ranges = self.reference_ranges
-        if ranges is None or laboratory not in ranges.index:
-            return None, None, ""
-        row = ranges.loc[laboratory]
-        bounds = [None if pd.isna(row[key]) else float(row[key]) for key in _DIRECTIONS]
-        unit = row.get("unit", "")
-        return bounds[0], bounds[1], "" if pd.isna(unit) else str(unit)
+    def _ranges(self) -> dict[str, _Range]:
+        """Return low, high and unit of the laboratories that have a range."""
+        if self.reference_ranges is None:
+            return {}
+        laboratories = dict.fromkeys(name.rpartition(" ")[0] for name in self.label_names_ or [])
+        ranges = read_ranges(self.reference_ranges, list(laboratories))
+        if "unit" not in ranges:
+            ranges = ranges.assign(unit="")
+        return {
+            str(name): (_or_none(low), _or_none(high), "" if pd.isna(unit) else str(unit))
+            for name, low, high, unit in zip(
+                ranges.index, ranges["low"], ranges["high"], ranges["unit"], strict=True
+            )
+        }
+
+
+def _or_none(bound: Any) -> float | None:
+    return None if pd.isna(bound) else float(bound)
+
+
+def _tell_directions(names: Any) -> bool:
+    return names is not None and all(str(name).rsplit(" ", 1)[-1] in _DIRECTIONS for name in names)
 
 
 def _records(X: Any) -> tuple[list, list]:

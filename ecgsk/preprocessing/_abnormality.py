@@ -92,7 +92,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
         names = X.columns if isinstance(X, pd.DataFrame) else range(values.shape[1])
         self.laboratories_ = [name if isinstance(name, str) else f"x{name}" for name in names]
-        ranges = self._ranges()
+        ranges = read_ranges(self.reference_ranges, self.laboratories_)
         if absent := [name for name in self.laboratories_ if name not in ranges.index]:
             raise ECGError(
                 f"LabAbnormality: no reference range for {', '.join(map(str, absent))}; there are "
@@ -168,23 +168,38 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
             if not np.isnan(bounds[side][place])
         ]
 
-    def _ranges(self) -> pd.DataFrame:
-        ranges: Any = self.reference_ranges
-        if _is_pair(ranges):
-            ranges = dict.fromkeys(self.laboratories_, ranges)
-        if isinstance(ranges, Mapping):
-            ranges = pd.DataFrame.from_dict(
-                {name: list(bounds) for name, bounds in ranges.items()},
-                orient="index",
-                columns=list(_SIDES),
-                dtype=np.float64,
-            )
-        if not isinstance(ranges, pd.DataFrame) or not set(_SIDES) <= set(ranges.columns):
-            raise ECGError(
-                "LabAbnormality: expected reference_ranges as a DataFrame with columns low and "
-                f"high, or a mapping of laboratory to (low, high); got {type(ranges).__name__}."
-            )
-        return ranges
+
+def read_ranges(ranges: Any, laboratories: Sequence[str]) -> pd.DataFrame:
+    """Return reference ranges as a frame, one row per laboratory.
+
+    Parameters
+    ----------
+    ranges : DataFrame, mapping or pair
+        As :class:`LabAbnormality` takes them.
+    laboratories : sequence of str
+        Those that one pair is the range of.
+    """
+    if _is_pair(ranges):
+        ranges = dict.fromkeys(laboratories, ranges)
+    if isinstance(ranges, Mapping):
+        ranges = pd.DataFrame.from_dict(
+            {name: list(bounds) for name, bounds in ranges.items()},
+            orient="index",
+            columns=list(_SIDES),
+            dtype=np.float64,
+        )
+    if not isinstance(ranges, pd.DataFrame) or not set(_SIDES) <= set(ranges.columns):
+        raise ECGError(
+            "LabAbnormality: expected reference_ranges as a DataFrame with columns low and "
+            f"high, or a mapping of laboratory to (low, high); got {type(ranges).__name__}."
+        )
+    if ranges.index.has_duplicates:
+        twice = ranges.index[ranges.index.duplicated()].unique()
+        raise ECGError(
+            "LabAbnormality: expected one reference range per laboratory; "
+            f"{', '.join(map(str, twice))} has several rows. Keep one of each."
+        )
+    return ranges
 
 
 def _is_pair(ranges: Any) -> bool:

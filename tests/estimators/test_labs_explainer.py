@@ -1,6 +1,7 @@
 """Stage (iii): laboratory abnormalities, judged and unjudged, and explanations."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -228,9 +229,38 @@ def test_explaining_needs_names_and_a_fit(classifier, X):
         LabAbnormalityExplainer(classifier).explain(X)
     binary = LabAbnormalityExplainer(classifier).fit(X, (X["age"] > 60).astype(int))
     with pytest.raises(
-        ValueError, match="fitted on a y of one column without names; explain needs"
+        ValueError, match="fitted on a y that does not name laboratories; explain needs"
     ):
         binary.explain(X)
+
+
+def test_explaining_targets_without_names(classifier, X, targets):
+    model = LabAbnormalityExplainer(classifier).fit(X, targets.to_numpy())
+    with pytest.raises(ValueError, match="fitted on a y that does not name laboratories"):
+        model.explain(X)
+
+
+def test_values_with_numbers_for_names(classifier, X, labs):
+    with pytest.raises(ValueError, match=r"y holds laboratory values \(0, 1, 2, ...\); give ref"):
+        LabAbnormalityExplainer(classifier).fit(X, labs.set_axis(range(labs.shape[1]), axis=1))
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [{"potassium": (3.5, 5.1), "sodium": (None, 145)}, (3.5, 5.1)],
+    ids=["mapping", "pair"],
+)
+def test_ranges_however_they_are_given(classifier, X, labs, ranges):
+    model = LabAbnormalityExplainer(classifier, reference_ranges=ranges)
+    finding = model.fit(X, labs[["potassium", "sodium"]]).explain(X[:1])[0].laboratories[0]
+    assert (finding.laboratory, finding.direction) == ("potassium", "low")
+    assert (finding.low, finding.high, finding.unit) == (3.5, 5.1, "")
+
+
+def test_two_ranges_of_one_laboratory(classifier, X, labs, ranges):
+    twice = pd.concat([ranges, ranges.loc[["potassium"]]])
+    with pytest.raises(ValueError, match="one reference range per laboratory; potassium has sev"):
+        LabAbnormalityExplainer(classifier, reference_ranges=twice).fit(X, labs)
 
 
 def test_default_encoder_is_a_pretrainer():
