@@ -21,7 +21,8 @@ class MultilabelGroupKFold(BaseCrossValidator):
     :class:`~sklearn.model_selection.GroupKFold` balances only the number of records, so that
     a rare diagnosis may be missing from a fold, and
     :class:`~sklearn.model_selection.StratifiedGroupKFold` takes one label only. Here iterative
-    stratification [1]_ is run over patients.
+    stratification [1]_ is run over patients, some of whom are then moved, for as long as that
+    makes all labels more even.
 
     Parameters
     ----------
