@@ -3,10 +3,13 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ecgsk.estimators._leakage import SeenPatients, warn_of_seen_patients
 from ecgsk.estimators._targets import Targets
 
 
@@ -32,6 +35,10 @@ class LogitsClassifierMixin(ClassifierMixin):
 
     def _logits(self, X: Any) -> np.ndarray:
         raise TypeError(f"{type(self).__name__} gives no logits")
+
+    def _patients_before(self) -> SeenPatients | None:
+        """Return the patients of a pre-training that was not a part of this fit."""
+        return None
 
     def _remember_targets(self, targets: Targets) -> None:
         self.classes_, self.label_names_ = targets.classes, targets.label_names
@@ -98,3 +105,38 @@ class LogitsClassifierMixin(ClassifierMixin):
         if self.label_names_ is not None:
             return (p > self.thresholds_).astype(int)
         return self.classes_[p.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy; with many labels, the share of rows with all labels right.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            One row per ECG.
+        y : array-like of shape (n_records,) or (n_records, n_labels)
+            Without NaN; scorers for labels that are partly unknown are in
+            :mod:`ecgsk.metrics`.
+        sample_weight : array-like of shape (n_records,) or None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            Where y holds NaN.
+
+        Warns
+        -----
+        LeakageWarning
+            Where an encoder that was fitted before has seen patients of X.
+        """
+        warn_of_seen_patients(self, X, self._patients_before())
+        if not sparse.issparse(y) and pd.isna(np.asarray(y)).any():
+            raise ValueError(
+                f"{type(self).__name__}.score expected labels that are all known; got NaN in y. "
+                "Leave the unknown ones out: masked_roc_auc_scorer(model, X, y), of ecgsk.metrics."
+            )
+        return super().score(X, y, sample_weight)

@@ -13,7 +13,7 @@ from torch import nn
 from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder, resolve_encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, wrap
 from ecgsk.estimators._inputs import Inputs
-from ecgsk.estimators._leakage import remember_patients, warn_of_seen_patients
+from ecgsk.estimators._leakage import SeenPatients, remember_patients
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._rows import Rows, arrange
@@ -210,30 +210,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.patients_seen_elsewhere_ = seen
         self.patients_seen_ = remember_patients(self, X, groups, rows, seen)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy; with many labels, the share of rows with all labels right.
-
-        Parameters
-        ----------
-        X : DataFrame with an ECG column, or ndarray
-            One row per ECG.
-        y : array-like of shape (n_records,) or (n_records, n_labels)
-            Without NaN; scorers for labels that are partly unknown are in
-            :mod:`ecgsk.metrics`.
-        sample_weight : array-like of shape (n_records,) or None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-
-        Warns
-        -----
-        LeakageWarning
-            Where a frozen pretrainer has seen patients of X.
-        """
-        warn_of_seen_patients(self, X, self.patients_seen_elsewhere_)
-        return super().score(X, y, sample_weight)
+    def _patients_before(self) -> SeenPatients | None:
+        return self.patients_seen_elsewhere_
 
     def _logits(self, X: Any) -> np.ndarray:
         return self._run(self.net_.module_, self._dataset(X))

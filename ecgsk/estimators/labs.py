@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ecgsk._patients import number_patients
-from ecgsk.estimators._leakage import warn_of_seen_patients
+from ecgsk.estimators._leakage import SeenPatients
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._targets import read_targets
@@ -137,31 +137,9 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     def _logits(self, X: Any) -> np.ndarray:
         return self.encoder_.transform(X).astype(np.float64) @ self.coef_.T + self.intercept_
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy; see :meth:`ECGDiagnosisClassifier.score`.
-
-        Parameters
-        ----------
-        X : DataFrame with an ECG column, or ndarray
-            One row per ECG.
-        y : array-like of shape (n_records,) or (n_records, n_targets)
-            Without NaN.
-        sample_weight : array-like of shape (n_records,) or None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-
-        Warns
-        -----
-        LeakageWarning
-            Where an encoder that was fitted before has seen patients of X.
-        """
+    def _patients_before(self) -> SeenPatients | None:
         fitted_here = isinstance(self.encoder, JointEmbeddingPretrainer) or self.encoder is None
-        if not fitted_here:
-            warn_of_seen_patients(self, X, self.encoder_.patients_seen_)
-        return super().score(X, y, sample_weight)
+        return None if fitted_here else self.encoder_.patients_seen_
 
     def explain(self, X: Any) -> Explanations:
         """Tell diagnoses and laboratory findings of each record.

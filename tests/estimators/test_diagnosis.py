@@ -7,6 +7,8 @@ from scipy import sparse
 from scipy.special import expit, logit, softmax
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+
+from ecgsk.metrics import masked_roc_auc_scorer
 from skorch.callbacks import Callback
 
 
@@ -195,3 +197,11 @@ def test_wrong_choice_of_a_parameter(make_classifier, X, Y):
     for name, value in wrong.items():
         with pytest.raises(ValueError, match=f"{name} must be .*got {value!r}"):
             make_classifier(**{name: value}).fit(X, Y)
+
+
+def test_a_score_of_unknown_labels_says_what_to_take(classifier, X, partly_labelled):
+    message = r"ECGDiagnosisClassifier.score expected labels that are all known; got NaN in y. Lea"
+    for y in (partly_labelled, partly_labelled.to_numpy()):
+        with pytest.raises(ValueError, match=message):
+            classifier.score(X, y)
+    assert 0 < masked_roc_auc_scorer(classifier, X, partly_labelled) < 1
