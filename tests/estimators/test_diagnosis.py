@@ -7,9 +7,9 @@ from scipy import sparse
 from scipy.special import expit, logit, softmax
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from skorch.callbacks import Callback
 
 from ecgsk.metrics import masked_roc_auc_scorer
-from skorch.callbacks import Callback
 
 
 def test_many_labels(classifier, X, Y):
