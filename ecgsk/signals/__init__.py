@@ -20,6 +20,7 @@ from ecgsk.signals._leads import (
 from ecgsk.signals._quality import FLAT_MV, check_millivolt, quality
 from ecgsk.signals._record import ECGRecord
 from ecgsk.signals._resample import resample, resampled_length
+from ecgsk.signals._spectral import filter_spectrum
 from ecgsk.signals._storage import INT16_NAN, ArrayStorage, ECGStorage, LeadSelection, NpyStorage
 from ecgsk.signals._units import (
     MILLIVOLTS_PER_UNIT,
@@ -49,6 +50,7 @@ __all__ = [
     "check_millivolt",
     "check_sampling_rate",
     "ecg_column",
+    "filter_spectrum",
     "find_ecg_column",
     "format_hertz",
     "lead_positions",
