@@ -3,12 +3,24 @@
 from ecgsk.datasets._clinical.cohort import make_clinical_ecg, synthesize_ecg
 from ecgsk.datasets._cohort import Cohort, assign_folds
 from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
+from ecgsk.datasets._fetch import (
+    fetch_mimic_iv_demo,
+    fetch_mimic_iv_ecg_demo,
+    fetch_ptbxl,
+    get_data_home,
+)
+from ecgsk.datasets._fetch_files import DownloadError
 from ecgsk.datasets._mimic_iv._load import load_mimic_iv
 from ecgsk.datasets._ptbxl import load_ptbxl
 
 __all__ = [
     "Cohort",
+    "DownloadError",
     "assign_folds",
+    "fetch_mimic_iv_demo",
+    "fetch_mimic_iv_ecg_demo",
+    "fetch_ptbxl",
+    "get_data_home",
     "load_mimic_iv",
     "load_ptbxl",
     "make_clinical_ecg",
