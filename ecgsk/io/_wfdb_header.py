@@ -1,6 +1,7 @@
 """What a WFDB header states about a record, checked against the files it names."""
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ import pandas as pd
 
 from ecgsk.exceptions import LeadMismatchError, RecordReadError, UnitError
 from ecgsk.io._wfdb import load_wfdb
+from ecgsk.io._wfdb_samples import SampleBlock, find_block
+from ecgsk.io._wfdb_text import parse_ordinary
 from ecgsk.signals import canonical_lead, to_millivolt
 
 # Bytes a sample takes, for formats of fixed size; others (FLAC) are checked on reading.
@@ -35,12 +38,18 @@ class RecordLayout:
         Positions in the file of the leads wanted.
     millivolts : tuple of float
         Per lead wanted, millivolts per stored unit.
+    header_size : int
+        Bytes of the header, by which a later reader sees that it has changed.
+    block : SampleBlock or None
+        How to read the samples directly; None where only wfdb can.
     """
 
     sampling_rate: float
     n_samples: int
     channels: tuple[int, ...]
     millivolts: tuple[float, ...]
+    header_size: int
+    block: SampleBlock | None
 
     @property
     def seconds(self) -> float:
@@ -91,10 +100,10 @@ def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
         When a lead wanted has a unit that is no voltage.
     """
     path = record_path(path)
-    header = _parse(path)
+    header, raw = _parse(path)
     _check_files(header, path)
     channels = _find_leads(header, leads, path)
-    units = _units(header, path)
+    units = _units(header, raw)
     layout = RecordLayout(
         sampling_rate=float(header.fs),
         n_samples=int(header.sig_len),
@@ -102,14 +111,17 @@ def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
         millivolts=tuple(
             _to_millivolt(units[channel], header.sig_name[channel], path) for channel in channels
         ),
+        header_size=len(raw),
+        block=find_block(header, channels, path),
     )
     return RecordHeader(path, layout, _columns(header))
 
 
-def _parse(path: str) -> Any:
-    wfdb = load_wfdb()
+def _parse(path: str) -> tuple[Any, bytes]:
+    """Fields of a header as wfdb names them, and its bytes."""
     try:
-        header = wfdb.rdheader(path)
+        raw = Path(f"{path}.hea").read_bytes()
+        header: Any = parse_ordinary(raw) or load_wfdb().rdheader(path)
     except FileNotFoundError as error:
         raise RecordReadError(
             f"record {path}: there is no header {path}.hea. Give the path of a WFDB record."
@@ -120,7 +132,7 @@ def _parse(path: str) -> Any:
             f"record {path}: expected a WFDB header in {path}.hea, got one that cannot be "
             f"understood ({type(error).__name__}: {error}). Download it again, or leave it out."
         ) from error
-    if isinstance(header, wfdb.MultiRecord):
+    if getattr(header, "n_seg", None) is not None:
         raise RecordReadError(
             f"record {path}: expected one segment, got {header.n_seg} segments. "
             "Read its segments as records of their own."
@@ -131,7 +143,7 @@ def _parse(path: str) -> Any:
             f"it states {header.n_sig or 0} signals, {header.fs} Hz, {header.sig_len} samples. "
             "Download it again, or leave it out."
         )
-    return header
+    return header, raw
 
 
 def _check_files(header: Any, path: str) -> None:
@@ -145,13 +157,13 @@ def _check_files(header: Any, path: str) -> None:
         size = _BYTES_PER_SAMPLE.get(fmt, 0)
         expected[name] += header.sig_len * (samples_per_frame or 1) * size
     for name, n_bytes in expected.items():
-        file = Path(path).parent / name
-        if not file.is_file():
+        file = os.path.join(os.path.dirname(path), name)
+        if not os.path.isfile(file):
             raise RecordReadError(
                 f"record {path}: its signal file {file} is absent. "
                 "Download it again, or leave the record out."
             )
-        if (found := file.stat().st_size) < math.floor(n_bytes):
+        if (found := os.path.getsize(file)) < math.floor(n_bytes):
             raise RecordReadError(
                 f"record {path}: its signal file {name} is truncated: expected at least "
                 f"{math.floor(n_bytes)} bytes ({header.n_sig} signals of {header.sig_len} "
@@ -182,9 +194,8 @@ def _find_leads(header: Any, leads: Sequence[str], path: str) -> tuple[int, ...]
     return tuple(places[lead][0] for lead in leads)
 
 
-def _units(header: Any, path: str) -> list[str]:
+def _units(header: Any, raw: bytes) -> list[str]:
     """Units of all signals; wfdb drops what is not ASCII, and so reads a microvolt as a volt."""
-    raw = Path(f"{path}.hea").read_bytes()
     if raw.isascii():
         return header.units
     try:

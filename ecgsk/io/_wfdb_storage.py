@@ -1,5 +1,6 @@
 """Records in WFDB files, read when asked for."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from ecgsk.exceptions import RecordReadError
 from ecgsk.io._wfdb import load_wfdb
 from ecgsk.io._wfdb_header import RecordLayout, read_header, record_path
+from ecgsk.io._wfdb_samples import read_block
 from ecgsk.signals import ECGStorage, canonical_leads, resample
 
 # Read beyond the end of a crop, so that the resampling filter has neighbours there.
@@ -71,7 +73,7 @@ class WFDBStorage(ECGStorage):
         """
         out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
         for place, row in enumerate(rows):
-            out[place] = self._read_record(row)
+            _fit_length(self._read_record(row), out[place])
         return out
 
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
@@ -97,23 +99,35 @@ class WFDBStorage(ECGStorage):
         signal = self._read_samples(path, layout, min(end, layout.n_samples))
         if not same_rate:
             signal = resample(signal, layout.sampling_rate, self.sampling_rate)
-        return _fit_length(signal, self.n_samples)
+        return signal
 
     def _read_samples(self, path: str, layout: RecordLayout, end: int) -> np.ndarray:
+        """Millivolts as float64, up to a sample."""
         try:
-            record = load_wfdb().rdrecord(path, sampto=end)
-            stored = canonical_leads(record.sig_name[channel] for channel in layout.channels)
-        # wfdb has no error of its own for damaged signal files.
+            # Instead of reading the header again; an edit that keeps its size goes unseen.
+            if os.path.getsize(f"{path}.hea") != layout.header_size:
+                raise _changed(path)
+            if layout.block:
+                signal = read_block(layout.block, path, end)
+            else:
+                signal = self._read_by_wfdb(path, layout, end)
+        except RecordReadError:
+            raise
+        # Neither numpy nor wfdb has an error of its own for damaged signal files.
         except Exception as error:
             raise RecordReadError(
                 f"record {path}: its samples cannot be read ({type(error).__name__}: {error}). "
                 "Download it again, or leave it out."
             ) from error
+        signal *= np.array(layout.millivolts)[:, None]
+        return signal
+
+    def _read_by_wfdb(self, path: str, layout: RecordLayout, end: int) -> np.ndarray:
+        record = load_wfdb().rdrecord(path, sampto=end)
+        stored = canonical_leads(record.sig_name[channel] for channel in layout.channels)
         if stored != self.leads or record.fs != layout.sampling_rate:
-            raise RecordReadError(
-                f"record {path}: its header has changed since it was found. Read the folder anew."
-            )
-        return record.p_signal.T[list(layout.channels)] * np.array(layout.millivolts)[:, None]
+            raise _changed(path)
+        return record.p_signal.T[list(layout.channels)]
 
     def _identity(self) -> tuple:
         return (self.paths, self.leads, self.sampling_rate, self.n_samples)
@@ -125,9 +139,14 @@ class WFDBStorage(ECGStorage):
         return hash(self._identity())
 
 
-def _fit_length(signal: np.ndarray, n_samples: int) -> np.ndarray:
+def _changed(path: str) -> RecordReadError:
+    return RecordReadError(
+        f"record {path}: its header has changed since it was found. Read the folder anew."
+    )
+
+
+def _fit_length(signal: np.ndarray, out: np.ndarray) -> None:
     """Crop at the end, or pad the end with NaN."""
-    out = np.full((len(signal), n_samples), np.nan, np.float32)
-    n_kept = min(n_samples, signal.shape[1])
+    n_kept = min(out.shape[1], signal.shape[1])
     out[:, :n_kept] = signal[:, :n_kept]
-    return out
+    out[:, n_kept:] = np.nan
