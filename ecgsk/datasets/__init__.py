@@ -10,6 +10,7 @@ from ecgsk.datasets._fetch import (
     get_data_home,
 )
 from ecgsk.datasets._fetch_files import DownloadError
+from ecgsk.datasets._mimic_iv._build import build_mimic_iv_cohort
 from ecgsk.datasets._mimic_iv._load import load_mimic_iv
 from ecgsk.datasets._ptbxl import load_ptbxl
 
@@ -17,6 +18,7 @@ __all__ = [
     "Cohort",
     "DownloadError",
     "assign_folds",
+    "build_mimic_iv_cohort",
     "fetch_mimic_iv_demo",
     "fetch_mimic_iv_ecg_demo",
     "fetch_ptbxl",

@@ -233,7 +233,7 @@ def test_folds_are_drawn_by_subject(tree):
 
 def test_broken_record_loses_no_other(tree):
     (tree / "ecg" / "files" / "p10" / "s2" / "2.dat").unlink()
-    with pytest.warns(UserWarning, match="load_mimic_iv: left out 1 of 3 records"):
+    with pytest.warns(UserWarning, match="build_mimic_iv_cohort: left out 1 of 3 records"):
         cohort = load(tree)
     assert cohort.study_id.tolist() == [1, 3]
     assert values(cohort.labs["potassium"]) == [3.0, 5.3]

