@@ -1,5 +1,6 @@
 """Is there an ECG in the record: missing, flat and broken leads, implausible amplitudes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ IMPLAUSIBLE_MV = 20.0
 #: signals have 1; microvolts 50-500.
 IMPLAUSIBLE_SD = 20.0
 _MAX_RECORDS = 256  # enough for a median
+# A lead that comes to its extreme by a step of this share of its range, and stays for this
+# long, in s, was cut off there; a rounded wave comes to it slowly.
+_CLIPPED_S, _CLIPPED_STEP = 0.02, 0.01
+# Leads I and V6 look alike, and no limb lead is as flat as this, in mV, beside chest leads
+# that are not.
+_SLOPE_S, _UNLIKE, _FLAT_LIMB_MV, _CHEST_MV = 0.02, -0.3, 0.1, 0.5
 
 
 def quality(array: ECGArray, batch_size: int = 256) -> pd.DataFrame:
@@ -42,12 +49,23 @@ def quality(array: ECGArray, batch_size: int = 256) -> pd.DataFrame:
             Leads with some samples missing.
         n_nan_samples
             Samples missing in those leads.
+        n_clipped_leads
+            Leads that stay at their largest or smallest value for 20 ms or more.
         max_abs_mv
             Largest amplitude, mV; NaN when nothing was recorded.
+        suspected_reversal
+            ``"arm electrodes"`` where lead I runs against V6, ``"right-leg
+            electrode"`` where I, II or III is all but flat; else empty. A
+            suspicion to look at: dextrocardia shows the same [1]_.
         usable
             Whether any lead is neither missing nor flat.
         problem
             All of it in words; empty when there is nothing to report.
+
+    References
+    ----------
+    .. [1] Batchvarov, Malik and Camm, "Incorrect electrode cable connection during
+       electrocardiographic recording", Europace 9 (2007) 1081.
 
     Examples
     --------
@@ -68,39 +86,94 @@ def quality(array: ECGArray, batch_size: int = 256) -> pd.DataFrame:
 
 
 def _describe(array: ECGArray) -> pd.DataFrame:
-    signals = array.read()
-    nan = np.isnan(signals)
-    n_nan = nan.sum(axis=2)
-    missing = n_nan == array.n_samples
-    low = np.where(nan, np.inf, signals).min(axis=2)
-    high = np.where(nan, -np.inf, signals).max(axis=2)
+    return describe_signals(array.read(), array.leads, array.sampling_rate)
+
+
+def describe_signals(
+    signals: np.ndarray, leads: Sequence[str], sampling_rate: float
+) -> pd.DataFrame:
+    """Describe samples in memory, of shape (n_records, n_leads, n_samples), as `quality` does."""
+    high, low = signals.max(axis=2), signals.min(axis=2)
+    n_nan = np.zeros(high.shape, int)
+    for lead in zip(*np.nonzero(np.isnan(high)), strict=True):
+        # fmax and fmin pass over NaN; of nothing but NaN they are NaN.
+        high[lead], low[lead] = np.fmax.reduce(signals[lead]), np.fmin.reduce(signals[lead])
+        n_nan[lead] = np.isnan(signals[lead]).sum()
+    missing = np.isnan(high)
     flat = ~missing & (high - low < FLAT_MV)
     broken = ~missing & (n_nan > 0)
-    peak = np.where(missing, -np.inf, np.maximum(high, -low)).max(axis=1)
-    peak = np.where(np.isfinite(peak), peak, np.nan)
+    clipped = _clipped(signals, high, low, sampling_rate)
+    largest = np.where(missing, -np.inf, np.maximum(high, -low)).max(axis=1, initial=-np.inf)
+    peak = np.where(np.isfinite(largest), largest, np.nan)
+    reversal = _suspect_reversal(signals, high - low, leads, sampling_rate)
     described = pd.DataFrame(
         {
             "n_missing_leads": missing.sum(axis=1),
             "n_flat_leads": flat.sum(axis=1),
             "n_nan_leads": broken.sum(axis=1),
             "n_nan_samples": np.where(broken, n_nan, 0).sum(axis=1),
+            "n_clipped_leads": clipped.sum(axis=1),
             "max_abs_mv": peak,
+            "suspected_reversal": reversal,
             "usable": (~missing & ~flat).any(axis=1),
         }
     )
-    states = {"missing": missing, "flat": flat, "partly NaN": broken}
-    described["problem"] = [
-        _in_words(
-            {state: np.array(array.leads)[where[row]] for state, where in states.items()},
-            len(array.leads),
-            peak[row],
-        )
-        for row in range(len(array))
-    ]
-    return described
+    states = {"missing": missing, "flat": flat, "partly NaN": broken, "clipped": clipped}
+    names = np.array(leads)
+    problem = np.full(len(signals), "", dtype=object)
+    odd = np.any([state.any(axis=1) for state in states.values()], axis=0)
+    for row in np.flatnonzero(odd | (peak > IMPLAUSIBLE_MV) | (reversal != "")):
+        by_state = {state: names[where[row]] for state, where in states.items()}
+        problem[row] = _in_words(by_state, len(leads), peak[row], reversal[row])
+    return described.assign(problem=problem)
 
 
-def _in_words(leads_by_state: dict[str, np.ndarray], n_leads: int, peak: float) -> str:
+def _clipped(
+    signals: np.ndarray, high: np.ndarray, low: np.ndarray, sampling_rate: float
+) -> np.ndarray:
+    """Tell which leads stay at an extreme: (n_records, n_leads)."""
+    n_held = max(int(np.ceil(_CLIPPED_S * sampling_rate)), 3)
+    clipped = np.zeros(high.shape, bool)
+    moves = high - low >= FLAT_MV
+    for extreme in (high, low):
+        held = signals == extreme[..., None]
+        for record, lead in np.argwhere(moves & (np.count_nonzero(held, axis=2) >= n_held)):
+            at = np.flatnonzero(held[record, lead])
+            starts = at[: 1 - n_held][at[n_held - 1 :] - at[: 1 - n_held] == n_held - 1]
+            steps = np.abs(np.diff(signals[record, lead], prepend=np.nan)[starts])
+            least = _CLIPPED_STEP * (high - low)[record, lead]
+            clipped[record, lead] |= (steps > least).any()
+    return clipped
+
+
+def _suspect_reversal(
+    signals: np.ndarray, spread: np.ndarray, leads: Sequence[str], sampling_rate: float
+) -> np.ndarray:
+    """Name the electrodes that look exchanged, if any: (n_records,)."""
+    suspected = np.full(len(signals), "", dtype=object)
+    place = {lead: position for position, lead in enumerate(leads)}
+    chest = [place[lead] for lead in place if lead.startswith("V")]
+    if not ({"I", "V6"} <= place.keys()):
+        return suspected
+    # Slopes over the time of a QRS complex's limb, which neither drift nor noise changes much.
+    lag = max(round(_SLOPE_S * sampling_rate), 1)
+    leads_i_v6 = (signals[:, place[lead]] for lead in ("I", "V6"))
+    first, sixth = (np.nan_to_num(x[:, lag:] - x[:, :-lag]) for x in leads_i_v6)
+    product = np.einsum("rt,rt->r", first, sixth)
+    size = np.sqrt(np.einsum("rt,rt->r", first, first) * np.einsum("rt,rt->r", sixth, sixth))
+    suspected[product < _UNLIKE * size] = "arm electrodes"
+    if {"II", "III"} <= place.keys():
+        limbs = spread[:, [place[lead] for lead in ("I", "II", "III")]]
+        smallest = np.fmin.reduce(limbs, axis=1)
+        almost_flat = (smallest >= FLAT_MV) & (smallest < _FLAT_LIMB_MV)
+        clear = np.fmax.reduce(spread[:, chest], axis=1) > _CHEST_MV
+        suspected[almost_flat & clear] = "right-leg electrode"
+    return suspected
+
+
+def _in_words(
+    leads_by_state: dict[str, np.ndarray], n_leads: int, peak: float, reversal: str
+) -> str:
     words = []
     for state, leads in leads_by_state.items():
         if len(leads) == n_leads:
@@ -109,6 +182,8 @@ def _in_words(leads_by_state: dict[str, np.ndarray], n_leads: int, peak: float) 
             words.append(f"lead {', '.join(leads)} {state}")
     if peak > IMPLAUSIBLE_MV:
         words.append(f"implausible amplitude of {peak:.3g} mV")
+    if reversal:
+        words.append(f"suspected reversal, {reversal}")
     return "; ".join(words)
 
 
