@@ -1,11 +1,10 @@
 """Remove baseline drift and high-frequency noise."""
 
 import numpy as np
-from scipy.signal import butter, sosfreqz
 
 from ecgsk.exceptions import SamplingRateError
 from ecgsk.preprocessing._base import RateAwareTransformer
-from ecgsk.signals import filter_spectrum, format_hertz
+from ecgsk.signals import butterworth_gain, filter_spectrum, format_hertz
 
 
 class BandpassFilter(RateAwareTransformer):
@@ -96,14 +95,5 @@ class BandpassFilter(RateAwareTransformer):
             )
 
     def _filter(self, signals: np.ndarray, rate: float) -> np.ndarray:
-        edges = [edge for edge in (self.low, self.high) if edge is not None]
-        kind = "bandpass" if len(edges) == 2 else "lowpass" if self.low is None else "highpass"
-        sos = butter(
-            self.order, edges if len(edges) == 2 else edges[0], kind, fs=rate, output="sos"
-        )
-
-        def forwards_and_backwards(frequency: np.ndarray) -> np.ndarray:
-            response = sosfreqz(sos, worN=frequency, fs=rate)[1]
-            return np.square(np.abs(response))
-
-        return filter_spectrum(signals, rate, forwards_and_backwards)
+        gain = butterworth_gain(self.low, self.high, self.order, rate)
+        return filter_spectrum(signals, rate, gain)

@@ -4,11 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ecgsk.signals._spectral import filter_spectrum
+from ecgsk.signals._spectral import filter_spectrum, low_pass_gain
 from ecgsk.signals._units import check_sampling_rate
-
-# Share of the band that resampling keeps whole.
-_PASSED = 0.9
 
 
 def resampling_ratio(from_rate: float, to_rate: float) -> Fraction:
@@ -57,20 +54,10 @@ def resample(signals: np.ndarray, from_rate: float, to_rate: float) -> np.ndarra
     ratio = resampling_ratio(from_rate, to_rate)
     if ratio == 1:
         return signals
-    half = min(from_rate, to_rate) / 2
     return filter_spectrum(
         signals,
         from_rate,
-        lambda frequency: low_pass(frequency, half),
+        low_pass_gain(min(from_rate, to_rate) / 2),
         up=ratio.numerator,
         down=ratio.denominator,
     )
-
-
-def low_pass(frequency: np.ndarray, end: float) -> np.ndarray:
-    """Return the gain that lets nothing fold back: from 1 at 0.9 `end` down to 0 at `end`, in Hz.
-
-    A raised cosine, lest the edge rings.
-    """
-    share = np.clip((frequency / end - _PASSED) / (1 - _PASSED), 0, 1)
-    return 0.5 + 0.5 * np.cos(np.pi * share)

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.fft import irfft, rfft
 
 from ecgsk.signals._gaps import bridge_gaps
 
 Gain = Callable[[np.ndarray], np.ndarray]
+
+# Share of the band that resampling keeps whole.
+_PASSED = 0.9
 
 
 def filter_spectrum(
@@ -46,6 +48,8 @@ def filter_spectrum(
     >>> bool(np.abs(out - slow)[50:-50].max() < 0.05)
     True
     """
+    from scipy.fft import irfft, rfft  # here, as it costs a seventh of a second to import
+
     bridged, missing = bridge_gaps(signals)
     n_samples = signals.shape[-1]
     # A multiple of `down`, so that the period has whole samples at the new rate too.
@@ -63,6 +67,33 @@ def filter_spectrum(
     if missing is not None:
         out[_gaps_at(missing, out.shape[-1], up / down)] = np.nan
     return np.ascontiguousarray(out)
+
+
+def low_pass_gain(end: float) -> Gain:
+    """Let nothing fold back: gain 1 up to 0.9 `end`, in Hz, and 0 from `end` on.
+
+    A raised cosine lies between, lest the edge rings.
+    """
+
+    def gain(frequency: np.ndarray) -> np.ndarray:
+        share = np.clip((frequency / end - _PASSED) / (1 - _PASSED), 0, 1)
+        return 0.5 + 0.5 * np.cos(np.pi * share)
+
+    return gain
+
+
+def butterworth_gain(low: float | None, high: float | None, order: int, rate: float) -> Gain:
+    """Gain of a Butterworth band-pass run forwards and backwards, edges in Hz."""
+    from scipy.signal import butter, sosfreqz  # here, as it costs a quarter second to import
+
+    edges = [edge for edge in (low, high) if edge is not None]
+    kind = "bandpass" if len(edges) == 2 else "lowpass" if low is None else "highpass"
+    sos = butter(order, edges if len(edges) == 2 else edges[0], kind, fs=rate, output="sos")
+
+    def gain(frequency: np.ndarray) -> np.ndarray:
+        return np.square(np.abs(sosfreqz(sos, worN=frequency, fs=rate)[1]))
+
+    return gain
 
 
 def _gaps_at(missing: np.ndarray, n_out: int, ratio: float) -> np.ndarray:
