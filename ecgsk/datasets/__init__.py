@@ -1,5 +1,7 @@
 """Cohorts of ECGs with their clinical tables: synthetic ones, and loaders of public ones."""
 
+from ecgsk.datasets._brugada import load_brugada_huca
+from ecgsk.datasets._challenge import load_challenge
 from ecgsk.datasets._clinical.cohort import make_clinical_ecg, synthesize_ecg
 from ecgsk.datasets._cohort import Cohort, assign_folds
 from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
@@ -10,6 +12,7 @@ from ecgsk.datasets._fetch import (
     get_data_home,
 )
 from ecgsk.datasets._fetch_files import DownloadError
+from ecgsk.datasets._ludb import load_ludb
 from ecgsk.datasets._mimic_iv._build import build_mimic_iv_cohort
 from ecgsk.datasets._mimic_iv._load import load_mimic_iv
 from ecgsk.datasets._ptbxl import load_ptbxl
@@ -23,6 +26,9 @@ __all__ = [
     "fetch_mimic_iv_ecg_demo",
     "fetch_ptbxl",
     "get_data_home",
+    "load_brugada_huca",
+    "load_challenge",
+    "load_ludb",
     "load_mimic_iv",
     "load_ptbxl",
     "make_clinical_ecg",

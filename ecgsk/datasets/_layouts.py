@@ -1,0 +1,93 @@
+"""What loaders of public layouts share: tables with known columns, and labels as 0 and 1."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ecgsk.exceptions import ECGError, RecordReadError
+
+
+def read_table(path: Path, columns: Sequence[str], *, source: str, name: str) -> pd.DataFrame:
+    """Read a CSV file that must have some columns.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : sequence of str
+        Columns needed.
+    source : str
+        The database, as people call it.
+    name : str
+        Who asks: errors start with it.
+
+    Raises
+    ------
+    RecordReadError
+        When the file or a column is absent.
+    """
+    if not path.is_file():
+        raise RecordReadError(
+            f"{name}: there is no {path}. Give the folder of {source} that holds it."
+        )
+    table = pd.read_csv(path)
+    if absent := [column for column in columns if column not in table.columns]:
+        raise RecordReadError(
+            f"{name}: {path} lacks the column {', '.join(absent)}; it has "
+            f"{', '.join(map(str, table.columns))}. Is it {source}'s own file?"
+        )
+    return table
+
+
+def label_table(
+    stated: Sequence[Collection[str] | None], index: pd.Index, *, min_count: int, name: str
+) -> pd.DataFrame:
+    """Make labels into columns.
+
+    Parameters
+    ----------
+    stated : sequence of collection of str or None
+        Labels of each record; None where nothing is known of it.
+    index : Index
+        Of the records.
+    min_count : int
+        Records a label must have.
+    name : str
+        Who asks: errors start with it.
+
+    Returns
+    -------
+    DataFrame of shape (n_records, n_labels)
+        0 or 1, NaN in records of which nothing is known; labels in alphabetical
+        order.
+
+    Raises
+    ------
+    ECGError
+        When no label is frequent enough.
+
+    Examples
+    --------
+    >>> label_table([{"AF", "RBBB"}, set(), None], pd.RangeIndex(3), min_count=1, name="example")
+        AF  RBBB
+    0  1.0   1.0
+    1  0.0   0.0
+    2  NaN   NaN
+    """
+    found = [label for labels in stated for label in labels or ()]
+    counts = pd.Series(found, dtype=object).value_counts()
+    kept = sorted(counts.index[counts >= min_count])
+    if not kept:
+        raise ECGError(
+            f"{name}: no label has min_count={min_count} ECGs; the most frequent has "
+            f"{counts.max() if len(counts) else 0}. Lower min_count."
+        )
+    values = np.array(
+        [
+            [np.nan] * len(kept) if labels is None else [float(label in labels) for label in kept]
+            for labels in stated
+        ]
+    )
+    return pd.DataFrame(values, index=index, columns=pd.Index(kept))

@@ -1,0 +1,105 @@
+"""Records of the PhysioNet/CinC Challenges: made ones, and real ones of five sources."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecgsk.datasets import load_challenge
+from ecgsk.exceptions import DurationError, ECGError, SamplingRateError
+
+AF, RBBB, COMPLETE_RBBB, NOT_SCORED = "164889003", "59118001", "713427006", "413844008"
+
+
+@pytest.fixture
+def tree(tmp_path, write_record):
+    for name, comments in {
+        "cpsc/A0001": ["Age: 74", "Sex: Male", f"Dx: {AF},{RBBB}"],
+        "georgia/E00001": ["Age: NaN", "Sex: Unknown", f"Dx: {COMPLETE_RBBB}"],
+        "georgia/E00002": ["Age: 31", "Sex: Female", f"Dx: {NOT_SCORED}"],
+        "georgia/E00003": ["Age: 55", "Sex: F", "Dx: Unknown"],
+    }.items():
+        write_record(name, comments=comments)
+    return tmp_path
+
+
+def test_scored_classes(tree):
+    cohort = load_challenge(tree)
+    nan = np.nan
+    assert cohort.Y.columns.tolist() == ["AF", "RBBB"]  # a complete one is one
+    np.testing.assert_array_equal(cohort.Y, [[1, 1], [0, 1], [0, 0], [nan, nan]])
+    records = ["cpsc/A0001", "georgia/E00001", "georgia/E00002", "georgia/E00003"]
+    assert cohort.X.index.tolist() == cohort.groups.tolist() == records
+    np.testing.assert_array_equal(cohort.X["age"], [74, nan, 31, 55])
+    assert cohort.X["sex"].isna().tolist() == [False, True, False, False]
+    assert cohort.X["sex"].dropna().tolist() == ["M", "F", "F"]
+    assert cohort.codes["code"].tolist() == [AF, COMPLETE_RBBB, RBBB]
+    assert "each record counts as its own" in cohort.DESCR
+
+
+def test_all_codes(tree):
+    X, Y = load_challenge(tree, labels="all", return_X_y=True)
+    assert Y.columns.tolist() == sorted([AF, RBBB, COMPLETE_RBBB, NOT_SCORED])
+    assert Y[NOT_SCORED].tolist()[:3] == [0, 0, 1]
+    assert Y.index.equals(X.index)
+    assert load_challenge(tree, labels="all").codes["name"].tolist() == [
+        "atrial fibrillation",
+        "complete right bundle branch block",
+        "right bundle branch block",
+    ]
+
+
+def test_rates_and_lengths_differ(tree, write_record):
+    write_record("ptb/S0001", rate=1000, seconds=2, comments=[f"Dx: {AF}"])
+    with pytest.raises(SamplingRateError, match=r"500 Hz \(4 records\), 1000 Hz \(1 records\)"):
+        load_challenge(tree)
+    with pytest.raises(DurationError, match="Pass duration=1"):
+        load_challenge(tree, sampling_rate=500)
+    cohort = load_challenge(tree, sampling_rate=500, duration=2)
+    signals = cohort.X["ecg"].ecg.to_numpy()
+    assert signals.shape == (5, 12, 1000)
+    missing = np.isnan(signals).all(axis=1)
+    assert missing[0].tolist() == [False] * 500 + [True] * 500  # one second is padded
+    assert not missing[4].any()
+
+
+def test_headers_without_age_or_sex(tmp_path, write_record):
+    write_record("A0001", comments=[f"Dx: {AF}"])
+    X = load_challenge(tmp_path).X
+    assert X[["age", "sex"]].isna().all(axis=None)
+    assert X["sex"].dtype == pd.CategoricalDtype(["F", "M"])
+
+
+def test_bad_input(tree, write_record):
+    with pytest.raises(ECGError, match="expected labels='scored' or 'all', got 'rhythm'"):
+        load_challenge(tree, labels="rhythm")
+    with pytest.raises(ECGError, match="no label has min_count=3 ECGs; the most frequent has 2"):
+        load_challenge(tree, min_count=3)
+    write_record("other/1", comments=["Age: 55"])
+    with pytest.raises(ECGError, match=r"no header in .*other has a line '#Dx:'"):
+        load_challenge(tree / "other")
+
+
+@pytest.mark.real_data
+def test_real_sources(real_data):
+    folder = real_data / "cinc2021"
+    cohort = load_challenge(folder, labels="all", sampling_rate=500, duration=10)
+    assert str(cohort.X["ecg"].dtype) == "ecg[12x5000, 500 Hz]"
+    headers = sorted(folder.rglob("*.hea"))
+    assert cohort.broken == []
+    assert len(cohort.X) == len(headers) == 70
+    for header in headers:
+        text = header.read_text()
+        codes = re.findall(r"\d{6,}", re.search(r"# ?Dx: (.*)", text)[1])
+        row = cohort.Y.loc[header.relative_to(folder).with_suffix("").as_posix()]
+        assert sorted(row.index[row == 1]) == sorted(set(codes))
+        age = re.search(r"# ?Age: (\d+)", text)
+        assert age is None or cohort.X.loc[row.name, "age"] == float(age[1])
+    scored = load_challenge(folder, sampling_rate=500, duration=10).Y
+    pd.testing.assert_series_equal(scored["AF"], cohort.Y[AF], check_names=False)
+    signals = cohort.X["ecg"].ecg.to_numpy()
+    # Millivolts: limb leads add up (Einthoven), where they were stored as measured.
+    first = signals[0]
+    assert np.nanmax(np.abs(first[0] + first[2] - first[1])) < 0.01
+    assert 0.1 < np.nanmax(np.abs(first)) < 5
