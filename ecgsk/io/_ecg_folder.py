@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from warnings import warn
 
 import numpy as np
@@ -20,7 +20,7 @@ VERSION = 1
 #: ADC units per mV: 1 uV resolution up to 32.767 mV, finer than any ECG recorder.
 DEFAULT_GAIN = 1000.0
 
-_SAMPLES, _TABLE, _MANIFEST = "ecg.npy", "records.parquet", "ecg.json"
+SAMPLES, _TABLE, _MANIFEST = "ecg.npy", "records.parquet", "ecg.json"
 _LARGEST = np.iinfo(np.int16).max
 _BATCH = 128  # records in memory at once
 _HASHED_AT_ONCE = 1 << 22
@@ -87,26 +87,18 @@ def write_ecg_folder(
     table = frame.drop(columns=column)
     # attrs are notes of whoever made the frame, and parquet takes only some.
     table.attrs = {}
-    n_clipped = _write_samples(ecg, folder / f".{_SAMPLES}", gain, progress)
-    # Without any column, only a stored index keeps the number of rows.
-    table.to_parquet(folder / f".{_TABLE}", index=True if table.columns.empty else None)
+    n_clipped = _write_samples(ecg, folder / f".{SAMPLES}", gain, progress)
     manifest = {
-        "format": FORMAT,
-        "version": VERSION,
         "n_records": len(frame),
         "n_samples": ecg.n_samples,
         "sampling_rate": ecg.sampling_rate,
         "leads": list(ecg.leads),
-        "unit": "mV",
         "gain": float(gain),
-        "missing_value": int(INT16_NAN),
         "ecg_column": {"name": column, "position": frame.columns.get_loc(column)},
         "missing_rows": np.flatnonzero(ecg.isna()).tolist(),
-        "categories": dict(_categories(table)),
         "extra": extra or {},
-        "files": {name: _describe(folder / f".{name}") for name in (_SAMPLES, _TABLE)},
     }
-    _publish(folder, manifest)
+    publish_folder(folder, table, manifest)
     if n_clipped:
         warn(
             f"write_ecg_folder: {n_clipped} samples beyond {_LARGEST / gain:g} mV were clipped; "
@@ -149,12 +141,12 @@ def read_ecg_folder(
     table = pd.read_parquet(folder / _TABLE)
     n_records, name = manifest["n_records"], manifest["ecg_column"]["name"]
     storage = NpyStorage(
-        folder / _SAMPLES, manifest["leads"], manifest["sampling_rate"], gain=manifest["gain"]
+        folder / SAMPLES, manifest["leads"], manifest["sampling_rate"], gain=manifest["gain"]
     )
     if not len(table) == len(storage) == n_records:
         raise RecordReadError(
             f"read_ecg_folder: {folder / _MANIFEST} states {n_records} records, {_TABLE} has "
-            f"{len(table)} and {_SAMPLES} {len(storage)}. Write the cohort anew."
+            f"{len(table)} and {SAMPLES} {len(storage)}. Write the cohort anew."
         )
     for column, stated in manifest["categories"].items():
         table[column] = pd.Categorical(
@@ -188,7 +180,7 @@ def _check_writable(
             "Choose another folder, or pass overwrite=True."
         )
     # Views over the old file would silently show the new samples.
-    if folder / _SAMPLES in _npy_paths(frame[column].array.storage):
+    if folder / SAMPLES in _npy_paths(frame[column].array.storage):
         raise ECGError(
             f"write_ecg_folder: the samples of this table are read from {folder}; writing there "
             "would change them under it. Choose another folder."
@@ -209,17 +201,32 @@ def _write_samples(ecg: ECGArray, path: Path, gain: float, progress: bool) -> in
     n_clipped = 0
     bar = progress_bar(total=len(ecg), desc="records", unit=" records", show=progress)
     with path.open("wb") as file, bar:
-        header = {"descr": "<i2", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
+        write_samples_header(file, shape)
         for start in range(0, len(ecg), _BATCH):
-            scaled = ecg[start : start + _BATCH].read() * np.float32(gain)
-            missing = np.isnan(scaled)
-            n_clipped += int((np.abs(scaled) >= _LARGEST + 0.5).sum())
-            np.clip(np.rint(scaled, out=scaled), -_LARGEST, _LARGEST, out=scaled)
-            scaled[missing] = INT16_NAN
-            file.write(scaled.astype("<i2").tobytes())
-            bar.update(len(scaled))
+            samples, n_beyond = to_int16(ecg[start : start + _BATCH].read(), gain)
+            n_clipped += n_beyond
+            file.write(samples.tobytes())
+            bar.update(len(samples))
     return n_clipped
+
+
+def write_samples_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    """Write the beginning of ``ecg.npy``, as long for any number of records."""
+    header = {"descr": "<i2", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def to_int16(signals: np.ndarray, gain: float) -> tuple[np.ndarray, int]:
+    """Round millivolts to int16 units, NaN to -32768; give how many had to be clipped too.
+
+    The signals are changed.
+    """
+    scaled = np.multiply(signals, np.float32(gain), out=signals)
+    missing = np.isnan(scaled)
+    n_clipped = int((np.abs(scaled) >= _LARGEST + 0.5).sum())
+    np.clip(np.rint(scaled, out=scaled), -_LARGEST, _LARGEST, out=scaled)
+    scaled[missing] = INT16_NAN
+    return scaled.astype("<i2"), n_clipped
 
 
 def _categories(table: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -242,14 +249,42 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _publish(folder: Path, manifest: dict[str, Any]) -> None:
-    """Give the files their names, the manifest last: a folder that has one is whole."""
+def publish_folder(
+    folder: Path, table: pd.DataFrame, manifest: dict[str, Any], others: Sequence[str] = ()
+) -> None:
+    """Write table and manifest, and give the files their names.
+
+    The manifest comes last: a folder that has one is whole.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the samples, and the other files, under their names behind a dot.
+    table : DataFrame
+        All columns but the ECGs.
+    manifest : dict
+        Beside what is the same for every folder.
+    others : sequence of str
+        Names of further files.
+    """
+    # Without any column, only a stored index keeps the number of rows.
+    table.to_parquet(folder / f".{_TABLE}", index=True if table.columns.empty else None)
+    names = [SAMPLES, _TABLE, *others]
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        **manifest,
+        "unit": "mV",
+        "missing_value": int(INT16_NAN),
+        "categories": dict(_categories(table)),
+        "files": {name: _describe(folder / f".{name}") for name in names},
+    }
     (folder / f".{_MANIFEST}").write_text(
         json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         encoding="utf-8",
     )
     (folder / _MANIFEST).unlink(missing_ok=True)
-    for name in (_SAMPLES, _TABLE, _MANIFEST):
+    for name in (*names, _MANIFEST):
         os.replace(folder / f".{name}", folder / name)
 
 
