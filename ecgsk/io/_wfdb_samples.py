@@ -117,7 +117,8 @@ def read_block(block: SampleBlock, path: str, end: int) -> np.ndarray:
     digital = stored.reshape(end, block.n_signals).T[list(block.columns)]
     # wfdb's own steps in its own order, so that every bit agrees.
     signal = digital.astype(np.float64)
-    signal -= np.array(block.baselines)[:, None]
+    if any(block.baselines):
+        signal -= np.array(block.baselines)[:, None]
     signal /= np.array(block.gains)[:, None]
     signal[digital == missing] = np.nan
     return signal

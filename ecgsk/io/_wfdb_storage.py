@@ -23,6 +23,10 @@ class WFDBStorage(ECGStorage):
     become millivolts. A record at another rate is resampled, a longer one is
     cropped at its end, a shorter one padded there with NaN.
 
+    Samples that lie as plain integers in one file are read directly, all others by
+    wfdb; both give the same bits. Gains are those found with the layout: a header
+    that has changed its size since is an error, an edit that keeps it goes unseen.
+
     Parameters
     ----------
     paths : iterable of path-like
@@ -104,7 +108,7 @@ class WFDBStorage(ECGStorage):
     def _read_samples(self, path: str, layout: RecordLayout, end: int) -> np.ndarray:
         """Millivolts as float64, up to a sample."""
         try:
-            # Instead of reading the header again; an edit that keeps its size goes unseen.
+            # A look at its size, instead of reading the header again.
             if os.path.getsize(f"{path}.hea") != layout.header_size:
                 raise _changed(path)
             if layout.block:
@@ -119,7 +123,8 @@ class WFDBStorage(ECGStorage):
                 f"record {path}: its samples cannot be read ({type(error).__name__}: {error}). "
                 "Download it again, or leave it out."
             ) from error
-        signal *= np.array(layout.millivolts)[:, None]
+        if set(layout.millivolts) != {1.0}:
+            signal *= np.array(layout.millivolts)[:, None]
         return signal
 
     def _read_by_wfdb(self, path: str, layout: RecordLayout, end: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Samples read directly equal those read by wfdb, bit for bit; what is not known is left to it."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -134,8 +135,14 @@ def test_records_left_to_wfdb_are_read(tmp_path, fmt):
 def test_equal_layouts_are_kept_once_whatever_the_records_are_called(tmp_path, write_record):
     for number in range(10, 20):
         write_record(f"s{number}")
-    storage = read_wfdb_folder(tmp_path)["ecg"].array.storage
-    assert len({id(layout) for layout in storage.layouts}) == 1
+    paths = sorted(tmp_path.glob("*.hea"))
+    layouts = [read_header(path, STANDARD_12_LEADS).layout for path in paths]
+    assert len({id(layout) for layout in layouts}) == 1
+    few, many = (
+        len(pickle.dumps(WFDBStorage(paths[:n], STANDARD_12_LEADS, 500, 500, layouts=layouts[:n])))
+        for n in (1, 10)
+    )
+    assert (many - few) / 9 < len(str(paths[0])) + 10
 
 
 def test_samples_need_the_header_that_was_found(tmp_path, write_record):
