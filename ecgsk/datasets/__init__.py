@@ -3,6 +3,7 @@
 from ecgsk.datasets._brugada import load_brugada_huca
 from ecgsk.datasets._challenge import load_challenge
 from ecgsk.datasets._clinical.cohort import make_clinical_ecg, synthesize_ecg
+from ecgsk.datasets._code15 import load_code15
 from ecgsk.datasets._cohort import Cohort, assign_folds
 from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
 from ecgsk.datasets._fetch import (
@@ -28,6 +29,7 @@ __all__ = [
     "get_data_home",
     "load_brugada_huca",
     "load_challenge",
+    "load_code15",
     "load_ludb",
     "load_mimic_iv",
     "load_ptbxl",

@@ -1,0 +1,175 @@
+"""CODE-15 % in its own layout."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ecgsk.datasets._cohort import Cohort
+from ecgsk.datasets._hdf5_storage import HDF5Storage, load_h5py
+from ecgsk.datasets._layouts import read_table
+from ecgsk.exceptions import RecordReadError
+from ecgsk.signals import (
+    STANDARD_12_LEADS,
+    ConcatStorage,
+    ECGArray,
+    ECGStorage,
+    LeadSelection,
+    canonical_leads,
+)
+
+_LABELS = ["1dAVb", "RBBB", "LBBB", "SB", "ST", "AF"]
+_COLUMNS = ["exam_id", "age", "is_male", "patient_id", "trace_file", *_LABELS]
+_FOLLOW_UP = ["nn_predicted_age", "normal_ecg", "death", "timey"]
+_RATE = 400
+
+
+def load_code15(
+    path: str | Path,
+    *,
+    gain: float = 1.0,
+    leads: Sequence[str] = STANDARD_12_LEADS,
+    return_X_y: bool = False,
+) -> Any:
+    """Load CODE-15 % as Zenodo ships it, or those of its parts that are there.
+
+    345,779 ECGs of 233,770 patients, 12 leads, 400 Hz, in 18 HDF5 files.
+    Needs h5py: ``pip install 'ecgsk[hdf5]'``.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder of ``exams.csv`` and ``exams_part0.hdf5`` to
+        ``exams_part17.hdf5``, unpacked. Exams of parts that are not there are
+        left out.
+    gain : float, default=1.0
+        Stored units per millivolt; see Notes.
+    leads : sequence of str
+        Leads wanted, in the order wanted.
+    return_X_y : bool, default=False
+        Return ``(X, Y)`` alone.
+
+    Returns
+    -------
+    Cohort
+        ``X``: ``ecg`` (10.24 s, read from the files when asked for), ``age``
+        (years), ``sex`` and ``subject_id``, indexed by ``exam_id``. ``Y``: 1st
+        degree AV block (1dAVb), right and left bundle branch block (RBBB, LBBB),
+        sinus bradycardia (SB) and tachycardia (ST), atrial fibrillation (AF).
+        ``exams``: normal ECG, follow-up and death, as stored. ``broken``: exams
+        without a tracing in the file that should have it.
+
+    Raises
+    ------
+    RecordReadError
+        When a table or column is absent, there is no HDF5 file, or one cannot be
+        read.
+    ImportError
+        When h5py is not installed.
+
+    Notes
+    -----
+    * **The unit is not stated** by the database. The authors' program [2]_ says
+      "1e-4 V" and, in the same sentence, to multiply volts by 1000, which makes
+      millivolts. Others took the median R wave of lead II at 1.75 stored units,
+      and typical amplitudes at 1.6 to 2 times those of sources in millivolts: so
+      it is millivolts or half of one, and not a tenth. ``gain=1`` takes them
+      for millivolts, as the PhysioNet Challenge of 2025 does; give ``gain=2`` for
+      the other.
+    * Records of 10 s and of 7.3 s were padded with zeros at both ends to 4,096
+      samples. These are read as NaN; about 700 tracings are all zero, and so
+      all NaN: ``X["ecg"].ecg.quality()`` finds them.
+    * Labels come from the analysis of cardiologists' free text and of automatic
+      measurements, so they err now and then.
+
+    References
+    ----------
+    .. [1] Ribeiro et al., "CODE-15%: a large scale annotated dataset of 12-lead
+       ECGs", Zenodo, 2021, doi:10.5281/zenodo.4916206, CC BY 4.0.
+    .. [2] Ribeiro et al., "Automatic diagnosis of the 12-lead ECG using a deep
+       neural network", Nature Communications 11:1760, 2020,
+       doi:10.1038/s41467-020-15432-4.
+
+    Examples
+    --------
+    >>> from ecgsk.datasets import load_code15
+    >>> cohort = load_code15("code-15")  # doctest: +SKIP
+    """
+    folder = Path(path)
+    exams = read_table(folder / "exams.csv", _COLUMNS, source="CODE-15 %", name="load_code15")
+    parts = [name for name in sorted(set(exams["trace_file"])) if (folder / name).is_file()]
+    if not parts:
+        raise RecordReadError(
+            f"load_code15: expected files such as {exams['trace_file'].iloc[0]} in {folder}, got "
+            "none. Unpack exams_part0.zip to exams_part17.zip there, or some of them."
+        )
+    storages = [
+        HDF5Storage(
+            folder / name, "tracings", STANDARD_12_LEADS, _RATE, gain=gain, zero_padded=True
+        )
+        for name in parts
+    ]
+    here = exams[exams["trace_file"].isin(parts)].reset_index(drop=True)
+    rows = _rows(here, parts, storages)
+    broken = [
+        {"record": str(exam), "reason": f"{name} has no tracing of exam {exam}."}
+        for exam, name in zip(here["exam_id"][rows < 0], here["trace_file"][rows < 0], strict=True)
+    ]
+    exams, rows = here[rows >= 0].set_index("exam_id"), rows[rows >= 0]
+    storage: ECGStorage = ConcatStorage(storages)
+    if canonical_leads(leads) != storage.leads:
+        storage = LeadSelection(storage, leads)
+    X = pd.DataFrame(
+        {
+            "ecg": pd.Series(ECGArray(storage, rows), index=exams.index),
+            "age": exams["age"].astype("float64"),
+            "sex": np.where(_flags(exams["is_male"]) == 1, "M", "F"),
+            "subject_id": exams["patient_id"],
+        }
+    )
+    X["sex"] = X["sex"].astype(pd.CategoricalDtype(["F", "M"])).where(exams["is_male"].notna())
+    Y = exams[_LABELS].apply(_flags)
+    if return_X_y:
+        return X, Y
+    return Cohort(
+        X,
+        Y,
+        DESCR=f"CODE-15 %, 400 Hz, {len(parts)} of its 18 parts: {len(X):,} records of "
+        f"{X['subject_id'].nunique():,} patients. CC BY 4.0, Ribeiro et al., Zenodo.",
+        exams=exams[[name for name in _FOLLOW_UP if name in exams]],
+        broken=broken,
+    )
+
+
+def _rows(exams: pd.DataFrame, parts: Sequence[str], storages: Sequence[HDF5Storage]) -> np.ndarray:
+    """Row of each exam in all parts together; -1 where its part has no tracing of it."""
+    rows, start = np.full(len(exams), -1), 0
+    for name, storage in zip(parts, storages, strict=True):
+        here = np.flatnonzero(exams["trace_file"] == name)
+        with load_h5py().File(storage.path, "r") as file:
+            if "exam_id" not in file or file["exam_id"].shape != (len(storage),):
+                raise RecordReadError(
+                    f"load_code15: expected 'exam_id' of {len(storage)} exams in {storage.path}. "
+                    "Is it CODE-15 %'s own file? Unpack it again."
+                )
+            # Files are in another order than the table, and end with a row of zeros
+            # whose exam is 0.
+            stored = pd.Index(file["exam_id"][:])
+        if (repeated := stored[stored.duplicated()].intersection(exams["exam_id"])).size:
+            raise RecordReadError(
+                f"load_code15: exam {repeated[0]} stands more than once in {storage.path}. "
+                "Unpack it again."
+            )
+        found = pd.Series(np.arange(len(stored)), stored)[~stored.duplicated()]
+        found = found.reindex(exams["exam_id"].iloc[here], fill_value=-1).to_numpy()
+        rows[here] = np.where(found < 0, -1, found + start)
+        start += len(storage)
+    return rows
+
+
+def _flags(column: pd.Series) -> pd.Series:
+    """0 or 1 of what is written as True, False, 0 or 1; NaN of anything else."""
+    numbers = column.astype(str).replace({"True": "1", "False": "0"})
+    return pd.to_numeric(numbers, errors="coerce").where(lambda number: number.isin([0, 1]))

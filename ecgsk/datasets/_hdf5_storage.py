@@ -1,0 +1,181 @@
+"""Records in an HDF5 file, read when asked for."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecgsk.exceptions import DurationError, RecordReadError, UnitError
+from ecgsk.signals import ECGStorage, canonical_leads, check_sampling_rate
+
+
+def load_h5py() -> Any:
+    """Give the h5py module.
+
+    Raises
+    ------
+    ImportError
+        When it is not installed.
+    """
+    try:
+        return importlib.import_module("h5py")
+    except ImportError as error:
+        raise ImportError(
+            "Reading HDF5 needs h5py, which is not installed. Use pip install 'ecgsk[hdf5]'."
+        ) from error
+
+
+class HDF5Storage(ECGStorage):
+    """Samples in a data set of shape (n_records, n_samples, n_leads); pickles as its path.
+
+    Only the records asked for are read. The file is open while it is read and
+    closed otherwise, so that any number of processes may share it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    dataset : str
+        Name of the data set in it, of floating-point numbers.
+    leads : sequence of str
+        Lead names, in the order of the third axis.
+    sampling_rate : float
+        Hz.
+    gain : float, default=1.0
+        Stored units per millivolt.
+    zero_padded : bool, default=False
+        Whether zeros in all leads at either end of a record mean that there was
+        no signal; they are read as NaN.
+
+    Raises
+    ------
+    RecordReadError
+        When the file or the data set is absent, damaged, or changes its shape.
+    DurationError
+        When the shape is another.
+    UnitError
+        When the samples are no floating-point numbers, or the gain is no positive
+        number.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import h5py
+    >>> import numpy as np
+    >>> x = np.array([[[0.0, 0.0], [1.5, 0.0], [2.0, 1.0], [0.0, 0.0]]], "float32")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with h5py.File(f"{folder}/x.hdf5", "w") as file:
+    ...         file["tracings"] = x
+    ...     storage = HDF5Storage(
+    ...         f"{folder}/x.hdf5", "tracings", ["I", "II"], 400, zero_padded=True
+    ...     )
+    ...     storage.read(np.array([0]))
+    array([[[nan, 1.5, 2. , nan],
+            [nan, 0. , 1. , nan]]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        dataset: str,
+        leads: Sequence[str],
+        sampling_rate: float,
+        *,
+        gain: float = 1.0,
+        zero_padded: bool = False,
+    ):
+        # Workers of a parallel run may stand in another folder.
+        self.path = Path(path).resolve()
+        self.dataset = dataset
+        self.leads = canonical_leads(leads)
+        self.sampling_rate = check_sampling_rate(sampling_rate, name="HDF5Storage")
+        if not (np.ndim(gain) == 0 and np.isfinite(gain) and gain > 0):
+            raise UnitError(
+                f"HDF5Storage: expected one positive gain in stored units per mV, got {gain!r}."
+            )
+        self.gain = float(gain)
+        self.zero_padded = zero_padded
+        self.shape: tuple[int, int, int] | None = None
+        with self._open() as file:
+            data = self._find(file)
+            if data.ndim != 3 or data.shape[2] != len(self.leads) or data.shape[1] == 0:
+                raise DurationError(
+                    f"HDF5Storage: expected {dataset!r} in {self.path} of shape (n_records, "
+                    f"n_samples, {len(self.leads)}), got {data.shape}. Name its leads in order."
+                )
+            if data.dtype.kind != "f":
+                raise UnitError(
+                    f"HDF5Storage: expected floating-point samples in {self.path}, got "
+                    f"{data.dtype}. Convert them to float32 millivolts."
+                )
+            self.shape = data.shape
+            self.n_samples = data.shape[1]
+
+    def __len__(self) -> int:
+        return self.shape[0] if self.shape else 0
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Read records; see `ecgsk.signals.ECGStorage.read`."""
+        out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
+        with self._open() as file:
+            data = self._find(file)
+            if data.shape != self.shape:
+                raise RecordReadError(
+                    f"HDF5Storage: {self.path} held samples of shape {self.shape} and now holds "
+                    f"{data.shape}. Load the data set anew."
+                )
+            # In the order of the file, so that no chunk of it is unpacked twice.
+            for place in np.argsort(rows, kind="stable"):
+                record = self._read(data, int(rows[place]))
+                np.divide(record.T, np.float32(self.gain), out=out[place], casting="same_kind")
+        return out
+
+    def _read(self, data: Any, row: int) -> np.ndarray:
+        try:
+            record = data[row]
+        except OSError as error:  # a chunk that cannot be unpacked
+            raise RecordReadError(
+                f"HDF5Storage: record {row} of {self.path} cannot be read: {error}. "
+                "Download the file again."
+            ) from error
+        if self.zero_padded:
+            present = np.flatnonzero(record.any(axis=1))
+            start, stop = (present[0], present[-1] + 1) if len(present) else (0, 0)
+            record[:start] = np.nan
+            record[stop:] = np.nan
+        return record
+
+    def _open(self) -> Any:
+        try:
+            return load_h5py().File(self.path, "r")
+        except OSError as error:
+            raise RecordReadError(
+                f"HDF5Storage: cannot read {self.path}: {error}. "
+                "Expected an HDF5 file; has it been moved or cut short?"
+            ) from error
+
+    def _find(self, file: Any) -> Any:
+        if self.dataset not in file:
+            raise RecordReadError(
+                f"HDF5Storage: expected a data set {self.dataset!r} in {self.path}, got "
+                f"{', '.join(file) or 'none'}. Give dataset= by its name in the file."
+            )
+        return file[self.dataset]
+
+    def _identity(self) -> tuple:
+        return (
+            self.path,
+            self.dataset,
+            self.leads,
+            self.sampling_rate,
+            self.gain,
+            self.zero_padded,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HDF5Storage) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
