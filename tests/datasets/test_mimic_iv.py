@@ -1,4 +1,4 @@
-"""What load_mimic_iv means by its windows, ranges and labels, on a tree of three ECGs."""
+"""What windows, ranges, labels and splits of MIMIC-IV mean, on a tree of three ECGs."""
 
 import gzip
 
@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecgsk.datasets import load_mimic_iv, read_cohort, write_cohort
+from ecgsk.datasets import build_mimic_iv_cohort, load_mimic_iv, read_cohort, write_cohort
+from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.exceptions import ECGError, RecordReadError
 
 # ECG 1: 2150-01-10 12:00, in a stay. ECG 2: same subject, years later, in no stay.
@@ -271,3 +272,131 @@ def test_bad_tables(tree):
     (tree / "hosp" / "patients.csv.gz").unlink()
     with pytest.raises(RecordReadError, match=r"expected patients\.csv\.gz or patients\.csv in"):
         load(tree)
+
+
+def build(tree, **parameters):
+    defaults = {"ecg": tree / "ecg", "hosp": tree / "hosp", "ed": tree / "ed", "min_count": 1}
+    return build_mimic_iv_cohort(**(defaults | parameters))
+
+
+def test_aggregates_of_the_inputs(tree):
+    names = ["nearest", "first", "last", "min", "max", "mean", "slope"]
+    X = build(tree, lab_window="24h", lab_aggregates=names).X
+    # 4.0 a day before; at 11:30 two values, of which the list's first counts as the last.
+    expected = {"": 5.6, " first": 4.0, " last": 5.6, " min": 4.0, " max": 5.6}
+    expected |= {" mean": (4.0 + 5.6 + 5.0) / 3}
+    expected |= {" slope": np.polyfit([-24, -0.5, -0.5], [4.0, 5.6, 5.0], 1)[0]}
+    for name, value in expected.items():
+        np.testing.assert_allclose(X["potassium" + name], [value, np.nan, np.nan])
+    assert "lactate mean" in X
+    assert "lactate slope" not in X  # one value has none
+    assert "potassium" not in build(tree, lab_aggregates="mean").X
+    with pytest.raises(ECGError, match=r"lab_aggregates must be of nearest, first.* got 'median'"):
+        build(tree, lab_aggregates="median")
+
+
+def test_machine_measurements(tree):
+    (tree / "ecg" / "machine_measurements.csv").write_text(
+        "study_id,rr_interval,p_onset,p_end,qrs_onset,qrs_end,t_end,p_axis,qrs_axis,t_axis\n"
+        "1,800,40,150,200,292,600,45,-30,32767\n"
+        "3,65535,29999,29999,200,,29999,29999,29999,29999\n"
+    )
+    X = build(tree, machine_measurements=True).X
+    expected = {"rr_interval": 800, "p_duration": 110, "pr_interval": 160, "qrs_duration": 92}
+    expected |= {"qt_interval": 400, "p_axis": 45, "qrs_axis": -30}
+    for name, value in expected.items():
+        assert values(X[name]) == [value, None, None]
+    assert "t_axis" not in X
+    assert "rr_interval" not in build(tree).X
+
+
+def test_icd_9_is_mapped_or_left(tree):
+    cohort = build(tree)
+    assert cohort.Y.columns.tolist() == ["I48", "I480", "I4801", "I489", "I4891", "X58"]
+    assert values(cohort.Y["I4891"]) == [0, None, 1]
+    assert "1 of 1 ICD-9 codes were mapped to ICD-10." in cohort.DESCR
+    assert values(build(tree, icd9="leave").Y["I48"]) == [1, None, None]
+    rewrite(tree, "hosp/diagnoses_icd", "42731", "V9999")
+    cohort = build(tree)
+    assert cohort.Y.loc[2].isna().all()
+    assert "1 of them coded in ICD-9 alone. 0 of 1 ICD-9 codes were mapped" in cohort.DESCR
+
+
+def test_whose_codes(tree):
+    (tree / "ed" / "diagnosis.csv.gz").write_bytes(
+        gzip.compress(b"stay_id,icd_code,icd_version\n1000,I10,10\n2000,R079,10\n")
+    )
+    rewrite(
+        tree,
+        "ed/edstays",
+        "10:00:00\n",
+        "10:00:00\n10,100,1000,2150-01-10 10:00:00,2150-01-10 13:00:00\n"
+        "10,,2000,2153-06-01 11:00:00,2153-06-01 13:00:00\n",
+    )
+    assert build(tree, setting="ed").Y.columns.tolist() == ["I10", "R07", "R079"]
+    assert values(build(tree, setting="hospital").Y["I48"]) == [1, None, 1]
+    both = build(tree).Y  # the hospital's where there are any
+    assert "I10" not in both
+    assert values(both["R079"]) == [0, 1, 0]
+    assert values(both["I48"]) == [1, 0, 1]
+    with pytest.raises(
+        ECGError, match="setting must be one of 'ed', 'hospital', 'both'; got 'icu'"
+    ):
+        build(tree, setting="icu")
+    with pytest.raises(ECGError, match="icd9 must be one of"):
+        build(tree, icd9="no")
+
+
+def test_first_ecg_of_a_stay_outside_training(tree):
+    later = "10,4,4,2150-01-11 12:00:00,files/p10/s4/4\n"
+    (tree / "ecg" / "record_list.csv").write_text(RECORD_LIST + later)
+    write_record(tree / "ecg" / "files" / "p10/s4/4")
+    parts = {"split": (1, 1, 0), "stratify": False}
+    sides = {tuple(build(tree, **parts, random_state=seed).study_id) for seed in range(5)}
+    assert sides == {(1, 2, 3), (1, 2, 3, 4)}  # without the later one where 10 is validation
+    cohort = build(tree, split=(1, 1, 0), first_per_stay=False)
+    assert values(cohort.ecg_no_within_stay) == [0, None, 0, 1]
+    assert set(cohort.split[cohort.groups == 10]) != set(cohort.split[cohort.groups == 20])
+    left = build(tree, split=(1, 1, 0), random_state=0).flow
+    assert left["left_out"].sum() == 4 - left.loc["in the cohort", "records"]
+    with pytest.raises(ECGError, match=r"split must be three numbers of folds.* got \(18, 2\)"):
+        build(tree, split=(18, 2))
+
+
+def test_parquet_is_read_as_csv_is(tree):
+    expected = build(tree)
+    for number, name in enumerate(TABLES):
+        path = tree / f"{name}.csv.gz"
+        if path.exists():
+            text = pd.read_csv(path, dtype=str if number % 2 else None)
+            text.to_parquet(tree / f"{name}.parquet")
+            path.unlink()
+    found = build(tree)
+    pd.testing.assert_frame_equal(found.X.drop(columns="ecg"), expected.X.drop(columns="ecg"))
+    pd.testing.assert_frame_equal(found.labs, expected.labs)
+    pd.testing.assert_frame_equal(found.Y, expected.Y)
+
+
+def test_labevents_are_read_once(tree, monkeypatch):
+    statements = []
+    execute = MimicTables.execute
+
+    def counting(tables, statement):
+        statements.append(statement)
+        execute(tables, statement)
+
+    monkeypatch.setattr(MimicTables, "execute", counting)
+    build(tree, lab_aggregates=["nearest", "mean", "slope"])
+    assert sum("FROM labevents" in statement for statement in statements) == 1
+
+
+def test_limits_of_the_database(tree, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    assert len(build(tree, memory_limit="500MB", threads=1, temp_directory=scratch).X) == 3
+    assert not list(scratch.iterdir())
+    with pytest.raises(ECGError, match=r"Raise memory_limit, or lower threads"):
+        build(tree, memory_limit="20MB", temp_directory=scratch)
+    with pytest.raises(ECGError, match="memory_limit='much' and threads=None do not suit DuckDB"):
+        build(tree, memory_limit="much", temp_directory=scratch)
+    assert not list(scratch.iterdir())

@@ -119,8 +119,8 @@ class MimicTables:
 
     def _types(self, path: Path) -> dict[str, str]:
         """Return the SQL type of each column of a file."""
-        described = self.connection.execute(f"DESCRIBE FROM {_source(path)}").fetchall()
-        return {name: kind for name, kind, *_ in described}
+        described = self.query(f"DESCRIBE FROM {_source(path)}")
+        return dict(zip(described["column_name"], described["column_type"], strict=True))
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
         """Make a DataFrame a table."""
@@ -130,13 +130,14 @@ class MimicTables:
 
     def execute(self, statement: str) -> None:
         """Run a statement."""
-        with _bad_values_named():
+        with _errors_named():
             self.connection.execute(statement)
 
     def query(self, statement: str) -> pd.DataFrame:
         """Give the answer to a query."""
-        with _bad_values_named():
-            return self.connection.execute(statement).df()
+        self.execute(statement)
+        with _errors_named():
+            return self.connection.df()
 
     def nearest(self, candidates: str, names: list[str], n_records: int) -> pd.DataFrame:
         """For each ECG and name, the candidate nearest in time.
@@ -190,18 +191,23 @@ class MimicTables:
                 table[rows[known], places[known]] = values[known]
 
     def _next_chunk(self) -> pd.DataFrame:
-        with _bad_values_named():
+        with _errors_named():
             return self.connection.fetch_df_chunk(32)
 
 
 @contextmanager
-def _bad_values_named() -> Iterator[None]:
+def _errors_named() -> Iterator[None]:
     try:
         yield
     except duckdb.ConversionException as error:
         raise RecordReadError(
             f"build_mimic_iv_cohort: a value has not the type its column should have: {error}. "
             "Is it MIMIC's own file?"
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise ECGError(
+            f"build_mimic_iv_cohort: the database needs more memory than memory_limit: {error}. "
+            "Raise memory_limit, or lower threads."
         ) from error
 
 
