@@ -108,6 +108,61 @@ def explain(
     run(record, model, out)
 
 
+@app.command()
+def ingest(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of WFDB records.", exists=True, file_okay=False)
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)],
+    sampling_rate: Annotated[
+        float, typer.Option(help="Hz to resample to; 0 keeps the stored rate.", min=0)
+    ] = 100,
+    band: Annotated[
+        tuple[float, float],
+        typer.Option(help="Edges of the band-pass in Hz; 0 leaves an edge open.", min=0),
+    ] = (0.5, 40),
+    duration: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Seconds: longer records are cropped, shorter ones padded. [default: "
+            "that of most records; others are listed as broken]"
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 takes every core.")] = -1,
+    overwrite: Annotated[
+        bool, typer.Option(help="Begin anew where OUT holds something of other settings.")
+    ] = False,
+) -> None:
+    """Turn a folder of WFDB records into one file of samples and a table.
+
+    Filters and resamples in parallel, describes the quality of each record and
+    lists the broken ones. Interrupted, and started again, it goes on:
+
+        ecgsk ingest mimic-iv-ecg store --sampling-rate 100 --band 0.5 40
+
+    Writes ecg.npy (int16), records.parquet, ecg.json and broken.csv.
+    """
+    from ecgsk.cli._ingest import run
+
+    low, high = (edge or None for edge in band)
+    run(folder, out, sampling_rate or None, (low, high), duration, jobs, overwrite)
+
+
+@app.command()
+def check(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder that ecgsk wrote, with ecg.json.", exists=True, file_okay=False
+        ),
+    ],
+) -> None:
+    """Compare the files of an ECG folder with the checksums written beside them."""
+    from ecgsk.cli._ingest import check_folder
+
+    check_folder(folder)
+
+
 def main() -> None:
     """Run the command line; bad input ends it with its message, not a traceback."""
     from ecgsk.exceptions import ECGError

@@ -20,7 +20,7 @@ VERSION = 1
 #: ADC units per mV: 1 uV resolution up to 32.767 mV, finer than any ECG recorder.
 DEFAULT_GAIN = 1000.0
 
-SAMPLES, _TABLE, _MANIFEST = "ecg.npy", "records.parquet", "ecg.json"
+SAMPLES, _TABLE, MANIFEST = "ecg.npy", "records.parquet", "ecg.json"
 _LARGEST = np.iinfo(np.int16).max
 _BATCH = 128  # records in memory at once
 _HASHED_AT_ONCE = 1 << 22
@@ -145,7 +145,7 @@ def read_ecg_folder(
     )
     if not len(table) == len(storage) == n_records:
         raise RecordReadError(
-            f"read_ecg_folder: {folder / _MANIFEST} states {n_records} records, {_TABLE} has "
+            f"read_ecg_folder: {folder / MANIFEST} states {n_records} records, {_TABLE} has "
             f"{len(table)} and {SAMPLES} {len(storage)}. Write the cohort anew."
         )
     for column, stated in manifest["categories"].items():
@@ -174,7 +174,7 @@ def _check_writable(
         )
     if not (np.isfinite(gain) and gain > 0):
         raise ECGError(f"write_ecg_folder: expected a positive gain, got {gain!r}.")
-    if (folder / _MANIFEST).exists() and not overwrite:
+    if (folder / MANIFEST).exists() and not overwrite:
         raise ECGError(
             f"write_ecg_folder: {folder} holds a cohort already. "
             "Choose another folder, or pass overwrite=True."
@@ -279,17 +279,17 @@ def publish_folder(
         "categories": dict(_categories(table)),
         "files": {name: _describe(folder / f".{name}") for name in names},
     }
-    (folder / f".{_MANIFEST}").write_text(
+    (folder / f".{MANIFEST}").write_text(
         json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         encoding="utf-8",
     )
-    (folder / _MANIFEST).unlink(missing_ok=True)
-    for name in (*names, _MANIFEST):
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for name in (*names, MANIFEST):
         os.replace(folder / f".{name}", folder / name)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / _MANIFEST
+    path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -123,7 +123,9 @@ def read_wfdb_folder(
         name="read_wfdb_folder",
     )
     names = [paths[place].relative_to(folder).with_suffix("").as_posix() for place in kept]
-    frame = pd.concat([pd.DataFrame({"ecg": ecg, "record": names}), _comments(headers)], axis=1)
+    frame = pd.concat(
+        [pd.DataFrame({"ecg": ecg, "record": names}), comments_frame(headers)], axis=1
+    )
     frame.attrs["broken"] = broken
     return frame
 
@@ -285,7 +287,8 @@ def _common_duration(headers: Sequence[RecordHeader], name: str) -> float:
     return seconds[0]
 
 
-def _comments(headers: Sequence[RecordHeader]) -> pd.DataFrame:
+def comments_frame(headers: Sequence[RecordHeader]) -> pd.DataFrame:
+    """Return what headers say beside the signals: one row per header, typed columns."""
     frame = pd.DataFrame([header.columns for header in headers], index=range(len(headers)))
     for column in frame.columns:
         kind: Any = {"age": "float64", "sex": pd.CategoricalDtype(["F", "M"])}.get(column)

@@ -1,0 +1,63 @@
+"""`ecgsk ingest` and `ecgsk check`."""
+
+import time
+from pathlib import Path
+
+import pandas as pd
+import typer
+
+from ecgsk.io import ingest_wfdb, read_ecg_folder
+
+
+def run(
+    folder: Path,
+    out: Path,
+    sampling_rate: float | None,
+    band: tuple[float | None, float | None],
+    duration: float | None,
+    jobs: int,
+    overwrite: bool,
+) -> None:
+    """Ingest, and say what came of it."""
+    start = time.perf_counter()
+    ingest_wfdb(
+        folder,
+        out,
+        sampling_rate=sampling_rate,
+        band=band,
+        duration=duration,
+        n_jobs=jobs,
+        overwrite=overwrite,
+    )
+    _tell(out, verify=False)
+    typer.echo(f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}")
+
+
+def check_folder(folder: Path) -> None:
+    """Verify checksums; an ECGError tells what is wrong."""
+    _tell(folder, verify=True)
+    typer.echo("Every file is as it was written.")
+
+
+def _tell(folder: Path, *, verify: bool) -> None:
+    frame, _ = read_ecg_folder(folder, verify=verify)
+    column = next(name for name in frame if hasattr(frame[name].dtype, "leads"))
+    typer.echo(f"{len(frame):,} records of {frame[column].dtype}")
+    if "problem" in frame:
+        for problem, mask in _problems(frame).items():
+            if mask.any():
+                typer.echo(f"  {mask.sum():,} with {problem}")
+    if (folder / "broken.csv").exists():
+        typer.echo(f"  {len(pd.read_csv(folder / 'broken.csv')):,} left out, listed in broken.csv")
+
+
+def _problems(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    return {
+        "no usable lead": ~frame["usable"],
+        "missing leads": frame["n_missing_leads"] > 0,
+        "flat leads": frame["n_flat_leads"] > 0,
+        "gaps": frame["n_nan_leads"] > 0,
+        "clipped leads": frame["n_clipped_leads"] > 0,
+        "implausible amplitudes": frame["problem"].str.contains("implausible"),
+        "suspected reversal of electrodes": frame["suspected_reversal"] != "",
+    }

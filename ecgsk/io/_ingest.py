@@ -1,0 +1,345 @@
+"""A folder of WFDB records, of any size, as one ECG folder: in parallel, and resumable."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from warnings import warn
+
+import pandas as pd
+from joblib import Parallel, delayed
+
+from ecgsk._progress import progress_bar
+from ecgsk.exceptions import ECGError, RecordReadError, SamplingRateError, SignalQualityWarning
+from ecgsk.io._ecg_folder import (
+    DEFAULT_GAIN,
+    MANIFEST,
+    SAMPLES,
+    publish_folder,
+)
+from ecgsk.io._ingest_chunk import Conversion, convert
+from ecgsk.io._ingest_journal import Journal
+from ecgsk.io._wfdb_header import RecordHeader, read_header
+from ecgsk.signals import STANDARD_12_LEADS, canonical_leads, check_sampling_rate
+
+_VERSION = 1
+_WORK, _PLAN, _BROKEN = ".ingest", "plan.json", "broken.csv"
+
+
+def ingest_wfdb(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    sampling_rate: float | None = 100.0,
+    band: tuple[float | None, float | None] | None = (0.5, 40.0),
+    leads: Sequence[str] = STANDARD_12_LEADS,
+    duration: float | None = None,
+    gain: float = DEFAULT_GAIN,
+    n_jobs: int | None = None,
+    chunk_size: int = 512,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Path:
+    r"""Turn a folder of WFDB records into ``ecg.npy``, ``records.parquet`` and ``ecg.json``.
+
+    Interrupted at any moment, even by SIGKILL, and started again, it goes on
+    after the last finished chunk and ends with the same bytes. Records that
+    cannot be read are listed in ``broken.csv``, never fatal.
+
+    Parameters
+    ----------
+    folder : path-like
+        WFDB records, in subfolders too.
+    out : path-like
+        Made if absent. Read it with `read_ecg_folder`.
+    sampling_rate : float or None, default=100
+        Hz, to which every record is resampled; None keeps the rate of most.
+    band : tuple of (float or None) or None, default=(0.5, 40)
+        Edges in Hz of a zero-phase Butterworth band-pass, as
+        :class:`~ecgsk.preprocessing.BandpassFilter`; None leaves an edge open,
+        or filters nothing.
+    leads : sequence of str, default=STANDARD_12_LEADS
+        Found by name in every record, and written in this order.
+    duration : float or None, default=None
+        Seconds. Longer records are cropped at their end, shorter ones padded
+        there with NaN. None takes the duration of most, and lists records of
+        another one as broken.
+    gain : float, default=1000
+        int16 units per millivolt: samples are rounded to 1 / `gain` mV.
+    n_jobs : int or None, default=None
+        Processes, as in joblib; any joblib backend will do, dask's included.
+    chunk_size : int, default=512
+        Records per task; a few tasks' records are in memory at once.
+    overwrite : bool, default=False
+        Begin anew where `out` holds a folder, or an ingest, of other settings.
+    progress : bool, default=True
+        Show a progress bar on a terminal or in a notebook.
+
+    Returns
+    -------
+    Path
+        `out`.
+
+    Raises
+    ------
+    RecordReadError
+        When there is no record, or none can be read.
+    ECGError
+        When `out` holds something of other settings and `overwrite` is False.
+
+    Warns
+    -----
+    SignalQualityWarning
+        When records were left out, or samples beyond 32767 / `gain` mV clipped.
+
+    Notes
+    -----
+    ``records.parquet`` has one row per record: ``record`` (path within `folder`),
+    what its header says (``age``, ``sex``, ``ecg_time``, ...) and what
+    :func:`ecgsk.signals.quality` says of the signal before any filter.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from ecgsk.io import ingest_wfdb, read_ecg_folder
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     _ = Path(place, "p1.hea").write_text("p1 1 100 1000\\np1.dat 16 200 16 0 0 0 0 II\\n")
+    ...     np.tile(np.arange(100, dtype="<i2"), 10).tofile(Path(place, "p1.dat"))
+    ...     out = ingest_wfdb(place, Path(place, "out"), leads=["II"], progress=False)
+    ...     frame, _ = read_ecg_folder(out, verify=True)
+    >>> frame["ecg"].dtype, frame["record"].tolist()
+    (ecg[1x1000, 100 Hz: II], ['p1'])
+    """
+    folder, out = Path(folder).resolve(), Path(out).resolve()
+    names = find_records(folder, aside=out)
+    settings = _settings(folder, names, sampling_rate, band, leads, duration, gain, chunk_size)
+    if _is_done(out, settings, overwrite):
+        return out
+    work = out / _WORK
+    if (work / _PLAN).exists() and (out / SAMPLES).exists() and not (out / MANIFEST).exists():
+        os.replace(out / SAMPLES, out / f".{SAMPLES}")  # killed while the files were being named
+    conversion = _resume_or_begin(out, folder, names, settings, overwrite)
+    chunks = [names[i : i + chunk_size] for i in range(0, len(names), chunk_size)]
+    journal = Journal(out / f".{SAMPLES}", work, conversion)
+    tasks = (delayed(convert)(folder, chunk, conversion) for chunk in chunks[journal.n_chunks :])
+    bar = progress_bar(
+        total=len(names),
+        initial=sum(map(len, chunks[: journal.n_chunks])),
+        desc="records",
+        unit=" records",
+        show=progress,
+    )
+    with bar:
+        for chunk in Parallel(n_jobs=n_jobs, return_as="generator")(tasks):
+            bar.update(len(chunks[journal.n_chunks]))
+            journal.add(chunk)
+    _finish(out, journal, settings)
+    shutil.rmtree(work)
+    return out
+
+
+def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
+    """Return the paths of all WFDB headers in a folder, without suffix, in order.
+
+    Parameters
+    ----------
+    folder : Path
+        Looked through with its subfolders.
+    aside : Path or None
+        A subfolder to leave out.
+    """
+    names = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if Path(place, name) != aside]
+        inside = Path(place).relative_to(folder)
+        names += [(inside / name[:-4]).as_posix() for name in files if name.endswith(".hea")]
+    if not names:
+        raise RecordReadError(
+            f"ingest_wfdb: no .hea file in {folder}"
+            f"{'' if folder.is_dir() else ', which is no folder'}. "
+            "Give the folder that holds the WFDB records."
+        )
+    return sorted(names)
+
+
+def _settings(
+    folder: Path,
+    names: list[str],
+    sampling_rate: float | None,
+    band: tuple[float | None, float | None] | None,
+    leads: Sequence[str],
+    duration: float | None,
+    gain: float,
+    chunk_size: int,
+) -> dict[str, Any]:
+    """Return what decides the result, as JSON keeps it, after a check of the parameters."""
+    low, high = (None, None) if band is None else band
+    if sampling_rate is not None:
+        sampling_rate = check_sampling_rate(sampling_rate, name="ingest_wfdb")
+        if high is not None and high >= sampling_rate / 2:
+            raise SamplingRateError(
+                f"ingest_wfdb: expected the band to end below {sampling_rate / 2:g} Hz, half the "
+                f"sampling rate, got {high:g}. Lower it, or raise sampling_rate."
+            )
+    if (low is not None and low <= 0) or (low is not None and high is not None and low >= high):
+        raise ECGError(
+            f"ingest_wfdb: expected a band of 0 < low < high in Hz, got {band!r}. "
+            "None leaves an edge open."
+        )
+    for name, value in (("duration", duration), ("gain", gain), ("chunk_size", chunk_size)):
+        if value is not None and not value > 0:
+            raise ECGError(f"ingest_wfdb: expected {name} above 0, got {value!r}.")
+    return {
+        "version": _VERSION,
+        "source": str(folder),
+        "n_found": len(names),
+        "found_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
+        "sampling_rate": sampling_rate,
+        "band": [low, high],
+        "leads": list(canonical_leads(leads)),
+        "duration": duration,
+        "gain": float(gain),
+        "chunk_size": int(chunk_size),
+    }
+
+
+def _is_done(out: Path, settings: dict[str, Any], overwrite: bool) -> bool:
+    """Tell whether `out` is this ingest, finished; raise where it is something else."""
+    if not (out / MANIFEST).exists():
+        return False
+    try:
+        made = json.loads((out / MANIFEST).read_text("utf-8"))["extra"]["ingest"]
+    except (ValueError, LookupError, TypeError):
+        made = None
+    if made == settings:
+        shutil.rmtree(out / _WORK, ignore_errors=True)
+        return True
+    if not overwrite:
+        raise ECGError(
+            f"ingest_wfdb: {out} holds an ECG folder already, made "
+            f"{_difference(made, settings)}. Choose another folder, or pass overwrite=True."
+        )
+    return False
+
+
+def _resume_or_begin(
+    out: Path, folder: Path, names: list[str], settings: dict[str, Any], overwrite: bool
+) -> Conversion:
+    """Return the conversion of the ingest that `out` holds unfinished, or begin one."""
+    plan = out / _WORK / _PLAN
+    if plan.exists():
+        stated = json.loads(plan.read_text("utf-8"))
+        if stated["settings"] == settings:
+            kept = stated["conversion"]
+            for name in ("leads", "band"):  # JSON has no tuples
+                kept[name] = tuple(kept[name])
+            return Conversion(**kept)
+        if not overwrite:
+            raise ECGError(
+                f"ingest_wfdb: {out} holds an unfinished ingest, begun "
+                f"{_difference(stated['settings'], settings)}. Start it as it was begun, or pass "
+                "overwrite=True to begin anew."
+            )
+    shutil.rmtree(out / _WORK, ignore_errors=True)
+    (out / f".{SAMPLES}").unlink(missing_ok=True)
+    conversion = _plan_conversion(folder, names, settings)
+    plan.parent.mkdir(parents=True)
+    # Complete or not there at all.
+    text = json.dumps({"settings": settings, "conversion": asdict(conversion)})
+    plan.with_suffix(".part").write_text(text, "utf-8")
+    os.replace(plan.with_suffix(".part"), plan)
+    return conversion
+
+
+def _difference(made: dict[str, Any] | None, settings: dict[str, Any]) -> str:
+    if not isinstance(made, dict):
+        return "otherwise than by an ingest"
+    other = [key for key in settings if made.get(key) != settings[key]]
+    words = [f"{key}={made.get(key)!r} and not {settings[key]!r}" for key in other[:3]]
+    return "with " + "; ".join(words)
+
+
+def _plan_conversion(folder: Path, names: list[str], settings: dict[str, Any]) -> Conversion:
+    """Settle rate and duration by the first chunk's records."""
+    leads = tuple(settings["leads"])
+    rate, duration = settings["sampling_rate"], settings["duration"]
+    if rate is None or duration is None:
+        headers = list(_readable(folder, names, leads, settings["chunk_size"]))
+        rate = rate or _most_common(header.layout.sampling_rate for header in headers)
+        duration = duration or _most_common(header.layout.seconds for header in headers)
+    return Conversion(
+        leads=leads,
+        sampling_rate=rate,
+        duration=duration,
+        band=tuple(settings["band"]),
+        gain=settings["gain"],
+        crop=settings["duration"] is not None,
+    )
+
+
+def _readable(
+    folder: Path, names: list[str], leads: tuple[str, ...], n_wanted: int
+) -> Iterator[RecordHeader]:
+    n_found, reason = 0, ""
+    for name in names:
+        if n_found == n_wanted:
+            return
+        try:
+            yield read_header(folder / name, leads)
+            n_found += 1
+        except ECGError as error:
+            reason = reason or str(error)
+    if not n_found:
+        raise RecordReadError(
+            f"ingest_wfdb: none of {len(names)} records can be read; the first: {reason}"
+        )
+
+
+def _most_common(values: Iterable[float]) -> float:
+    return Counter(values).most_common(1)[0][0]
+
+
+def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
+    """Put the parts together, under their final names, and say what was left out."""
+    conversion, n_broken = journal.conversion, len(journal.broken)
+    if not journal.n_records:
+        raise RecordReadError(
+            f"ingest_wfdb: none of {n_broken} records can be read; the first: "
+            f"{journal.broken[0]['reason']}"
+        )
+    journal.close()
+    broken = pd.DataFrame(journal.broken, columns=["record", "reason"])
+    broken.to_csv(out / f".{_BROKEN}", index=False)
+    manifest = {
+        "n_records": journal.n_records,
+        "n_samples": conversion.shape[1],
+        "sampling_rate": conversion.sampling_rate,
+        "leads": list(conversion.leads),
+        "gain": conversion.gain,
+        "ecg_column": {"name": "ecg", "position": 0},
+        "missing_rows": [],
+        "extra": {"ingest": settings},
+    }
+    publish_folder(out, journal.table(), manifest, others=[_BROKEN])
+    if n_broken:
+        warn(
+            f"ingest_wfdb: left out {n_broken} of {journal.n_records + n_broken} records, such as "
+            f"{journal.broken[0]['record']}: {journal.broken[0]['reason']} "
+            f"{out / _BROKEN} lists all.",
+            SignalQualityWarning,
+            stacklevel=3,
+        )
+    if journal.n_clipped:
+        warn(
+            f"ingest_wfdb: {journal.n_clipped} samples beyond {32767 / conversion.gain:g} mV were "
+            "clipped; a smaller gain= holds larger amplitudes.",
+            SignalQualityWarning,
+            stacklevel=3,
+        )
