@@ -54,6 +54,7 @@ class MimicTables:
             settings["threads"] = threads
         try:
             self.connection = duckdb.connect(config=settings)
+            self.connection.execute("SET enable_progress_bar = false")  # it goes to stdout
         except duckdb.Error as error:
             self._scratch.cleanup()
             raise ECGError(
