@@ -1,0 +1,63 @@
+"""An open database, read where it lies: what is in it, what is wrong with it, a cohort folder.
+
+    python examples/open_database.py challenge FOLDER [--out COHORT]
+    python examples/open_database.py code15 FOLDER
+    python examples/open_database.py ludb FOLDER
+    python examples/open_database.py brugada FOLDER
+    python examples/open_database.py ptbxl [FOLDER]
+
+Without a folder, PTB-XL is downloaded. ``--out`` writes signals, table and labels as
+plain files, which any of the estimators trains on without holding them in memory.
+"""
+
+import argparse
+from functools import partial
+
+from ecgsk.datasets import (
+    Cohort,
+    fetch_ptbxl,
+    load_brugada_huca,
+    load_challenge,
+    load_code15,
+    load_ludb,
+    load_ptbxl,
+    write_cohort,
+)
+
+LOADERS = {
+    "brugada": load_brugada_huca,
+    # Its sources differ in rate and length.
+    "challenge": partial(load_challenge, sampling_rate=500, duration=10),
+    "code15": load_code15,
+    "ludb": partial(load_ludb, min_count=10),
+    "ptbxl": load_ptbxl,
+}
+
+
+def describe(cohort: Cohort, n_records: int = 100) -> str:
+    """Size, frequent labels, and in how many of the first records something is wrong."""
+    frequent = cohort.Y.sum().sort_values(ascending=False).head(5).astype(int)
+    problems = cohort.X["ecg"].iloc[:n_records].ecg.quality()["problem"]
+    return "\n".join(
+        [
+            str(cohort),
+            f"  {cohort.DESCR}",
+            "  most frequent: " + ", ".join(f"{name} {n}" for name, n in frequent.items()),
+            f"  problems in {(problems != '').sum()} of the first {len(problems)} records",
+            f"  {len(cohort.broken)} records that cannot be read",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("database", choices=sorted(LOADERS))
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("--out", help="folder of the cohort to write")
+    options = parser.parse_args()
+    if options.folder is None and options.database != "ptbxl":
+        parser.error(f"give the folder of {options.database}")
+    cohort = LOADERS[options.database](options.folder) if options.folder else fetch_ptbxl()
+    print(describe(cohort))
+    if options.out:
+        print("written to", write_cohort(cohort, options.out))

@@ -1,0 +1,77 @@
+"""What the documentation says of one's own hospital, run as it stands there."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ecgsk.datasets import read_cohort, write_cohort
+
+ROOT = Path(__file__).parents[2]
+VISITS = """record,patient,age,sex,heart_rate,potassium,atrial_fibrillation,heart_failure
+a/1,7,61,F,80,4.4,0,1
+a/2,7,62,F,,5.9,1,1
+b/1,8,55,M,66,,0,
+b/2,9,70,M,71,3.2,1,0
+c/1,10,44,F,90,4.0,0,0
+c/2,11,81,M,58,,1,1
+"""
+
+
+@pytest.fixture
+def cohort(tmp_path, write_record, monkeypatch):
+    (tmp_path / "st-elsewhere").mkdir()
+    (tmp_path / "st-elsewhere" / "visits.csv").write_text(VISITS)
+    for line in VISITS.splitlines()[1:]:
+        write_record(f"st-elsewhere/ecg/{line.split(',')[0]}", seconds=10)
+    write_record("st-elsewhere/ecg/d/1", seconds=12)  # of no visit
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    section = text.split("## Your own hospital")[1]
+    code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+    body = code.split("def load_st_elsewhere")[1].split("\n\n\n")[0]
+    assert len(body.splitlines()) <= 20
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(code, "docs/data.md", "exec"), names)
+    return names["cohort"]
+
+
+def test_twenty_lines_make_a_cohort(cohort):
+    assert str(cohort.X["ecg"].dtype) == "ecg[12x5000, 500 Hz]"
+    assert cohort.X.index.tolist() == ["a/1", "a/2", "b/1", "b/2", "c/1", "c/2"]
+    assert cohort.groups.tolist() == [7, 7, 8, 9, 10, 11]
+    assert np.isnan(cohort.Y.loc["b/1", "heart_failure"])
+    assert cohort.labs.loc["a/2", "potassium"] == 5.9
+    assert cohort.folds["a/1"] == cohort.folds["a/2"]
+
+
+def test_it_trains_and_is_written(cohort, tiny, quick, one_thread, tmp_path):
+    from ecgsk import ECGDiagnosisClassifier
+
+    model = ECGDiagnosisClassifier(tiny, **quick).fit(cohort.X, cohort.Y)
+    probability = model.predict_proba(cohort.X[["ecg"]])
+    assert probability.shape == (6, 2)
+    assert ((probability > 0) & (probability < 1)).all()
+    write_cohort(cohort, tmp_path / "written")
+    assert read_cohort(tmp_path / "written").X["age"].equals(cohort.X["age"])
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("database", "folder", "text"),
+    [
+        ("ludb", "ludb", "Sinus rhythm 110"),
+        ("challenge", "cinc2021", "NSR 17, AF 8"),
+        ("brugada", "brugada_huca", "brugada 45"),
+    ],
+)
+def test_example_describes_open_databases(real_data, database, folder, text):
+    path = ROOT / "examples" / "open_database.py"
+    spec = importlib.util.spec_from_file_location("open_database", path)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    described = example.describe(example.LOADERS[database](real_data / folder), n_records=10)
+    assert text in described
+    assert "0 records that cannot be read" in described
