@@ -107,7 +107,7 @@ UNKNOWN = {
     "samples per frame": [("r.dat", "16x2", "200")] * 3,
     "skew": [("r.dat", "16:3", "200")] * 3,
     "leads in two files": [("r.dat", "16", "200"), ("r.xyz", "16", "200"), ("r.xyz", "16", "200")],
-    "files by turns": [("r.dat", "16", "200"), ("r.xyz", "16", "200"), ("r.dat", "16", "200")],
+    "files by turns": [(f"r.{end}", "16", "200") for end in ("dat", "dat", "xyz", "dat", "xyz")],
     "two formats": [("r.dat", "16", "200"), ("r.dat", "16", "200"), ("r.xyz", "80", "200")],
     "two offsets": [("r.dat", "16", "200"), ("r.dat", "16", "200"), ("r.dat", "16+2", "200")],
     "signals beyond the count": [("r.dat", "16", "200")] * 4,
