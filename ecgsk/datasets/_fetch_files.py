@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from ecgsk._progress import progress_bar
@@ -147,7 +148,7 @@ class Transfer:
                 part.unlink()
                 self._download(session, url, part, stop)
                 found = sha256(part)
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             if isinstance(error, DownloadError):
                 raise
             raise DownloadError(
@@ -175,7 +176,7 @@ class Transfer:
             try:
                 _continue(session, url, part, stop)
                 return before > 0
-            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            except (requests.ConnectionError, HTTPError):
                 fruitless = 0 if _size(part) > size else fruitless + 1
                 size = _size(part)
                 if fruitless == _FRUITLESS or stop.is_set():
@@ -198,7 +199,8 @@ def _continue(session: requests.Session, url: str, part: Path, stop: threading.E
             raise requests.ConnectionError(f"expected bytes from {have}, got other ones")
         with part.open("ab" if resumed else "wb") as file:
             expected = file.tell() + int(response.headers.get("Content-Length", 0))
-            for chunk in response.iter_content(_CHUNK):
+            # Undecoded: some servers call a .csv.gz a .csv that they packed for the way.
+            for chunk in response.raw.stream(_CHUNK, decode_content=False):
                 file.write(chunk)
                 if stop.is_set():
                     raise requests.ConnectionError("stopped")

@@ -1,5 +1,6 @@
 """Downloads from loopback servers that serve PhysioNet's layout, well or badly."""
 
+import gzip
 import hashlib
 import os
 import threading
@@ -36,6 +37,7 @@ class Server(ThreadingHTTPServer):
         self.asked: list[tuple[str, str | None]] = []  # path, Range
         self.drop_after: dict[str, list[int]] = {}  # bytes sent before each drop
         self.ranges = True
+        self.encoding = None  # what the server says it packed files with
         self.delay = 0.0
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.at_once = self.most_at_once = 0
@@ -78,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.send_header("Content-Length", str(len(data) - start))
+        if server.encoding:
+            self.send_header("Content-Encoding", server.encoding)
         self.end_headers()
         if server.drop_after.get(path):
             self.wfile.write(data[start : start + server.drop_after[path].pop(0)])
@@ -171,6 +175,15 @@ def test_server_without_ranges(server, demo, tmp_path):
     hosp = fetch(server, tmp_path)
     assert (hosp / "labevents.csv.gz").read_bytes() == demo["hosp/labevents.csv.gz"]
     assert [value is None for value in server.asked_for(LABS)] == [True, False]
+
+
+def test_gzip_stays_gzip(server, tmp_path):
+    packed = gzip.compress(b"subject_id\n1\n", mtime=0)
+    server.encoding = "gzip"  # as Apache says of every .gz
+    server.files[f"{DATABASE}/hosp/patients.csv.gz"] = packed
+    registry = {f"{DATABASE}/hosp/patients.csv.gz": hashlib.sha256(packed).hexdigest()}
+    hosp = fetch(server, tmp_path, registry=registry)
+    assert (hosp / "patients.csv.gz").read_bytes() == packed
 
 
 def test_part_of_another_file_is_downloaded_anew(server, demo, tmp_path):
