@@ -6,6 +6,7 @@ from ecgsk.datasets._clinical.cohort import make_clinical_ecg, synthesize_ecg
 from ecgsk.datasets._code15 import load_code15
 from ecgsk.datasets._cohort import Cohort, assign_folds
 from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
+from ecgsk.datasets._cohort_report import write_cohort_report
 from ecgsk.datasets._fetch import (
     fetch_mimic_iv_demo,
     fetch_mimic_iv_ecg_demo,
@@ -37,4 +38,5 @@ __all__ = [
     "read_cohort",
     "synthesize_ecg",
     "write_cohort",
+    "write_cohort_report",
 ]

@@ -1,0 +1,121 @@
+"""A cohort as a page: what a paper's first figure and first table need."""
+
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from ecgsk.datasets import _cohort_report_tables as tables
+from ecgsk.datasets._cohort import Cohort
+from ecgsk.datasets._cohort_report_flow import flow_diagram
+
+_MAX_LABELS = 40  # on the page; the CSV has all
+
+
+def write_cohort_report(
+    cohort: Cohort, folder: str | Path, *, title: str = "Cohort report"
+) -> Path:
+    """Write what a cohort is made of as one page, two pictures and plain tables.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Of `build_mimic_iv_cohort`, or any other. Its ``flow`` (steps), ``split``
+        (train, validation, test), ``steps`` and ``lab_counts`` are shown where it
+        has them.
+    folder : path-like
+        Made if absent; a report that lies there is replaced.
+    title : str, default="Cohort report"
+        Heading of the page.
+
+    Returns
+    -------
+    Path
+        ``report.html``, which needs nothing but itself. Beside it lie
+        ``flow.svg`` and ``missingness.svg``; ``flow.csv`` (records left after each
+        step and in each part), ``characteristics.csv`` (Table 1),
+        ``missingness.csv`` and ``prevalences.csv`` (per fold).
+
+    Notes
+    -----
+    All shares are of records, not of patients; prevalences are of the records in
+    which a diagnosis is known.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ecgsk.datasets import make_clinical_ecg, write_cohort_report
+    >>> cohort = make_clinical_ecg(20, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = write_cohort_report(cohort, folder)
+    ...     sorted(path.name for path in page.parent.iterdir())
+    ['characteristics.csv', 'flow.csv', 'flow.svg', 'missingness.csv', 'missingness.svg',
+     'prevalences.csv', 'report.html']
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    flow, parts = tables.flow_table(cohort), tables.part_table(cohort)
+    table_one = tables.characteristics(cohort)
+    missing, prevalences = tables.missingness(cohort), tables.prevalences(cohort)
+
+    every_step = pd.concat([flow, parts]).rename_axis("step")
+    every_step["left_out"] = every_step["left_out"].fillna(0).astype("int64")
+    every_step.to_csv(folder / "flow.csv")
+    for name, table in (
+        ("characteristics", table_one),
+        ("missingness", missing),
+        ("prevalences", prevalences),
+    ):
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+    environment = Environment(
+        loader=PackageLoader("ecgsk.datasets"), autoescape=True, trim_blocks=True
+    )
+    pictures = {
+        "flow": _draw(environment, "flow", diagram=flow_diagram(flow, parts)),
+        "missingness": _draw(environment, "missingness", rows=missing.to_dict("records")),
+    }
+    for name, picture in pictures.items():
+        (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
+    page = environment.get_template("cohort_report.html").render(
+        title=title,
+        cohort=cohort,
+        pictures=pictures,
+        table_one=table_one,
+        missing=missing.to_dict("records"),
+        prevalences=_labels_for_the_page(prevalences),
+        n_labels=len(prevalences),
+        steps=cohort.get("steps"),
+        lab_counts=cohort.get("lab_counts"),
+    )
+    path = folder / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _draw(environment: Environment, name: str, **values: object) -> Markup:
+    # The template escaped what it inserted, so the picture is safe as it is.
+    return Markup(environment.get_template(f"cohort_{name}.svg").render(**values))
+
+
+def _labels_for_the_page(prevalences: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the most frequent labels; shares of folds also relative to the highest of them."""
+    folds = [name for name in prevalences.columns if name.startswith("fold ")]
+    known = ("label", "positive", "known", "prevalence")
+    parts = [name for name in prevalences.columns if name not in (*known, *folds)]
+    rows = []
+    for row in prevalences.head(_MAX_LABELS).to_dict("records"):
+        shares = [row[name] for name in folds]
+        highest = max([share for share in shares if share > 0], default=1.0)
+        rows.append(
+            {name: row[name] for name in known}
+            | {
+                "parts": {name: row[name] for name in parts},
+                "folds": [
+                    {"name": name, "share": row[name], "height": 100 * row[name] / highest}
+                    for name in folds
+                ],
+            }
+        )
+    return rows
