@@ -15,11 +15,23 @@ from ecgsk.exceptions import ECGError
 from ecgsk.io import read_wfdb_folder
 from ecgsk.signals import STANDARD_12_LEADS
 
+_SOURCES = {
+    "A": "CPSC",
+    "Q": "CPSC-Extra",
+    "I": "INCART",
+    "S": "PTB",
+    "HR": "PTB-XL",
+    "E": "Georgia",
+}
+#: Chapman-Shaoxing has JS00001 to JS10646, Ningbo the rest.
+_LAST_OF_CHAPMAN = 10646
+
 
 def load_challenge(
     path: str | Path,
     *,
     labels: Literal["scored", "all"] = "scored",
+    unstated: Literal["missing", "negative"] = "missing",
     min_count: int = 1,
     sampling_rate: float | None = None,
     duration: float | None = None,
@@ -42,6 +54,9 @@ def load_challenge(
         abbreviations; the four pairs it held equal (such as right bundle branch
         block and a complete one) are one class each. ``"all"``: every SNOMED CT
         code, by its number.
+    unstated : {"missing", "negative"}, default="missing"
+        What a scored class is in records of a source that never states it: NaN,
+        or 0 as in the Challenge's own scores.
     min_count : int, default=1
         ECGs a label must have.
     sampling_rate : float, optional
@@ -64,8 +79,9 @@ def load_challenge(
     Cohort
         ``X``: ``ecg``, ``age`` (years), ``sex`` and ``subject_id``, indexed by
         ``record`` (the path within the folder). ``Y``: 0 or 1, NaN in records
-        without any code. ``codes``: SNOMED CT codes of each label, with names
-        where known. ``broken``.
+        without any code. ``source`` of each record, by its name; NaN for a name
+        that is none of the Challenge's. ``codes``: SNOMED CT codes of each label,
+        with names where known and how often each source states them. ``broken``.
 
     Raises
     ------
@@ -82,10 +98,13 @@ def load_challenge(
       own. Some are not: PTB has 516 records of 290 patients at most, INCART 74 of 32,
       PTB-XL 21,837 of 18,885. Take PTB-XL from `load_ptbxl`, and PTB and INCART
       for training or for testing alone.
-    * **0 means that the code is not stated.** Sources were labelled by different
-      people from different lists: CPSC knows nine classes, Ningbo states no
-      atrial fibrillation and Georgia no pacing. A model trained across sources
-      can learn the source; set a class to NaN in sources that never state it.
+    * **Sources were labelled by different people from different lists**: CPSC
+      knows six of the 26 scored classes, Ningbo states no atrial fibrillation and
+      Georgia no pacing. What a source states nowhere among all its records in
+      the Challenge of 2021 [2]_ is not known of it; with ``labels="all"``, 0 only
+      means that a code is not stated.
+    * The headers of 2020 give Georgia's gain five times too high; take those of
+      2021.
 
     References
     ----------
@@ -114,6 +133,10 @@ def load_challenge(
     """
     if labels not in ("scored", "all"):
         raise ECGError(f"load_challenge: expected labels='scored' or 'all', got {labels!r}.")
+    if unstated not in ("missing", "negative"):
+        raise ECGError(
+            f"load_challenge: expected unstated='missing' or 'negative', got {unstated!r}."
+        )
     frame = read_wfdb_folder(
         path,
         leads=leads,
@@ -123,10 +146,7 @@ def load_challenge(
         progress=progress,
     )
     frame.index = pd.Index(frame["record"], name="record")
-    stated = _codes(frame, path)
-    known = pd.read_csv(
-        str(files("ecgsk.datasets") / "data" / "challenge_2021_codes.csv"), dtype=str
-    )
+    stated, known = _codes(frame, path), _known_codes()
     if labels == "scored":
         label_of = dict(zip(known["code"], known["label"], strict=True))
         stated = [
@@ -134,6 +154,9 @@ def load_challenge(
             for codes in stated
         ]
     Y = label_table(stated, frame.index, min_count=min_count, name="load_challenge")
+    source = pd.Series([_source(record) for record in frame.index], frame.index, name="source")
+    if labels == "scored" and unstated == "missing":
+        Y = _without_unstated(Y, source, known)
     X = pd.DataFrame(
         {
             "ecg": frame["ecg"],
@@ -152,6 +175,7 @@ def load_challenge(
         DESCR=f"PhysioNet/CinC Challenge: {len(X):,} records, {X['ecg'].dtype}. Patients are not "
         "stated: each record counts as its own. CC BY 4.0, Perez Alday et al., Reyna et al.",
         codes=known[known["label" if labels == "scored" else "code"].isin(Y.columns)],
+        source=source,
         broken=frame.attrs["broken"],
     )
 
@@ -167,3 +191,26 @@ def _codes(frame: pd.DataFrame, path: str | Path) -> list[set[str] | None]:
         set(re.findall(r"\d+", text)) or None if isinstance(text, str) else None
         for text in frame["dx"]
     ]
+
+
+def _known_codes() -> pd.DataFrame:
+    """Codes scored in 2021: ``code``, ``label``, ``name``, and records of each source with it."""
+    path = files("ecgsk.datasets") / "data" / "challenge_2021_codes.csv"
+    return pd.read_csv(str(path), dtype={"code": str})
+
+
+def _source(record: str) -> Any:
+    """Source of a record, which its name tells; NaN where it does not."""
+    name = re.fullmatch(r"([A-Z]+)(\d+)", record.rpartition("/")[2])
+    if name and name[1] == "JS":
+        return "Ningbo" if int(name[2]) > _LAST_OF_CHAPMAN else "Chapman-Shaoxing"
+    return _SOURCES.get(name[1], np.nan) if name else np.nan
+
+
+def _without_unstated(Y: pd.DataFrame, source: pd.Series, known: pd.DataFrame) -> pd.DataFrame:
+    """Labels in which 0 has become NaN where the record's source never states the class."""
+    sources = known.columns[3:]
+    states = known.groupby("label")[sources.tolist()].sum().loc[Y.columns] > 0
+    place = sources.get_indexer(source)
+    never = ~states.to_numpy().T[place] & (place >= 0)[:, None]
+    return Y.mask(never & (Y == 0).to_numpy())

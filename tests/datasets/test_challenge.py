@@ -50,6 +50,30 @@ def test_all_codes(tree):
     ]
 
 
+def test_class_that_a_source_never_states(tmp_path, write_record):
+    sinus, bradycardia, poor_r_wave = "426783006", "426177001", "365413008"
+    for name in ["JS10646", "JS10647", "A0001", "PATIENT7", "x12"]:
+        write_record(name, comments=[f"Dx: {sinus}"])
+    write_record("A0002", comments=[f"Dx: {bradycardia}"])  # none in the table, yet stated
+    write_record("JS20000", comments=[f"Dx: {AF},{poor_r_wave}"])
+    cohort = load_challenge(tmp_path)
+    records = ["A0001", "A0002", "JS10646", "JS10647", "JS20000", "PATIENT7", "x12"]
+    assert cohort.Y.index.tolist() == records
+    sources = ["CPSC", "CPSC", "Chapman-Shaoxing", "Ningbo", "Ningbo"]
+    assert cohort.source.tolist()[:5] == sources
+    assert cohort.source[5:].isna().all()
+    nan = np.nan
+    expected = {
+        "AF": [0, 0, 0, nan, 1, 0, 0],
+        "NSR": [1, 0, 1, 1, 0, 1, 1],
+        "PRWP": [nan, nan, nan, 0, 1, 0, 0],
+        "SB": [nan, 1, 0, 0, 0, 0, 0],
+    }
+    pd.testing.assert_frame_equal(cohort.Y, pd.DataFrame(expected, cohort.Y.index, dtype=float))
+    negative = load_challenge(tmp_path, unstated="negative").Y
+    assert negative.equals(cohort.Y.fillna(0))
+
+
 def test_rates_and_lengths_differ(tree, write_record):
     write_record("ptb/S0001", rate=1000, seconds=2, comments=[f"Dx: {AF}"])
     with pytest.raises(SamplingRateError, match=r"500 Hz \(4 records\), 1000 Hz \(1 records\)"):
@@ -74,6 +98,8 @@ def test_headers_without_age_or_sex(tmp_path, write_record):
 def test_bad_input(tree, write_record):
     with pytest.raises(ECGError, match="expected labels='scored' or 'all', got 'rhythm'"):
         load_challenge(tree, labels="rhythm")
+    with pytest.raises(ECGError, match="unstated='missing' or 'negative', got 'zero'"):
+        load_challenge(tree, unstated="zero")
     with pytest.raises(ECGError, match="no label has min_count=3 ECGs; the most frequent has 2"):
         load_challenge(tree, min_count=3)
     write_record("other/1", comments=["Age: 55"])
@@ -96,8 +122,15 @@ def test_real_sources(real_data):
         assert sorted(row.index[row == 1]) == sorted(set(codes))
         age = re.search(r"# ?Age: (\d+)", text)
         assert age is None or cohort.X.loc[row.name, "age"] == float(age[1])
-    scored = load_challenge(folder, sampling_rate=500, duration=10).Y
-    pd.testing.assert_series_equal(scored["AF"], cohort.Y[AF], check_names=False)
+    scored = load_challenge(folder, unstated="negative", sampling_rate=500, duration=10)
+    pd.testing.assert_series_equal(scored.Y["AF"], cohort.Y[AF], check_names=False)
+    masked = load_challenge(folder, sampling_rate=500, duration=10).Y
+    assert masked.fillna(0).equals(scored.Y)
+    assert masked["AF"].isna().equals(scored.source == "Ningbo")
+    assert scored.source.value_counts().to_dict() == {
+        "CPSC": 10, "CPSC-Extra": 10, "Chapman-Shaoxing": 10, "Ningbo": 10,
+        "Georgia": 10, "PTB": 10, "PTB-XL": 10,
+    }  # fmt: skip
     signals = cohort.X["ecg"].ecg.to_numpy()
     # Millivolts: limb leads add up (Einthoven), where they were stored as measured.
     first = signals[0]
