@@ -211,6 +211,6 @@ def _without_unstated(Y: pd.DataFrame, source: pd.Series, known: pd.DataFrame) -
     """Labels in which 0 has become NaN where the record's source never states the class."""
     sources = known.columns[3:]
     states = known.groupby("label")[sources.tolist()].sum().loc[Y.columns] > 0
-    place = sources.get_indexer(source)
+    place = sources.get_indexer(pd.Index(source))
     never = ~states.to_numpy().T[place] & (place >= 0)[:, None]
     return Y.mask(never & (Y == 0).to_numpy())
