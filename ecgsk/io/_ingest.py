@@ -110,7 +110,7 @@ def ingest_wfdb(
     >>> import numpy as np
     >>> from ecgsk.io import ingest_wfdb, read_ecg_folder
     >>> with tempfile.TemporaryDirectory() as place:
-    ...     _ = Path(place, "p1.hea").write_text("p1 1 100 1000\\np1.dat 16 200 16 0 0 0 0 II\\n")
+    ...     _ = Path(place, "p1.hea").write_text("p1 1 100 1000\np1.dat 16 200 16 0 0 0 0 II\n")
     ...     np.tile(np.arange(100, dtype="<i2"), 10).tofile(Path(place, "p1.dat"))
     ...     out = ingest_wfdb(place, Path(place, "out"), leads=["II"], progress=False)
     ...     frame, _ = read_ecg_folder(out, verify=True)

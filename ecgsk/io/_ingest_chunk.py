@@ -21,7 +21,8 @@ from ecgsk.signals import (
     resampling_ratio,
 )
 
-_BATCH = 16  # records filtered at once: more falls out of the cache
+_BATCH = 64  # records read and described at once
+_FILTERED = 16  # and filtered: more falls out of the cache
 _ORDER = 3  # of the Butterworth filter, as BandpassFilter has it
 
 
@@ -97,10 +98,12 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
             continue
         rate = kept[0][1].layout.sampling_rate
         parts.append(_describe(kept, names, signals, conversion.leads, rate))
-        filtered = _filter(signals, rate, conversion)
-        places = [place for place, _ in kept]
-        samples[places], n_beyond = to_int16(filtered, conversion.gain)
-        n_clipped += n_beyond
+        places = np.array([place for place, _ in kept])
+        for start in range(0, len(kept), _FILTERED):
+            some = slice(start, start + _FILTERED)
+            filtered = _filter(signals[some], rate, conversion)
+            samples[places[some]], n_beyond = to_int16(filtered, conversion.gain)
+            n_clipped += n_beyond
     if not parts:
         return Chunk(samples[:0], pd.DataFrame({"record": []}, dtype=str), _sorted(broken), 0)
     table = pd.concat(parts).sort_index()

@@ -1,0 +1,86 @@
+"""Ingest beside a straightforward script: wfdb.rdrecord, sosfiltfilt, resample_poly.
+
+    python benchmarks/ingest.py [--records 2000] [--jobs 2]
+
+Records are as MIMIC-IV-ECG's: 12 leads, 500 Hz, 10 s, WFDB format 16. Both read, band-pass
+0.5-40 Hz, resample to 100 Hz and write int16, in as many processes; ours describes the quality
+of each record, writes a table and checksums too. Each is run once to warm up its processes.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import wfdb
+from joblib import Parallel, delayed
+from scipy.signal import butter, resample_poly, sosfiltfilt
+
+from ecgsk.datasets import make_clinical_ecg
+from ecgsk.io import ingest_wfdb
+from ecgsk.signals import STANDARD_12_LEADS
+
+
+def write_records(folder: Path, n_records: int) -> None:
+    signals = make_clinical_ecg(20, sampling_rate=500, random_state=0).X["ecg"].ecg.to_numpy()
+    for number in range(n_records):
+        place = folder / f"p{number // 100:04d}"
+        place.mkdir(parents=True, exist_ok=True)
+        samples = np.rint(200 * signals[number % len(signals)]).astype("<i2")
+        samples.T.tofile(place / f"r{number:06d}.dat")
+        lines = [f"r{number:06d} {len(samples)} 500 {samples.shape[1]} 10:00:00 01/01/2150"]
+        lines += [
+            f"r{number:06d}.dat 16 200.0(0)/mV 16 0 {lead[0]} 0 0 {name}"
+            for lead, name in zip(samples, STANDARD_12_LEADS, strict=True)
+        ]
+        text = "\n".join([*lines, f"# <subject_id>: {10_000_000 + number}"]) + "\n"
+        (place / f"r{number:06d}.hea").write_text(text)
+
+
+def one_record(path: str) -> np.ndarray:
+    signal = wfdb.rdrecord(path).p_signal.T
+    sos = butter(3, [0.5, 40], "bandpass", fs=500, output="sos")
+    return np.rint(1000 * resample_poly(sosfiltfilt(sos, signal), 1, 5, axis=1)).astype(np.int16)
+
+
+def script(folder: Path, out: Path, n_jobs: int) -> None:
+    paths = sorted(str(path.with_suffix("")) for path in folder.glob("**/*.hea"))
+    np.save(out, np.stack(Parallel(n_jobs)(delayed(one_record)(path) for path in paths)))
+
+
+def seconds(work, *arguments) -> float:
+    start = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=2000)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        write_records(place / "few", 50)
+        write_records(place / "records", options.records)
+
+        def ours(folder: Path, out: Path, n_jobs: int) -> None:
+            ingest_wfdb(folder, out, n_jobs=n_jobs, progress=False)
+
+        for work in (script, ours):
+            work(place / "few", place / f"{work.__name__}-few", options.jobs)
+        theirs = seconds(script, place / "records", place / "script.npy", options.jobs)
+        mine = seconds(ours, place / "records", place / "out", options.jobs)
+        for what, took in (("script", theirs), ("ecgsk ingest", mine)):
+            rate = options.records / took
+            print(
+                f"{what:13s} {took:6.1f} s  {1000 / rate:5.2f} ms a record  {rate:6.0f} records/s"
+            )
+        print(f"{theirs / mine:.1f} times as fast")
+    peak = max(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    print(f"largest process: {peak / 1024:.0f} MiB")
