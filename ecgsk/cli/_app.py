@@ -6,6 +6,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from ecgsk.cli._cohort import cohort_app
+
 app = typer.Typer(
     name="ecgsk",
     help="Teach an ECG encoder what laboratory values know; then need only the ECG.",
@@ -14,6 +16,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(cohort_app, name="cohort")
 
 
 @app.callback()

@@ -17,10 +17,10 @@ from ecgsk.datasets._mimic_iv import (
     _stays,
     _vitals,
 )
+from ecgsk.datasets._mimic_iv._signals import read_signals
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.datasets._mimic_iv._windows import Window, check_no_leak, window_seconds
 from ecgsk.exceptions import ECGError
-from ecgsk.io import read_wfdb_records
 from ecgsk.signals import STANDARD_12_LEADS
 
 
@@ -54,6 +54,7 @@ def build_mimic_iv_cohort(
     split: tuple[int, int, int] = (18, 1, 1),
     stratify: bool = True,
     first_per_stay: bool = True,
+    store: str | Path | None = None,
     leads: Sequence[str] = STANDARD_12_LEADS,
     sampling_rate: float | None = None,
     errors: Literal["list", "raise"] = "list",
@@ -130,6 +131,10 @@ def build_mimic_iv_cohort(
     first_per_stay : bool, default=True
         Keep, in validation and test, only the first ECG of each stay: several of
         one stay share its codes. ECGs outside every stay are kept.
+    store : path-like, optional
+        Folder that `ecgsk.io.ingest_wfdb` made of `ecg`: signals come from there,
+        filtered and resampled as they were then. By default they are read from the
+        WFDB files when they are needed.
     leads : sequence of str
         Leads wanted; found by name (MIMIC stores aVF before aVL).
     sampling_rate : float, optional
@@ -226,15 +231,14 @@ def build_mimic_iv_cohort(
     folders = {"ecg": ecg, "hosp": hosp, "ed": ed}
     with MimicTables(folders, memory_limit, temp_directory, threads) as tables:
         listed = _record_list(tables)
-        signals, kept, _, broken = read_wfdb_records(
-            [Path(ecg) / path for path in listed["path"]],
-            listed["path"].tolist(),
+        signals, kept, broken = read_signals(
+            listed,
+            ecg,
+            store,
             leads=leads,
             sampling_rate=sampling_rate,
-            duration=None,
             errors=errors,
             progress=progress,
-            name="build_mimic_iv_cohort",
         )
         records = listed.iloc[kept].reset_index(drop=True)
         n_records = len(records)

@@ -1,0 +1,112 @@
+"""The ECGs of the record list: from the WFDB files, or from a folder they were ingested into."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from warnings import warn
+
+import numpy as np
+import pandas as pd
+
+from ecgsk.exceptions import ECGError, SignalQualityWarning
+from ecgsk.io import read_ecg_folder, read_wfdb_records
+from ecgsk.signals import ECGArray, canonical_leads
+
+_CALLER = "build_mimic_iv_cohort"
+
+
+def read_signals(
+    listed: pd.DataFrame,
+    ecg: str | Path,
+    store: str | Path | None,
+    *,
+    leads: Sequence[str],
+    sampling_rate: float | None,
+    errors: str,
+    progress: bool,
+) -> tuple[ECGArray, list[int], list[dict[str, str]]]:
+    """Find the listed records.
+
+    Parameters
+    ----------
+    listed : DataFrame
+        With a column ``path``.
+    ecg : path-like
+        The folder that `listed` counts paths from.
+    store : path-like or None
+        What `ecgsk.io.ingest_wfdb` wrote from it.
+    leads, sampling_rate, errors, progress
+        As in `build_mimic_iv_cohort`.
+
+    Returns
+    -------
+    ecg : ECGArray
+        The records found, in the order of `listed`.
+    kept : list of int
+        Their places in `listed`.
+    broken : list of dict
+        ``record`` and ``reason`` for every other one.
+    """
+    if store is not None:
+        return _from_store(listed, Path(store), leads, sampling_rate, errors)
+    signals, kept, _, broken = read_wfdb_records(
+        [Path(ecg) / path for path in listed["path"]],
+        listed["path"].tolist(),
+        leads=leads,
+        sampling_rate=sampling_rate,
+        duration=None,
+        errors=errors,
+        progress=progress,
+        name=_CALLER,
+    )
+    return signals, kept, broken
+
+
+def _from_store(
+    listed: pd.DataFrame,
+    store: Path,
+    leads: Sequence[str],
+    sampling_rate: float | None,
+    errors: str,
+) -> tuple[ECGArray, list[int], list[dict[str, str]]]:
+    frame, _ = read_ecg_folder(store)
+    if "record" not in frame or "ecg" not in frame:
+        raise ECGError(
+            f"{_CALLER}: expected store={str(store)!r} to be a folder that ecgsk ingest wrote; "
+            f"its columns are {', '.join(frame.columns)}."
+        )
+    signals = frame["ecg"].array
+    assert isinstance(signals, ECGArray)
+    if signals.leads != canonical_leads(leads) or sampling_rate not in (
+        None,
+        signals.sampling_rate,
+    ):
+        raise ECGError(
+            f"{_CALLER}: store={str(store)!r} holds leads {', '.join(signals.leads)} at "
+            f"{signals.sampling_rate:g} Hz; got leads={tuple(leads)} and "
+            f"sampling_rate={sampling_rate}. Leave them out, or ingest anew."
+        )
+    # A record's file is named by its study; the folders before it depend on where ingest began.
+    rows = pd.Series(np.arange(len(frame)), index=_file_names(frame["record"]))
+    found = rows[~rows.index.duplicated()].reindex(_file_names(listed["path"]))
+    kept = np.flatnonzero(found.notna())
+    broken = [
+        {"record": path, "reason": f"It is not in {store}."}
+        for path in listed["path"][found.isna().to_numpy()]
+    ]
+    if broken and (errors == "raise" or not len(kept)):
+        raise ECGError(
+            f"{_CALLER}: {len(broken)} of {len(listed)} listed records are not in {store}, such as "
+            f"{broken[0]['record']}. Ingest the folder that ecg= names."
+        )
+    if broken:
+        warn(
+            f"{_CALLER}: left out {len(broken)} of {len(listed)} records that are not in {store}, "
+            f"such as {broken[0]['record']}. All are listed as broken.",
+            SignalQualityWarning,
+            stacklevel=4,
+        )
+    return signals.take(found.iloc[kept].to_numpy(dtype=np.int64)), kept.tolist(), broken
+
+
+def _file_names(paths: pd.Series) -> pd.Index:
+    return pd.Index(paths.str.rsplit("/", n=1).str[-1])
