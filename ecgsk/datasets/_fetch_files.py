@@ -25,9 +25,15 @@ _CHUNK = 1 << 16  # bytes; what a dropped connection loses at most
 _HASHED_AT_ONCE = 1 << 22
 _TIMEOUT = (10, 60)  # seconds to connect; seconds without a byte
 _FRUITLESS = 3  # attempts in a row that bring no byte
-# A server that is busy says so, and for how long.
+_PAUSE = 1.0  # seconds after the first of them, and twice that after the second
+# A server that is busy says so, and for how long; lost connections are ours to mend.
 _RETRY = Retry(
-    total=4, backoff_factor=1, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False
+    total=4,
+    connect=0,
+    read=0,
+    backoff_factor=1,
+    status_forcelist=(429, 500, 502, 503, 504),
+    raise_on_status=False,
 )
 
 
@@ -176,10 +182,10 @@ class Transfer:
             try:
                 _continue(session, url, part, stop)
                 return before > 0
-            except (requests.ConnectionError, HTTPError):
+            except (requests.ConnectionError, requests.Timeout, HTTPError):
                 fruitless = 0 if _size(part) > size else fruitless + 1
                 size = _size(part)
-                if fruitless == _FRUITLESS or stop.is_set():
+                if fruitless == _FRUITLESS or stop.wait(fruitless * _PAUSE):
                     raise
 
 

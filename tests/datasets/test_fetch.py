@@ -39,6 +39,7 @@ class Server(ThreadingHTTPServer):
         self.ranges = True
         self.encoding = None  # what the server says it packed files with
         self.delay = 0.0
+        self.busy = 0  # answers of "503, come back at once" to give first
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
@@ -65,6 +66,13 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(server.delay)
         with server.lock:
             server.at_once -= 1
+        if server.busy:
+            server.busy -= 1
+            self.send_response(503)
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if path not in server.files:
             self.send_error(404)
             return
@@ -94,7 +102,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("ecgsk.datasets._fetch_files._PAUSE", 0.01)
     server = Server()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -175,6 +185,18 @@ def test_server_without_ranges(server, demo, tmp_path):
     hosp = fetch(server, tmp_path)
     assert (hosp / "labevents.csv.gz").read_bytes() == demo["hosp/labevents.csv.gz"]
     assert [value is None for value in server.asked_for(LABS)] == [True, False]
+
+
+def test_busy_server_is_asked_again(server, demo, tmp_path):
+    server.busy = 1
+    hosp = fetch(server, tmp_path)
+    assert (hosp / "labevents.csv.gz").read_bytes() == demo["hosp/labevents.csv.gz"]
+
+
+def test_no_server(server, tmp_path):
+    server.url = "http://127.0.0.1:9"  # the port that discards
+    with pytest.raises(DownloadError, match=r"SHA256SUMS\.txt could not be .* pass base_url= with"):
+        fetch(server, tmp_path)
 
 
 def test_gzip_stays_gzip(server, tmp_path):
