@@ -155,8 +155,6 @@ class Transfer:
                 self._download(session, url, part, stop)
                 found = sha256(part)
         except (requests.RequestException, HTTPError, OSError) as error:
-            if isinstance(error, DownloadError):
-                raise
             raise DownloadError(
                 f"{self.name}: {url} could not be downloaded ({type(error).__name__}: {error}). "
                 "Call again to go on from there, or pass base_url= with a mirror."

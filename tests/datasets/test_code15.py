@@ -175,6 +175,20 @@ def test_storage_of_another_shape(tmp_path):
         storage.read(np.array([0]))
 
 
+def test_damaged_chunk(tmp_path):
+    path = tmp_path / "x.hdf5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("x", data=np.ones((2, 3, 2)), chunks=(1, 3, 2), fletcher32=True)
+        place = data.id.get_chunk_info(1).byte_offset
+    with path.open("r+b") as raw:
+        raw.seek(place)
+        raw.write(b"damage")
+    storage = HDF5Storage(path, "x", ["I", "II"], 100)
+    assert storage.read(np.array([0])).mean() == 1
+    with pytest.raises(RecordReadError, match=r"record 1 of .*x\.hdf5 cannot be read"):
+        storage.read(np.array([0, 1]))
+
+
 def test_without_h5py(folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(ImportError, match=r"pip install 'ecgsk\[hdf5\]'"):
