@@ -103,17 +103,18 @@ def prevalences(cohort: Cohort) -> pd.DataFrame:
         for each part of a split, and ``fold 1`` and so on; the most frequent first.
         NaN where a fold has no record in which it is known.
     """
-    Y = cohort.Y.astype("float64")
-    table = pd.DataFrame(
-        {"positive": Y.sum().astype("int64"), "known": Y.notna().sum(), "prevalence": Y.mean()}
-    )
-    sides = {"fold {}": cohort.folds}
+    sides = {f"fold {fold}": cohort.folds == fold for fold in sorted(cohort.folds.unique())}
     part = part_of_each_row(cohort)
     if part is not None:
-        sides = {"{}": part} | sides
-    for title, side in sides.items():
-        shares = Y.groupby(side.to_numpy(), observed=False).mean().T
-        table = table.join(shares.rename(columns=title.format))
+        sides = {str(name): part == name for name in part.cat.categories} | sides
+    rows = {}
+    for label in cohort.Y:  # one at a time: there may be a thousand, of a million records each
+        column = cohort.Y[label].astype("float64")
+        shares = {name: column[side].mean() for name, side in sides.items()}
+        count = {"positive": int(column.sum()), "known": int(column.count())}
+        rows[label] = count | {"prevalence": column.mean()} | shares
+    columns = ["positive", "known", "prevalence", *sides]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     order = table["positive"].sort_values(ascending=False, kind="stable").index
     return table.loc[order].rename_axis("label").reset_index()
 

@@ -196,6 +196,8 @@ def build_mimic_iv_cohort(
     * Values in a unit the list does not name, beyond its plausible limits, or
       without a number ("<0.01" has none) are left out; ``lab_counts`` counts the
       first two.
+    * ``Y`` takes 4 bytes a record and label: at MIMIC's size raise `min_count`, to
+      2000 or so; rarer codes have few records in a test fold anyway.
     * An ICD-9 code with several equivalents gets the mapping's last, as in
       MIMIC-IV-ECG-Ext-ICD.
     * An ECG outside every stay, or in one without codes, is unlabelled (NaN),

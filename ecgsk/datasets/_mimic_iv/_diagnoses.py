@@ -88,19 +88,22 @@ def diagnoses(
             SELECT ecg, unnest([{prefixes}]) AS label FROM ecg_codes
         ) WHERE length(label) = {_CATEGORY} OR NOT ends_with(label, 'X')"""
     )
-    labels = tables.query("SELECT ecg, label FROM ecg_labels")
-    counts = labels["label"].value_counts()
-    kept = pd.Index(sorted(counts.index[counts >= min_count]), dtype=object)
-    if kept.empty:
+    counts = tables.query("SELECT label, count(*) AS n FROM ecg_labels GROUP BY label")
+    kept = sorted(counts["label"][counts["n"] >= min_count])
+    if not kept:
         raise ECGError(
             f"build_mimic_iv_cohort: no diagnosis from {source} has min_count={min_count} "
-            f"ECGs; the most frequent has {counts.max() if len(counts) else 0}. Lower min_count."
+            f"ECGs; the most frequent has {counts['n'].max() if len(counts) else 0}. "
+            "Lower min_count."
         )
     values = np.full((n_records, len(kept)), np.nan, np.float32)
-    labelled = labels["ecg"].unique()
+    labelled = tables.query("SELECT DISTINCT ecg FROM ecg_labels")["ecg"]
     values[labelled] = 0.0
-    labels = labels[labels["label"].isin(kept)]
-    values[labels["ecg"], kept.get_indexer(labels["label"])] = 1.0
+    tables.register("kept_labels", pd.DataFrame({"label": kept, "place": range(len(kept))}))
+    tables.fill(
+        "SELECT ecg, place, 1 AS value FROM ecg_labels JOIN kept_labels USING (label)",
+        {"value": values},
+    )
     Y = pd.DataFrame(values, columns=pd.Index([str(label) for label in kept]))
     return Diagnoses(Y, source, len(labelled), nines, len(counts))
 
