@@ -1,5 +1,7 @@
 """Where samples live: a storage reads rows, and is never copied to make a view."""
 
+import errno
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,7 +79,7 @@ class ECGStorage(ABC):
         return self, rows
 
 
-def read_scaled(data: np.ndarray, rows: np.ndarray, gain: float) -> np.ndarray:
+def read_scaled(data: "np.ndarray | FileRows", rows: np.ndarray, gain: float) -> np.ndarray:
     """Gather rows as float32 millivolts: samples / gain, int16 minimum as NaN."""
     if data.dtype == np.float32 and gain == 1.0:
         return np.ascontiguousarray(data[rows])
@@ -190,6 +192,35 @@ class ArrayStorage(ECGStorage):
         return storage, compacted
 
 
+class FileRows:
+    """Rows of a ``.npy`` file, read as they are asked for.
+
+    For a process that may not map the whole file, as its address space is
+    limited; half as fast as a map.
+    """
+
+    def __init__(self, path: Path):
+        self._file = path.open("rb", buffering=0)
+        version = np.lib.format.read_magic(self._file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        self.shape, fortran_order, self.dtype = read_header(self._file)
+        if fortran_order:
+            raise ValueError("samples in Fortran order cannot be read row by row")
+        self._start = self._file.tell()
+        self._row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for place, row in enumerate(rows):
+            self._file.seek(self._start + int(row) * self._row_bytes)
+            if self._file.readinto(out[place].view(np.uint8)) != self._row_bytes:
+                raise RecordReadError(f"{self._file.name} ends within row {row}.")
+        return out
+
+
 class NpyStorage(ECGStorage):
     """Samples in a ``.npy`` file, memory-mapped; pickles as its path.
 
@@ -223,7 +254,7 @@ class NpyStorage(ECGStorage):
         self.path = Path(path).resolve()
         self.leads = canonical_leads(leads)
         self.sampling_rate = check_sampling_rate(sampling_rate, name=name)
-        self._data: np.ndarray | None = None
+        self._data: np.ndarray | FileRows | None = None
         data = self._open()
         self.gain = check_gain(data.dtype, gain, name)
         check_shape(data.shape, self.leads, name)
@@ -231,11 +262,13 @@ class NpyStorage(ECGStorage):
         self.n_samples = data.shape[2]
         self._data = data
 
-    def _open(self) -> np.ndarray:
+    def _open(self) -> "np.ndarray | FileRows":
         try:
             # A plain ndarray over the map: np.memmap's own indexing is slower.
             return np.load(self.path, mmap_mode="r").view(np.ndarray)
         except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) == errno.ENOMEM:
+                return FileRows(self.path)
             raise RecordReadError(
                 f"NpyStorage: cannot read samples from {self.path}: {error}. "
                 "Expected a file written by numpy.save; has it been moved or cut short?"

@@ -1,3 +1,4 @@
+import errno
 import pickle
 
 import numpy as np
@@ -62,6 +63,25 @@ def test_npy_reads_as_memory_does(tmp_path, dtype, gain):
     in_memory = ArrayStorage(data, LEADS, 100, gain=gain)
     np.testing.assert_array_equal(on_disk.read(rows), in_memory.read(rows))
     assert on_disk.nbytes == 0
+
+
+@pytest.mark.parametrize(("dtype", "gain"), [("float32", None), ("float16", None), ("int16", 200)])
+def test_npy_that_may_not_be_mapped_is_read_row_by_row(tmp_path, monkeypatch, dtype, gain):
+    data = np.random.default_rng(0).integers(-900, 900, (7, 2, 5)).astype(dtype)
+    np.save(tmp_path / "ecg.npy", data)
+    rows = np.array([6, 0, 3, 3])
+    expected = NpyStorage(tmp_path / "ecg.npy", LEADS, 100, gain=gain).read(rows)
+
+    def refuse(*args, **kwargs):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(np, "load", refuse)
+    storage = NpyStorage(tmp_path / "ecg.npy", LEADS, 100, gain=gain)
+    np.testing.assert_array_equal(storage.read(rows), expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(storage)).read(rows), expected)
+    (tmp_path / "ecg.npy").write_bytes((tmp_path / "ecg.npy").read_bytes()[:-1])
+    with pytest.raises(RecordReadError, match="ends within row 6"):
+        storage.read(rows)
 
 
 def test_npy_pickles_as_its_path(tmp_path, monkeypatch):
