@@ -200,24 +200,26 @@ class FileRows:
     """
 
     def __init__(self, path: Path):
-        self._file = path.open("rb", buffering=0)
-        version = np.lib.format.read_magic(self._file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        self.shape, fortran_order, self.dtype = read_header(self._file)
+        self._path = path
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read_header = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[version]
+            self.shape, fortran_order, self.dtype = read_header(file)
+            self._start = file.tell()
         if fortran_order:
             raise ValueError("samples in Fortran order cannot be read row by row")
-        self._start = self._file.tell()
         self._row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        for place, row in enumerate(rows):
-            self._file.seek(self._start + int(row) * self._row_bytes)
-            if self._file.readinto(out[place].view(np.uint8)) != self._row_bytes:
-                raise RecordReadError(f"{self._file.name} ends within row {row}.")
+        with self._path.open("rb", buffering=0) as file:
+            for place, row in enumerate(rows):
+                file.seek(self._start + int(row) * self._row_bytes)
+                if file.readinto(out[place].view(np.uint8)) != self._row_bytes:
+                    raise RecordReadError(f"{self._path} ends within row {row}. Copy it again.")
         return out
 
 
