@@ -10,6 +10,10 @@ from ecgsk.datasets import _cohort_report_tables as tables
 from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._cohort_report_flow import flow_diagram
 
+_HEADINGS = {
+    "prevalences": "Prevalence of diagnoses",
+    "lab_prevalences": "Prevalence of laboratory abnormalities",
+}
 _MAX_LABELS = 40  # on the page; the CSV has all
 
 
@@ -35,12 +39,13 @@ def write_cohort_report(
         ``report.html``, which needs nothing but itself. Beside it lie
         ``flow.svg`` and ``missingness.svg``; ``flow.csv`` (records left after each
         step and in each part), ``characteristics.csv`` (Table 1),
-        ``missingness.csv`` and ``prevalences.csv`` (per fold).
+        ``missingness.csv``, ``prevalences.csv`` (of diagnoses, per fold) and, where
+        the cohort has ``lab_abnormalities``, ``lab_prevalences.csv``.
 
     Notes
     -----
     All shares are of records, not of patients; prevalences are of the records in
-    which a diagnosis is known.
+    which a label is known.
 
     Examples
     --------
@@ -57,16 +62,15 @@ def write_cohort_report(
     folder.mkdir(parents=True, exist_ok=True)
     flow, parts = tables.flow_table(cohort), tables.part_table(cohort)
     table_one = tables.characteristics(cohort)
-    missing, prevalences = tables.missingness(cohort), tables.prevalences(cohort)
+    missing = tables.missingness(cohort)
+    labels = {"prevalences": tables.prevalences(cohort, cohort.Y)}
+    if "lab_abnormalities" in cohort:
+        labels["lab_prevalences"] = tables.prevalences(cohort, cohort.lab_abnormalities)
 
     every_step = pd.concat([flow, parts]).rename_axis("step")
     every_step["left_out"] = every_step["left_out"].fillna(0).astype("int64")
     every_step.to_csv(folder / "flow.csv")
-    for name, table in (
-        ("characteristics", table_one),
-        ("missingness", missing),
-        ("prevalences", prevalences),
-    ):
+    for name, table in {"characteristics": table_one, "missingness": missing, **labels}.items():
         table.to_csv(folder / f"{name}.csv", index=False)
 
     environment = Environment(
@@ -84,8 +88,10 @@ def write_cohort_report(
         pictures=pictures,
         table_one=table_one,
         missing=missing.to_dict("records"),
-        prevalences=_labels_for_the_page(prevalences),
-        n_labels=len(prevalences),
+        labels=[
+            (_HEADINGS[name], f"{name}.csv", len(table), _labels_for_the_page(table))
+            for name, table in labels.items()
+        ],
         steps=cohort.get("steps"),
         lab_counts=cohort.get("lab_counts"),
     )

@@ -93,8 +93,15 @@ def missingness(cohort: Cohort) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def prevalences(cohort: Cohort) -> pd.DataFrame:
-    """Share of each diagnosis among the records where it is known, in each fold.
+def prevalences(cohort: Cohort, labels: pd.DataFrame) -> pd.DataFrame:
+    """Share of each label among the records where it is known, in each fold.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Whose folds and parts.
+    labels : DataFrame of 0, 1 and NaN
+        Diagnoses, or laboratory abnormalities.
 
     Returns
     -------
@@ -108,8 +115,8 @@ def prevalences(cohort: Cohort) -> pd.DataFrame:
     if part is not None:
         sides = {str(name): part == name for name in part.cat.categories} | sides
     rows = {}
-    for label in cohort.Y:  # one at a time: there may be a thousand, of a million records each
-        column = cohort.Y[label].astype("float64")
+    for label in labels:  # one at a time: there may be a thousand, of a million records each
+        column = labels[label].astype("float64")
         shares = {name: column[side].mean() for name, side in sides.items()}
         count = {"positive": int(column.sum()), "known": int(column.count())}
         rows[label] = count | {"prevalence": column.mean()} | shares

@@ -35,6 +35,7 @@ def cohort():
         folds=pd.Series([1, 1, 2, 3]),
         split=pd.Series(["train", "train", "validation", "test"], dtype=PARTS),
         flow=flow,
+        lab_abnormalities=pd.DataFrame({"potassium low": [1.0, np.nan, np.nan, np.nan]}),
     )
 
 
@@ -57,6 +58,8 @@ def test_tables(report):
     assert missing.loc[("input", "age"), "missing in test"] == 1
     assert missing.loc[("laboratory target", "potassium"), "known"] == 1
     assert missing.loc[("diagnoses", "any diagnosis known"), "known"] == 3
+    labs = read(report, "lab_prevalences.csv").set_index("label")
+    assert labs.loc["potassium low", ["positive", "known", "prevalence"]].tolist() == [1, 1, 1]
     labels = read(report, "prevalences.csv").set_index("label")
     assert labels.index.tolist() == ["<b>", "I48"]  # the most frequent first
     assert labels.loc["I48", ["positive", "known"]].tolist() == [1, 3]
