@@ -36,12 +36,12 @@ def tracing(exam, n_samples):
 
 
 def write_part(folder, number, lengths):
-    exams = [*lengths, 0]  # each file ends with a row of no exam
+    exams = [*lengths, 0, 0]  # each file ends with rows of no exam
     with h5py.File(folder / f"exams_part{number}.hdf5", "w") as file:
         file["exam_id"] = np.array(exams)
         file["tracings"] = np.stack(
             [tracing(exam, length) for exam, length in lengths.items()]
-            + [np.zeros((4096, 12), np.float32)]
+            + 2 * [np.zeros((4096, 12), np.float32)]
         )
 
 
@@ -146,7 +146,7 @@ def test_bad_input(folder, tmp_path_factory):
         load_code15(folder)
     with h5py.File(folder / "exams_part0.hdf5", "a") as file:
         del file["exam_id"]
-    with pytest.raises(RecordReadError, match="expected 'exam_id' of 3 exams"):
+    with pytest.raises(RecordReadError, match="expected 'exam_id' of 4 exams"):
         load_code15(folder)
     (folder / "exams_part0.hdf5").write_bytes(b"cut short")
     with pytest.raises(RecordReadError, match="Expected an HDF5 file; has it been moved or cut"):

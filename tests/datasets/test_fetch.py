@@ -1,5 +1,6 @@
 """Downloads from loopback servers that serve PhysioNet's layout, well or badly."""
 
+import contextlib
 import gzip
 import hashlib
 import os
@@ -39,6 +40,7 @@ class Server(ThreadingHTTPServer):
         self.ranges = True
         self.encoding = None  # what the server says it packed files with
         self.delay = 0.0
+        self.dripping: set[str] = set()  # paths sent bit by bit
         self.busy = 0  # answers of "503, come back at once" to give first
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.at_once = self.most_at_once = 0
@@ -94,8 +96,16 @@ class Handler(BaseHTTPRequestHandler):
         if server.drop_after.get(path):
             self.wfile.write(data[start : start + server.drop_after[path].pop(0)])
             self.close_connection = True
+        elif path in server.dripping:
+            for bit in range(start, len(data), 1 << 16):
+                self.wfile.write(data[bit : bit + (1 << 16)])
+                time.sleep(0.02)
         else:
             self.wfile.write(data[start:])
+
+    def handle(self):
+        with contextlib.suppress(ConnectionError):  # the client stopped
+            super().handle()
 
     def log_message(self, *arguments):
         pass
@@ -286,6 +296,17 @@ def test_absent_file_stops_the_rest_and_keeps_what_came(server, tmp_path):
         fetch(server, tmp_path, n_connections=2)
     assert len(server.asked) < 100
     assert (tmp_path / DATABASE / "hosp" / "0.csv.gz").read_bytes() == files["hosp/0.csv.gz"]
+
+
+def test_failure_stops_large_files_under_way(server, tmp_path):
+    server.publish(DATABASE, {"hosp/large.csv.gz": bytes(20_000_000), "hosp/absent.csv.gz": b"1"})
+    server.dripping.add(f"{DATABASE}/hosp/large.csv.gz")  # for six seconds
+    del server.files[f"{DATABASE}/hosp/absent.csv.gz"]
+    with pytest.raises(DownloadError, match="absent"):
+        fetch(server, tmp_path)
+    part = tmp_path / DATABASE / "hosp" / "large.csv.gz.part"
+    assert part.stat().st_size < 10_000_000
+    server.dripping.clear()
 
 
 def test_few_connections(server, tmp_path):
