@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from ecgsk.datasets import build_mimic_iv_cohort, load_mimic_iv, read_cohort, write_cohort
+from ecgsk.datasets._mimic_iv import _labs
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.exceptions import ECGError, RecordReadError
 
@@ -224,6 +225,8 @@ def test_labels_and_folds_of_the_extension(tree):
     assert values(cohort.Y["I480"]) == [1, None, 0]
     assert cohort.folds.tolist() == [7, 7, 3]
     assert load(tree, diagnoses="diagnoses_icd").Y.shape == (3, 4)
+    with pytest.raises(ECGError, match="diagnoses='ed_diag_ed' is neither"):
+        build(tree, setting="ed")  # the column of that setting
 
 
 def test_folds_are_drawn_by_subject(tree):
@@ -293,6 +296,15 @@ def test_aggregates_of_the_inputs(tree):
     assert "potassium" not in build(tree, lab_aggregates="mean").X
     with pytest.raises(ECGError, match=r"lab_aggregates must be of nearest, first.* got 'median'"):
         build(tree, lab_aggregates="median")
+
+
+def test_blocks_of_ecgs_make_no_difference(tree, monkeypatch):
+    names = ["nearest", "slope"]
+    whole = build(tree, lab_aggregates=names)
+    monkeypatch.setattr(_labs, "_BLOCK", 1)
+    blocks = build(tree, lab_aggregates=names)
+    pd.testing.assert_frame_equal(blocks.X.drop(columns="ecg"), whole.X.drop(columns="ecg"))
+    pd.testing.assert_frame_equal(blocks.lab_abnormalities, whole.lab_abnormalities)
 
 
 def test_machine_measurements(tree):

@@ -45,7 +45,7 @@ def make_folds(
         tables.view("ecg", EXTENSION, {"study_id": "BIGINT", "strat_fold": "BIGINT"})
         found = tables.query(f"SELECT ecg, strat_fold FROM ecgs JOIN {EXTENSION} USING (study_id)")
         stated = found.set_index("ecg")["strat_fold"].reindex(groups.index)
-        if stated.notna().all():
+        if stated.between(0, N_STATED - 1).all():
             return stated.astype("int64").rename("fold").rename_axis(None), "strat_fold"
     if stratify and groups.nunique() >= n_folds:
         drawn = _stratified(groups, _strata(X, Y), n_folds, random_state)
