@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import distributed
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,6 +81,19 @@ def test_neither_processes_nor_chunks_change_a_byte_of_the_samples(ingest):
     one = content(ingest())
     assert content(ingest("two", n_jobs=2)) == one
     assert content(ingest("large", chunk_size=100))["ecg.npy"] == one["ecg.npy"]
+
+
+def test_a_dask_cluster_writes_the_same_bytes(ingest):
+    expected = content(ingest())
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with (
+        cluster,
+        distributed.Client(cluster) as client,
+        distributed.get_task_stream(client) as done,
+        joblib.parallel_config("dask"),
+    ):
+        assert content(ingest("elsewhere")) == expected
+    assert done.data
 
 
 def test_a_finished_ingest_is_not_done_again(ingest, monkeypatch):
