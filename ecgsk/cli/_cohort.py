@@ -45,6 +45,9 @@ def mimic_iv(
             "[default: nearest]"
         ),
     ] = None,
+    vitals_window: Annotated[
+        str, typer.Option(help="Vital signs and acuity: how long before the ECG.")
+    ] = "24h",
     target_window: Annotated[
         str, typer.Option(help="Targets: how far from the ECG, on either side.")
     ] = "60min",
@@ -59,8 +62,15 @@ def mimic_iv(
         ),
     ] = None,
     setting: Annotated[str, typer.Option(help="Whose codes: both, hospital or ed.")] = "both",
+    icd9: Annotated[str, typer.Option(help="ICD-9 of diagnoses_icd: map or leave.")] = "map",
     icd_digits: Annotated[int, typer.Option(help="Characters codes are cut to, 3 to 7.")] = 5,
     min_count: Annotated[int, typer.Option(help="ECGs a diagnosis must have.")] = 10,
+    split: Annotated[
+        tuple[int, int, int], typer.Option(help="Folds for training, validation and test.")
+    ] = (18, 1, 1),
+    first_per_stay: Annotated[
+        bool, typer.Option(help="In validation and test only the first ECG of each stay.")
+    ] = True,
     memory_limit: Annotated[str, typer.Option(help="Of the database.")] = "2GB",
     seed: Annotated[int, typer.Option(help="Equal seeds give equal folds.", min=0)] = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace a cohort that lies in OUT.")] = False,
@@ -78,12 +88,16 @@ def mimic_iv(
     parameters = {
         "lab_window": lab_window,
         "lab_aggregates": lab_aggregate or "nearest",
+        "vitals_window": vitals_window,
         "target_window": target_window,
         "machine_measurements": machine_measurements,
         "diagnoses": diagnoses,
         "setting": setting,
+        "icd9": icd9,
         "icd_digits": icd_digits,
         "min_count": min_count,
+        "split": split,
+        "first_per_stay": first_per_stay,
         "memory_limit": memory_limit,
         "random_state": seed,
     }

@@ -37,6 +37,11 @@ def test_command(folders, store, tmp_path):
     assert cohort.split.value_counts().to_dict() == {"train": 106, "test": 5, "validation": 2}
     assert (tmp_path / "out" / "report" / "report.html").exists()
     again = CliRunner().invoke(app, ["cohort", "mimic-iv", *options])
+    parts = ["--split", "14", "3", "3", "--icd9", "leave", "--overwrite"]
+    assert CliRunner().invoke(app, ["cohort", "mimic-iv", *options, *parts]).exit_code == 0
+    cohort = read_cohort(tmp_path / "out")
+    assert len(cohort.X) == 91  # without later ECGs of a stay
+    assert cohort.Y.notna().all(axis=1).sum() < 30
     assert isinstance(again.exception, ECGError)
     assert "holds a cohort already" in str(again.exception)
 
