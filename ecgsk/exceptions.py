@@ -33,6 +33,13 @@ class RecordReadError(ECGError):
     """A recording on disk is absent, truncated or not in a readable format."""
 
 
+class DownloadError(ECGError, OSError):
+    """A file could not be downloaded, or is not the one its database lists.
+
+    An ``OSError`` too, which is what scikit-learn's ``fetch_*`` functions raise.
+    """
+
+
 class PatientLeakageError(ECGError):
     """One patient stands on both sides of a split."""
 

@@ -13,7 +13,6 @@ from ecgsk.datasets._fetch import (
     fetch_ptbxl,
     get_data_home,
 )
-from ecgsk.datasets._fetch_files import DownloadError
 from ecgsk.datasets._ludb import load_ludb
 from ecgsk.datasets._mimic_iv._build import build_mimic_iv_cohort
 from ecgsk.datasets._mimic_iv._load import load_mimic_iv
@@ -21,7 +20,6 @@ from ecgsk.datasets._ptbxl import load_ptbxl
 
 __all__ = [
     "Cohort",
-    "DownloadError",
     "assign_folds",
     "build_mimic_iv_cohort",
     "fetch_mimic_iv_demo",

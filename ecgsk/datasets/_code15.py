@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
-from ecgsk.datasets._hdf5_storage import HDF5Storage, load_h5py
 from ecgsk.datasets._layouts import read_table
 from ecgsk.exceptions import RecordReadError
+from ecgsk.io._hdf5_storage import HDF5Storage, load_h5py
 from ecgsk.signals import (
     STANDARD_12_LEADS,
     ConcatStorage,

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from ecgsk._progress import progress_bar
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import DownloadError, ECGError
 
 SUMS = "SHA256SUMS.txt"
 _SUMS_LINE = re.compile(r"([0-9a-fA-F]{64})\s+\*?(.+)")
@@ -35,13 +35,6 @@ _RETRY = Retry(
     status_forcelist=(429, 500, 502, 503, 504),
     raise_on_status=False,
 )
-
-
-class DownloadError(ECGError, OSError):
-    """A file could not be downloaded, or is not the one its database lists.
-
-    An ``OSError`` too, which is what scikit-learn's ``fetch_*`` functions raise.
-    """
 
 
 class Transfer:

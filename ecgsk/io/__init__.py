@@ -1,12 +1,14 @@
 """ECGs on disk: WFDB records, and folders of plain NumPy, parquet and JSON files."""
 
 from ecgsk.io._ecg_folder import DEFAULT_GAIN, read_ecg_folder, write_ecg_folder
+from ecgsk.io._hdf5_storage import HDF5Storage
 from ecgsk.io._ingest import ingest_wfdb
 from ecgsk.io._wfdb_folder import read_wfdb_folder, read_wfdb_record, read_wfdb_records
 from ecgsk.io._wfdb_storage import WFDBStorage
 
 __all__ = [
     "DEFAULT_GAIN",
+    "HDF5Storage",
     "WFDBStorage",
     "ingest_wfdb",
     "read_ecg_folder",

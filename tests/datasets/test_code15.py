@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from ecgsk.datasets import load_code15
-from ecgsk.datasets._hdf5_storage import HDF5Storage
 from ecgsk.exceptions import DurationError, LeadMismatchError, RecordReadError, UnitError
+from ecgsk.io import HDF5Storage
 from ecgsk.signals import STANDARD_12_LEADS
 
 LONG, SHORT = 4000, 2934  # samples of 10 s and 7.3 s, in 4096

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 from ecgsk.datasets import (
-    DownloadError,
     fetch_mimic_iv_demo,
     fetch_mimic_iv_ecg_demo,
     fetch_ptbxl,
@@ -21,7 +20,7 @@ from ecgsk.datasets import (
     load_mimic_iv,
 )
 from ecgsk.datasets._fetch_files import Transfer, read_sums
-from ecgsk.exceptions import ECGError, SamplingRateError
+from ecgsk.exceptions import DownloadError, ECGError, SamplingRateError
 
 DATABASE = "mimic-iv-demo/2.2"
 RANDOM = np.random.default_rng(0)
