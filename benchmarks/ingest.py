@@ -8,7 +8,6 @@ of each record, writes a table and checksums too. Each is run once to warm up it
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -66,11 +65,12 @@ if __name__ == "__main__":
         write_records(place / "few", 50)
         write_records(place / "records", options.records)
 
-        def ours(folder: Path, out: Path, n_jobs: int) -> None:
-            ingest_wfdb(folder, out, n_jobs=n_jobs, progress=False)
+        def ours(folder: Path, out: Path, n_jobs: int, chunk_size: int = 512) -> None:
+            ingest_wfdb(folder, out, n_jobs=n_jobs, chunk_size=chunk_size, progress=False)
 
-        for work in (script, ours):
-            work(place / "few", place / f"{work.__name__}-few", options.jobs)
+        # Every process has work, and has imported what it needs.
+        script(place / "few", place / "script-few", options.jobs)
+        ours(place / "few", place / "few-out", options.jobs, chunk_size=5)
         theirs = seconds(script, place / "records", place / "script.npy", options.jobs)
         mine = seconds(ours, place / "records", place / "out", options.jobs)
         for what, took in (("script", theirs), ("ecgsk ingest", mine)):
@@ -79,8 +79,3 @@ if __name__ == "__main__":
                 f"{what:13s} {took:6.1f} s  {1000 / rate:5.2f} ms a record  {rate:6.0f} records/s"
             )
         print(f"{theirs / mine:.1f} times as fast")
-    peak = max(
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    print(f"largest process: {peak / 1024:.0f} MiB")

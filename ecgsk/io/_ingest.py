@@ -28,6 +28,7 @@ from ecgsk.io._wfdb_header import RecordHeader, read_header
 from ecgsk.signals import STANDARD_12_LEADS, canonical_leads, check_sampling_rate
 
 _VERSION = 1
+_LOOKED_AT = 64  # records, for what most of them are
 _WORK, _PLAN, _BROKEN = ".ingest", "plan.json", "broken.csv"
 
 
@@ -267,11 +268,11 @@ def _difference(made: dict[str, Any] | None, settings: dict[str, Any]) -> str:
 
 
 def _plan_conversion(folder: Path, names: list[str], settings: dict[str, Any]) -> Conversion:
-    """Settle rate and duration by the first chunk's records."""
+    """Settle rate and duration by the first records."""
     leads = tuple(settings["leads"])
     rate, duration = settings["sampling_rate"], settings["duration"]
     if rate is None or duration is None:
-        headers = list(_readable(folder, names, leads, settings["chunk_size"]))
+        headers = list(_readable(folder, names, leads, _LOOKED_AT))
         rate = rate or _most_common(header.layout.sampling_rate for header in headers)
         duration = duration or _most_common(header.layout.seconds for header in headers)
     return Conversion(

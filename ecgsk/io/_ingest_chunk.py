@@ -22,7 +22,7 @@ from ecgsk.signals import (
 )
 
 _BATCH = 64  # records read and described at once
-_FILTERED = 16  # and filtered: more falls out of the cache
+_FILTERED = 8  # and filtered: more falls out of the cache
 _ORDER = 3  # of the Butterworth filter, as BandpassFilter has it
 
 
@@ -85,7 +85,7 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
     headers = []
     for place, name in enumerate(names):
         try:
-            header = read_header(folder / name, conversion.leads)
+            header = read_header(f"{folder}/{name}", conversion.leads)
             _check_duration(header, conversion)
             headers.append((place, header))
         except ECGError as error:
@@ -175,7 +175,7 @@ def _filter(signals: np.ndarray, rate: float, conversion: Conversion) -> np.ndar
     """Bring signals to the band, rate and length wanted, in one pass."""
     ratio = resampling_ratio(rate, conversion.sampling_rate)
     if ratio != 1 or conversion.band != (None, None):
-        gain = _gain(rate, conversion.sampling_rate, conversion.band)
+        gain = _Gain(rate, conversion.sampling_rate, conversion.band)
         signals = filter_spectrum(signals, rate, gain, up=ratio.numerator, down=ratio.denominator)
     n_samples = conversion.shape[1]
     if signals.shape[2] == n_samples:
@@ -187,19 +187,23 @@ def _filter(signals: np.ndarray, rate: float, conversion: Conversion) -> np.ndar
 
 
 @lru_cache
-def _gain(rate: float, new_rate: float, band: tuple[float | None, float | None]):
-    parts = []
-    if rate != new_rate:
-        parts.append(low_pass_gain(min(rate, new_rate) / 2))
-    if band != (None, None):
-        parts.append(butterworth_gain(*band, _ORDER, new_rate))
+class _Gain:
+    """Gain of resampling and band-pass together; batches of one kind compute it once."""
 
-    def gain(frequency: np.ndarray) -> np.ndarray:
-        # Above half the new rate nothing is kept, and the digital filter says nothing.
-        inside = np.minimum(frequency, new_rate / 2)
-        return np.prod([part(inside) for part in parts], axis=0)
+    def __init__(self, rate: float, new_rate: float, band: tuple[float | None, float | None]):
+        self.new_rate = new_rate
+        self.parts = [] if rate == new_rate else [low_pass_gain(min(rate, new_rate) / 2)]
+        if band != (None, None):
+            self.parts.append(butterworth_gain(*band, _ORDER, new_rate))
+        self.known: dict[tuple[int, float], np.ndarray] = {}
 
-    return gain
+    def __call__(self, frequency: np.ndarray) -> np.ndarray:
+        key = len(frequency), float(frequency[-1])
+        if key not in self.known:
+            # Above half the new rate nothing is kept, and the digital filter says nothing.
+            inside = np.minimum(frequency, self.new_rate / 2)
+            self.known[key] = np.prod([part(inside) for part in self.parts], axis=0)
+        return self.known[key]
 
 
 def _sorted(broken: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pandas as pd
 
 from ecgsk.io._ecg_folder import write_samples_header
@@ -48,7 +49,7 @@ class Journal:
         """Write a chunk, and then its line."""
         chunk.table.to_parquet(self._part(self.n_chunks))
         with self.samples.open("ab") as file:
-            _write_through(file, chunk.samples.tobytes())
+            _write_through(file, np.ascontiguousarray(chunk.samples).data)
         line = {
             "n_records": len(chunk.table),
             "n_clipped": chunk.n_clipped,
@@ -94,7 +95,7 @@ class Journal:
         return self.work / f"{number:06d}.parquet"
 
 
-def _write_through(file: IO[bytes], content: bytes) -> None:
+def _write_through(file: IO[bytes], content: bytes | memoryview) -> None:
     """Write, and see to it that it is on disk before anything after it."""
     file.write(content)
     file.flush()

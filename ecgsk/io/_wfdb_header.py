@@ -72,8 +72,11 @@ class RecordHeader:
 
 def record_path(path: str | Path) -> str:
     """Absolute path of a record without ``.hea``, ``.dat`` or ``.mat``."""
-    path = Path(path).absolute()
-    return str(path.with_suffix("") if path.suffix.lower() in _SUFFIXES else path)
+    path = os.fspath(path)
+    if not os.path.isabs(path):
+        path = os.path.join(os.getcwd(), path)
+    stem, suffix = os.path.splitext(path)
+    return stem if suffix.lower() in _SUFFIXES else path
 
 
 def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:

@@ -136,9 +136,10 @@ def _clipped(
     clipped = np.zeros(high.shape, bool)
     moves = high - low >= FLAT_MV
     for extreme in (high, low):
-        held = signals == extreme[..., None]
-        for record, lead in np.argwhere(moves & (np.count_nonzero(held, axis=2) >= n_held)):
-            at = np.flatnonzero(held[record, lead])
+        # Whoever stays for n_held samples is seen by a look at every n_held-th.
+        seen = (signals[..., ::n_held] == extreme[..., None]).any(axis=2)
+        for record, lead in np.argwhere(moves & seen):
+            at = np.flatnonzero(signals[record, lead] == extreme[record, lead])
             starts = at[: 1 - n_held][at[n_held - 1 :] - at[: 1 - n_held] == n_held - 1]
             steps = np.abs(np.diff(signals[record, lead], prepend=np.nan)[starts])
             least = _CLIPPED_STEP * (high - low)[record, lead]
