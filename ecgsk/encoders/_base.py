@@ -37,6 +37,17 @@ class EncoderModule(nn.Module, ABC):
         # happens anywhere in it: one ectopic beat in ten seconds counts.
         return torch.cat([features.mean(-1), features.amax(-1)], dim=1)
 
+    def calibrate(self, x: Tensor) -> None:
+        """Settle what is not learned by gradient, from scaled training ECGs.
+
+        Called once, before training. Most encoders need nothing.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, n_leads, n_times)
+            Some training records, as ``forward`` sees them.
+        """
+
 
 class Encoder(BaseEstimator, ABC):
     """Description of an encoder: parameters, and ``build`` to make the module.
@@ -44,7 +55,36 @@ class Encoder(BaseEstimator, ABC):
     Like the kernels of scikit-learn's Gaussian processes, an encoder is a
     parameter of an estimator: it clones, prints and takes part in a grid
     search (``encoder__depth``). It holds no weights.
+
+    Attributes
+    ----------
+    paper : str
+        Where the architecture is from, for the documentation's table.
+    scales_itself : bool
+        Whether the module wants millivolts, because it scales them as its
+        weights expect. Otherwise leads come centred and scaled.
     """
+
+    paper: str = ""
+    scales_itself: bool = False
+
+    def check_signal(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
+        """Raise where the signals of a fit are not those the weights were trained on.
+
+        An architecture without weights takes any.
+
+        Parameters
+        ----------
+        leads : tuple of str or None
+            Names in the order of the signal; None for a plain array.
+        sampling_rate : float or None
+            In Hz; None for a plain array.
+
+        Raises
+        ------
+        LeadMismatchError, SamplingRateError
+            With what was expected, what came and what to do.
+        """
 
     @abstractmethod
     def build(self, n_leads: int, n_times: int) -> EncoderModule:

@@ -12,6 +12,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "resnet10": lambda: ResNet1d(depth=10),
     "resnet18": lambda: ResNet1d(depth=18),
     "resnet34": lambda: ResNet1d(depth=34),
+    "resnet50": lambda: ResNet1d(depth=50),
 }
 
 

@@ -2,77 +2,80 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ecgsk.encoders._base import Encoder, EncoderModule
+from ecgsk.encoders._layers import as_image, channels_last, conv
 
 _SHORTEST = 64
-_BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+_BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+# From 50 layers on a block squeezes its channels to a quarter, convolves, and expands.
+_BOTTLENECK_FROM = 50
+_EXPANSION = 4
 
 
 class _Block(nn.Module):
-    """Two convolutions beside a shortcut.
+    """Convolutions beside a shortcut.
 
-    The second normalisation starts at zero, so that a fresh block is the
+    The last normalisation starts at zero, so that a fresh block is the
     identity (Goyal et al. 2017); a shortcut that halves the rate averages
     before it projects, so that no sample is thrown away (He et al. 2019).
     """
 
-    def __init__(self, n_in: int, n_out: int, kernel_size: int, stride: int):
+    def __init__(self, n_in: int, width: int, n_out: int, kernel_size: int, stride: int):
         super().__init__()
-        padding = (0, kernel_size // 2)
-        self.conv1 = nn.Conv2d(n_in, n_out, (1, kernel_size), (1, stride), padding, bias=False)
-        self.norm1 = nn.BatchNorm2d(n_out)
-        self.conv2 = nn.Conv2d(n_out, n_out, (1, kernel_size), 1, padding, bias=False)
-        self.norm2 = nn.BatchNorm2d(n_out)
-        nn.init.zeros_(self.norm2.weight)
+        if n_out == width:
+            convolutions = [conv(n_in, width, kernel_size, stride), conv(width, n_out, kernel_size)]
+        else:
+            convolutions = [
+                conv(n_in, width),
+                conv(width, width, kernel_size, stride),
+                conv(width, n_out),
+            ]
+        layers: list[nn.Module] = []
+        for convolution in convolutions:
+            layers += [convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU()]
+        layers.pop()  # the last one acts on the sum
+        nn.init.zeros_(layers[-1].weight)  # type: ignore[arg-type]
+        self.residual = nn.Sequential(*layers)
         shortcut: list[nn.Module] = []
         if stride > 1:
             shortcut.append(nn.AvgPool2d((1, stride), ceil_mode=True))
         if n_in != n_out:
-            shortcut += [nn.Conv2d(n_in, n_out, 1, bias=False), nn.BatchNorm2d(n_out)]
+            shortcut += [conv(n_in, n_out), nn.BatchNorm2d(n_out)]
         self.shortcut = nn.Sequential(*shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = torch.relu(self.norm1(self.conv1(x)))
-        residual = self.norm2(self.conv2(residual))
-        return torch.relu(residual + self.shortcut(x))
+        return torch.relu(self.residual(x) + self.shortcut(x))
 
 
 class ResNet1dModule(EncoderModule):
     """The torch module that :class:`ResNet1d` builds."""
 
-    def __init__(self, n_leads: int, blocks: tuple[int, ...], width: int, kernel_size: int):
+    def __init__(self, n_leads: int, depth: int, width: int, kernel_size: int):
         super().__init__()
-        padding = (0, kernel_size // 2)
         self.stem = nn.Sequential(
-            nn.Conv2d(n_leads, width, (1, 7), (1, 2), (0, 3), bias=False),
+            conv(n_leads, width, 7, 2),
             nn.BatchNorm2d(width),
             nn.ReLU(),
-            nn.Conv2d(width, width, (1, kernel_size), 1, padding, bias=False),
+            conv(width, width, kernel_size),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.MaxPool2d((1, 3), (1, 2), (0, 1)),
         )
+        expansion = _EXPANSION if depth >= _BOTTLENECK_FROM else 1
         layers, n_in = [], width
-        for stage, n_blocks in enumerate(blocks):
-            n_out = width * 2**stage
+        for stage, n_blocks in enumerate(_BLOCKS_PER_STAGE[depth]):
+            inner = width * 2**stage
             for block in range(n_blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
-                layers.append(_Block(n_in, n_out, kernel_size, stride))
-                n_in = n_out
+                layers.append(_Block(n_in, inner, inner * expansion, kernel_size, stride))
+                n_in = inner * expansion
         self.blocks = nn.Sequential(*layers)
         self.n_features = 2 * n_in
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps of shape (n_samples, n_channels, n_positions)."""
-        # Padded so that no map is one sample wide: torch 2.13's bfloat16 kernels
-        # then leave the gradient of weights that see only padding uninitialised.
-        x = F.pad(x, (0, max(_SHORTEST - x.shape[-1], 0)))
-        # A 1-D convolution is a 2-D one of height 1. Written so, torch's
-        # channels-last kernels apply: faster, with the same result.
-        x = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-        return self.blocks(self.stem(x)).squeeze(2)
+        return self.blocks(self.stem(as_image(x, _SHORTEST))).squeeze(2)
 
 
 class ResNet1d(Encoder):
@@ -84,11 +87,11 @@ class ResNet1d(Encoder):
 
     Parameters
     ----------
-    depth : {10, 18, 34}, default=18
-        Number of layers, counted as in He et al. 2016.
+    depth : {10, 18, 34, 50}, default=18
+        Number of layers, counted as in He et al. 2016; 50 has bottleneck blocks.
     width : int, default=16
         Channels of the first stage; each later stage has twice as many. The
-        embedding has ``16 * width`` features.
+        embedding has ``16 * width`` features, four times as many at depth 50.
     kernel_size : int, default=5
         Samples that one convolution spans; odd.
 
@@ -129,7 +132,7 @@ class ResNet1d(Encoder):
         Returns
         -------
         ResNet1dModule
-            Maps (n_samples, n_leads, n_times) to (n_samples, 16 * width).
+            Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
 
         Raises
         ------
@@ -145,6 +148,4 @@ class ResNet1d(Encoder):
                 "ResNet1d: width must be positive and kernel_size odd and positive, "
                 f"got width={self.width!r}, kernel_size={self.kernel_size!r}."
             )
-        blocks = _BLOCKS_PER_STAGE[self.depth]
-        module = ResNet1dModule(n_leads, blocks, self.width, self.kernel_size)
-        return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return channels_last(ResNet1dModule(n_leads, self.depth, self.width, self.kernel_size))

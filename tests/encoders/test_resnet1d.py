@@ -29,7 +29,7 @@ def randomise(module: ResNet1dModule) -> ResNet1dModule:
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point():
             tensor.copy_(torch.rand_like(tensor) * 0.2 + 0.1 if "var" in name else tensor)
-            if "norm" in name or "mean" in name:
+            if tensor.ndim == 1:
                 tensor.copy_(torch.rand_like(tensor) + 0.1)
     return module.eval()
 
@@ -49,7 +49,7 @@ def test_gradients_are_finite_and_reach_every_weight(n_times):
     torch.manual_seed(0)
     module = ResNet1d(10, width=4).build(3, n_times).train()
     for block in module.blocks:
-        torch.nn.init.ones_(block.norm2.weight)  # at zero it hides what stands before it
+        torch.nn.init.ones_(block.residual[-1].weight)  # at zero it hides what stands before it
     module(torch.randn(4, 3, n_times)).square().mean().backward()
     for name, weight in module.named_parameters():
         assert weight.grad is not None, name
@@ -93,8 +93,9 @@ def test_block_equals_one_dimensional_convolutions(n_times):
     module = randomise(TINY.build(5, 1000))
     block = module.blocks[1]  # halves the rate and doubles the channels
     x = torch.randn(3, 4, n_times)
-    inner = torch.relu(batch_norm(convolve(x, block.conv1, stride=2), block.norm1))
-    inner = batch_norm(convolve(inner, block.conv2), block.norm2)
+    first, first_norm, _, second, second_norm = block.residual
+    inner = torch.relu(batch_norm(convolve(x, first, stride=2), first_norm))
+    inner = batch_norm(convolve(inner, second), second_norm)
     pool, projection, norm = block.shortcut
     halved = F.avg_pool1d(x, 2, ceil_mode=True)
     shortcut = batch_norm(F.conv1d(halved, projection.weight.squeeze(2)), norm)
@@ -123,6 +124,17 @@ def test_no_feature_map_is_one_sample_wide():
         assert TINY.build(1, n_times).forward_features(torch.randn(2, 1, n_times)).shape[-1] >= 2
 
 
+def test_fifty_layers_are_bottlenecks():
+    module = ResNet1d(50, width=4).build(12, 1000)
+    first = module.blocks[0].residual
+    assert [m.out_channels for m in first if isinstance(m, torch.nn.Conv2d)] == [4, 4, 16]
+    assert module(torch.randn(2, 12, 300)).shape == (2, module.n_features) == (2, 256)
+    n_layers = sum(
+        len([m for m in b.residual if isinstance(m, torch.nn.Conv2d)]) for b in module.blocks
+    )
+    assert n_layers + 2 == 50  # with the stem and the head, as He et al. count
+
+
 def test_deeper_has_more_layers():
     layers = {
         depth: sum(
@@ -138,7 +150,7 @@ def test_deeper_has_more_layers():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"depth": 50}, r"ResNet1d: depth must be one of \[10, 18, 34\], got 50"),
+        ({"depth": 20}, r"ResNet1d: depth must be one of \[10, 18, 34, 50\], got 20"),
         ({"width": 0}, "width must be positive .* got width=0"),
         ({"kernel_size": 4}, "kernel_size odd and positive, got width=16, kernel_size=4"),
         ({"kernel_size": -1}, "kernel_size odd"),

@@ -1,0 +1,41 @@
+"""Convolutions over time that torch runs fast.
+
+A 1-D convolution is a 2-D one of height 1. Written so, torch's channels-last kernels
+apply: faster on the CPU and the GPU, with the same result.
+"""
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def as_image(x: Tensor, shortest: int = 1) -> Tensor:
+    """Return (n, channels, times) as a channels-last image of height 1.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, n_channels, n_times)
+    shortest : int
+        Shorter signals are padded with zeros at their end. Needed where a map
+        would become one sample wide: torch 2.13's bfloat16 kernels then leave
+        the gradient of weights that see only padding uninitialised.
+    """
+    x = F.pad(x, (0, max(shortest - x.shape[-1], 0)))
+    return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+
+
+def conv(
+    n_in: int, n_out: int, kernel_size: int = 1, stride: int = 1, *, groups: int = 1
+) -> nn.Conv2d:
+    """Make a convolution over time, without bias, that keeps the length but for the stride."""
+    padding = (0, kernel_size // 2)
+    return nn.Conv2d(n_in, n_out, (1, kernel_size), (1, stride), padding, groups=groups, bias=False)
+
+
+def channels_last(module: Module) -> Module:
+    """Lay a module's weights out as its kernels read them."""
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
