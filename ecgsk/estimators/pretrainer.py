@@ -182,8 +182,10 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             net = self._train(
                 self._build_module(),
                 MeanOutput(),
-                BatchDataset(data.signals, table, None, kept, data.weight),
-                None if held_out is None else BatchDataset(data.signals, table, None, held_out),
+                BatchDataset(data.signals, table, None, kept, data.weight, data.groups),
+                None
+                if held_out is None
+                else BatchDataset(data.signals, table, None, held_out, None, data.groups),
                 description="Pre-training",
             )
         self._keep(net)

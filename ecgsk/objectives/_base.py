@@ -22,7 +22,7 @@ class ObjectiveModule(nn.Module, ABC):
     compares_views: bool = False
 
     @abstractmethod
-    def forward(self, encode: Encode, table: Tensor | None) -> Tensor:
+    def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
         """Return the loss, a scalar.
 
         Parameters
@@ -32,6 +32,9 @@ class ObjectiveModule(nn.Module, ABC):
             a Tensor of shape (n_samples, n_features).
         table : Tensor of shape (n_samples, n_columns) or None
             The scaled clinical table; NaN where nothing was measured.
+        patients : Tensor of shape (n_samples,) or None
+            Numbers of the patients. Other records of one's own patient are no
+            negatives; None takes every record for another patient's.
         """
 
 

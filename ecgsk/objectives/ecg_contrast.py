@@ -22,10 +22,10 @@ class ECGContrastModule(ObjectiveModule):
             nn.Linear(256, projection_size),
         )
 
-    def forward(self, encode: Encode, table: Tensor | None) -> Tensor:
+    def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
         """Return the loss, a scalar; the table is not looked at."""
         one, other = (F.normalize(self.projection(encode()).float(), dim=1) for _ in range(2))
-        return cross_entropy_of_pairs(one @ other.T / self.temperature)
+        return cross_entropy_of_pairs(one @ other.T / self.temperature, patients)
 
 
 class ECGContrast(Objective):
@@ -52,7 +52,7 @@ class ECGContrast(Objective):
     >>> import torch
     >>> from ecgsk.objectives import ECGContrast
     >>> objective = ECGContrast().build(n_features=8, n_columns=0)
-    >>> objective(lambda: torch.ones(4, 8), None).item()  # all alike: log(4)
+    >>> objective(lambda: torch.ones(4, 8), None, None).item()  # all alike: log(4)
     1.386...
     """
 

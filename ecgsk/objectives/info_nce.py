@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ecgsk.encoders import ClinicalMLP
 from ecgsk.objectives._base import Encode, Objective, ObjectiveModule
-from ecgsk.objectives._contrast import cross_entropy_of_pairs
+from ecgsk.objectives._contrast import cross_entropy_of_pairs, has_table
 
 
 class InfoNCEModule(ObjectiveModule):
@@ -20,14 +20,14 @@ class InfoNCEModule(ObjectiveModule):
         self.projection = nn.Linear(n_features, self.table_encoder.n_features)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
-    def forward(self, encode: Encode, table: Tensor | None) -> Tensor:
+    def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
         """Return the loss, a scalar."""
         assert table is not None
         of_ecg = F.normalize(self.projection(encode()).float(), dim=1)
         of_table = F.normalize(self.table_encoder(table).float(), dim=1)
         # CLIP's bound: beyond a scale of 100 the softmax only amplifies noise.
         scale = self.log_scale.clamp(max=math.log(100)).exp()
-        return cross_entropy_of_pairs(of_ecg @ of_table.T * scale)
+        return cross_entropy_of_pairs(of_ecg @ of_table.T * scale, patients, has_table(table))
 
 
 class InfoNCE(Objective):
@@ -55,7 +55,7 @@ class InfoNCE(Objective):
     >>> import torch
     >>> from ecgsk.objectives import InfoNCE
     >>> objective = InfoNCE().build(n_features=8, n_columns=3)
-    >>> loss = objective(lambda: torch.randn(16, 8), torch.randn(16, 3))
+    >>> loss = objective(lambda: torch.randn(16, 8), torch.randn(16, 3), None)
     >>> loss.shape
     torch.Size([])
     """

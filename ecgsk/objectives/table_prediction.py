@@ -13,7 +13,7 @@ class TablePredictionModule(ObjectiveModule):
         super().__init__()
         self.head = nn.Linear(n_features, n_columns)
 
-    def forward(self, encode: Encode, table: Tensor | None) -> Tensor:
+    def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
         """Return the loss, a scalar."""
         assert table is not None
         measured = torch.isfinite(table)
@@ -41,7 +41,7 @@ class TablePrediction(Objective):
     >>> import torch
     >>> from ecgsk.objectives import TablePrediction
     >>> objective = TablePrediction().build(n_features=8, n_columns=3)
-    >>> objective(lambda: torch.randn(4, 8), torch.full((4, 3), float("nan"))).item()
+    >>> objective(lambda: torch.randn(4, 8), torch.full((4, 3), float("nan")), None).item()
     0.0
     """
 

@@ -32,6 +32,8 @@ class BatchDataset(Dataset):
         The records that take part, as row numbers of the arrays.
     weight : ndarray of shape (n_records,) or None
         Share of the training epochs in which a record takes part; None is 1.
+    patients : ndarray of shape (n_records,) or None
+        Whole numbers of the patients, for objectives that compare records.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class BatchDataset(Dataset):
         targets: np.ndarray | None,
         rows: np.ndarray,
         weight: np.ndarray | None = None,
+        patients: np.ndarray | None = None,
     ):
         self.signals, self.table, self.targets = signals, table, targets
         self.rows = np.asarray(rows, dtype=np.intp)
         self.weight = np.ones(len(self.rows)) if weight is None else weight[self.rows]
+        self.patients = None if patients is None else np.asarray(patients, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -59,6 +63,8 @@ class BatchDataset(Dataset):
             inputs["ecg"] = torch.from_numpy(self.signals.read(rows))
         if self.table is not None:
             inputs["table"] = torch.from_numpy(self.table[rows])
+        if self.patients is not None:
+            inputs["patients"] = torch.from_numpy(self.patients[rows])
         if self.targets is None:
             return inputs, torch.zeros(len(rows))
         return inputs, torch.from_numpy(self.targets[rows])

@@ -49,10 +49,12 @@ class PretrainingModule(nn.Module):
         self.backbone = backbone
         self.objective = objective
 
-    def forward(self, ecg: Tensor, table: Tensor | None = None) -> Tensor:
+    def forward(
+        self, ecg: Tensor, table: Tensor | None = None, patients: Tensor | None = None
+    ) -> Tensor:
         """Return the loss, of shape (1,)."""
         augment = self.training or self.objective.compares_views
-        return self.objective(lambda: self.backbone(ecg, augment), table).reshape(1)
+        return self.objective(lambda: self.backbone(ecg, augment), table, patients).reshape(1)
 
 
 class MeasuredValues(nn.Module):

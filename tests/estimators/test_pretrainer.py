@@ -77,7 +77,7 @@ def test_objectives_by_name_and_spec(make_pretrainer, X, objective, kind):
 
 def test_without_a_table_it_learns_from_the_signal(make_pretrainer, X):
     of_frame = make_pretrainer().fit(X[["ecg", "subject_id"]])
-    of_array = make_pretrainer().fit(X["ecg"].ecg.to_numpy())
+    of_array = make_pretrainer().fit(X["ecg"].ecg.to_numpy(), groups=X["subject_id"])
     assert type(of_frame.objective_) is type(of_array.objective_) is ECGContrast
     assert of_array.leads_ is of_array.sampling_rate_ is None
     np.testing.assert_array_equal(of_frame.transform(X), of_array.transform(X))

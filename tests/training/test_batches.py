@@ -51,6 +51,15 @@ def test_only_what_is_given_is_passed_on(parts):
     assert list(BatchDataset(Counted(x), None, None, np.arange(9))[0][0]) == ["ecg"]
 
 
+def test_patients_go_with_their_records(parts):
+    x, _, _ = parts
+    patients = np.array([3, 3, 1, 0, 0, 0, 2, 2, 4], dtype=np.int32)
+    data = BatchDataset(Counted(x), None, None, np.arange(9)[::-1], patients=patients)
+    given = data.__getitems__([0, 8, 2])[0]["patients"]
+    assert given.dtype == torch.int64
+    assert given.tolist() == [4, 3, 2]
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 4, 9, 100])
 def test_in_order_gives_every_record_once(parts, batch_size):
     x, table, _ = parts
