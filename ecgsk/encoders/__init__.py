@@ -4,6 +4,7 @@ from ecgsk.encoders._base import Encoder, EncoderModule
 from ecgsk.encoders._registry import ENCODERS, resolve_encoder
 from ecgsk.encoders.clinical import ClinicalMLP, ClinicalMLPModule
 from ecgsk.encoders.resnet1d import ResNet1d, ResNet1dModule
+from ecgsk.encoders.xresnet1d import XResNet1d, XResNet1dModule
 
 __all__ = [
     "ENCODERS",
@@ -13,5 +14,7 @@ __all__ = [
     "EncoderModule",
     "ResNet1d",
     "ResNet1dModule",
+    "XResNet1d",
+    "XResNet1dModule",
     "resolve_encoder",
 ]

@@ -1,4 +1,4 @@
-"""Convolutions over time that torch runs fast.
+"""Convolutions over time that torch runs fast, and blocks of them that encoders share.
 
 A 1-D convolution is a 2-D one of height 1. Written so, torch's channels-last kernels
 apply: faster on the CPU and the GPU, with the same result.
@@ -39,3 +39,40 @@ def conv(
 def channels_last(module: Module) -> Module:
     """Lay a module's weights out as its kernels read them."""
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class ResidualBlock(nn.Module):
+    """Convolutions beside a shortcut.
+
+    Two, or where ``n_out`` is not ``width`` three: the outer ones squeeze the
+    channels to ``width`` and expand them again.
+    The last normalisation starts at zero, so that a fresh block is the
+    identity (Goyal et al. 2017); a shortcut that halves the rate averages
+    before it projects, so that no sample is thrown away (He et al. 2019).
+    """
+
+    def __init__(self, n_in: int, width: int, n_out: int, kernel_size: int, stride: int):
+        super().__init__()
+        if n_out == width:
+            convolutions = [conv(n_in, width, kernel_size, stride), conv(width, n_out, kernel_size)]
+        else:
+            convolutions = [
+                conv(n_in, width),
+                conv(width, width, kernel_size, stride),
+                conv(width, n_out),
+            ]
+        layers: list[nn.Module] = []
+        for convolution in convolutions:
+            layers += [convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU()]
+        layers.pop()  # the last one acts on the sum
+        nn.init.zeros_(layers[-1].weight)  # type: ignore[arg-type]
+        self.residual = nn.Sequential(*layers)
+        shortcut: list[nn.Module] = []
+        if stride > 1:
+            shortcut.append(nn.AvgPool2d((1, stride), ceil_mode=True))
+        if n_in != n_out:
+            shortcut += [conv(n_in, n_out), nn.BatchNorm2d(n_out)]
+        self.shortcut = nn.Sequential(*shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.residual(x) + self.shortcut(x))

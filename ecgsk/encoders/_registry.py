@@ -7,12 +7,15 @@ from sklearn.base import clone
 
 from ecgsk.encoders._base import Encoder
 from ecgsk.encoders.resnet1d import ResNet1d
+from ecgsk.encoders.xresnet1d import XResNet1d
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "resnet10": lambda: ResNet1d(depth=10),
     "resnet18": lambda: ResNet1d(depth=18),
     "resnet34": lambda: ResNet1d(depth=34),
     "resnet50": lambda: ResNet1d(depth=50),
+    "xresnet1d50": lambda: XResNet1d(depth=50),
+    "xresnet1d101": lambda: XResNet1d(depth=101),
 }
 
 

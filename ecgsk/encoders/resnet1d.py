@@ -1,51 +1,15 @@
 """Residual network over time."""
 
-import torch
 from torch import Tensor, nn
 
 from ecgsk.encoders._base import Encoder, EncoderModule
-from ecgsk.encoders._layers import as_image, channels_last, conv
+from ecgsk.encoders._layers import ResidualBlock, as_image, channels_last, conv
 
 _SHORTEST = 64
 _BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 # From 50 layers on a block squeezes its channels to a quarter, convolves, and expands.
 _BOTTLENECK_FROM = 50
 _EXPANSION = 4
-
-
-class _Block(nn.Module):
-    """Convolutions beside a shortcut.
-
-    The last normalisation starts at zero, so that a fresh block is the
-    identity (Goyal et al. 2017); a shortcut that halves the rate averages
-    before it projects, so that no sample is thrown away (He et al. 2019).
-    """
-
-    def __init__(self, n_in: int, width: int, n_out: int, kernel_size: int, stride: int):
-        super().__init__()
-        if n_out == width:
-            convolutions = [conv(n_in, width, kernel_size, stride), conv(width, n_out, kernel_size)]
-        else:
-            convolutions = [
-                conv(n_in, width),
-                conv(width, width, kernel_size, stride),
-                conv(width, n_out),
-            ]
-        layers: list[nn.Module] = []
-        for convolution in convolutions:
-            layers += [convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU()]
-        layers.pop()  # the last one acts on the sum
-        nn.init.zeros_(layers[-1].weight)  # type: ignore[arg-type]
-        self.residual = nn.Sequential(*layers)
-        shortcut: list[nn.Module] = []
-        if stride > 1:
-            shortcut.append(nn.AvgPool2d((1, stride), ceil_mode=True))
-        if n_in != n_out:
-            shortcut += [conv(n_in, n_out), nn.BatchNorm2d(n_out)]
-        self.shortcut = nn.Sequential(*shortcut)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.residual(x) + self.shortcut(x))
 
 
 class ResNet1dModule(EncoderModule):
@@ -68,7 +32,7 @@ class ResNet1dModule(EncoderModule):
             inner = width * 2**stage
             for block in range(n_blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
-                layers.append(_Block(n_in, inner, inner * expansion, kernel_size, stride))
+                layers.append(ResidualBlock(n_in, inner, inner * expansion, kernel_size, stride))
                 n_in = inner * expansion
         self.blocks = nn.Sequential(*layers)
         self.n_features = 2 * n_in
@@ -113,6 +77,8 @@ class ResNet1d(Encoder):
     >>> module(torch.zeros(2, 12, 1000)).shape
     torch.Size([2, 256])
     """
+
+    paper = "He et al. 2016"
 
     def __init__(self, depth: int = 18, *, width: int = 16, kernel_size: int = 5):
         self.depth = depth
