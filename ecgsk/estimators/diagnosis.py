@@ -352,7 +352,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         clinical: ClinicalMLPModule | MeasuredValues | None = None
         if self.inputs != "clinical":
             backbone = build_backbone(
-                self.encoder_spec_, self.augmentation, self.shape_, self.scale_
+                self.encoder_spec_,
+                self.augmentation,
+                self.shape_,
+                self.sampling_rate_,
+                self.scale_,
             )
         if self.scaler_ is not None:
             n_columns = len(self.scaler_.feature_names_out_)

@@ -231,7 +231,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
 
     def _build_module(self) -> PretrainingModule:
         n_columns = 0 if self.scaler_ is None else len(self.scaler_.feature_names_out_)
-        backbone = build_backbone(self.encoder_spec_, self.augmentation, self.shape_, self.scale_)
+        backbone = build_backbone(
+            self.encoder_spec_, self.augmentation, self.shape_, self.sampling_rate_, self.scale_
+        )
         return PretrainingModule(backbone, self.objective_.build(backbone.n_features, n_columns))
 
 
@@ -250,8 +252,9 @@ def build_backbone(
     encoder: Encoder,
     augmentation: Augmentation | None,
     shape: tuple[int, int],
+    sampling_rate: float | None,
     scale: tuple[np.ndarray, np.ndarray],
 ) -> Backbone:
-    """Make a backbone with fresh weights for records of this shape and scale."""
-    augment = (Augmentation() if augmentation is None else augmentation).build()
+    """Make a backbone with fresh weights for records of this shape, sampling rate and scale."""
+    augment = (Augmentation() if augmentation is None else augmentation).build(sampling_rate)
     return Backbone(encoder.build(*shape), augment, *scale)

@@ -10,7 +10,7 @@ from ecgsk.training.augmentation import AugmentationModule
 
 
 class Backbone(nn.Module):
-    """Scaling, augmentation and encoder: millivolts in, embedding out.
+    """Augmentation, scaling and encoder: millivolts in, embedding out.
 
     The scale is that of the training patients and a part of the model, so a
     patient's result never depends on who else is in the batch.
@@ -35,10 +35,9 @@ class Backbone(nn.Module):
 
     def forward(self, ecg: Tensor, augment: bool) -> Tensor:
         """Return embeddings of shape (n_samples, n_features); NaN samples count as absent."""
-        x = ((ecg - self.mean) / self.scale).nan_to_num(0.0)
         if augment:
-            x = self.augmentation(x)
-        return self.encoder(x)
+            ecg = self.augmentation(ecg)
+        return self.encoder(((ecg - self.mean) / self.scale).nan_to_num(0.0))
 
 
 class PretrainingModule(nn.Module):

@@ -1,22 +1,32 @@
-"""Random windows, gains, noise and missing leads; none of it in evaluation."""
+"""Windows, gains, wander, noise and missing leads, in millivolts; none of it in evaluation."""
+
+import math
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import chisquare
+from scipy.stats import chisquare, kstest
 from sklearn.base import clone
 
 from ecgsk.encoders import ResNet1d
 from ecgsk.objectives import ECGContrast, TablePrediction
 from ecgsk.training import Augmentation, Backbone, DiagnosisModule, PretrainingModule
 
-NOTHING = {"crop": 1.0, "amplitude": 0.0, "noise": 0.0, "lead_dropout": 0.0}
+NAN = float("nan")
+NOTHING = {
+    "crop": 1.0,
+    "time_shift": 0.0,
+    "amplitude": 0.0,
+    "baseline_wander": 0.0,
+    "noise": 0.0,
+    "lead_dropout": 0.0,
+}
 
 
-def make(**changes) -> torch.nn.Module:
-    return Augmentation(**{**NOTHING, **changes}).build()
+def make(sampling_rate: float | None = 100.0, **changes) -> torch.nn.Module:
+    return Augmentation(**{**NOTHING, **changes}).build(sampling_rate)
 
 
 def backbone(n_leads: int = 2, **changes) -> Backbone:
@@ -25,11 +35,22 @@ def backbone(n_leads: int = 2, **changes) -> Backbone:
     return Backbone(encoder, make(**changes), np.zeros(n_leads), np.ones(n_leads)).eval()
 
 
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
 @settings(max_examples=30)
-@given(st.floats(0.01, 1), st.integers(1, 1500), st.integers(1, 3))
-def test_crop_length(crop, n_times, n_leads):
-    out = make(crop=crop)(torch.zeros(2, n_leads, n_times))
-    assert out.shape == (2, n_leads, max(round(crop * n_times), min(n_times, 128)))
+@given(
+    st.floats(0.01, 1),
+    st.integers(1, 1500),
+    st.integers(1, 3),
+    st.sampled_from([None, 100.0, 250.0, 333.3]),
+)
+def test_crop_length(crop, n_times, n_leads, sampling_rate):
+    out = make(sampling_rate, crop=crop)(torch.zeros(2, n_leads, n_times))
+    one_second = 128 if sampling_rate is None else math.ceil(sampling_rate)
+    assert out.shape == (2, n_leads, max(round(crop * n_times), min(n_times, one_second)))
 
 
 def test_crop_is_one_window_of_all_leads():
@@ -40,53 +61,149 @@ def test_crop_is_one_window_of_all_leads():
 
 
 def test_crop_starts_anywhere_alike():
-    torch.manual_seed(0)
-    time = torch.arange(140.0).expand(6500, 1, 140)
-    starts = make(crop=0.1)(time)[:, 0, 0].int()  # 128 of 140: starts 0 to 12
+    time = torch.arange(112.0).expand(6500, 1, 112)
+    starts = make(crop=0.1)(time)[:, 0, 0].int()  # 100 of 112: starts 0 to 12
     counts = np.bincount(starts, minlength=13)
     assert len(counts) == 13
     assert chisquare(counts).pvalue > 1e-4
 
 
+@settings(max_examples=30)
+@given(st.sampled_from([0.5, 1.0]), st.floats(0.0, 0.9), st.sampled_from([50.0, 100.0]))
+def test_what_a_shift_moves_in_from_outside_is_absent(crop, time_shift, sampling_rate):
+    x = torch.arange(400.0).expand(64, 2, 400)
+    out = make(sampling_rate, crop=crop, time_shift=time_shift)(x)
+    furthest = round(time_shift * sampling_rate)
+    recorded = out.isfinite()
+    assert (recorded[:, 0] == recorded[:, 1]).all()
+    assert (~recorded).sum(-1).max() <= furthest
+    # Neighbours stay neighbours, and what is absent lies at one end.
+    steps = out.diff(dim=-1)
+    assert (steps[steps.isfinite()] == 1).all()
+    assert (recorded.int().diff(dim=-1).abs().sum(-1) <= 1).all()
+
+
+def test_shifts_are_uniform_both_ways():
+    x = torch.arange(300.0).expand(4200, 1, 300)
+    out = make(100.0, time_shift=0.1)(x)[:, 0]
+    shift = (out - torch.arange(300.0)).nanmean(dim=1).round().int() + 10
+    assert chisquare(np.bincount(shift, minlength=21)).pvalue > 1e-4
+
+
+def test_a_shift_that_could_leave_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"time_shift=2 s is 200 samples, .* of a window of 150"):
+        make(100.0, crop=0.5, time_shift=2)(torch.zeros(1, 1, 300))
+
+
 def test_share_of_leads_dropped():
-    torch.manual_seed(0)
     out = make(lead_dropout=0.3)(torch.ones(2000, 12, 4))
-    whole = (out == out[..., :1]).all()
-    assert whole  # a lead is there or not, at every sample
-    assert (out[..., 0] == 0).float().mean().item() == pytest.approx(0.3, abs=0.02)
+    gone = out.isnan()
+    assert (gone == gone[..., :1]).all()  # a lead is there or not, at every sample
+    assert gone[..., 0].float().mean().item() == pytest.approx(0.3, abs=0.02)
 
 
-def test_the_only_lead_is_never_dropped():
-    assert make(lead_dropout=0.9)(torch.ones(100, 1, 4)).all()
+@settings(max_examples=30)
+@given(st.integers(1, 4), st.floats(0, 0.99), st.integers(0, 2**31))
+def test_one_of_the_leads_that_are_there_is_never_dropped(n_leads, share, seed):
+    torch.manual_seed(seed)
+    x = torch.ones(50, n_leads, 6)
+    x[torch.rand(50, n_leads) < 0.5] = NAN
+    x[:, :, :2] = NAN  # a gap is no missing lead
+    some = x.isfinite().any(-1).any(-1)
+    out = make(lead_dropout=share)(x)
+    assert (out.isfinite().any(-1).any(-1) == some).all()
+    assert (out.isnan() | (out == x)).all()
+    assert out[x.isnan()].isnan().all()
 
 
 def test_gain_is_shared_by_a_record_and_log_normal():
-    torch.manual_seed(0)
     out = make(amplitude=0.2)(torch.ones(4000, 2, 3))
     assert (out == out[:, :1, :1]).all()
-    log_gain = out[:, 0, 0].log()
-    assert log_gain.mean().item() == pytest.approx(0, abs=0.02)
-    assert log_gain.std().item() == pytest.approx(0.2, abs=0.01)
+    log_gain = out[:, 0, 0].log().numpy()
+    assert kstest(log_gain / 0.2, "norm").pvalue > 1e-4
 
 
 def test_noise_is_white_and_at_most_at_its_level():
-    torch.manual_seed(0)
-    out = make(noise=0.5)(torch.zeros(200, 2, 2000))
+    out = make(noise=0.02)(torch.zeros(200, 2, 2000))
     level = out.std(dim=(1, 2))
-    assert level.max() < 0.52
-    assert level.mean().item() == pytest.approx(0.25, abs=0.03)
-    assert out.mean().abs() < 0.01
+    assert level.max() < 0.0208
+    assert kstest(level.numpy() / 0.02, "uniform").pvalue > 1e-4
+    assert out.mean().abs() < 0.001
+    spectrum = torch.fft.rfft(out / level[:, None, None]).abs().square().mean(dim=(0, 1))[1:]
+    low, high = spectrum[:500].mean(), spectrum[500:].mean()
+    assert (low / high).item() == pytest.approx(1, abs=0.02)
+
+
+def test_wander_is_one_slow_sinusoid_of_up_to_its_peak():
+    rate, seconds = 50.0, 200
+    out = make(rate, baseline_wander=0.3)(torch.zeros(100, 3, int(rate * seconds))).double()
+    peak = out.abs().amax(-1)
+    assert peak.max() <= 0.3
+    assert kstest(peak.flatten().numpy() / 0.3, "uniform").pvalue > 1e-4
+    # Leads are multiples of one another, of either sign.
+    turned = (out[:, 0] * out[:, 1]).sum(-1).sign()
+    assert set(turned.tolist()) == {-1.0, 1.0}
+    ratio = (out[:, 0] * out[:, 1]).sum(-1) / out[:, 0].square().sum(-1)
+    assert (out[:, 1] - ratio[:, None] * out[:, 0]).abs().max() < 1e-5
+    # All its power lies within 0.05-0.5 Hz, but for what a finite record leaks.
+    window = torch.hann_window(out.shape[-1], dtype=torch.float64)
+    spectrum = torch.fft.rfft(out * window).abs().square().sum(1)
+    frequency = torch.fft.rfftfreq(out.shape[-1], 1 / rate)
+    strongest = frequency[spectrum.argmax(-1)]
+    assert (strongest >= 0.04).all()
+    assert (strongest <= 0.51).all()
+    assert strongest.std() > 0.1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amplitude": 0.2},
+        {"noise": 0.1},
+        {"baseline_wander": 0.5},
+        {"lead_dropout": 0.5},
+        {"crop": 0.5, "time_shift": 0.5},
+    ],
+)
+def test_absent_stays_absent(changes):
+    x = torch.randn(20, 3, 400)
+    x[:, 1] = NAN
+    out = make(**changes)(x)
+    assert out[:, 1].isnan().all()
+    assert out[:, 0].isfinite().any()
+    assert not out.isinf().any()
+
+
+def test_records_differ_from_one_another_and_from_call_to_call():
+    module = make(crop=0.5, amplitude=0.1, noise=0.01, baseline_wander=0.1)
+    x = torch.randn(1, 2, 400).expand(8, 2, 400)
+    one, other = module(x), module(x)
+    assert len(torch.unique(one[:, 0, 0])) == 8
+    assert not torch.equal(one, other)
+
+
+def test_equal_seeds_give_equal_changes():
+    module, x = (
+        Augmentation(baseline_wander=0.1, time_shift=0.1).build(100.0),
+        torch.ones(3, 2, 500),
+    )
+    outs = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        outs.append(module(x))
+    torch.testing.assert_close(*outs, rtol=0, atol=0, equal_nan=True)
 
 
 def test_nothing_asked_for_changes_nothing():
     x = torch.randn(3, 2, 500)
     assert torch.equal(make()(x), x)
+    assert torch.equal(make(None)(x), x)
 
 
 def test_input_is_left_as_it_is():
     x = torch.randn(3, 2, 500)
     before = x.clone()
-    Augmentation().build()(x)
+    Augmentation(baseline_wander=0.2, time_shift=0.5).build(100.0)(x)
     assert torch.equal(x, before)
 
 
@@ -109,13 +226,37 @@ def test_objective_of_one_view_is_not_augmented_in_validation():
     assert not torch.equal(two_views(x), two_views(x))
 
 
-def test_missing_samples_are_the_mean_before_anything_else():
-    body = backbone()
+def test_missing_samples_are_the_mean_after_everything_else():
+    body = backbone(baseline_wander=1.0, noise=1.0, amplitude=1.0)
     body.mean.fill_(0.3)
-    x = torch.full((1, 2, 400), 0.3)
-    absent = x.clone()
-    absent[0, 1] = float("nan")
-    assert torch.equal(body(x, augment=False), body(absent, augment=False))
+    at_mean = torch.full((1, 2, 400), 0.3)
+    absent = torch.full((1, 2, 400), NAN)
+    for augment in (False, True):  # noise does not fill what was not recorded
+        torch.testing.assert_close(body(absent, augment), body(at_mean, False), rtol=0, atol=0)
+
+
+def test_levels_are_in_millivolts_whatever_the_scale():
+    seen = []
+
+    class Seen(torch.nn.Module):
+        n_features = 1
+
+        def forward(self, x):
+            seen.append(x)
+            return x[:, 0, :1]
+
+    for scale in (0.1, 10.0):
+        body = Backbone(Seen(), make(noise=0.02), np.zeros(1), np.full(1, scale))  # type: ignore[arg-type]
+        torch.manual_seed(0)
+        body(torch.zeros(50, 1, 400), augment=True)
+    torch.testing.assert_close(seen[0] * 0.1, seen[1] * 10.0)
+
+
+@pytest.mark.parametrize("changes", [{"time_shift": 0.1}, {"baseline_wander": 0.1}])
+def test_seconds_and_hertz_need_a_sampling_rate(changes):
+    with pytest.raises(ValueError, match=r"has no sampling rate.*ECGArray\.from_numpy"):
+        make(None, **changes)
+    make(100.0, **changes)
 
 
 @pytest.mark.parametrize(
@@ -125,12 +266,14 @@ def test_missing_samples_are_the_mean_before_anything_else():
         ({"crop": 1.1}, "got crop=1.1"),
         ({"lead_dropout": 1.0}, r"lead_dropout in \[0, 1\), got .*lead_dropout=1.0"),
         ({"lead_dropout": -0.1}, "lead_dropout=-0.1"),
-        ({"amplitude": -1}, "amplitude and noise must not be negative, got amplitude=-1"),
-        ({"noise": -0.5}, "noise=-0.5"),
-        ({"crop": float("nan")}, "crop=nan"),
-        ({"noise": float("nan")}, "noise=nan"),
+        ({"amplitude": -1}, "amplitude must be finite and not negative, got -1"),
+        ({"noise": -0.5}, "noise must be .* got -0.5"),
+        ({"time_shift": math.inf}, "time_shift must be .* got inf"),
+        ({"baseline_wander": NAN}, "baseline_wander must be .* got nan"),
+        ({"crop": NAN}, "crop=nan"),
+        ({"noise": NAN}, "noise must be .* got nan"),
     ],
 )
 def test_wrong_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
-        clone(Augmentation(**parameters)).build()
+        clone(Augmentation(**parameters)).build(100.0)
