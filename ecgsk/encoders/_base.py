@@ -63,10 +63,16 @@ class Encoder(BaseEstimator, ABC):
     scales_itself : bool
         Whether the module wants millivolts, because it scales them as its
         weights expect. Otherwise leads come centred and scaled.
+    trains : bool
+        Whether the module has weights that a gradient could learn.
+    pretrained : bool
+        Whether it starts from weights that were learned elsewhere.
     """
 
     paper: str = ""
     scales_itself: bool = False
+    trains: bool = True
+    pretrained: bool = False
 
     def check_signal(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
         """Raise where the signals of a fit are not those the weights were trained on.
@@ -85,6 +91,17 @@ class Encoder(BaseEstimator, ABC):
         LeadMismatchError, SamplingRateError
             With what was expected, what came and what to do.
         """
+
+    def architecture(self) -> "Encoder":
+        """Return the spec that builds the same module from parameters alone.
+
+        A fitted model keeps this one beside its own weights, so it loads where
+        a file of published weights is not at hand.
+        """
+        return self
+
+    def load_weights(self, module: EncoderModule) -> None:
+        """Put published weights into a fresh module; an architecture has none."""
 
     @abstractmethod
     def build(self, n_leads: int, n_times: int) -> EncoderModule:

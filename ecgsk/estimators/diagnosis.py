@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder, resolve_encoder
+from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, wrap
 from ecgsk.estimators._inputs import Inputs
 from ecgsk.estimators._leakage import SeenPatients, remember_patients
@@ -18,7 +18,12 @@ from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._rows import Rows, arrange
 from ecgsk.estimators._targets import Targets, read_targets
-from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer, build_backbone
+from ecgsk.estimators.pretrainer import (
+    JointEmbeddingPretrainer,
+    build_backbone,
+    check_encoder,
+    start_backbone,
+)
 from ecgsk.objectives import MaskedBCE
 from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training import Augmentation, Backbone, BatchDataset, DiagnosisModule, MeasuredValues
@@ -55,7 +60,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         ``"probe"`` fits a linear head on frozen features; ``"full"`` trains
         everything at once; ``"probe_then_full"`` starts from the probe.
         ``"auto"`` trains a fresh encoder fully, and a pre-trained one by
-        ``"probe"`` below 1,000 labelled records, else ``"probe_then_full"``.
+        ``"probe"`` below 1,000 labelled records, else ``"probe_then_full"``;
+        an encoder that has nothing to learn gets a ``"probe"``.
     clinical_encoder : ClinicalMLP or None, default=None
         Network of the table where it is trained fully.
     clinical_columns, group_column, augmentation, batch_size, weight_decay, \
@@ -194,9 +200,13 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         table = self._fit_table(data)
         with self._seeded(seed):
             module = self._build_module()
-            if pretrainer is not None and module.backbone is not None:
+            if module.backbone is not None and pretrainer is not None:
                 module.backbone.load_state_dict(pretrainer.net_.module_.backbone.state_dict())
-            self._learn(module, data, table, targets, seed, pretrainer is not None)
+            elif module.backbone is not None:
+                everything = np.arange(len(data.numbers))
+                training = BatchDataset(data.signals, None, None, everything)
+                start_backbone(module.backbone, self.encoder, training)
+            self._learn(module, data, table, targets, seed, self._is_pretrained(pretrainer))
         self._remember_patients(X, groups, data.numbers, pretrainer)
         self._n_features_out = module.n_features
         return self
@@ -269,7 +279,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         if pretrainer is None:
             inputs = self._read(X, fitting=True, groups=groups, needs_ecg=needs_ecg)
             if needs_ecg:
-                self.encoder_spec_ = resolve_encoder(self.encoder)
+                self.encoder_spec_ = check_encoder(self.encoder, self.leads_, self.sampling_rate_)
         else:
             for name in ("leads_", "sampling_rate_", "shape_", "encoder_spec_", "scale_"):
                 setattr(self, name, getattr(pretrainer, name))
@@ -280,10 +290,18 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     def _resolve_fine_tune(self, pretrainer: Any, n_labelled: float) -> str:
         if self.fine_tune != "auto":
             return self.fine_tune
-        if pretrainer is None:
-            few_rows_of_a_table = self.inputs == "clinical" and n_labelled < _FEW_RECORDS
-            return "probe" if few_rows_of_a_table else "full"
-        return "probe" if n_labelled < _FEW_RECORDS else "probe_then_full"
+        few = n_labelled < _FEW_RECORDS
+        if self.inputs == "clinical":
+            return "probe" if few else "full"
+        if not self.encoder_spec_.trains:
+            return "probe"
+        if not self._is_pretrained(pretrainer):
+            return "full"
+        return "probe" if few else "probe_then_full"
+
+    def _is_pretrained(self, pretrainer: JointEmbeddingPretrainer | None) -> bool:
+        has_encoder = self.inputs != "clinical"
+        return has_encoder and (pretrainer is not None or self.encoder_spec_.pretrained)
 
     def _fit_table(self, data: Rows) -> np.ndarray | None:
         """Scale the table, where predictions look at it."""

@@ -17,6 +17,9 @@ from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
 from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training import Augmentation, Backbone, BatchDataset, MeanOutput, PretrainingModule
 
+# Records that an encoder is calibrated on.
+_CALIBRATION = 256
+
 
 class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     """Teach an encoder what the patient's table knows; then embed ECGs alone.
@@ -172,17 +175,20 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             For signals that cannot be used; the message says what to do.
         """
         inputs = self._read(X, fitting=True, groups=groups)
-        self.encoder_spec_ = resolve_encoder(self.encoder)
+        self.encoder_spec_ = check_encoder(self.encoder, self.leads_, self.sampling_rate_)
         data = arrange(inputs, sample_weight, type(self).__name__)
         self.scale_ = data.scale
         table = self._choose_objective(data.table)
         seed = self._draw_seed()
         kept, held_out = self._hold_out(data, np.arange(len(data.numbers)), seed)
         with self._seeded(seed):
+            module = self._build_module()
+            training = BatchDataset(data.signals, table, None, kept, data.weight, data.groups)
+            start_backbone(module.backbone, self.encoder, training)
             net = self._train(
-                self._build_module(),
+                module,
                 MeanOutput(),
-                BatchDataset(data.signals, table, None, kept, data.weight, data.groups),
+                training,
                 None
                 if held_out is None
                 else BatchDataset(data.signals, table, None, held_out, None, data.groups),
@@ -257,4 +263,22 @@ def build_backbone(
 ) -> Backbone:
     """Make a backbone with fresh weights for records of this shape, sampling rate and scale."""
     augment = (Augmentation() if augmentation is None else augmentation).build(sampling_rate)
+    if encoder.scales_itself:
+        scale = np.zeros(shape[0]), np.ones(shape[0])
     return Backbone(encoder.build(*shape), augment, *scale)
+
+
+def check_encoder(
+    encoder: Encoder | str, leads: tuple[str, ...] | None, sampling_rate: float | None
+) -> Encoder:
+    """Hold the signals of a fit against an encoder; return the spec to build it by."""
+    spec = resolve_encoder(encoder)
+    spec.check_signal(leads, sampling_rate)
+    return spec.architecture()
+
+
+def start_backbone(backbone: Backbone, encoder: Encoder | str, data: BatchDataset) -> None:
+    """Give a fresh backbone what this fit does not learn: published weights, calibration."""
+    resolve_encoder(encoder).load_weights(backbone.encoder)
+    some = np.linspace(0, len(data) - 1, min(len(data), _CALIBRATION)).round().astype(int)
+    backbone.calibrate(data.__getitems__(some)[0]["ecg"])

@@ -37,7 +37,15 @@ class Backbone(nn.Module):
         """Return embeddings of shape (n_samples, n_features); NaN samples count as absent."""
         if augment:
             ecg = self.augmentation(ecg)
-        return self.encoder(((ecg - self.mean) / self.scale).nan_to_num(0.0))
+        return self.encoder(self._scaled(ecg))
+
+    def calibrate(self, ecg: Tensor) -> None:
+        """Let the encoder settle what no gradient learns, from some training ECGs in mV."""
+        with torch.no_grad():
+            self.encoder.calibrate(self._scaled(ecg))
+
+    def _scaled(self, ecg: Tensor) -> Tensor:
+        return ((ecg - self.mean) / self.scale).nan_to_num(0.0)
 
 
 class PretrainingModule(nn.Module):

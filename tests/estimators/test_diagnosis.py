@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback
 
+from ecgsk.encoders import resolve_encoder
 from ecgsk.metrics import masked_roc_auc_scorer
 
 
@@ -118,6 +119,7 @@ def test_automatic_fine_tuning_goes_by_the_number_of_labels(
 ):
     few = n_labelled < 1000
     model = make_classifier()
+    model.encoder_spec_ = resolve_encoder(model.encoder)  # as fit leaves it
     assert model._resolve_fine_tune(None, n_labelled) == "full"
     expected = "probe" if few else "probe_then_full"
     assert model._resolve_fine_tune(pretrainer, n_labelled) == expected
