@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from sklearn.base import clone
 
 from ecgsk.encoders._base import Encoder
+from ecgsk.encoders.inception_time import InceptionTime
 from ecgsk.encoders.resnet1d import ResNet1d
 from ecgsk.encoders.xresnet1d import XResNet1d
 
@@ -16,6 +17,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "resnet50": lambda: ResNet1d(depth=50),
     "xresnet1d50": lambda: XResNet1d(depth=50),
     "xresnet1d101": lambda: XResNet1d(depth=101),
+    "inception_time": InceptionTime,
 }
 
 
