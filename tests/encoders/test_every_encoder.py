@@ -1,0 +1,163 @@
+"""What every encoder of the registry must do; a new file is found by itself."""
+
+import importlib
+import inspect
+import pickle
+import pkgutil
+import re
+
+import pytest
+import torch
+from sklearn.base import clone
+
+import ecgsk.encoders
+from ecgsk.encoders import ENCODERS, Encoder, EncoderModule, resolve_encoder
+
+# Few channels in place of many: the same code, in a fraction of the time. An encoder
+# that is not here is tested as it is.
+SMALL = {
+    "resnet10": {"width": 4},
+    "resnet18": {"width": 4},
+    "resnet34": {"width": 4},
+    "resnet50": {"width": 4},
+    "xresnet1d50": {"width": 8},
+    "xresnet1d101": {"width": 8, "depth": 18},  # that of 50 layers has its blocks already
+    "inception_time": {"width": 4, "depth": 3},
+}
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(params=sorted(ENCODERS))
+def name(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def spec(name) -> Encoder:
+    return resolve_encoder(name).set_params(**SMALL.get(name, {}))
+
+
+def build(spec: Encoder, n_leads: int = 2, n_times: int = 250, seed: int = 0) -> EncoderModule:
+    """Make a module as an estimator does, and let it see training records."""
+    torch.manual_seed(seed)
+    module = spec.build(n_leads, n_times)
+    x = torch.randn(8, n_leads, n_times)
+    module.calibrate(x)
+    with torch.no_grad():
+        module.train()(x)  # moves running statistics
+    return module.eval()
+
+
+def test_names_are_of_specs_that_the_package_exports():
+    for module in pkgutil.iter_modules(ecgsk.encoders.__path__, "ecgsk.encoders."):
+        for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if kind.__module__ != module.name or not issubclass(kind, Encoder) or kind is Encoder:
+                continue
+            assert kind.__name__ in ecgsk.encoders.__all__
+            parameters = inspect.signature(kind).parameters.values()
+            if any(p.default is p.empty for p in parameters):
+                continue  # needs a file, so no name can stand for it
+            assert kind in {type(make()) for make in ENCODERS.values()}, f"{kind} has no name"
+
+
+def test_as_registered_it_runs_at_another_length_than_it_was_built_for(name):
+    """Training sees crops, prediction sees whole records."""
+    module = resolve_encoder(name).build(n_leads=12, n_times=800)
+    module.calibrate(torch.randn(4, 12, 800))
+    with torch.no_grad():
+        embedding = module.eval()(torch.randn(1, 12, 1000))
+    assert embedding.shape == (1, module.n_features)
+    assert torch.isfinite(embedding).all()
+
+
+@pytest.mark.parametrize(
+    ("n_leads", "n_times"), [(1, 1), (2, 80), (1, 100), (2, 101), (12, 250), (3, 500), (1, 5000)]
+)
+def test_any_number_of_leads_and_any_length(spec, n_leads, n_times):
+    module = build(spec, n_leads, n_times)
+    assert isinstance(module, EncoderModule)
+    x = torch.randn(2, n_leads, n_times)
+    with torch.no_grad():
+        embedding = module(x)
+        features = module.forward_features(x)
+    assert embedding.shape == (2, module.n_features)
+    assert features.ndim == 3
+    assert torch.isfinite(embedding).all()
+    assert torch.isfinite(features).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("n_times", [100, 250])
+def test_gradients_are_finite_and_reach_every_weight(spec, n_times, dtype):
+    module = build(spec, n_times=n_times).train()
+    weights = {n: w for n, w in module.named_parameters() if w.requires_grad}
+    if not weights:
+        pytest.skip(f"{spec} has no weights to train")
+    for weight in weights.values():
+        if not weight.any():  # a block that starts as the identity hides what stands in it
+            torch.nn.init.normal_(weight, std=0.5)
+    x = torch.randn(8, 2, n_times)
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+        embedding = module(x)
+    assert torch.isfinite(embedding).all()
+    (embedding.float() * torch.randn(module.n_features)).sum().backward()
+    for n, weight in weights.items():
+        assert weight.grad is not None, n
+        assert torch.isfinite(weight.grad).all(), n
+        assert weight.grad.any(), n
+
+
+def test_export_takes_any_number_of_records(spec):
+    module = build(spec)
+    shapes = ({0: torch.export.Dim("n_records")},)
+    program = torch.export.export(module, (torch.randn(3, 2, 250),), dynamic_shapes=shapes)
+    x = torch.randn(5, 2, 250)
+    torch.testing.assert_close(program.module()(x), module(x), rtol=1e-5, atol=1e-5)
+
+
+def test_compiles_as_one_graph(spec):
+    torch.compiler.reset()
+    module = build(spec)
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
+    x = torch.randn(3, 2, 250)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x), module(x), rtol=1e-5, atol=1e-5)
+
+
+def test_seed_determines_the_module(spec):
+    one, same, other = (build(spec, seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+def test_state_dict_holds_everything(spec):
+    module, other = build(spec, seed=1), build(spec, seed=2)
+    x = torch.randn(3, 2, 250)
+    with torch.no_grad():
+        assert not torch.equal(other(x), module(x))
+        other.load_state_dict(module.state_dict())
+        assert torch.equal(other(x), module(x))
+
+
+def test_record_has_one_embedding_whatever_stands_beside_it(spec):
+    module = build(spec)
+    x = torch.randn(5, 2, 250) * torch.tensor([1.0, 0.1, 5.0, 1.0, 0.0])[:, None, None]
+    with torch.no_grad():
+        together, alone = module(x), torch.cat([module(record[None]) for record in x])
+    torch.testing.assert_close(alone, together, rtol=1e-5, atol=1e-5 * float(together.abs().max()))
+
+
+def test_spec_clones_pickles_and_holds_parameters_alone(spec):
+    before = spec.get_params()
+    spec.build(2, 100)
+    assert vars(spec) == spec.get_params(deep=False) == before
+    assert clone(spec).get_params() == pickle.loads(pickle.dumps(spec)).get_params() == before
+
+
+def test_spec_says_where_it_is_from(spec):
+    assert re.search(r"\w+ .*\b(19|20)\d\d\b", spec.paper)
+    text = inspect.getdoc(type(spec)) or ""
+    for section in ("Parameters", "References", "Examples"):
+        assert f"\n{section}\n{'-' * len(section)}\n" in text, section
+    for parameter in spec.get_params(deep=False):
+        assert re.search(rf"^{parameter} : ", text, re.MULTILINE), parameter
