@@ -4,6 +4,7 @@ from ecgsk.encoders._base import Encoder, EncoderModule
 from ecgsk.encoders._registry import ENCODERS, resolve_encoder
 from ecgsk.encoders.clinical import ClinicalMLP, ClinicalMLPModule
 from ecgsk.encoders.inception_time import InceptionTime, InceptionTimeModule
+from ecgsk.encoders.net1d import Net1D, Net1DModule
 from ecgsk.encoders.resnet1d import ResNet1d, ResNet1dModule
 from ecgsk.encoders.xresnet1d import XResNet1d, XResNet1dModule
 
@@ -15,6 +16,8 @@ __all__ = [
     "EncoderModule",
     "InceptionTime",
     "InceptionTimeModule",
+    "Net1D",
+    "Net1DModule",
     "ResNet1d",
     "ResNet1dModule",
     "XResNet1d",

@@ -1,0 +1,68 @@
+"""ECGFounder's published weights, in the names of our Net1D."""
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ecgsk.encoders.net1d import Net1D
+
+_NAMES = {
+    "bn1": "act1.0",
+    "bn2": "act2.0",
+    "bn3": "act3.0",
+    "conv1.conv": "conv1",
+    "conv2.conv": "conv2",
+    "conv3.conv": "conv3",
+    "se_fc1": "squeeze",
+    "se_fc2": "excite",
+}
+_BLOCK = re.compile(r"stage_list\.(\d+)\.block_list\.(\d+)\.(\w+(?:\.conv)?)\.(\w+)")
+
+
+def is_ecgfounder(state: Mapping[str, Tensor]) -> bool:
+    """Tell ECGFounder's weights by their names."""
+    return "first_conv.conv.weight" in state and "stage_list.0.block_list.0.se_fc1.weight" in state
+
+
+def load_ecgfounder(state: Mapping[str, Tensor]) -> tuple[Net1D, int, dict[str, Tensor]]:
+    """Read a state dict of ECGFounder.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        As published. Its classifier's head is left aside.
+
+    Returns
+    -------
+    spec : Net1D
+        The architecture, its sizes read from the weights' shapes.
+    n_leads : int
+        Leads that the weights take.
+    weights : dict of str to Tensor
+        State dict of ``spec.build(n_leads, ...)``.
+    """
+    stem = state["first_conv.conv.weight"]
+    # The published network holds normalisations that it never used: they counted nothing.
+    batch_norm = bool(state["first_bn.num_batches_tracked"] > 0)
+    weights = {}
+    matches = {name: matched.groups() for name in state if (matched := _BLOCK.fullmatch(name))}
+    blocks = sorted({(int(stage), int(block)) for stage, block, _, _ in matches.values()})
+    for name, tensor in state.items():
+        if name in matches:
+            stage, block, layer, kind = matches[name]
+            number = blocks.index((int(stage), int(block)))
+            ours = f"blocks.{number}.{_NAMES[layer]}.{kind}"
+        elif name.startswith("first_conv.conv."):
+            ours = name.replace("first_conv.conv", "stem")
+        elif name.startswith("first_bn."):
+            ours = name.replace("first_bn", "stem_act.0")
+        else:
+            continue
+        if "act" in ours and (not batch_norm or ours.startswith("blocks.0.act1")):
+            continue
+        weights[ours] = tensor.unsqueeze(2) if tensor.ndim == 3 else tensor
+    spec = Net1D(
+        len(blocks), width=stem.shape[0], kernel_size=stem.shape[-1], batch_norm=batch_norm
+    )
+    return spec, stem.shape[1], weights
