@@ -6,10 +6,12 @@ from ecgsk.encoders.clinical import ClinicalMLP, ClinicalMLPModule
 from ecgsk.encoders.inception_time import InceptionTime, InceptionTimeModule
 from ecgsk.encoders.net1d import Net1D, Net1DModule
 from ecgsk.encoders.resnet1d import ResNet1d, ResNet1dModule
+from ecgsk.encoders.s4 import S4, S4Module
 from ecgsk.encoders.xresnet1d import XResNet1d, XResNet1dModule
 
 __all__ = [
     "ENCODERS",
+    "S4",
     "ClinicalMLP",
     "ClinicalMLPModule",
     "Encoder",
@@ -20,6 +22,7 @@ __all__ = [
     "Net1DModule",
     "ResNet1d",
     "ResNet1dModule",
+    "S4Module",
     "XResNet1d",
     "XResNet1dModule",
     "resolve_encoder",

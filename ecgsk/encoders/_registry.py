@@ -9,6 +9,7 @@ from ecgsk.encoders._base import Encoder
 from ecgsk.encoders.inception_time import InceptionTime
 from ecgsk.encoders.net1d import Net1D
 from ecgsk.encoders.resnet1d import ResNet1d
+from ecgsk.encoders.s4 import S4
 from ecgsk.encoders.xresnet1d import XResNet1d
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
@@ -21,6 +22,8 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "xresnet1d50": lambda: XResNet1d(depth=50),
     "xresnet1d101": lambda: XResNet1d(depth=101),
     "inception_time": InceptionTime,
+    "s4": S4,
+    "s4_512": lambda: S4(width=512, stride=1),
 }
 
 
