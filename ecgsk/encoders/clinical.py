@@ -8,9 +8,18 @@ from torch import Tensor, nn
 class ClinicalMLPModule(nn.Module):
     """The torch module that :class:`ClinicalMLP` builds."""
 
-    def __init__(self, n_columns: int, hidden_size: int, n_features: int, dropout: float):
+    def __init__(
+        self,
+        n_columns: int,
+        hidden_size: int,
+        n_features: int,
+        dropout: float,
+        value_dropout: float,
+        table_dropout: float,
+    ):
         super().__init__()
         self.n_features = n_features
+        self.value_dropout, self.table_dropout = value_dropout, table_dropout
         self.layers = nn.Sequential(
             nn.Linear(2 * n_columns, hidden_size),
             nn.LayerNorm(hidden_size),
@@ -30,8 +39,28 @@ class ClinicalMLPModule(nn.Module):
         table : Tensor of shape (n_samples, n_columns)
             Scaled values; NaN where nothing was measured.
         """
+        return self.embed(table)[0]
+
+    def embed(self, table: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features as ``forward`` does, and which records they tell anything of.
+
+        Returns
+        -------
+        features : Tensor of shape (n_samples, n_features)
+        present : Tensor of bool of shape (n_samples,)
+            Whether anything was measured and not hidden.
+        """
         measured = torch.isfinite(table)
-        return self.layers(torch.cat([table.nan_to_num(0.0), measured.to(table.dtype)], dim=1))
+        if self.training:
+            measured = measured & self._shown(table)
+        values = torch.where(measured, table, 0.0)
+        features = self.layers(torch.cat([values, measured.to(table.dtype)], dim=1))
+        return features, measured.any(dim=1)
+
+    def _shown(self, table: Tensor) -> Tensor:
+        values = torch.rand(table.shape, device=table.device) >= self.value_dropout
+        tables = torch.rand(len(table), 1, device=table.device) >= self.table_dropout
+        return values & tables
 
 
 class ClinicalMLP(BaseEstimator):
@@ -49,6 +78,12 @@ class ClinicalMLP(BaseEstimator):
         Length of the table's embedding.
     dropout : float, default=0.1
         Share of hidden units dropped in training.
+    value_dropout : float, default=0.0
+        Share of the measured values hidden in training, as if never ordered.
+    table_dropout : float, default=0.0
+        Share of records whose table is hidden whole in training, so that a
+        model of ECG and table gets used to the ECG alone. An objective that
+        compares ECG and table leaves them out, which makes its batches smaller.
 
     Examples
     --------
@@ -59,11 +94,32 @@ class ClinicalMLP(BaseEstimator):
     torch.Size([1, 32])
     """
 
-    def __init__(self, *, hidden_size: int = 256, n_features: int = 128, dropout: float = 0.1):
+    def __init__(
+        self,
+        *,
+        hidden_size: int = 256,
+        n_features: int = 128,
+        dropout: float = 0.1,
+        value_dropout: float = 0.0,
+        table_dropout: float = 0.0,
+    ):
         self.hidden_size = hidden_size
         self.n_features = n_features
         self.dropout = dropout
+        self.value_dropout = value_dropout
+        self.table_dropout = table_dropout
 
     def build(self, n_columns: int) -> ClinicalMLPModule:
-        """Make a module with fresh weights for a table of ``n_columns``."""
-        return ClinicalMLPModule(n_columns, self.hidden_size, self.n_features, self.dropout)
+        """Make a module with fresh weights for a table of ``n_columns``.
+
+        Raises
+        ------
+        ValueError
+            For a share that is not in [0, 1).
+        """
+        for name in ("dropout", "value_dropout", "table_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"ClinicalMLP: {name} must be in [0, 1), got {getattr(self, name)!r}."
+                )
+        return ClinicalMLPModule(n_columns, **self.get_params())

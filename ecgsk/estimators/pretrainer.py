@@ -35,8 +35,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     encoder : Encoder or str, default="resnet18"
         Architecture of the ECG encoder.
     objective : Objective or str, default="auto"
-        What is learned: ``"clip"``, ``"table_prediction"``, ``"ecg_contrast"``
-        or a spec. ``"auto"`` is ``"clip"`` where there is a table and
+        What is learned: a name of ``ecgsk.objectives.OBJECTIVES`` such as
+        ``"clip"``, ``"table_prediction"`` or ``"ecg_contrast"``, or a spec.
+        ``"auto"`` is ``"clip"`` where there is a table and
         ``"ecg_contrast"``, which looks at the signal alone, where there is none.
     clinical_columns : sequence of str or None, default=None
         Columns of X to learn from; None takes every column but the ECG and

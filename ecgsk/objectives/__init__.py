@@ -3,15 +3,24 @@
 from collections.abc import Callable
 
 from ecgsk.objectives._base import Objective, ObjectiveModule
+from ecgsk.objectives.barlow_twins import BarlowTwins, BarlowTwinsModule
 from ecgsk.objectives.ecg_contrast import ECGContrast, ECGContrastModule
 from ecgsk.objectives.info_nce import InfoNCE, InfoNCEModule
+from ecgsk.objectives.objective_sum import ObjectiveSum, ObjectiveSumModule
+from ecgsk.objectives.sig_lip import SigLIP, SigLIPModule
+from ecgsk.objectives.sig_reg import SIGReg, SIGRegModule
 from ecgsk.objectives.supervised import MaskedBCE
 from ecgsk.objectives.table_prediction import TablePrediction, TablePredictionModule
+from ecgsk.objectives.vicreg import VICReg, VICRegModule
 
 OBJECTIVES: dict[str, Callable[[], Objective]] = {
     "clip": InfoNCE,
+    "siglip": SigLIP,
     "table_prediction": TablePrediction,
+    "vicreg": VICReg,
+    "barlow_twins": BarlowTwins,
     "ecg_contrast": ECGContrast,
+    "sigreg": SIGReg,
 }
 
 
@@ -20,8 +29,8 @@ def resolve_objective(objective: str | Objective) -> Objective:
 
     Parameters
     ----------
-    objective : {"clip", "table_prediction", "ecg_contrast"} or Objective
-        A name or a spec.
+    objective : str or Objective
+        A name of ``OBJECTIVES`` or a spec.
 
     Examples
     --------
@@ -41,6 +50,8 @@ def resolve_objective(objective: str | Objective) -> Objective:
 
 __all__ = [
     "OBJECTIVES",
+    "BarlowTwins",
+    "BarlowTwinsModule",
     "ECGContrast",
     "ECGContrastModule",
     "InfoNCE",
@@ -48,7 +59,15 @@ __all__ = [
     "MaskedBCE",
     "Objective",
     "ObjectiveModule",
+    "ObjectiveSum",
+    "ObjectiveSumModule",
+    "SIGReg",
+    "SIGRegModule",
+    "SigLIP",
+    "SigLIPModule",
     "TablePrediction",
     "TablePredictionModule",
+    "VICReg",
+    "VICRegModule",
     "resolve_objective",
 ]

@@ -12,6 +12,9 @@ Encode = Callable[[], Tensor]
 class ObjectiveModule(nn.Module, ABC):
     """A torch module that scores embeddings, with the layers it needs for that.
 
+    It computes in float32 whatever precision the encoder trains in: in bfloat16
+    two similarities would hardly differ.
+
     Attributes
     ----------
     compares_views : bool
@@ -39,15 +42,12 @@ class ObjectiveModule(nn.Module, ABC):
 
 
 class Objective(BaseEstimator, ABC):
-    """Description of an objective: parameters, and ``build`` to make the module.
+    """Description of an objective: parameters, and ``build`` to make the module."""
 
-    Attributes
-    ----------
-    uses_table : bool
-        Whether the objective learns from the clinical table.
-    """
-
-    uses_table: bool = True
+    @property
+    def uses_table(self) -> bool:
+        """Whether the objective learns from the clinical table."""
+        return True
 
     @abstractmethod
     def build(self, n_features: int, n_columns: int) -> ObjectiveModule:

@@ -1,10 +1,13 @@
 """Contrast two augmented views of one ECG (SimCLR): no table needed."""
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from ecgsk.objectives._base import Encode, Objective, ObjectiveModule
-from ecgsk.objectives._contrast import cross_entropy_of_pairs
+from ecgsk.objectives._checks import check_positive
+from ecgsk.objectives._heads import projection_head
+from ecgsk.objectives._pairs import cross_entropy_of_pairs
 
 
 class ECGContrastModule(ObjectiveModule):
@@ -15,24 +18,20 @@ class ECGContrastModule(ObjectiveModule):
     def __init__(self, n_features: int, projection_size: int, temperature: float):
         super().__init__()
         self.temperature = temperature
-        self.projection = nn.Sequential(
-            nn.Linear(n_features, 256),
-            nn.LayerNorm(256),
-            nn.ReLU(),
-            nn.Linear(256, projection_size),
-        )
+        self.projection = projection_head(n_features, projection_size)
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
         """Return the loss, a scalar; the table is not looked at."""
-        one, other = (F.normalize(self.projection(encode()).float(), dim=1) for _ in range(2))
-        return cross_entropy_of_pairs(one @ other.T / self.temperature, patients)
+        one, other = (F.normalize(self.projection(encode()), dim=1) for _ in range(2))
+        everybody = torch.ones(len(one), dtype=torch.bool, device=one.device)
+        return cross_entropy_of_pairs(one @ other.T / self.temperature, everybody, patients)
 
 
 class ECGContrast(Objective):
     """Self-supervision from the signal alone: two views of a record belong together.
 
     The control arm of the joint embedding, and what the pretrainer does where
-    no table is given.
+    no table is given. Other records of the same patient are no negatives.
 
     Parameters
     ----------
@@ -64,8 +63,5 @@ class ECGContrast(Objective):
 
     def build(self, n_features: int, n_columns: int) -> ECGContrastModule:
         """Make a module with fresh weights."""
-        if not self.temperature > 0:
-            raise ValueError(
-                f"ECGContrast: temperature must be positive, got {self.temperature!r}."
-            )
+        check_positive(self, "temperature")
         return ECGContrastModule(n_features, self.projection_size, self.temperature)

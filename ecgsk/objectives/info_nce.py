@@ -8,33 +8,35 @@ from torch.nn import functional as F
 
 from ecgsk.encoders import ClinicalMLP
 from ecgsk.objectives._base import Encode, Objective, ObjectiveModule
-from ecgsk.objectives._contrast import cross_entropy_of_pairs, has_table
+from ecgsk.objectives._checks import check_positive
+from ecgsk.objectives._heads import JointProjection
+from ecgsk.objectives._pairs import cross_entropy_of_pairs
 
 
 class InfoNCEModule(ObjectiveModule):
     """The torch module that :class:`InfoNCE` builds."""
 
-    def __init__(self, n_features: int, n_columns: int, clinical: ClinicalMLP, temperature: float):
+    def __init__(self, joint: JointProjection, temperature: float):
         super().__init__()
-        self.table_encoder = clinical.build(n_columns)
-        self.projection = nn.Linear(n_features, self.table_encoder.n_features)
+        self.joint = joint
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
         """Return the loss, a scalar."""
-        assert table is not None
-        of_ecg = F.normalize(self.projection(encode()).float(), dim=1)
-        of_table = F.normalize(self.table_encoder(table).float(), dim=1)
+        of_ecg, of_table, present = self.joint(encode(), table)
         # CLIP's bound: beyond a scale of 100 the softmax only amplifies noise.
         scale = self.log_scale.clamp(max=math.log(100)).exp()
-        return cross_entropy_of_pairs(of_ecg @ of_table.T * scale, patients, has_table(table))
+        cosine = F.normalize(of_ecg, dim=1) @ F.normalize(of_table, dim=1).T
+        return cross_entropy_of_pairs(cosine * scale, present, patients)
 
 
 class InfoNCE(Objective):
     """Joint embedding by contrast: an ECG is near its own table row, far from others'.
 
     Both directions of the cross entropy over cosine similarities in the batch,
-    with a learned temperature, as CLIP does for pictures and captions.
+    with a learned temperature, as CLIP does for pictures and captions. Other
+    records of the same patient are no negatives, and records of whom nothing
+    was measured take no part.
 
     Parameters
     ----------
@@ -66,7 +68,6 @@ class InfoNCE(Objective):
 
     def build(self, n_features: int, n_columns: int) -> InfoNCEModule:
         """Make a module with fresh weights."""
-        if not self.temperature > 0:
-            raise ValueError(f"InfoNCE: temperature must be positive, got {self.temperature!r}.")
-        clinical = ClinicalMLP() if self.clinical_encoder is None else self.clinical_encoder
-        return InfoNCEModule(n_features, n_columns, clinical, self.temperature)
+        check_positive(self, "temperature")
+        joint = JointProjection(n_features, n_columns, self.clinical_encoder)
+        return InfoNCEModule(joint, self.temperature)

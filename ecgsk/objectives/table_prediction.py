@@ -17,8 +17,7 @@ class TablePredictionModule(ObjectiveModule):
         """Return the loss, a scalar."""
         assert table is not None
         measured = torch.isfinite(table)
-        error = self.head(encode()).float() - table.nan_to_num(0.0)
-        squared = error.square() * measured
+        squared = (self.head(encode()) - torch.where(measured, table, 0.0)).square() * measured
         # Mean within a column first: a test ordered for one patient in ten
         # weighs as much as the age, which everybody has.
         per_column = squared.sum(0) / measured.sum(0).clamp(min=1)

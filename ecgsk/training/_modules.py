@@ -61,7 +61,15 @@ class PretrainingModule(nn.Module):
     ) -> Tensor:
         """Return the loss, of shape (1,)."""
         augment = self.training or self.objective.compares_views
-        return self.objective(lambda: self.backbone(ecg, augment), table, patients).reshape(1)
+        kind = ecg.device.type
+        reduced, dtype = torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
+
+        def encode() -> Tensor:
+            with torch.autocast(kind, dtype=dtype, enabled=reduced):
+                return self.backbone(ecg, augment).float()
+
+        with torch.autocast(kind, dtype=dtype, enabled=False):
+            return self.objective(encode, table, patients).reshape(1)
 
 
 class MeasuredValues(nn.Module):

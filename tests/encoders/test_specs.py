@@ -76,21 +76,3 @@ def test_an_encoder_of_ones_own():
 
     embedding = resolve_encoder(MeanEncoder()).build(3, 10)(torch.ones(4, 3, 10))
     np.testing.assert_allclose(embedding, np.ones((4, 2)))
-
-
-def test_table_network_tells_missing_from_zero():
-    torch.manual_seed(0)
-    module = ClinicalMLP(n_features=8).build(n_columns=2).eval()
-    zero, missing = torch.zeros(1, 2), torch.tensor([[0.0, float("nan")]])
-    assert module(missing).isfinite().all()
-    assert not torch.equal(module(zero), module(missing))
-
-
-def test_table_network_sends_no_gradient_to_missing_values():
-    module = ClinicalMLP(dropout=0).build(n_columns=3)
-    table = torch.tensor([[1.0, float("nan"), -1.0]], requires_grad=True)
-    module(table).sum().backward()
-    assert table.grad is not None
-    assert table.grad[0, 1] == 0
-    assert table.grad[0, [0, 2]].all()
-    assert all(torch.isfinite(w.grad).all() for w in module.parameters() if w.grad is not None)

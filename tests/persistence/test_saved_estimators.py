@@ -17,7 +17,16 @@ import ecgsk
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
 from ecgsk.encoders import ClinicalMLP, ResNet1d
 from ecgsk.exceptions import ECGError
-from ecgsk.objectives import ECGContrast, InfoNCE, TablePrediction
+from ecgsk.objectives import (
+    BarlowTwins,
+    ECGContrast,
+    InfoNCE,
+    ObjectiveSum,
+    SigLIP,
+    SIGReg,
+    TablePrediction,
+    VICReg,
+)
 from ecgsk.preprocessing import (
     BandpassFilter,
     ClinicalScaler,
@@ -35,6 +44,17 @@ _RANGES = {"potassium": (3.5, 5.1), "troponin": (None, 14.0)}
 _ESTIMATORS = [
     (JointEmbeddingPretrainer(_TINY, objective=InfoNCE(temperature=0.2), **_QUICK), "X", ""),
     (JointEmbeddingPretrainer(_TINY, objective=TablePrediction(), **_QUICK), "X", ""),
+    (
+        JointEmbeddingPretrainer(
+            _TINY,
+            objective=ObjectiveSum(
+                ObjectiveSum(SigLIP(), VICReg()), ObjectiveSum(BarlowTwins(), SIGReg(), weight=0.5)
+            ),
+            **_QUICK,
+        ),
+        "X",
+        "",
+    ),
     (
         JointEmbeddingPretrainer(
             _TINY, objective=ECGContrast(), augmentation=Augmentation(crop=0.3), **_QUICK

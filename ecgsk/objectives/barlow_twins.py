@@ -1,0 +1,79 @@
+"""Make the cross-correlation of ECG and table the identity (Barlow Twins)."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from ecgsk.encoders import ClinicalMLP
+from ecgsk.objectives._base import Encode, Objective, ObjectiveModule
+from ecgsk.objectives._checks import check_positive
+from ecgsk.objectives._heads import JointProjection
+from ecgsk.objectives._moments import centred, off_diagonal
+
+
+class BarlowTwinsModule(ObjectiveModule):
+    """The torch module that :class:`BarlowTwins` builds."""
+
+    def __init__(self, joint: JointProjection, redundancy: float):
+        super().__init__()
+        self.joint = joint
+        self.redundancy = redundancy
+
+    def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
+        """Return the loss, a scalar; there are no negatives, so patients don't matter."""
+        of_ecg, of_table, present = self.joint(encode(), table)
+        # Columns of length 1: their products are correlations.
+        one, other = (F.normalize(centred(side, present), dim=0) for side in (of_ecg, of_table))
+        correlation = one.T @ other
+        alike = (1 - correlation.diagonal()).square().sum()
+        loss = alike + self.redundancy * off_diagonal(correlation).square().sum()
+        # One record has no correlation to ask for.
+        return loss * (present.sum() > 1)
+
+
+class BarlowTwins(Objective):
+    """Joint embedding without negatives: each variable of the ECG is one of the table.
+
+    The correlation over the batch between variable i of the ECG and variable i
+    of the table goes to 1, all others to 0. Records of whom nothing was
+    measured take no part.
+
+    Parameters
+    ----------
+    clinical_encoder : ClinicalMLP, default=ClinicalMLP()
+        Network of the table.
+    projection_size : int, default=256
+        Length of the vectors that are compared, behind a head on either side.
+    redundancy : float, default=0.005
+        Weight of the correlations that go to 0; the paper's lambda.
+
+    References
+    ----------
+    .. [1] Zbontar et al., "Barlow Twins: self-supervised learning via
+       redundancy reduction", ICML 2021, equations 1 and 2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ecgsk.objectives import BarlowTwins
+    >>> objective = BarlowTwins().build(n_features=8, n_columns=3)
+    >>> loss = objective(lambda: torch.randn(16, 8), torch.randn(16, 3), None)
+    >>> loss.shape
+    torch.Size([])
+    """
+
+    def __init__(
+        self,
+        *,
+        clinical_encoder: ClinicalMLP | None = None,
+        projection_size: int = 256,
+        redundancy: float = 0.005,
+    ):
+        self.clinical_encoder = clinical_encoder
+        self.projection_size = projection_size
+        self.redundancy = redundancy
+
+    def build(self, n_features: int, n_columns: int) -> BarlowTwinsModule:
+        """Make a module with fresh weights."""
+        check_positive(self, "redundancy")
+        joint = JointProjection(n_features, n_columns, self.clinical_encoder, self.projection_size)
+        return BarlowTwinsModule(joint, self.redundancy)

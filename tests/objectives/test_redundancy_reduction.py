@@ -1,0 +1,93 @@
+"""VICReg and Barlow Twins against loops over variables, written from the papers."""
+
+import numpy as np
+import pytest
+import torch
+
+from ecgsk.objectives import BarlowTwins, VICReg
+
+
+def vectors(module, embedding, table):
+    """Return both sides' vectors of the records with a table, as NumPy arrays."""
+    with torch.no_grad():
+        of_ecg, of_table, _ = module.joint(embedding, table)
+    present = np.isfinite(table.numpy()).any(1)
+    return of_ecg.numpy()[present], of_table.numpy()[present]
+
+
+def variance(z):
+    """Equation 1 and 2: hinge of the standard deviations at 1."""
+    return np.mean([max(0.0, 1 - np.sqrt(np.var(column, ddof=1) + 1e-4)) for column in z.T])
+
+
+def covariance(z):
+    """Equation 3 and 4: sum of squares off the diagonal, over the number of variables."""
+    c = np.cov(z.T)
+    d = len(c)
+    return sum(c[i, j] ** 2 for i in range(d) for j in range(d) if i != j) / d
+
+
+@pytest.mark.parametrize("weights", [(25.0, 25.0, 1.0), (1.0, 2.0, 3.0)])
+def test_vicreg_equals_its_equations(build, batch, loss_of, weights):
+    views, table = batch
+    names = ("invariance", "variance", "covariance")
+    module = build(VICReg(projection_size=5, **dict(zip(names, weights, strict=True))))
+    one, other = vectors(module, views[0], table)
+    terms = (
+        np.mean((one - other) ** 2),
+        variance(one) + variance(other),
+        covariance(one) + covariance(other),
+    )
+    assert loss_of(module, views, table).item() == pytest.approx(np.dot(weights, terms), rel=1e-9)
+
+
+@pytest.mark.parametrize("redundancy", [0.005, 1.0])
+def test_barlow_twins_equals_its_equations(build, batch, loss_of, redundancy):
+    views, table = batch
+    module = build(BarlowTwins(projection_size=5, redundancy=redundancy))
+    one, other = vectors(module, views[0], table)
+    c = np.corrcoef(one.T, other.T)[:5, 5:]
+    expected = sum(
+        (1 - c[i, i]) ** 2 if i == j else redundancy * c[i, j] ** 2
+        for i in range(5)
+        for j in range(5)
+    )
+    assert loss_of(module, views, table).item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("spec", [VICReg(projection_size=5), BarlowTwins(projection_size=5)])
+def test_collapse_is_no_minimum(build, loss_of, spec):
+    module = build(spec)
+    table = torch.randn(30, 4, dtype=torch.float64)
+    spread = torch.randn(1, 30, 6, dtype=torch.float64)
+    collapsed = torch.ones(1, 30, 6, dtype=torch.float64)
+    assert loss_of(module, collapsed, table) > loss_of(module, spread, table)
+
+
+def test_gradients_at_collapse_are_finite(build, loss_of):
+    for spec in (VICReg(projection_size=5), BarlowTwins(projection_size=5)):
+        module = build(spec)
+        views = torch.ones(1, 8, 6, dtype=torch.float64, requires_grad=True)
+        table = torch.ones(8, 4, dtype=torch.float64)
+        loss_of(module, views, table).backward()
+        assert views.grad is not None
+        assert views.grad.isfinite().all()
+        assert all(p.grad.isfinite().all() for p in module.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("spec", [VICReg(projection_size=5), BarlowTwins(projection_size=5)])
+def test_one_record_has_nothing_to_say(build, batch, loss_of, spec):
+    views, table = batch
+    module = build(spec)
+    assert loss_of(module, views[:, :1], table[:1]).item() == 0
+    alone = torch.full_like(table, torch.nan)
+    alone[3] = table[3]
+    assert loss_of(module, views, alone).item() == 0
+
+
+def test_patients_do_not_matter_without_negatives(build, batch, loss_of):
+    views, table = batch
+    for spec in (VICReg(projection_size=5), BarlowTwins(projection_size=5)):
+        module = build(spec)
+        named = loss_of(module, views, table, torch.zeros(9, dtype=torch.int64))
+        assert torch.equal(named, loss_of(module, views, table))
