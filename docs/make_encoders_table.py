@@ -19,8 +19,9 @@ def row(name: str, spec: Encoder) -> str:
     n_parameters = sum(w.numel() for w in module.parameters() if w.requires_grad)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module(torch.zeros(1, 12, 1000))
+    parameters = " ".join(repr(spec).split())  # scikit-learn breaks long lines
     millions, billions = n_parameters / 1e6, counter.get_total_flops() / 1e9
-    return f'| `"{name}"` | `{spec}` | {millions:.3f} | {billions:.3f} | {spec.paper} |\n'
+    return f'| `"{name}"` | `{parameters}` | {millions:.3f} | {billions:.3f} | {spec.paper} |\n'
 
 
 def table() -> str:
