@@ -7,6 +7,7 @@ from ecgsk.encoders.inception_time import InceptionTime, InceptionTimeModule
 from ecgsk.encoders.net1d import Net1D, Net1DModule
 from ecgsk.encoders.resnet1d import ResNet1d, ResNet1dModule
 from ecgsk.encoders.s4 import S4, S4Module
+from ecgsk.encoders.vit1d import ViT1d, ViT1dModule
 from ecgsk.encoders.xresnet1d import XResNet1d, XResNet1dModule
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "ResNet1d",
     "ResNet1dModule",
     "S4Module",
+    "ViT1d",
+    "ViT1dModule",
     "XResNet1d",
     "XResNet1dModule",
     "resolve_encoder",

@@ -10,6 +10,7 @@ from ecgsk.encoders.inception_time import InceptionTime
 from ecgsk.encoders.net1d import Net1D
 from ecgsk.encoders.resnet1d import ResNet1d
 from ecgsk.encoders.s4 import S4
+from ecgsk.encoders.vit1d import ViT1d
 from ecgsk.encoders.xresnet1d import XResNet1d
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
@@ -24,6 +25,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "inception_time": InceptionTime,
     "s4": S4,
     "s4_512": lambda: S4(width=512, stride=1),
+    "vit1d": ViT1d,
 }
 
 
