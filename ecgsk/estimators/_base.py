@@ -124,7 +124,14 @@ class TorchEstimator(BaseEstimator):
             patience=self.n_iter_no_change,
             description=description if self.verbose else None,
             callbacks=self.callbacks or (),
+            compiled=self._encoder_of(module) if self.compile else None,
+            accumulation_steps=self.accumulation_steps,
+            checkpoint_folder=self.checkpoint_folder,
         )
+
+    def _encoder_of(self, module: nn.Module) -> nn.Module | None:
+        backbone = getattr(module, "backbone", None)
+        return None if backbone is None else backbone.encoder
 
     def _keep(self, net: ECGNet) -> None:
         self.net_ = net

@@ -19,6 +19,7 @@ from ecgsk.exceptions import (
 )
 from ecgsk.signals import (
     FLAT_MV,
+    INT16_NAN,
     ECGArray,
     ECGDtype,
     check_millivolt,
@@ -44,6 +45,7 @@ class Signals:
     def __init__(self, source: ECGArray | np.ndarray, owner: str):
         self.source, self.owner = source, owner
         self.rows = np.arange(len(source))
+        self._clean = np.zeros(len(source), dtype=bool)
         self._degraded: set[int] = set()
 
     def __len__(self) -> int:
@@ -52,7 +54,8 @@ class Signals:
     def take(self, rows: np.ndarray) -> "Signals":
         """Return a view of these rows, which messages go on calling by their old numbers."""
         view = Signals(self.source, self.owner)
-        view.rows, view._degraded = self.rows[rows], self._degraded
+        view.rows = self.rows[rows]
+        view._clean, view._degraded = self._clean, self._degraded
         return view
 
     @property
@@ -75,8 +78,41 @@ class Signals:
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 of shape (n_rows, n_leads, n_samples), in mV."""
         rows = self.rows[np.asarray(rows)]
+        x = self.source.read(rows) if isinstance(self.source, ECGArray) else self.source[rows]
+        return x if self._clean[rows].all() else self._check(x, rows)
+
+    def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return samples as they are stored, and their units per mV; see ``ECGArray.read_raw``."""
+        if not isinstance(self.source, ECGArray):
+            return self.read(rows), 1.0
+        rows = self.rows[np.asarray(rows)]
+        raw, gain = self.source.read_raw(rows)
+        unknown = ~self._clean[rows]
+        if unknown.any():
+            checked = self._check(self.source.read(rows[unknown]), rows[unknown])
+            absent = np.isnan(checked)
+            raw[unknown] = np.where(
+                absent, INT16_NAN if raw.dtype == np.int16 else np.nan, raw[unknown]
+            )
+        return raw, gain
+
+    def _check(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Make flat leads NaN, refuse records without a signal, and note what is missing.
+
+        A record found whole is not looked at again.
+        """
+        high, low = x.max(axis=2), x.min(axis=2)  # NaN and infinity show in them
+        whole = np.isfinite(high).all(axis=1) & np.isfinite(low).all(axis=1)
         if isinstance(self.source, ECGArray):
-            x = self.source.read(rows)
+            with np.errstate(invalid="ignore"):
+                whole &= (high - low >= FLAT_MV).all(axis=1)
+        self._clean[rows[whole]] = True
+        if not whole.all():
+            x[~whole] = self._check_closely(x[~whole], rows[~whole])
+        return x
+
+    def _check_closely(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        if isinstance(self.source, ECGArray):
             infinite = np.isinf(x).any(axis=(1, 2))
             if infinite.any():
                 raise SignalQualityError(
@@ -86,14 +122,11 @@ class Signals:
             # fmax and fmin pass over NaN: a flat lead with a gap in it is flat.
             moves = np.fmax.reduce(x, axis=2) - np.fmin.reduce(x, axis=2)
             x[moves < FLAT_MV] = np.nan  # a flat lead tells nothing
-        else:
-            x = self.source[rows]
         missing = np.isnan(x)
-        if missing.any():
-            absent = missing.all(axis=(1, 2))
-            if absent.any():
-                raise SignalQualityError(self._no_signal(rows[absent]))
-            self._degraded.update(rows[missing.any(axis=(1, 2))].tolist())
+        absent = missing.all(axis=(1, 2))
+        if absent.any():
+            raise SignalQualityError(self._no_signal(rows[absent]))
+        self._degraded.update(rows[missing.any(axis=(1, 2))].tolist())
         return x
 
     def moments(self, rows: np.ndarray) -> np.ndarray:

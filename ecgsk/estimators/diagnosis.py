@@ -1,6 +1,7 @@
 """Stage (ii): diagnoses from the ECG."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Network of the table where it is trained fully.
     clinical_columns, group_column, augmentation, batch_size, weight_decay, \
     early_stopping, validation_fraction, n_iter_no_change, callbacks, device, \
-    precision, random_state, verbose
+    precision, compile, accumulation_steps, checkpoint_folder, random_state, verbose
         As in :class:`~ecgsk.JointEmbeddingPretrainer`.
     dropout : float, default=0.2
         Share of features dropped before the last layer, in training.
@@ -132,6 +133,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         callbacks: Sequence[Any] | None = None,
         device: str = "auto",
         precision: str = "auto",
+        compile: bool = False,
+        accumulation_steps: int = 1,
+        checkpoint_folder: str | PathLike | None = None,
         random_state: Any = None,
         verbose: bool = True,
     ):
@@ -153,6 +157,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.callbacks = callbacks
         self.device = device
         self.precision = precision
+        self.compile = compile
+        self.accumulation_steps = accumulation_steps
+        self.checkpoint_folder = checkpoint_folder
         self.random_state = random_state
         self.verbose = verbose
 

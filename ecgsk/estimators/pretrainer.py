@@ -1,6 +1,7 @@
 """Stage (i): a self-supervised joint embedding of ECG and clinical table."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,18 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         ``"auto"`` is a GPU where there is one.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of the training steps; predictions are float32 always.
+    compile : bool, default=False
+        Compile the encoder with ``torch.compile`` for training; pays on a GPU,
+        in fits of minutes.
+    accumulation_steps : int, default=1
+        Parts in which a batch goes through the network, where a whole one does
+        not fit into memory. An objective that compares records compares those
+        of a part.
+    checkpoint_folder : path-like or None, default=None
+        Where the state of the fit is kept after every epoch. The same fit,
+        started again after a kill, goes on from there and ends with the same
+        weights, bit by bit; a finished one is not done again. Needs a
+        ``random_state``. Fits of a search may share a folder.
     random_state : int, RandomState or None, default=None
         Equal seeds give equal weights on one machine; the global generators
         are left alone.
@@ -126,6 +139,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         callbacks: Sequence[Any] | None = None,
         device: str = "auto",
         precision: str = "auto",
+        compile: bool = False,
+        accumulation_steps: int = 1,
+        checkpoint_folder: str | PathLike | None = None,
         random_state: Any = None,
         verbose: bool = True,
     ):
@@ -144,6 +160,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         self.callbacks = callbacks
         self.device = device
         self.precision = precision
+        self.compile = compile
+        self.accumulation_steps = accumulation_steps
+        self.checkpoint_folder = checkpoint_folder
         self.random_state = random_state
         self.verbose = verbose
 

@@ -204,6 +204,26 @@ class ECGArray(ExtensionArray):
         out[numbers >= 0] = self._storage.read(numbers[numbers >= 0])
         return out
 
+    def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
+        """Read samples as they are stored, half the bytes where that is int16.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Positions in this array.
+
+        Returns
+        -------
+        samples : ndarray of int16 or float32, shape (n, n_leads, n_samples)
+            int16 is missing at -32768, float32 at NaN.
+        gain : float
+            Units of the samples per millivolt.
+        """
+        numbers = self._rows[rows]
+        if len(numbers) and numbers.min() < 0:
+            return self.read(rows), 1.0
+        return self._storage.read_raw(numbers)
+
     def select_leads(self, leads: Sequence[str]) -> Self:
         """Choose and order leads by name, without copying samples.
 

@@ -2,6 +2,7 @@
 
 from ecgsk.training._batches import BatchDataset, SignalReader
 from ecgsk.training._device import autocast, device_at_hand, forked_rng, resolve_device
+from ecgsk.training._feed import Feed
 from ecgsk.training._modules import Backbone, DiagnosisModule, MeasuredValues, PretrainingModule
 from ecgsk.training._net import ECGNet, MeanOutput, history_frame, resolve_batch_size, run, train
 from ecgsk.training._sampling import draw
@@ -14,6 +15,7 @@ __all__ = [
     "BatchDataset",
     "DiagnosisModule",
     "ECGNet",
+    "Feed",
     "MeanOutput",
     "MeasuredValues",
     "PretrainingModule",

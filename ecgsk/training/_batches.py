@@ -1,11 +1,15 @@
 """Whole batches, gathered from the storage in one call."""
 
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
+
+from ecgsk.signals import INT16_NAN
+
+Batch = tuple[dict[str, Tensor], Tensor]
 
 
 class SignalReader(Protocol):
@@ -15,6 +19,9 @@ class SignalReader(Protocol):
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 of shape (n_rows, n_leads, n_samples), NaN where absent."""
+
+    def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return samples as they are stored, and their units per millivolt."""
 
 
 class BatchDataset(Dataset):
@@ -53,14 +60,26 @@ class BatchDataset(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, i: int) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    def __getitem__(self, i: int) -> Batch:
         return self.__getitems__([i])
 
-    def __getitems__(self, indices: Any) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        rows = self.rows[np.asarray(indices, dtype=np.intp)]
-        inputs = {}
+    def __getitems__(self, indices: Any) -> Batch:
+        inputs, targets = self.beside_signals(indices)
         if self.signals is not None:
-            inputs["ecg"] = torch.from_numpy(self.signals.read(rows))
+            ecg = torch.from_numpy(self.signals.read(self._rows(indices)))
+            inputs = {"ecg": ecg, **inputs}
+        return inputs, targets
+
+    def raw_signals(self, indices: Any) -> tuple[Tensor, float]:
+        """Return signals as they are stored, for :func:`decode` on the device."""
+        assert self.signals is not None
+        raw, gain = self.signals.read_raw(self._rows(indices))
+        return torch.from_numpy(raw), gain
+
+    def beside_signals(self, indices: Any) -> Batch:
+        """Return table, patients and targets of a batch."""
+        rows = self._rows(indices)
+        inputs = {}
         if self.table is not None:
             inputs["table"] = torch.from_numpy(self.table[rows])
         if self.patients is not None:
@@ -69,12 +88,26 @@ class BatchDataset(Dataset):
             return inputs, torch.zeros(len(rows))
         return inputs, torch.from_numpy(self.targets[rows])
 
-    def in_order(self, batch_size: int) -> Iterator[dict[str, torch.Tensor]]:
-        """Yield the inputs batch by batch, as they stand."""
-        for start in range(0, len(self), batch_size):
-            yield self.__getitems__(np.arange(start, min(start + batch_size, len(self))))[0]
+    def _rows(self, indices: Any) -> np.ndarray:
+        return self.rows[np.asarray(indices, dtype=np.intp)]
 
 
-def as_it_is(batch: Any) -> Any:
-    """Collate nothing: ``__getitems__`` has made the batch already."""
-    return batch
+def decode(raw: Tensor, gain: float) -> Tensor:
+    """Return millivolts, NaN where missing, from samples as they are stored.
+
+    Parameters
+    ----------
+    raw : Tensor of int16 or float32, shape (n_records, n_leads, n_samples)
+        On any device.
+    gain : float
+        Units of the samples per millivolt.
+
+    Examples
+    --------
+    >>> import torch
+    >>> decode(torch.tensor([[[200, -32768]]], dtype=torch.int16), gain=200.0)
+    tensor([[[1., nan]]])
+    """
+    if raw.dtype != torch.int16:
+        return raw
+    return (raw.float() / gain).masked_fill_(raw == INT16_NAN, float("nan"))

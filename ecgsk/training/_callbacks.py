@@ -77,7 +77,7 @@ class Progress(Callback):
         row = net.history[-1]
         losses = {key: f"{row[key]:.3f}" for key in ("train_loss", "valid_loss") if key in row}
         self.bar_.set_postfix(losses, refresh=False)
-        self.bar_.update()
+        self.bar_.update(len(net.history) - self.bar_.n)  # more than one where a fit was resumed
 
     def on_train_end(self, net, **kwargs):
         """Leave the finished bar."""

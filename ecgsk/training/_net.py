@@ -1,6 +1,7 @@
 """The skorch net, and one call that trains a module with it."""
 
 from collections.abc import Sequence
+from os import PathLike
 
 import numpy as np
 import pandas as pd
@@ -9,28 +10,71 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
-from torch.utils.data import DataLoader
 
-from ecgsk.training._batches import BatchDataset, as_it_is
+from ecgsk.training._batches import BatchDataset
 from ecgsk.training._callbacks import Progress, WeightAverage
+from ecgsk.training._checkpoint import Checkpoint, fingerprint
 from ecgsk.training._device import autocast, threads_for
+from ecgsk.training._feed import Feed
 from ecgsk.training._sampling import WeightedOrder
 
 
 class ECGNet(NeuralNet):
-    """A skorch net whose training steps run in reduced precision where that pays.
+    """A skorch net with whole batches, reduced precision, and checkpoints.
 
     Parameters
     ----------
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         See :func:`ecgsk.training.autocast`.
+    accumulation_steps : int, default=1
+        Parts in which a batch goes through the network, one after another, where
+        a whole one does not fit into memory. The step is that of the mean of the
+        parts' losses.
+    checkpoint : Checkpoint or None, default=None
+        Where the state of the fit is kept after every epoch, and resumed from.
     **kwargs
         Those of :class:`skorch.NeuralNet`.
     """
 
-    def __init__(self, *args, precision: str = "auto", **kwargs):
+    def __init__(
+        self,
+        *args,
+        precision: str = "auto",
+        accumulation_steps: int = 1,
+        checkpoint: Checkpoint | None = None,
+        **kwargs,
+    ):
         self.precision = precision
+        self.accumulation_steps = accumulation_steps
+        self.checkpoint = checkpoint
         super().__init__(*args, **kwargs)
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train; go on after the last epoch that a checkpoint holds."""
+        epochs = self.max_epochs if epochs is None else epochs
+        if self.checkpoint is not None:
+            epochs -= self.checkpoint.resume(self)
+        return super().fit_loop(X, y, epochs=epochs, **fit_params)
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute a batch's gradients, part by part where that is asked for."""
+        if self.accumulation_steps == 1:
+            return super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        inputs, targets = batch
+        total, outputs = targets.new_zeros((), dtype=torch.float32), []
+        for rows in torch.arange(len(targets)).tensor_split(self.accumulation_steps):
+            if not len(rows):
+                continue
+            part = slice(int(rows[0]), int(rows[-1]) + 1)
+            part_of = {name: tensor[part] for name, tensor in inputs.items()}
+            y_pred = self.infer(part_of, **fit_params)
+            loss = self.get_loss(y_pred, targets[part], X=part_of, training=True)
+            loss = loss * (len(rows) / len(targets))
+            loss.backward()
+            total = total + loss.detach()
+            outputs.append(y_pred.detach())
+        return {"loss": total, "y_pred": torch.cat(outputs)}
 
     def infer(self, x, **fit_params):
         """Run the module; losses and everything after it stay float32."""
@@ -86,6 +130,9 @@ def train(
     patience: int,
     description: str | None,
     callbacks: Sequence[Callback] = (),
+    compiled: nn.Module | None = None,
+    accumulation_steps: int = 1,
+    checkpoint_folder: str | PathLike | None = None,
 ) -> ECGNet:
     """Train a module under a one-cycle schedule; end with averaged weights.
 
@@ -104,46 +151,67 @@ def train(
         Text before the progress bar; no bar where None.
     callbacks : sequence of skorch callbacks
         The user's own.
+    compiled : nn.Module or None
+        The part of the module that ``torch.compile`` takes.
+    accumulation_steps : int
+        See :class:`ECGNet`.
+    checkpoint_folder : path-like or None
+        Where the fit's state is kept after every epoch. The same fit, started
+        again, goes on from there and ends with the same weights, bit by bit.
 
     Returns
     -------
     ECGNet
         Trained; without the optimiser's state, which would triple a pickle.
     """
-    sampler = WeightedOrder(training.weight)
-    batch_size = min(batch_size, len(sampler))
+    order = WeightedOrder(training.weight)
+    batch_size = min(batch_size, len(order))
     # A last batch of one record has no variance to normalise by.
-    steps_per_epoch = max(len(sampler) // batch_size, 1)
+    steps_per_epoch = max(len(order) // batch_size, 1)
     own: list[tuple[str, Callback]] = [
         ("schedule", _one_cycle(learning_rate, max_epochs * steps_per_epoch)),
         ("average", WeightAverage(decay=0.99)),
     ]
-    if validation is not None:
-        own.append(("early_stopping", EarlyStopping(patience=patience, load_best=True)))
     if description is not None:
         own.append(("progress", Progress(description)))
+    if validation is not None:
+        own.append(("early_stopping", EarlyStopping(patience=patience, load_best=True)))
+    checkpoint = None
+    if checkpoint_folder is not None:
+        settings = (batch_size, max_epochs, learning_rate, weight_decay, patience, precision)
+        name = fingerprint(module, (training, validation), (*settings, accumulation_steps))
+        checkpoint = Checkpoint(checkpoint_folder, name)
     net = ECGNet(
         module.to(device),
         criterion=criterion,
         optimizer=torch.optim.AdamW,
         optimizer__weight_decay=weight_decay,
+        optimizer__fused=device.type in ("cpu", "cuda"),
         lr=learning_rate,
         max_epochs=max_epochs,
         batch_size=batch_size,
-        iterator_train=DataLoader,
-        iterator_train__sampler=sampler,
+        iterator_train=Feed,
+        iterator_train__order=order,
         iterator_train__drop_last=True,
-        iterator_train__collate_fn=as_it_is,
-        iterator_valid__collate_fn=as_it_is,
+        iterator_train__device=device,
+        iterator_valid=Feed,
+        iterator_valid__device=device,
         train_split=None if validation is None else predefined_split(validation),
-        callbacks=[*own, *callbacks],
+        # Last, so that what it keeps is what the others have done.
+        callbacks=[*own, *callbacks, *([] if checkpoint is None else [("checkpoint", checkpoint)])],
         callbacks__print_log=None,
         device=str(device),
         precision=precision,
+        accumulation_steps=accumulation_steps,
+        checkpoint=checkpoint,
         verbose=0,
     )
+    if compiled is not None:
+        compiled.compile()
     with threads_for(batch_size, device):
         net.fit(training, y=None)
+    if compiled is not None:
+        compiled._compiled_call_impl = None  # it was compiled for batches of training
     trim(net)
     return net
 
@@ -153,6 +221,7 @@ def trim(net: ECGNet) -> None:
     net.optimizer_.state.clear()
     net.optimizer_.zero_grad(set_to_none=True)
     net.train_split = None
+    net.checkpoint = None
     net.module_.eval()
 
 
@@ -208,12 +277,10 @@ def run(
     module = module.to(device).eval()
     call = getattr(module, method)
     outputs = []
-    for inputs in dataset.in_order(batch_size):
+    for inputs, _ in Feed(dataset, batch_size, device=device, resident=False):
         n_records = len(next(iter(inputs.values())))
-        rows = np.minimum(np.arange(-(-n_records // multiple) * multiple), n_records - 1)
-        on_device = {
-            name: (tensor if len(rows) == n_records else tensor[rows]).to(device)
-            for name, tensor in inputs.items()
-        }
-        outputs.append(call(**on_device)[:n_records].float().cpu().numpy())
+        if n_records % multiple:
+            rows = np.minimum(np.arange(-(-n_records // multiple) * multiple), n_records - 1)
+            inputs = {name: tensor[rows] for name, tensor in inputs.items()}
+        outputs.append(call(**inputs)[:n_records].float().cpu().numpy())
     return np.concatenate(outputs)

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch.utils.data import Sampler
 
 
-class WeightedOrder(Sampler):
+class WeightedOrder:
     """Rows of one epoch, drawn in proportion to their weights and shuffled.
 
     Drawing needs no loss to know of weights, so that contrastive objectives and

@@ -60,15 +60,6 @@ def test_patients_go_with_their_records(parts):
     assert given.tolist() == [4, 3, 2]
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 4, 9, 100])
-def test_in_order_gives_every_record_once(parts, batch_size):
-    x, table, _ = parts
-    data = BatchDataset(Counted(x), table, None, np.arange(9)[::-1])
-    batches = list(data.in_order(batch_size))
-    assert [len(b["ecg"]) for b in batches[:-1]] == [batch_size] * (len(batches) - 1)
-    np.testing.assert_array_equal(np.concatenate([b["ecg"] for b in batches]), x[::-1])
-
-
 def test_an_ecg_array_is_a_reader(parts):
     x = parts[0]
     ecg = ECGArray.from_numpy(x, sampling_rate=5, leads=["I", "II"])

@@ -1,0 +1,124 @@
+"""The state of a fit on disk: killed at any moment, it goes on and ends the same."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from ecgsk.training._batches import BatchDataset
+
+_PLAIN = (bool, int, float, str, type(None), torch.Tensor)
+
+
+class Checkpoint(Callback):
+    """Keep everything that a fit's next epoch depends on, after every epoch.
+
+    Weights, optimiser, schedule, averages, early stopping, history and random
+    numbers; of your own callbacks the attributes whose names end in ``_`` and
+    hold numbers, text or tensors.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made where it is not there. Fits of a search may share one.
+    name : str
+        What the fit is known by, see :func:`fingerprint`.
+    """
+
+    def __init__(self, folder: str | PathLike, name: str):
+        self.folder = folder
+        self.name = name
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.folder) / f"{self.name}.pt"
+
+    def on_epoch_end(self, net, **kwargs):
+        """Replace the file by the present state; a kill leaves the old one or the new."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self.path.with_suffix(f".{os.getpid()}.tmp")
+        with scratch.open("wb") as file:
+            torch.save(_state(net), file)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(self.path)
+
+    def resume(self, net) -> int:
+        """Put a net where the file left off; return the number of epochs done."""
+        if not self.path.exists():
+            return 0
+        state = torch.load(self.path, map_location=net.device, weights_only=True)
+        net.module_.load_state_dict(state["module"])
+        net.optimizer_.load_state_dict(state["optimizer"])
+        net.history.extend(json.loads(state["history"]))
+        for name, callback in net.callbacks_:
+            for attribute, value in state["callbacks"].get(name, {}).items():
+                restore = getattr(getattr(callback, attribute, None), "load_state_dict", None)
+                if restore is None:
+                    setattr(callback, attribute, value)
+                else:
+                    restore(value)
+        torch.set_rng_state(state["random"].cpu())
+        if "random_cuda" in state:
+            torch.cuda.set_rng_state(state["random_cuda"].cpu())
+        return len(net.history)
+
+
+def _state(net) -> dict[str, Any]:
+    state = {
+        "module": net.module_.state_dict(),
+        "optimizer": net.optimizer_.state_dict(),
+        # As text: NumPy's numbers are no plain types.
+        "history": json.dumps(list(net.history), default=lambda number: number.item()),
+        "callbacks": {name: dict(_attributes(callback)) for name, callback in net.callbacks_},
+        "random": torch.get_rng_state(),
+    }
+    if torch.device(net.device).type == "cuda":
+        state["random_cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _attributes(callback: Callback) -> Iterable[tuple[str, Any]]:
+    for name, value in vars(callback).items():
+        if not name.endswith("_") or isinstance(value, type):
+            continue
+        if hasattr(value, "state_dict"):
+            yield name, value.state_dict()
+        elif isinstance(value, np.generic):
+            yield name, value.item()
+        elif _is_plain(value):
+            yield name, value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) for key in value) and _is_plain(list(value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return isinstance(value, _PLAIN) and not isinstance(value, np.generic)
+
+
+def fingerprint(module: nn.Module, datasets: Iterable[BatchDataset | None], settings: tuple) -> str:
+    """Return what tells a fit from every other: its start, its rows, its settings.
+
+    The signals take part through their scale, which the module holds.
+    """
+    digest = hashlib.sha256(repr((settings, str(module))).encode())
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for dataset in datasets:
+        if dataset is None:
+            continue
+        for values in (dataset.rows, dataset.weight, dataset.table, dataset.targets):
+            digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,118 @@
+"""Every way to the device gives the same batches."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecgsk.signals import INT16_NAN, ArrayStorage, ConcatStorage, ECGArray
+from ecgsk.training import BatchDataset, Feed
+from ecgsk.training._batches import decode
+from ecgsk.training._feed import Records, read_ahead
+
+LEADS = ("I", "II")
+CPU = torch.device("cpu")
+
+
+def stored(n_records: int = 9) -> ECGArray:
+    """Records in int16, with a missing sample and a missing lead."""
+    raw = np.random.default_rng(0).integers(-900, 900, (n_records, 2, 6)).astype(np.int16)
+    raw[1, 0, 2] = raw[2, 1] = INT16_NAN
+    return ECGArray(ArrayStorage(raw, LEADS, 100, gain=200))
+
+
+def dataset(signals: ECGArray, rows=None) -> BatchDataset:
+    n_records = len(signals)
+    table = np.random.default_rng(1).normal(size=(n_records, 3)).astype(np.float32)
+    targets = np.arange(n_records, dtype=np.float32)[:, None]
+    rows = np.arange(n_records)[::-1] if rows is None else rows
+    return BatchDataset(signals, table, targets, rows, patients=np.arange(n_records) // 2)
+
+
+def assert_same(batches, others):
+    batches, others = list(batches), list(others)
+    assert len(batches) == len(others)
+    for (inputs, targets), (other_inputs, other_targets) in zip(batches, others, strict=True):
+        assert torch.equal(targets, other_targets)
+        assert inputs.keys() == other_inputs.keys()
+        for name in inputs:
+            torch.testing.assert_close(
+                inputs[name], other_inputs[name], rtol=0, atol=0, equal_nan=True
+            )
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 12), st.booleans())
+def test_as_it_stands_every_record_comes_once(batch_size, drop_last):
+    data = dataset(stored())
+    batches = list(Feed(data, batch_size, drop_last=drop_last))
+    n_whole = 9 // batch_size
+    assert [len(y) for _, y in batches[:n_whole]] == [batch_size] * n_whole
+    assert len(batches) == n_whole + (9 % batch_size > 0 and not drop_last)
+    targets = torch.cat([y for _, y in batches] or [torch.empty(0, 1)])
+    assert targets.ravel().tolist() == list(range(8, -1, -1))[: len(targets)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 20])
+def test_kept_on_the_device_or_read_ahead_is_the_same(batch_size):
+    data = dataset(stored())
+    assert_same(Feed(data, batch_size, resident=True), Feed(data, batch_size, resident=False))
+
+
+def test_what_a_gpu_would_get_is_the_same():
+    data = dataset(stored())
+    feed = Feed(data, 4)
+    raw, gain, (inputs, targets) = feed._gather(np.array([0, 6, 7]))
+    assert raw is not None
+    assert (raw.dtype, gain) == (torch.int16, 200)  # half the bytes travel
+    (expected, expected_targets) = data.__getitems__([0, 6, 7])
+    assert_same([({**inputs, "ecg": decode(raw, gain)}, targets)], [(expected, expected_targets)])
+
+
+def test_parts_stored_in_several_ways_are_kept_as_millivolts():
+    one = stored(4)
+    other = ECGArray.from_numpy(one.read() * 2, sampling_rate=100, leads=LEADS)
+    both = pd.concat([pd.Series(one), pd.Series(other)]).array
+    assert isinstance(both.storage, ConcatStorage)
+    data = dataset(both)
+    assert_same([Records(data, CPU).batch(np.arange(8))], [data.__getitems__(np.arange(8))])
+
+
+def test_every_epoch_asks_for_its_order():
+    orders = iter([[0, 1, 2], [2, 0, 1]])
+
+    class Order:
+        def __iter__(self):
+            return iter(next(orders))
+
+    feed = Feed(dataset(stored(3), rows=np.arange(3)), 3, order=Order())
+    assert [y.ravel().tolist() for _ in range(2) for _, y in feed] == [[0, 1, 2], [2, 0, 1]]
+
+
+def test_a_table_alone_is_fed_too():
+    table = np.arange(6, dtype=np.float32).reshape(3, 2)
+    data = BatchDataset(None, table, None, np.array([2, 0]))
+    for resident in (True, False):
+        ((inputs, targets),) = Feed(data, 5, resident=resident)
+        assert list(inputs) == ["table"]
+        np.testing.assert_array_equal(inputs["table"], table[[2, 0]])
+        assert torch.equal(targets, torch.zeros(2))
+
+
+@given(st.lists(st.integers(), max_size=8))
+def test_reading_ahead_keeps_order(items):
+    assert list(read_ahead(lambda item: (item, item), items)) == [(i, i) for i in items]
+
+
+def test_an_error_while_reading_ahead_reaches_the_reader():
+    def read(batch):
+        if batch[0] == 2:
+            raise OSError("the disk is gone")
+        return batch
+
+    batches = read_ahead(read, [np.array([i]) for i in range(4)])
+    assert [next(batches)[0], next(batches)[0]] == [0, 1]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(batches)
