@@ -23,6 +23,7 @@ SMALL = {
     "resnet34": {"depth": 10},
     "s4": {"depth": 2},
     "s4_512": {"depth": 2},
+    "vit1d": {"depth": 2},
     "xresnet1d101": {"depth": 18},  # the other kind of block; xresnet1d50 has its own
 }
 
