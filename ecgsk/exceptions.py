@@ -50,3 +50,7 @@ class SignalQualityWarning(UserWarning):
 
 class LeakageWarning(UserWarning):
     """A model is scored on patients it has seen in training."""
+
+
+class CollapseWarning(UserWarning):
+    """Pre-training has left embeddings that hardly tell records apart."""

@@ -1,5 +1,6 @@
 """What the three estimators share: reading X, seeds, devices, training, pickling."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,7 @@ class TorchEstimator(BaseEstimator):
         description: str,
         max_epochs: int | None = None,
         learning_rate: float | None = None,
+        callbacks: Sequence[Any] = (),
     ) -> ECGNet:
         return train(
             module,
@@ -123,7 +125,7 @@ class TorchEstimator(BaseEstimator):
             weight_decay=self.weight_decay,
             patience=self.n_iter_no_change,
             description=description if self.verbose else None,
-            callbacks=self.callbacks or (),
+            callbacks=[*callbacks, *(self.callbacks or ())],
             compiled=self._encoder_of(module) if self.compile else None,
             accumulation_steps=self.accumulation_steps,
             checkpoint_folder=self.checkpoint_folder,

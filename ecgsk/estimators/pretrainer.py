@@ -1,6 +1,6 @@
 """Stage (i): a self-supervised joint embedding of ECG and clinical table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
@@ -16,10 +16,21 @@ from ecgsk.estimators._leakage import remember_patients
 from ecgsk.estimators._rows import arrange
 from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
 from ecgsk.preprocessing import ClinicalScaler
-from ecgsk.training import Augmentation, Backbone, BatchDataset, MeanOutput, PretrainingModule
+from ecgsk.training import (
+    Augmentation,
+    Backbone,
+    BatchDataset,
+    EffectiveRank,
+    MeanOutput,
+    PretrainingModule,
+    resolve_device,
+    run,
+)
 
 # Records that an encoder is calibrated on.
 _CALIBRATION = 256
+# Records by which a collapse is noticed: enough for their directions, few for their seconds.
+_WATCHED = (64, 256)
 
 
 class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
@@ -95,7 +106,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     objective_ : Objective
         The objective as it was used.
     history_ : DataFrame
-        Losses and seconds per epoch.
+        Losses, effective rank of the embeddings, and seconds per epoch.
     leads_ : tuple of str or None
         Leads in the order the encoder sees; None when fitted on a plain array.
     sampling_rate_ : float or None
@@ -213,6 +224,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
                 if held_out is None
                 else BatchDataset(data.signals, table, None, held_out, None, data.groups),
                 description="Pre-training",
+                callbacks=[EffectiveRank(self._embedder_of(training))],
             )
         self._keep(net)
         self.patients_seen_ = remember_patients(self, X, groups, data.numbers)
@@ -235,6 +247,16 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         inputs = self._read(X, fitting=False)
         data = BatchDataset(inputs.signals, None, None, np.arange(len(inputs)))
         return self._embed(_Embedder(self.net_.module_.backbone), data, "forward")
+
+    def _embedder_of(self, training: BatchDataset) -> Callable[[Any], np.ndarray]:
+        """Return what embeds a tenth of the training records, to watch for a collapse."""
+        n_records = int(np.clip(len(training) // 10, *_WATCHED))
+        rows = np.linspace(0, len(training) - 1, min(n_records, len(training)), dtype=int)
+        watched = BatchDataset(training.signals, None, None, training.rows[rows])
+        device = resolve_device(self.device)
+        return lambda module: run(
+            _Embedder(module.backbone), watched, device=device, batch_size=len(watched)
+        )
 
     def _choose_objective(self, table: pd.DataFrame | None) -> np.ndarray | None:
         """Settle the objective; return the scaled table it learns from."""

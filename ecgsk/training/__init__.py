@@ -1,6 +1,7 @@
 """The engine: skorch nets fed with whole batches."""
 
 from ecgsk.training._batches import BatchDataset, SignalReader
+from ecgsk.training._callbacks import EffectiveRank
 from ecgsk.training._device import autocast, device_at_hand, forked_rng, resolve_device
 from ecgsk.training._feed import Feed
 from ecgsk.training._modules import Backbone, DiagnosisModule, MeasuredValues, PretrainingModule
@@ -15,6 +16,7 @@ __all__ = [
     "BatchDataset",
     "DiagnosisModule",
     "ECGNet",
+    "EffectiveRank",
     "Feed",
     "MeanOutput",
     "MeasuredValues",

@@ -1,9 +1,21 @@
-"""skorch callbacks: averaged weights and a progress bar."""
+"""skorch callbacks: averaged weights, a watch for collapse, and a progress bar."""
 
+import warnings
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from skorch.callbacks import Callback
+from torch import nn
 
 from ecgsk._progress import progress_bar
+from ecgsk.exceptions import CollapseWarning
+from ecgsk.metrics import effective_rank
+
+# Under objectives that work the rank stays near its peak; where all embeddings near one
+# vector it falls to a third of it and less (docs/recipes.md).
+_COLLAPSED = 0.4
+_ENOUGH = 64  # records; the rank of a few is a matter of chance
 
 
 class WeightAverage(Callback):
@@ -60,6 +72,44 @@ class WeightAverage(Callback):
     @staticmethod
     def _floating(net):
         return [t for t in net.module_.state_dict().values() if t.is_floating_point()]
+
+
+class EffectiveRank(Callback):
+    """Record how many directions the embeddings use; warn where they have collapsed.
+
+    A loss may fall to nothing while all records get one embedding, so the loss
+    does not show it (Jing et al. 2022; Garrido et al. 2023).
+
+    Parameters
+    ----------
+    embed : callable
+        Takes the module, returns embeddings of the same few records each time.
+    """
+
+    def __init__(self, embed: Callable[[nn.Module], np.ndarray]):
+        self.embed = embed
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write this epoch's rank into the history."""
+        net.history.record("effective_rank", self._rank(net))
+
+    def on_train_end(self, net, **kwargs):
+        """Warn where the rank has fallen far."""
+        ranks = [row["effective_rank"] for row in net.history if "effective_rank" in row]
+        if ranks and ranks[-1] < _COLLAPSED * max(ranks):
+            warnings.warn(
+                f"The embeddings have collapsed: they use {ranks[-1]:.1f} directions (effective "
+                f"rank) and used {max(ranks):.1f} before. The loss does not show that. Try another "
+                "objective or a lower learning_rate, and look at history_['effective_rank'].",
+                CollapseWarning,
+                stacklevel=2,
+            )
+
+    def _rank(self, net) -> float:
+        embeddings = self.embed(net.module_)
+        # A fit that diverges tells so by its losses.
+        judged = len(embeddings) >= _ENOUGH and np.isfinite(embeddings).all()
+        return effective_rank(embeddings) if judged else np.nan
 
 
 class Progress(Callback):

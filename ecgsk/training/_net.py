@@ -18,6 +18,8 @@ from ecgsk.training._device import autocast, threads_for
 from ecgsk.training._feed import Feed
 from ecgsk.training._sampling import WeightedOrder
 
+_IN_HISTORY = ("train_loss", "valid_loss", "effective_rank")
+
 
 class ECGNet(NeuralNet):
     """A skorch net with whole batches, reduced precision, and checkpoints.
@@ -174,13 +176,17 @@ def train(
     ]
     if description is not None:
         own.append(("progress", Progress(description)))
+    # At the end: one that stops a fit keeps those after it from seeing the epoch, and
+    # what a checkpoint keeps is what all others have done.
+    last: list[tuple[str, Callback]] = []
     if validation is not None:
-        own.append(("early_stopping", EarlyStopping(patience=patience, load_best=True)))
+        last.append(("early_stopping", EarlyStopping(patience=patience, load_best=True)))
     checkpoint = None
     if checkpoint_folder is not None:
         settings = (batch_size, max_epochs, learning_rate, weight_decay, patience, precision)
         name = fingerprint(module, (training, validation), (*settings, accumulation_steps))
         checkpoint = Checkpoint(checkpoint_folder, name)
+        last.append(("checkpoint", checkpoint))
     net = ECGNet(
         module.to(device),
         criterion=criterion,
@@ -197,8 +203,7 @@ def train(
         iterator_valid=Feed,
         iterator_valid__device=device,
         train_split=None if validation is None else predefined_split(validation),
-        # Last, so that what it keeps is what the others have done.
-        callbacks=[*own, *callbacks, *([] if checkpoint is None else [("checkpoint", checkpoint)])],
+        callbacks=[*own, *callbacks, *last],
         callbacks__print_log=None,
         device=str(device),
         precision=precision,
@@ -232,12 +237,13 @@ def history_frame(net: ECGNet) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``train_loss``, ``valid_loss`` where patients were held out,
-        and ``seconds``; indexed by ``epoch`` from 1.
+        ``effective_rank`` of a pre-training, and ``seconds``; indexed by
+        ``epoch`` from 1.
     """
     rows = [
         {
             "epoch": row["epoch"],
-            **{key: row[key] for key in ("train_loss", "valid_loss") if key in row},
+            **{key: row[key] for key in _IN_HISTORY if key in row},
             "seconds": row["dur"],
         }
         for row in net.history
