@@ -10,6 +10,7 @@ from ecgsk.encoders._layers import as_image, channels_last, conv
 
 # Time constants of a fresh layer, in samples: from ten to a thousand.
 _FASTEST, _SLOWEST = 1e-1, 1e-3
+# Powers of the transition up to this one are raised singly.
 _FINE = 32
 
 
@@ -187,11 +188,11 @@ class S4Module(EncoderModule):
 class S4(Encoder):
     """Structured state spaces: filters that remember the whole record.
 
-    The variant is S4D-Lin [2]_, S4 [1]_ with a diagonal state matrix: the same
-    accuracy in a tenth of the code. Filters are bidirectional: every position
-    sees all the others. The layers are those of the benchmark [3]_ in which S4
-    came first on PTB-XL and MIMIC-IV-ECG; with ``width=512, stride=1`` the
-    network has its size.
+    The variant is S4D-Lin [2]_: S4 [1]_ with a diagonal state matrix. Filters
+    run both ways, so that every position sees all the others. Layers are those
+    with which [3]_ and [4]_ classify PTB-XL and MIMIC-IV-ECG; ``width=512,
+    stride=1`` gives their size. Per record it takes several times as long as a
+    :class:`ResNet1d`.
 
     Parameters
     ----------
@@ -205,7 +206,7 @@ class S4(Encoder):
         The stem keeps every ``stride``-th sample, convolving ``2 * stride - 1``
         of them; half the rate is half the time.
     dropout : float, default=0.2
-        Share of activations set to zero in training.
+        Share of channels set to zero in training.
 
     References
     ----------
@@ -213,7 +214,10 @@ class S4(Encoder):
        state spaces", ICLR 2022.
     .. [2] Gu et al., "On the parameterization and initialization of diagonal
        state space models", NeurIPS 2022.
-    .. [3] Strodthoff et al., "Prospects for artificial intelligence-enhanced
+    .. [3] Mehari & Strodthoff, "Towards quantitative precision for ECG
+       analysis: leveraging state space models, self-supervision and patient
+       metadata", IEEE J-BHI 2023.
+    .. [4] Strodthoff et al., "Prospects for artificial intelligence-enhanced
        electrocardiogram as a unified screening tool for cardiac and
        non-cardiac conditions", European Heart Journal - Digital Health 2024.
 
