@@ -191,7 +191,7 @@ class S4(Encoder):
     The variant is S4D-Lin [2]_: S4 [1]_ with a diagonal state matrix. Filters
     run both ways, so that every position sees all the others. Layers are those
     with which [3]_ and [4]_ classify PTB-XL and MIMIC-IV-ECG; ``width=512,
-    stride=1`` gives their size. Per record it takes several times as long as a
+    stride=1`` gives their size. Per record it takes about ten times as long as a
     :class:`ResNet1d`.
 
     Parameters
