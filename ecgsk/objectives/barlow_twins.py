@@ -1,13 +1,16 @@
 """Make the cross-correlation of ECG and table the identity (Barlow Twins)."""
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from ecgsk.encoders import ClinicalMLP
 from ecgsk.objectives._base import Encode, Objective, ObjectiveModule
 from ecgsk.objectives._checks import check_positive
 from ecgsk.objectives._heads import JointProjection
 from ecgsk.objectives._moments import centred, off_diagonal
+
+# Batch norm's, which the paper standardises by: a variable that hardly varies would
+# otherwise get a gradient without bound.
+_EPSILON = 1e-5
 
 
 class BarlowTwinsModule(ObjectiveModule):
@@ -21,13 +24,14 @@ class BarlowTwinsModule(ObjectiveModule):
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
         """Return the loss, a scalar; there are no negatives, so patients don't matter."""
         of_ecg, of_table, present = self.joint(encode(), table)
-        # Columns of length 1: their products are correlations.
-        one, other = (F.normalize(centred(side, present), dim=0) for side in (of_ecg, of_table))
-        correlation = one.T @ other
+        n_present = present.sum().clamp(min=1)
+        one, other = (centred(side, present) for side in (of_ecg, of_table))
+        one, other = (x / (x.square().sum(0) / n_present + _EPSILON).sqrt() for x in (one, other))
+        correlation = one.T @ other / n_present
         alike = (1 - correlation.diagonal()).square().sum()
         loss = alike + self.redundancy * off_diagonal(correlation).square().sum()
         # One record has no correlation to ask for.
-        return loss * (present.sum() > 1)
+        return loss * (n_present > 1)
 
 
 class BarlowTwins(Objective):

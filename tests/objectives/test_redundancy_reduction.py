@@ -46,7 +46,9 @@ def test_barlow_twins_equals_its_equations(build, batch, loss_of, redundancy):
     views, table = batch
     module = build(BarlowTwins(projection_size=5, redundancy=redundancy))
     one, other = vectors(module, views[0], table)
-    c = np.corrcoef(one.T, other.T)[:5, 5:]
+    a, b = ((z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5) for z in (one, other))
+    c = np.array([[np.mean(a[:, i] * b[:, j]) for j in range(5)] for i in range(5)])
+    np.testing.assert_allclose(c, np.corrcoef(one.T, other.T)[:5, 5:], atol=1e-3)
     expected = sum(
         (1 - c[i, i]) ** 2 if i == j else redundancy * c[i, j] ** 2
         for i in range(5)
@@ -64,15 +66,14 @@ def test_collapse_is_no_minimum(build, loss_of, spec):
     assert loss_of(module, collapsed, table) > loss_of(module, spread, table)
 
 
-def test_gradients_at_collapse_are_finite(build, loss_of):
+def test_gradients_at_collapse_are_bounded(build, loss_of):
     for spec in (VICReg(projection_size=5), BarlowTwins(projection_size=5)):
         module = build(spec)
-        views = torch.ones(1, 8, 6, dtype=torch.float64, requires_grad=True)
-        table = torch.ones(8, 4, dtype=torch.float64)
-        loss_of(module, views, table).backward()
-        assert views.grad is not None
-        assert views.grad.isfinite().all()
-        assert all(p.grad.isfinite().all() for p in module.parameters() if p.grad is not None)
+        alike, spread = torch.ones(1, 8, 6).double(), torch.randn(1, 8, 6).double()
+        for views, tables in ((alike, alike), (alike, spread), (spread, alike)):
+            loss_of(module, views, tables[0, :, :4]).backward()
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        assert all(g.isfinite().all() and g.abs().max() < 1e5 for g in gradients)
 
 
 @pytest.mark.parametrize("spec", [VICReg(projection_size=5), BarlowTwins(projection_size=5)])
