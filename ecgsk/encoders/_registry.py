@@ -8,6 +8,7 @@ from sklearn.base import clone
 from ecgsk.encoders._base import Encoder
 from ecgsk.encoders.inception_time import InceptionTime
 from ecgsk.encoders.net1d import Net1D
+from ecgsk.encoders.random_convolution import RandomConvolution
 from ecgsk.encoders.resnet1d import ResNet1d
 from ecgsk.encoders.s4 import S4
 from ecgsk.encoders.vit1d import ViT1d
@@ -16,6 +17,7 @@ from ecgsk.encoders.xresnet1d import XResNet1d
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "net1d": Net1D,
     "net1d_founder": lambda: Net1D(20, width=64, batch_norm=False),
+    "random_convolution": RandomConvolution,
     "resnet10": lambda: ResNet1d(depth=10),
     "resnet18": lambda: ResNet1d(depth=18),
     "resnet34": lambda: ResNet1d(depth=34),
