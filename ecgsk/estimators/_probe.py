@@ -1,5 +1,7 @@
 """A linear probe: regularised logistic regression on features that stay as they are."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
@@ -10,6 +12,9 @@ from threadpoolctl import threadpool_limits
 
 # Inverse strengths of the L2 penalty on standardised features, as scikit-learn's C.
 _STRENGTHS = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+# They are for this many features or fewer. What features say adds up: of ten times as
+# many, ten times the penalty takes back what it took back before.
+_USUAL_FEATURES = 500
 _FOLDS = 3
 
 Heads = tuple[np.ndarray, np.ndarray]
@@ -59,27 +64,43 @@ def _fit_linear_probe(features, targets, groups, counts, multinomial) -> Heads:
     # patient it may move.
     scale = np.maximum(scale, max(0.01 * float(np.median(scale)), 1e-6))
     z = (features - mean) / scale
-    # The penalty does not mind a rotation, and the solver likes uncorrelated features.
-    rotation = np.linalg.eigh(z.T @ z)[1]
-    z = z @ rotation
-    strength = _choose_strength(z, targets, groups, counts, multinomial)
+    strengths = np.array(_STRENGTHS) * min(_USUAL_FEATURES / z.shape[1], 1)
+    z, back = _decorrelate(z)
+    strength = _choose_strength(z, targets, groups, counts, strengths, multinomial)
     weight, bias = _fit(z, targets, counts, strength, multinomial, None)
-    weight = weight @ rotation.T / scale
+    weight = back(weight) / scale
     return weight, bias - weight @ mean
 
 
-def _choose_strength(z, targets, groups, counts, multinomial) -> float:
+def _decorrelate(z: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Rotate features to uncorrelated ones, at most as many as records; say how weights go back.
+
+    The penalty does not mind a rotation, and the solver likes uncorrelated features.
+    """
+    n_records, n_features = z.shape
+    if n_features <= n_records:
+        rotation = np.linalg.eigh(z.T @ z)[1]
+        return z @ rotation, lambda weight: weight @ rotation.T
+    # The penalty leaves a head no part outside the span of the records.
+    z64 = z.astype(np.float64)
+    values, records = np.linalg.eigh(z64 @ z64.T)
+    lengths = np.sqrt(np.maximum(values, 0))
+    divisors = np.maximum(lengths, 1e-6 * lengths[-1] + np.finfo(float).tiny)
+    return (records * lengths).astype(z.dtype), lambda weight: weight / divisors @ records.T @ z
+
+
+def _choose_strength(z, targets, groups, counts, strengths, multinomial) -> float:
     n_folds = min(_FOLDS, len(np.unique(groups)))
     if n_folds < 2:
-        return _STRENGTHS[len(_STRENGTHS) // 2]
-    losses = np.zeros(len(_STRENGTHS))
+        return strengths[len(strengths) // 2]
+    losses = np.zeros(len(strengths))
     for kept, held_out in GroupKFold(n_folds).split(z, groups=groups):
         heads = None
-        for i, strength in enumerate(_STRENGTHS):
+        for i, strength in enumerate(strengths):
             heads = _fit(z[kept], targets[kept], counts[kept], strength, multinomial, heads)
             logits = z[held_out] @ heads[0].T + heads[1]
             losses[i] += _loss(targets[held_out], logits, counts[held_out], multinomial)
-    return _STRENGTHS[int(losses.argmin())]
+    return strengths[int(losses.argmin())]
 
 
 def _loss(targets, logits, counts, multinomial) -> float:

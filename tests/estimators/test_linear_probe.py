@@ -252,3 +252,50 @@ def test_arrays_given_stay_as_they_are(features, targets):
     fit_linear_probe(features, targets, np.arange(60), multinomial=False)
     np.testing.assert_array_equal(features, before[0])
     np.testing.assert_array_equal(targets, before[1])
+
+
+@pytest.mark.parametrize("n_features", [60, 61, 500, 2000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_more_features_than_records(rng, targets, n_features, dtype):
+    """The same solution as in the features' own space, with a penalty that grows with them."""
+    mixing = rng.normal(size=(20, n_features))  # the records span twenty dimensions and noise
+    features = (rng.normal(size=(60, 20)) @ mixing + rng.normal(size=(60, n_features))).astype(
+        dtype
+    )
+    logits = logits_of(features, fit_as_one_patient(features, targets))
+    z = standardise(features.astype(np.float64))
+    strength = MIDDLE * min(1, 500 / n_features)
+    for label in range(3):
+        reference = fit_reference(z, targets[:, label], strength).decision_function(z)
+        np.testing.assert_allclose(logits[:, label], reference, atol=5e-3)
+
+
+def test_copies_of_a_feature_change_nothing(rng, targets):
+    """A thousand features four times over say what they said; the penalty knows."""
+    features = rng.normal(size=(60, 1000))
+    once = logits_of(features, fit_as_one_patient(features, targets))
+    copies = np.tile(features, 4)
+    np.testing.assert_allclose(
+        logits_of(copies, fit_as_one_patient(copies, targets)), once, atol=1e-2
+    )
+
+
+def test_records_that_are_all_alike_span_nothing(targets):
+    weight, bias = fit_as_one_patient(np.full((60, 100), 3.7), targets)
+    np.testing.assert_allclose(weight, 0, atol=1e-6)
+    assert np.isfinite(bias).all()
+
+
+@pytest.mark.parametrize("multinomial", [False, True])
+def test_new_records_of_many_features(rng, multinomial):
+    """Heads fitted in the records' span hold for records outside it."""
+    direction = rng.normal(size=3000)
+    features = rng.normal(size=(300, 3000)) + np.outer(np.repeat([-0.1, 0.1], 150), direction)
+    true = np.repeat([0.0, 1.0], 150)
+    targets = np.column_stack([1 - true, true]) if multinomial else true[:, None]
+    kept = np.arange(300) % 3 > 0
+    heads = fit_linear_probe(
+        features[kept], targets[kept], np.arange(kept.sum()), multinomial=multinomial
+    )
+    logits = logits_of(features[~kept], heads)
+    assert (((logits[:, -1] - logits[:, 0] * multinomial) > 0) == true[~kept]).mean() > 0.9
