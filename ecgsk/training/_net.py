@@ -248,7 +248,8 @@ def history_frame(net: ECGNet) -> pd.DataFrame:
         }
         for row in net.history
     ]
-    return pd.DataFrame(rows, columns=None if rows else ["epoch"]).set_index("epoch")
+    columns = None if rows else ["epoch", "train_loss", "seconds"]
+    return pd.DataFrame(rows, columns=columns).set_index("epoch")
 
 
 def _one_cycle(learning_rate: float, total_steps: int) -> LRScheduler:
@@ -280,7 +281,11 @@ def run(
     -------
     ndarray of shape (n_records, n_outputs)
     """
-    module = module.to(device).eval()
+    # To walk through all layers takes as long as one record does: only where there is need.
+    if next(module.parameters(), torch.empty(0, device=device)).device.type != device.type:
+        module = module.to(device)
+    if module.training:
+        module.eval()
     call = getattr(module, method)
     outputs = []
     for inputs, _ in Feed(dataset, batch_size, device=device, resident=False):

@@ -15,7 +15,16 @@ from sklearn.frozen import FrozenEstimator
 
 import ecgsk
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
-from ecgsk.encoders import ClinicalMLP, ResNet1d
+from ecgsk.encoders import (
+    S4,
+    ClinicalMLP,
+    InceptionTime,
+    Net1D,
+    RandomConvolution,
+    ResNet1d,
+    ViT1d,
+    XResNet1d,
+)
 from ecgsk.exceptions import ECGError
 from ecgsk.objectives import (
     BarlowTwins,
@@ -91,6 +100,17 @@ _ESTIMATORS = [
         ),
         "Xlabs",
         "proba",
+    ),
+    *(
+        (ECGDiagnosisClassifier(encoder, **_QUICK), "XY", "proba")
+        for encoder in (
+            XResNet1d(18, width=8),
+            InceptionTime(3, width=8),
+            Net1D(width=16),
+            RandomConvolution(500),
+            S4(2, width=8),
+            ViT1d(1, width=8, n_heads=2),
+        )
     ),
     (BandpassFilter(None, 30.0, order=2), "X", ""),
     (Resample(50), "X", ""),
