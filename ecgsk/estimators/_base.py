@@ -16,6 +16,7 @@ from ecgsk.training import (
     BatchDataset,
     ECGNet,
     MeanOutput,
+    Together,
     device_at_hand,
     draw,
     forked_rng,
@@ -67,6 +68,15 @@ class TorchEstimator(BaseEstimator):
         return inputs
 
     def _draw_seed(self) -> int:
+        for name, wanted in (
+            ("checkpoint_folder", self.checkpoint_folder is not None),
+            ("device='accelerate'", self.device == "accelerate"),
+        ):
+            if wanted and self.random_state is None:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} needs a random_state, so that the fit can be "
+                    "told again. Set one, such as random_state=0."
+                )
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _hold_out(self, data: Rows, rows: np.ndarray, seed: int):
@@ -129,6 +139,7 @@ class TorchEstimator(BaseEstimator):
             compiled=self._encoder_of(module) if self.compile else None,
             accumulation_steps=self.accumulation_steps,
             checkpoint_folder=self.checkpoint_folder,
+            together=Together() if self.device == "accelerate" else None,
         )
 
     def _encoder_of(self, module: nn.Module) -> nn.Module | None:

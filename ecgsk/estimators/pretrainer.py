@@ -76,7 +76,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     callbacks : sequence of skorch callbacks or None, default=None
         Yours, beside our own.
     device : str, default="auto"
-        ``"auto"`` is a GPU where there is one.
+        ``"auto"`` is a GPU where there is one; of several, each worker of a
+        parallel search takes its own. ``"accelerate"`` trains on all that
+        ``accelerate launch`` gives, and needs a ``random_state``.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of the training steps; predictions are float32 always.
     compile : bool, default=False

@@ -7,6 +7,7 @@ from ecgsk.training._feed import Feed
 from ecgsk.training._modules import Backbone, DiagnosisModule, MeasuredValues, PretrainingModule
 from ecgsk.training._net import ECGNet, MeanOutput, history_frame, resolve_batch_size, run, train
 from ecgsk.training._sampling import draw
+from ecgsk.training._together import Together
 from ecgsk.training.augmentation import Augmentation, AugmentationModule
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MeasuredValues",
     "PretrainingModule",
     "SignalReader",
+    "Together",
     "autocast",
     "device_at_hand",
     "draw",

@@ -44,6 +44,8 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Replace the file by the present state; a kill leaves the old one or the new."""
+        if net.together is not None and net.together.rank:
+            return  # all hold the same state; one writes it
         self.path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self.path.with_suffix(f".{os.getpid()}.tmp")
         with scratch.open("wb") as file:

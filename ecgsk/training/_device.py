@@ -1,14 +1,21 @@
 """Which device and which precision, and how randomness is kept apart."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import current_process
 
 import torch
+
+from ecgsk.training._together import Together
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
     """Return the device a parameter stands for; ``"auto"`` is the best at hand.
+
+    Of several GPUs, the workers of a parallel search each take their own in turn.
+    ``"accelerate"`` is the one that ``accelerate launch`` gives to the process.
 
     Raises
     ------
@@ -23,8 +30,10 @@ def resolve_device(device: str | torch.device) -> torch.device:
     """
     if device == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            return torch.device("cuda", _worker_number() % torch.cuda.device_count())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if device == "accelerate":
+        return Together().device
     try:
         resolved = torch.device(device)
     except RuntimeError as error:
@@ -35,6 +44,12 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if not at_hand.get(resolved.type, True):
         raise ValueError(f"device={device!r} was asked for, but torch sees no GPU; use 'auto'.")
     return resolved
+
+
+def _worker_number() -> int:
+    """Return the number of a worker process of joblib or dask, from 0; 0 in the main process."""
+    number = re.search(r"\d+$", current_process().name)
+    return 0 if number is None else int(number[0]) - 1
 
 
 def device_at_hand(device: str | torch.device) -> torch.device:
@@ -107,7 +122,7 @@ def threads_for(batch_size: int, device: torch.device) -> Iterator[None]:
 @contextmanager
 def forked_rng(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch inside the block and leave its global state as it was."""
-    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
+    devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

@@ -36,6 +36,8 @@ class Feed:
         Records of one epoch; asked anew for every epoch. None is as they stand.
     drop_last : bool, default=False
         Leave a smaller last batch out.
+    share : tuple of int, default=(0, 1)
+        Which share of each batch, of how many: a process's own.
     resident : bool or None, default=None
         Keep all records on the device. None does where they fit on a GPU and are
         read more than once, as training and validation records are.
@@ -49,11 +51,12 @@ class Feed:
         device: torch.device | str = "cpu",
         order: Iterable[int] | None = None,
         drop_last: bool = False,
+        share: tuple[int, int] = (0, 1),
         resident: bool | None = None,
     ):
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
         self.device = torch.device(device)
-        self.order = order
+        self.order, self.share = order, share
         keep = fits(dataset, self.device) if resident is None else resident
         self.records = Records(dataset, self.device) if keep else None
 
@@ -79,7 +82,8 @@ class Feed:
         batches = [order[start : start + self.batch_size] for start in starts]
         if self.drop_last and batches and len(batches[-1]) < self.batch_size:
             batches.pop()
-        return batches
+        rank, n_shares = self.share
+        return [batch[rank::n_shares] for batch in batches]
 
     def _gather(self, indices: np.ndarray) -> tuple[Tensor | None, float, Batch]:
         """Read a batch into memory that a GPU copies from by itself."""

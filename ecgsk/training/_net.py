@@ -17,6 +17,7 @@ from ecgsk.training._checkpoint import Checkpoint, fingerprint
 from ecgsk.training._device import autocast, threads_for
 from ecgsk.training._feed import Feed
 from ecgsk.training._sampling import WeightedOrder
+from ecgsk.training._together import Together
 
 _IN_HISTORY = ("train_loss", "valid_loss", "effective_rank")
 
@@ -34,6 +35,8 @@ class ECGNet(NeuralNet):
         parts' losses.
     checkpoint : Checkpoint or None, default=None
         Where the state of the fit is kept after every epoch, and resumed from.
+    together : Together or None, default=None
+        The processes that train with this one.
     **kwargs
         Those of :class:`skorch.NeuralNet`.
     """
@@ -44,11 +47,13 @@ class ECGNet(NeuralNet):
         precision: str = "auto",
         accumulation_steps: int = 1,
         checkpoint: Checkpoint | None = None,
+        together: Together | None = None,
         **kwargs,
     ):
         self.precision = precision
         self.accumulation_steps = accumulation_steps
         self.checkpoint = checkpoint
+        self.together = together
         super().__init__(*args, **kwargs)
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
@@ -59,9 +64,16 @@ class ECGNet(NeuralNet):
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
 
     def train_step_single(self, batch, **fit_params):
-        """Compute a batch's gradients, part by part where that is asked for."""
+        """Compute a batch's gradients: at once or in parts, alone or together."""
         if self.accumulation_steps == 1:
-            return super().train_step_single(batch, **fit_params)
+            step = super().train_step_single(batch, **fit_params)
+        else:
+            step = self._step_in_parts(batch, **fit_params)
+        if self.together is not None:
+            self.together.average_step(self.module_, step["loss"])
+        return step
+
+    def _step_in_parts(self, batch, **fit_params):
         self._set_training(True)
         inputs, targets = batch
         total, outputs = targets.new_zeros((), dtype=torch.float32), []
@@ -135,6 +147,7 @@ def train(
     compiled: nn.Module | None = None,
     accumulation_steps: int = 1,
     checkpoint_folder: str | PathLike | None = None,
+    together: Together | None = None,
 ) -> ECGNet:
     """Train a module under a one-cycle schedule; end with averaged weights.
 
@@ -160,6 +173,8 @@ def train(
     checkpoint_folder : path-like or None
         Where the fit's state is kept after every epoch. The same fit, started
         again, goes on from there and ends with the same weights, bit by bit.
+    together : Together or None
+        The processes that each take a share of every batch.
 
     Returns
     -------
@@ -174,7 +189,7 @@ def train(
         ("schedule", _one_cycle(learning_rate, max_epochs * steps_per_epoch)),
         ("average", WeightAverage(decay=0.99)),
     ]
-    if description is not None:
+    if description is not None and (together is None or together.rank == 0):
         own.append(("progress", Progress(description)))
     # At the end: one that stops a fit keeps those after it from seeing the epoch, and
     # what a checkpoint keeps is what all others have done.
@@ -200,6 +215,7 @@ def train(
         iterator_train__order=order,
         iterator_train__drop_last=True,
         iterator_train__device=device,
+        iterator_train__share=_share(together, batch_size),
         iterator_valid=Feed,
         iterator_valid__device=device,
         train_split=None if validation is None else predefined_split(validation),
@@ -209,6 +225,7 @@ def train(
         precision=precision,
         accumulation_steps=accumulation_steps,
         checkpoint=checkpoint,
+        together=together,
         verbose=0,
     )
     if compiled is not None:
@@ -221,12 +238,23 @@ def train(
     return net
 
 
+def _share(together: Together | None, batch_size: int) -> tuple[int, int]:
+    if together is None:
+        return 0, 1
+    if batch_size < 2 * together.n_processes:  # one record has no variance to normalise by
+        raise ValueError(
+            f"batch_size must be {2 * together.n_processes} or more for {together.n_processes} "
+            f"processes, got {batch_size}."
+        )
+    return together.rank, together.n_processes
+
+
 def trim(net: ECGNet) -> None:
     """Drop what only training needed: optimiser state, gradients and data."""
     net.optimizer_.state.clear()
     net.optimizer_.zero_grad(set_to_none=True)
     net.train_split = None
-    net.checkpoint = None
+    net.checkpoint = net.together = None
     net.module_.eval()
 
 

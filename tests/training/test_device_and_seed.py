@@ -1,5 +1,7 @@
 """Devices and precisions resolve or say why not; seeds stay in their block."""
 
+import multiprocessing
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ CPU = torch.device("cpu")
 
 def test_auto_takes_the_best_there_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert resolve_device("auto").type == "cuda"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
@@ -78,3 +81,14 @@ def test_global_state_is_restored_after_an_error():
     with pytest.raises(RuntimeError, match="stop"):
         fail()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("process", "gpu"),
+    [("MainProcess", 0), ("LokyProcess-1", 0), ("LokyProcess-2", 1), ("LokyProcess-7", 0)],
+)
+def test_workers_of_a_search_take_a_gpu_each(monkeypatch, process, gpu):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(multiprocessing.current_process(), "name", process)
+    assert resolve_device("auto") == torch.device("cuda", gpu)
