@@ -5,6 +5,7 @@ from ecgsk.encoders._registry import ENCODERS, resolve_encoder
 from ecgsk.encoders.clinical import ClinicalMLP, ClinicalMLPModule
 from ecgsk.encoders.inception_time import InceptionTime, InceptionTimeModule
 from ecgsk.encoders.net1d import Net1D, Net1DModule
+from ecgsk.encoders.pretrained import PretrainedEncoder, RecordScaled, RecordScaledModule
 from ecgsk.encoders.random_convolution import RandomConvolution, RandomConvolutionModule
 from ecgsk.encoders.resnet1d import ResNet1d, ResNet1dModule
 from ecgsk.encoders.s4 import S4, S4Module
@@ -22,8 +23,11 @@ __all__ = [
     "InceptionTimeModule",
     "Net1D",
     "Net1DModule",
+    "PretrainedEncoder",
     "RandomConvolution",
     "RandomConvolutionModule",
+    "RecordScaled",
+    "RecordScaledModule",
     "ResNet1d",
     "ResNet1dModule",
     "S4Module",

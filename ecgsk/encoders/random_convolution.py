@@ -121,12 +121,12 @@ class RandomConvolution(Encoder):
 
     Against the paper: thresholds come from many records instead of one, every
     position is padded, dilations are octaves, and at most about 500 positions
-    per record are looked at. On PTB-XL this is as good with a quarter of the
+    per record are looked at. On PTB-XL this is as good with half of the
     features.
 
     Parameters
     ----------
-    n_features : int, default=2500
+    n_features : int, default=5000
         Length of the embedding, at most: it is a multiple of 84 times the
         number of dilations, and at least that.
 
@@ -141,13 +141,13 @@ class RandomConvolution(Encoder):
     >>> from ecgsk.encoders import RandomConvolution
     >>> module = RandomConvolution().build(n_leads=12, n_times=1000)
     >>> module(torch.zeros(2, 12, 1000)).shape
-    torch.Size([2, 2352])
+    torch.Size([2, 4704])
     """
 
     paper = "Dempster et al. 2021"
     trains = False
 
-    def __init__(self, n_features: int = 2500):
+    def __init__(self, n_features: int = 5000):
         self.n_features = n_features
 
     def build(self, n_leads: int, n_times: int) -> RandomConvolutionModule:

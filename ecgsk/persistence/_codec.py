@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,8 @@ class Encoder:
             return value
         if isinstance(value, np.generic):
             return self.encode(value.item(), path)
+        if isinstance(value, Path):
+            return str(value)
         if isinstance(value, float):
             return value if math.isfinite(value) else {"$float": repr(value)}
         if isinstance(value, np.ndarray):
