@@ -1,67 +1,88 @@
 """Objectives of stage (i) and ways to fine-tune in stage (ii), side by side on one cohort.
 
-    python benchmarks/recipes.py --subjects 5000 --label-fraction 0.1
+    python benchmarks/recipes.py --seed 0 --fractions 0.1 0.25 1
 
-One patient split of the synthetic cohort; macro AUROC over its diagnoses on the test
-patients, and seconds. Rows share split, seed and labelled patients.
+One patient split of the synthetic cohort, every training record to pre-train on and the
+labels of a share of its patients; macro AUROC over the diagnoses on the test patients,
+and the difference to the signal alone, paired, with its patient-bootstrap 95 % interval.
 """
 
 import argparse
-from time import perf_counter
+from time import process_time
 
 import numpy as np
+import torch
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.metrics import masked_roc_auc
+from ecgsk.metrics import masked_roc_auc, paired_bootstrap
 from ecgsk.model_selection import patient_split
+from ecgsk.objectives import OBJECTIVES, ECGContrast, InfoNCE, ObjectiveSum, TablePrediction
 from ecgsk.preprocessing import BandpassFilter, Resample
 
-OBJECTIVES = ("clip", "table_prediction", "ecg_contrast")
-MODES = ("probe", "probe_then_full", "full")
+SPECS = {
+    **{name: make() for name, make in OBJECTIVES.items()},
+    "clip + table_prediction": ObjectiveSum(InfoNCE(), TablePrediction()),
+    "clip + ecg_contrast": ObjectiveSum(InfoNCE(), ECGContrast(), weight=0.5),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subjects", type=int, default=5000)
-    parser.add_argument("--label-fraction", type=float, default=0.1)
-    parser.add_argument("--epochs", type=int, nargs="+", default=[12])
+    parser.add_argument("--fractions", type=float, nargs="+", default=[0.1])
+    parser.add_argument("--objectives", nargs="+", default=list(SPECS), choices=SPECS)
+    parser.add_argument("--modes", nargs="+", default=["probe", "probe_then_full"])
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
 
     cohort = make_clinical_ecg(options.subjects, random_state=options.seed)
     X = make_pipeline(Resample(100), BandpassFilter(0.5, 40)).fit_transform(cohort.X)
     patients = cohort.groups.to_numpy()
     train, test = patient_split(patients, random_state=options.seed, Y=cohort.Y)
     order = np.random.default_rng(options.seed).permutation(np.unique(patients[train]))
-    labelled = train[np.isin(patients[train], order[: round(options.label_fraction * len(order))])]
-    print(f"{len(train)} records to pre-train on, {len(labelled)} labelled, {len(test)} to score")
+    Y_test, groups = cohort.Y.iloc[test].to_numpy(), patients[test]
+    print(f"{len(train)} records to pre-train on, {len(test)} to score")
 
-    def report(name: str, mode: str, seconds: float, model: ECGDiagnosisClassifier) -> None:
-        P = model.predict_proba(X.iloc[test])
-        auroc = masked_roc_auc(cohort.Y.iloc[test].to_numpy(), P)
-        print(f"{name:<28}{mode:<18}{auroc:.4f}  {seconds:.0f} s", flush=True)
-
-    def fit(**parameters) -> tuple[ECGDiagnosisClassifier, float]:
-        start = perf_counter()
+    def predict(fraction: float, **parameters) -> tuple[np.ndarray, float]:
+        chosen = order[: max(round(fraction * len(order)), 1)]
+        rows = train[np.isin(patients[train], chosen)]
+        start = process_time()
         model = ECGDiagnosisClassifier(verbose=False, random_state=options.seed, **parameters)
-        model.fit(X.iloc[labelled], cohort.Y.iloc[labelled])
-        return model, perf_counter() - start
+        model.fit(X.iloc[rows], cohort.Y.iloc[rows])
+        return model.predict_proba(X.iloc[test]), process_time() - start
 
-    for epochs in options.epochs:
-        for objective in OBJECTIVES:
-            start = perf_counter()
-            pretrainer = JointEmbeddingPretrainer(
-                objective=objective, max_epochs=epochs, random_state=options.seed, verbose=False
-            ).fit(X.iloc[train])
-            pretraining = perf_counter() - start
-            for mode in MODES:
-                model, seconds = fit(encoder=FrozenEstimator(pretrainer), fine_tune=mode)
-                report(f"{objective}, {epochs} epochs", mode, pretraining + seconds, model)
-    model, seconds = fit()
-    report("signal only", "from scratch", seconds, model)
+    def show(name: str, fraction: float, P: np.ndarray, seconds: float) -> None:
+        auroc = masked_roc_auc(Y_test, P)
+        gain = paired_bootstrap(Y_test, P, alone[fraction], groups, random_state=0)
+        print(f"{name:<44}{fraction:6.0%}  {auroc:.4f}  {gain}  {seconds:.0f} CPU s", flush=True)
+
+    alone = {}
+    for fraction in options.fractions:
+        alone[fraction], seconds = predict(fraction)
+        show("signal only, 20 epochs", fraction, alone[fraction], seconds)
+        P, seconds = predict(fraction, max_epochs=20 + options.epochs)
+        show(f"signal only, {20 + options.epochs} epochs", fraction, P, seconds)
+    for name in options.objectives:
+        start = process_time()
+        pretrainer = JointEmbeddingPretrainer(
+            objective=SPECS[name],
+            max_epochs=options.epochs,
+            random_state=options.seed,
+            verbose=False,
+        ).fit(X.iloc[train])
+        print(f"{name}: pre-training {process_time() - start:.0f} CPU s, effective rank "
+              f"{pretrainer.history_['effective_rank'].iloc[-1]:.0f}", flush=True)  # fmt: skip
+        for fraction in options.fractions:
+            for mode in options.modes:
+                encoder = FrozenEstimator(pretrainer)
+                P, seconds = predict(fraction, encoder=encoder, fine_tune=mode)
+                show(f"{name}, {mode}", fraction, P, seconds)
 
 
 if __name__ == "__main__":
