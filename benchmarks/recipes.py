@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.metrics import masked_roc_auc, paired_bootstrap
+from ecgsk.metrics import masked_roc_auc, paired_difference
 from ecgsk.model_selection import patient_split
 from ecgsk.objectives import OBJECTIVES, ECGContrast, InfoNCE, ObjectiveSum, TablePrediction
 from ecgsk.preprocessing import BandpassFilter, Resample
@@ -59,8 +59,11 @@ def main() -> None:
 
     def show(name: str, fraction: float, P: np.ndarray, seconds: float) -> None:
         auroc = masked_roc_auc(Y_test, P)
-        gain = paired_bootstrap(Y_test, P, alone[fraction], groups, random_state=0)
-        print(f"{name:<44}{fraction:6.0%}  {auroc:.4f}  {gain}  {seconds:.0f} CPU s", flush=True)
+        gain = paired_difference(Y_test, P, alone[fraction], groups, random_state=0)
+        interval = f"{gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+        print(
+            f"{name:<44}{fraction:6.0%}  {auroc:.4f}  {interval}  {seconds:.0f} CPU s", flush=True
+        )
 
     alone = {}
     for fraction in options.fractions:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ecgsk.estimators._inputs import Inputs, Signals
+from ecgsk.estimators._inputs import Inputs
+from ecgsk.estimators._signals import Signals
 
 # Weights outside are a mistake of scale: an epoch would have too many steps, or none.
 _MEAN_WEIGHT = (0.01, 100.0)
