@@ -120,8 +120,9 @@ def train_by_hand(x, y, scale, options, *, tricks: bool) -> nn.Module:
 @torch.no_grad()
 def moving_average(averages, values, n_averaged) -> None:
     decay = min(0.99, float((n_averaged + 1) / (n_averaged + 11)))
-    floating = [i for i, value in enumerate(values) if value.is_floating_point()]
-    torch._foreach_lerp_([averages[i] for i in floating], [values[i] for i in floating], 1 - decay)
+    for average, value in zip(averages, values, strict=True):
+        if value.is_floating_point():
+            average.lerp_(value, 1 - decay)
 
 
 def records(options):

@@ -110,4 +110,4 @@ def decode(raw: Tensor, gain: float) -> Tensor:
     """
     if raw.dtype != torch.int16:
         return raw
-    return (raw.float() / gain).masked_fill_(raw == INT16_NAN, float("nan"))
+    return (raw.float() * (1 / gain)).masked_fill_(raw == INT16_NAN, float("nan"))

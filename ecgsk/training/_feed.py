@@ -1,8 +1,9 @@
-"""How batches come to the device: read ahead of their use, or kept there.
+"""How batches come to the device: read when asked for, read ahead, or kept there.
 
-On the CPU a batch is gathered by threads while the one before it is computed. To a GPU
-samples travel as they are stored, in int16 half the bytes, and become millivolts there;
-where a cohort fits into its memory it travels once.
+On the CPU a batch is gathered in place: its cores are the network's own, and memory that
+was just used is still in their cache. To a GPU samples travel ahead of their use, as they
+are stored, in int16 half the bytes, and become millivolts there; where a cohort fits into
+its memory it travels once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -65,7 +66,7 @@ class Feed:
         if self.records is not None:
             yield from map(self.records.batch, batches)
         elif self.device.type == "cpu":
-            yield from read_ahead(self.dataset.__getitems__, batches)
+            yield from map(self.dataset.__getitems__, batches)
         else:
             for raw, gain, (inputs, targets) in read_ahead(self._gather, batches):
                 batch = to_device(inputs, self.device), targets.to(self.device, non_blocking=True)
