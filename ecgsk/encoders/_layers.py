@@ -24,7 +24,8 @@ def as_image(x: Tensor, shortest: int = 1) -> Tensor:
         would become one sample wide: torch 2.13's bfloat16 kernels then leave
         the gradient of weights that see only padding uninitialised.
     """
-    x = F.pad(x, (0, max(shortest - x.shape[-1], 0)))
+    if x.shape[-1] < shortest:  # padding by nothing would copy
+        x = F.pad(x, (0, shortest - x.shape[-1]))
     return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 

@@ -29,7 +29,6 @@ from ecgsk.training import (
 
 # From this many patients on, holding some out to stop on costs little.
 _MANY_PATIENTS = 4000
-_PREDICTION_BATCH = 256
 # In batches of this many, torch's CPU convolutions add up in one order.
 _EMBEDDING_MULTIPLE = 16
 
@@ -62,10 +61,7 @@ class TorchEstimator(BaseEstimator):
         raise TypeError(f"{type(self).__name__} builds no module")
 
     def _read(self, X: Any, *, fitting: bool, groups: Any = None, needs_ecg: bool = True) -> Inputs:
-        inputs = read_inputs(self, X, fitting=fitting, groups=groups, needs_ecg=needs_ecg)
-        if inputs.signals is not None:
-            inputs.signals.check_unit()
-        return inputs
+        return read_inputs(self, X, fitting=fitting, groups=groups, needs_ecg=needs_ecg)
 
     def _draw_seed(self) -> int:
         for name, wanted in (
@@ -168,7 +164,6 @@ class TorchEstimator(BaseEstimator):
             module,
             dataset,
             device=device_at_hand(self.device),
-            batch_size=_PREDICTION_BATCH,
             method=method,
             multiple=multiple,
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.exceptions import SignalQualityError, SignalQualityWarning
-from ecgsk.signals import FLAT_MV, INT16_NAN, ECGArray, check_millivolt
+from ecgsk.signals import FLAT_MV, IMPLAUSIBLE_SD, INT16_NAN, ECGArray, check_millivolt
 
 _BATCH = 256
 _NAMED_RECORDS = 3
@@ -28,6 +28,7 @@ class Signals:
         self.rows = np.arange(len(source))
         self._clean = np.zeros(len(source), dtype=bool)
         self._degraded: set[int] = set()
+        self._in_millivolt = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -37,6 +38,7 @@ class Signals:
         view = Signals(self.source, self.owner)
         view.rows = self.rows[rows]
         view._clean, view._degraded = self._clean, self._degraded
+        view._in_millivolt = self._in_millivolt
         return view
 
     @property
@@ -80,9 +82,13 @@ class Signals:
     def _check(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Make flat leads NaN, refuse records without a signal, and note what is missing.
 
-        A record found whole is not looked at again.
+        A record found whole is not looked at again. Samples that all lie within what
+        one deviation may be need no further look at their unit.
         """
         high, low = x.max(axis=2), x.min(axis=2)  # NaN and infinity show in them
+        if not max(high.max(), -low.min()) <= IMPLAUSIBLE_SD and not self._in_millivolt:
+            check_millivolt(self.source, name=self.owner)
+            self._in_millivolt = True
         whole = np.isfinite(high).all(axis=1) & np.isfinite(low).all(axis=1)
         if isinstance(self.source, ECGArray):
             with np.errstate(invalid="ignore"):
@@ -126,10 +132,6 @@ class Signals:
             batch[:, 0], batch[:, 1] = present.sum(axis=2), x64.sum(axis=2)
             batch[:, 2] = np.einsum("nls,nls->nl", x64, x64)
         return out
-
-    def check_unit(self) -> None:
-        """Raise UnitError where the amplitudes cannot be millivolts."""
-        check_millivolt(self.source, name=self.owner)
 
     def warn_of_missing(self) -> None:
         """Warn of the records read so far that had missing samples or leads."""

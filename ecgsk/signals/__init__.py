@@ -17,7 +17,13 @@ from ecgsk.signals._leads import (
     canonical_leads,
     lead_positions,
 )
-from ecgsk.signals._quality import FLAT_MV, check_millivolt, describe_signals, quality
+from ecgsk.signals._quality import (
+    FLAT_MV,
+    IMPLAUSIBLE_SD,
+    check_millivolt,
+    describe_signals,
+    quality,
+)
 from ecgsk.signals._record import ECGRecord
 from ecgsk.signals._resample import resample, resampled_length, resampling_ratio
 from ecgsk.signals._spectral import butterworth_gain, filter_spectrum, low_pass_gain
@@ -31,6 +37,7 @@ from ecgsk.signals._units import (
 
 __all__ = [
     "FLAT_MV",
+    "IMPLAUSIBLE_SD",
     "INT16_NAN",
     "KNOWN_LEADS",
     "MILLIVOLTS_PER_UNIT",

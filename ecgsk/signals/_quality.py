@@ -217,7 +217,10 @@ def check_millivolt(signals: Any, *, name: str = "ECG") -> None:
     ecgsk.exceptions.UnitError: ECG: expected samples in mV, whose standard deviation ...
     """
     n_records = len(signals)
-    chosen = np.unique(np.linspace(0, max(n_records - 1, 0), _MAX_RECORDS).astype(int))[:n_records]
+    if n_records <= _MAX_RECORDS:
+        chosen = np.arange(n_records)
+    else:
+        chosen = np.linspace(0, n_records - 1, _MAX_RECORDS).astype(int)
     sample = signals.read(chosen) if isinstance(signals, ECGArray) else np.asarray(signals)[chosen]
     records = sample[:, None] if sample.ndim == 2 else sample
     if records.size and np.abs(records).max() <= IMPLAUSIBLE_SD:

@@ -39,12 +39,14 @@ class WeightAverage(Callback):
         """Start at the present weights."""
         self.n_steps_ = 0
         self.in_use_ = False
-        self.other_ = [tensor.detach().clone() for tensor in self._floating(net)]
+        # Listed once: to walk through all layers at every step would take a share of it.
+        self._weights = [t for t in net.module_.state_dict().values() if t.is_floating_point()]
+        self.other_ = [tensor.detach().clone() for tensor in self._weights]
 
     def on_batch_begin(self, net, training, **kwargs):
         """Train on the weights themselves, validate on their average."""
         if training == self.in_use_:
-            self._swap(net)
+            self._swap()
 
     @torch.no_grad()
     def on_batch_end(self, net, training, **kwargs):
@@ -52,26 +54,20 @@ class WeightAverage(Callback):
         if training:
             self.n_steps_ += 1
             decay = min(self.decay, self.n_steps_ / (self.n_steps_ + 10))
-            for average, tensor in zip(self.other_, self._floating(net), strict=True):
-                average.lerp_(tensor, 1 - decay)
+            torch._foreach_lerp_(self.other_, self._weights, 1 - decay)
 
     def on_train_end(self, net, **kwargs):
         """Leave the average in the module."""
         if not self.in_use_:
-            self._swap(net)
-        del self.other_
+            self._swap()
+        del self.other_, self._weights
 
     @torch.no_grad()
-    def _swap(self, net):
-        for other, tensor in zip(self.other_, self._floating(net), strict=True):
-            held = tensor.clone()
-            tensor.copy_(other)
-            other.copy_(held)
+    def _swap(self):
+        held = [tensor.clone() for tensor in self._weights]
+        torch._foreach_copy_(self._weights, self.other_)
+        self.other_ = held
         self.in_use_ = not self.in_use_
-
-    @staticmethod
-    def _floating(net):
-        return [t for t in net.module_.state_dict().values() if t.is_floating_point()]
 
 
 class EffectiveRank(Callback):

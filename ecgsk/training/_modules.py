@@ -45,7 +45,8 @@ class Backbone(nn.Module):
             self.encoder.calibrate(self._scaled(ecg))
 
     def _scaled(self, ecg: Tensor) -> Tensor:
-        return ((ecg - self.mean) / self.scale).nan_to_num(0.0)
+        # In place: new memory for each step costs as much as the arithmetic.
+        return (ecg - self.mean).div_(self.scale).nan_to_num_(0.0)
 
 
 class PretrainingModule(nn.Module):

@@ -19,6 +19,7 @@ from ecgsk.training._feed import Feed
 from ecgsk.training._sampling import WeightedOrder
 from ecgsk.training._together import Together
 
+_PREDICTED_BY_THREAD, _PREDICTED_BY_GPU = 32, 1024  # records at once
 _IN_HISTORY = ("train_loss", "valid_loss", "effective_rank")
 
 
@@ -295,15 +296,29 @@ def run(
     module: nn.Module,
     dataset: BatchDataset,
     *,
-    device,
-    batch_size: int,
+    device: torch.device,
+    batch_size: int | None = None,
     method: str = "forward",
     multiple: int = 1,
 ) -> np.ndarray:
     """Return a module's output for every record, as float32 on the CPU.
 
-    Batches are filled up to a ``multiple`` of records, by repeating the last:
-    the order in which torch adds up depends on the size of the batch.
+    Parameters
+    ----------
+    module : nn.Module
+        Left where it runs, in evaluation mode.
+    dataset : BatchDataset
+        Records in the order of the output.
+    device : torch.device
+        Where to run it.
+    batch_size : int or None
+        Records at once. None is 1,024 on a GPU, and on the CPU 32 a thread:
+        what passes through its cache, which is a third faster than 128.
+    method : str
+        Which of the module's to call.
+    multiple : int
+        Batches are filled up to a multiple of so many records, by repeating the
+        last: the order in which torch adds up depends on the size of the batch.
 
     Returns
     -------
@@ -314,6 +329,9 @@ def run(
         module = module.to(device)
     if module.training:
         module.eval()
+    if batch_size is None:
+        each = _PREDICTED_BY_THREAD
+        batch_size = each * torch.get_num_threads() if device.type == "cpu" else _PREDICTED_BY_GPU
     call = getattr(module, method)
     outputs = []
     for inputs, _ in Feed(dataset, batch_size, device=device, resident=False):
