@@ -91,6 +91,11 @@ class ECGNet(NeuralNet):
             outputs.append(y_pred.detach())
         return {"loss": total, "y_pred": torch.cat(outputs)}
 
+    def _set_training(self, training=True):
+        # To walk through all layers at every step would take a hundredth of it.
+        if self.module_.training != training:
+            super()._set_training(training)
+
     def infer(self, x, **fit_params):
         """Run the module; losses and everything after it stay float32."""
         if not self.module_.training:
