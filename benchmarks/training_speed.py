@@ -5,8 +5,8 @@
 Three ways to train one architecture on the same records for as many epochs, in turns:
 the estimator; a plain loop (Conv1d, float32, DataLoader, AdamW, one-cycle schedule); and a
 loop with our own tricks (channels-last 2-D kernels, bfloat16, fused AdamW, whole batches,
-averaged weights). Prints seconds, their ratio, and the macro AUROC of held-out patients, the mean over a seed a turn.
-Without --data the records are synthetic.
+averaged weights). Prints seconds, their ratio, and the macro AUROC of held-out patients, the
+mean over one seed a turn. Without --data the records are synthetic.
 """
 
 import argparse
