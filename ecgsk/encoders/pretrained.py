@@ -126,19 +126,19 @@ class RecordScaled(Encoder):
 
 
 class PretrainedEncoder(Encoder):
-    """Published weights of ECGFounder or ST-MEM, from a file that you downloaded.
+    """Published weights of ECGFounder [1]_ or ST-MEM [2]_, from a file that you downloaded.
 
     Which of them it is, and of what size, is read off the file. The signals
     must be those of the weights' training; ``fit`` says what is not. Filter
     them as there, before: ``BandpassFilter(0.67, 40)``. Each record is then
     centred and scaled by itself inside the module.
 
-    ================  =========  ================  =======================
-    weights           leads      sampling rate     record
-    ================  =========  ================  =======================
-    ECGFounder [1]_   12, or I   500 Hz            10 s; any length does
-    ST-MEM [2]_       12         250 Hz            9 s; the middle is seen
-    ================  =========  ================  =======================
+    ==========  ========  =============  =======================
+    weights     leads     sampling rate  record
+    ==========  ========  =============  =======================
+    ECGFounder  12, or I  500 Hz         10 s; any length does
+    ST-MEM      12        250 Hz         9 s; the middle is seen
+    ==========  ========  =============  =======================
 
     The published embedding is the mean over time; ECGFounder's gets the
     maximum beside it, as every convolutional encoder's here. A fitted model

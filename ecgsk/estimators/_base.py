@@ -29,6 +29,8 @@ from ecgsk.training import (
 
 # From this many patients on, holding some out to stop on costs little.
 _MANY_PATIENTS = 4000
+# Parameters that change how a fit runs and not what comes of it, or that have no lasting text.
+_NO_MATTER = ("callbacks", "checkpoint_folder", "device", "verbose")
 # In batches of this many, torch's CPU convolutions add up in one order.
 _EMBEDDING_MULTIPLE = 16
 
@@ -135,7 +137,19 @@ class TorchEstimator(BaseEstimator):
             compiled=self._encoder_of(module) if self.compile else None,
             accumulation_steps=self.accumulation_steps,
             checkpoint_folder=self.checkpoint_folder,
+            identity=self._identity(),
             together=Together() if self.device == "accelerate" else None,
+        )
+
+    def _identity(self) -> str:
+        """Return the parameters that a fit's result depends on, as text."""
+        parameters = self.get_params(deep=True)
+        return repr(
+            [
+                (name, repr(value))
+                for name, value in sorted(parameters.items())
+                if name.rpartition("__")[2] not in _NO_MATTER
+            ]
         )
 
     def _encoder_of(self, module: nn.Module) -> nn.Module | None:

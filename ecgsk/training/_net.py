@@ -91,11 +91,6 @@ class ECGNet(NeuralNet):
             outputs.append(y_pred.detach())
         return {"loss": total, "y_pred": torch.cat(outputs)}
 
-    def _set_training(self, training=True):
-        # To walk through all layers at every step would take a hundredth of it.
-        if self.module_.training != training:
-            super()._set_training(training)
-
     def infer(self, x, **fit_params):
         """Run the module; losses and everything after it stay float32."""
         if not self.module_.training:
@@ -153,6 +148,7 @@ def train(
     compiled: nn.Module | None = None,
     accumulation_steps: int = 1,
     checkpoint_folder: str | PathLike | None = None,
+    identity: str = "",
     together: Together | None = None,
 ) -> ECGNet:
     """Train a module under a one-cycle schedule; end with averaged weights.
@@ -179,6 +175,8 @@ def train(
     checkpoint_folder : path-like or None
         Where the fit's state is kept after every epoch. The same fit, started
         again, goes on from there and ends with the same weights, bit by bit.
+    identity : str
+        What the fit depends on beside these arguments: it tells checkpoints apart.
     together : Together or None
         The processes that each take a share of every batch.
 
@@ -191,23 +189,19 @@ def train(
     batch_size = min(batch_size, len(order))
     # A last batch of one record has no variance to normalise by.
     steps_per_epoch = max(len(order) // batch_size, 1)
-    own: list[tuple[str, Callback]] = [
-        ("schedule", _one_cycle(learning_rate, max_epochs * steps_per_epoch)),
-        ("average", WeightAverage(decay=0.99)),
-    ]
-    if description is not None and (together is None or together.rank == 0):
-        own.append(("progress", Progress(description)))
-    # At the end: one that stops a fit keeps those after it from seeing the epoch, and
-    # what a checkpoint keeps is what all others have done.
-    last: list[tuple[str, Callback]] = []
-    if validation is not None:
-        last.append(("early_stopping", EarlyStopping(patience=patience, load_best=True)))
     checkpoint = None
     if checkpoint_folder is not None:
-        settings = (batch_size, max_epochs, learning_rate, weight_decay, patience, precision)
-        name = fingerprint(module, (training, validation), (*settings, accumulation_steps))
+        run_as = (batch_size, max_epochs, learning_rate, weight_decay, patience, precision)
+        settings = (*run_as, accumulation_steps, identity)
+        name = fingerprint(module, (training, validation), settings)
         checkpoint = Checkpoint(checkpoint_folder, name)
-        last.append(("checkpoint", checkpoint))
+    is_first = together is None or together.rank == 0
+    around = _callbacks(
+        _one_cycle(learning_rate, max_epochs * steps_per_epoch),
+        description if is_first else None,
+        None if validation is None else patience,
+        checkpoint,
+    )
     net = ECGNet(
         module.to(device),
         criterion=criterion,
@@ -225,7 +219,7 @@ def train(
         iterator_valid=Feed,
         iterator_valid__device=device,
         train_split=None if validation is None else predefined_split(validation),
-        callbacks=[*own, *callbacks, *last],
+        callbacks=[*around[0], *callbacks, *around[1]],
         callbacks__print_log=None,
         device=str(device),
         precision=precision,
@@ -242,6 +236,29 @@ def train(
         compiled._compiled_call_impl = None  # it was compiled for batches of training
     trim(net)
     return net
+
+
+def _callbacks(
+    schedule: LRScheduler,
+    description: str | None,
+    patience: int | None,
+    checkpoint: Checkpoint | None,
+) -> tuple[list[tuple[str, Callback]], list[tuple[str, Callback]]]:
+    """Return our callbacks: those before the user's, and those after."""
+    before: list[tuple[str, Callback]] = [
+        ("schedule", schedule),
+        ("average", WeightAverage(decay=0.99)),
+    ]
+    if description is not None:
+        before.append(("progress", Progress(description)))
+    # One that stops a fit keeps those after it from seeing the epoch, and what a
+    # checkpoint keeps is what all others have done.
+    after: list[tuple[str, Callback]] = []
+    if patience is not None:
+        after.append(("early_stopping", EarlyStopping(patience=patience, load_best=True)))
+    if checkpoint is not None:
+        after.append(("checkpoint", checkpoint))
+    return before, after
 
 
 def _share(together: Together | None, batch_size: int) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from skorch.callbacks import Callback
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import ResNet1d
-from ecgsk.training import history_frame
+from ecgsk.objectives import ECGContrast
+from ecgsk.training import Augmentation, history_frame
 
 ENCODER = ResNet1d(10, width=4)
 
@@ -85,6 +86,31 @@ def test_another_fit_has_another_file(train_linear, linear_data, tmp_path):
     for change in ({"seed": 1}, {"learning_rate": 0.1}, {"training": linear_data(seed=3)}):
         train_linear(checkpoint_folder=tmp_path, **change)
     assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"augmentation": Augmentation(noise=0.1)},
+        {"objective": ECGContrast(temperature=0.3)},
+        {"weight_decay": 0.1},
+        {"random_state": 1},
+    ],
+)
+def test_any_other_parameter_is_another_fit(tmp_path, changes):
+    X = make_clinical_ecg(10, random_state=0).X[["ecg"]]
+
+    def fit(**parameters):
+        defaults = {"objective": ECGContrast(), "max_epochs": 1, "random_state": 0}
+        stage = defaults | parameters | {"checkpoint_folder": tmp_path, "verbose": False}
+        return JointEmbeddingPretrainer(ENCODER, **stage).fit(X)
+
+    first, other = fit(), fit(**changes)
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(AssertionError):
+        assert_same_net(first.net_, other.net_)
+    fit(verbose=True, callbacks=[])  # does not matter
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_nothing_but_plain_data_is_in_the_file(train_linear, tmp_path):
