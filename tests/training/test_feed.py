@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ecgsk.signals import INT16_NAN, ArrayStorage, ConcatStorage, ECGArray
 from ecgsk.training import BatchDataset, Feed
 from ecgsk.training._batches import decode
-from ecgsk.training._feed import Records, read_ahead
+from ecgsk.training._feed import Records, fits, read_ahead
 
 LEADS = ("I", "II")
 CPU = torch.device("cpu")
@@ -116,3 +116,23 @@ def test_an_error_while_reading_ahead_reaches_the_reader():
     assert [next(batches)[0], next(batches)[0]] == [0, 1]
     with pytest.raises(OSError, match="the disk is gone"):
         next(batches)
+
+
+def test_batches_for_another_device_are_read_ahead_in_their_stored_form():
+    data = dataset(stored())  # "meta" has shapes and no numbers: there may be no GPU
+    for (inputs, targets), (expected, expected_targets) in zip(
+        Feed(data, 4, device="meta"), Feed(data, 4), strict=True
+    ):
+        assert targets.shape == expected_targets.shape
+        assert {name: (x.shape, x.dtype) for name, x in inputs.items()} == {
+            name: (x.shape, x.dtype) for name, x in expected.items()
+        }
+        assert all(tensor.is_meta for tensor in (targets, *inputs.values()))
+
+
+@pytest.mark.parametrize(("free", "resident"), [(1000, True), (400, False)])
+def test_records_stay_on_a_gpu_that_has_twice_their_memory_free(monkeypatch, free, resident):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10 * free))
+    data = dataset(stored())  # 9 records of 2 x 6 samples of 2 bytes: 216
+    assert fits(data, torch.device("cuda")) is resident
+    assert not fits(data, CPU)  # its memory is where they are
