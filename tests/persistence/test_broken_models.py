@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -198,7 +199,7 @@ def test_unfitted(make_classifier, make_pretrainer, tmp_path):
         (lambda: 1, r"n_jobs: a function is not data"),
         (int, r"n_jobs: a type is not data"),
         ([1, {"a": object()}], r"n_jobs\[1\]\.a: a object is not data"),
-        (Path("somewhere"), r"n_jobs: a \w*Path is not data"),
+        (date(2020, 1, 1), r"n_jobs: a date is not data"),
         (np.array(["2020-01-01"], "M8[D]"), r"n_jobs: an array of datetime64\[D\] is neither"),
         (np.array([1j]), r"n_jobs: an array of complex128 is neither"),
         (np.array([b"x"]), r"n_jobs: an array of \|S1 is neither"),

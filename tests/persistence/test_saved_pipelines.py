@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 from sklearn.base import clone
 
 import ecgsk
+from ecgsk.preprocessing import Resample
 from ecgsk.signals import STANDARD_12_LEADS
 
 _OTHER_PROCESS = """
@@ -194,3 +195,9 @@ def test_a_generator_is_not_kept(make_classifier, X, Y, tmp_path):
     loaded = ecgsk.load(ecgsk.save(model, tmp_path / "model"))
     assert loaded.random_state is None
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_path_comes_back_as_its_text(X, tmp_path):
+    resample = Resample(50).fit(X).set_params(n_jobs=Path("runs") / "one")
+    ecgsk.save(resample, tmp_path / "model")
+    assert ecgsk.load(tmp_path / "model").n_jobs == str(Path("runs") / "one")
