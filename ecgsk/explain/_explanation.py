@@ -1,12 +1,19 @@
 """What a model says of one ECG: diagnoses, and laboratory findings beside them."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
+from ecgsk.explain._parts import (
+    Attribution,
+    Diagnosis,
+    Evidence,
+    LabFinding,
+    SimilarPatient,
+)
 from ecgsk.plotting import format_probability, plot_explanation
 from ecgsk.signals import ECGRecord
 
@@ -17,85 +24,6 @@ ASSOCIATION = (
     "Laboratory findings are predicted from the ECG and stand beside the diagnoses;",
     "they do not cause them. Research use only.",
 )
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One diagnosis of one record.
-
-    Attributes
-    ----------
-    name : str
-        The label's name.
-    probability : float
-        The model's, between 0 and 1.
-    threshold : float
-        The diagnosis is predicted above it.
-    """
-
-    name: str
-    probability: float
-    threshold: float
-
-    @property
-    def predicted(self) -> bool:
-        """Whether the probability is above the threshold."""
-        return self.probability > self.threshold
-
-
-@dataclass(frozen=True)
-class LabFinding:
-    """One laboratory abnormality of one record.
-
-    Attributes
-    ----------
-    laboratory : str
-        The test's name.
-    direction : str
-        ``"low"`` or ``"high"``: on which side of the reference range.
-    probability : float
-        The model's, between 0 and 1, that the value is abnormal on this side.
-    base_rate : float
-        Share of abnormal values among the training records that were measured.
-    low, high : float or None
-        Reference range, in ``unit``; None where it has no bound or is unknown.
-    unit : str
-        The laboratory's unit; empty where unknown.
-    """
-
-    laboratory: str
-    direction: str
-    probability: float
-    base_rate: float
-    low: float | None
-    high: float | None
-    unit: str
-
-    @property
-    def name(self) -> str:
-        """Laboratory and direction, such as ``"potassium high"``."""
-        return f"{self.laboratory} {self.direction}"
-
-    @property
-    def lift(self) -> float:
-        """Probability over base rate: how much the ECG adds to knowing nothing."""
-        return self.probability / self.base_rate if self.base_rate > 0 else float("nan")
-
-    @property
-    def reference(self) -> str:
-        """The reference range in words, such as ``"3.5-5.1 mmol/L"``; empty where unknown."""
-        if self.low is None and self.high is None:
-            return ""
-        # Seven digits: cells are counted in millions, and 5.1 in single precision is 5.1.
-        low, high = (None if bound is None else f"{bound:.7g}" for bound in (self.low, self.high))
-        if low is None:
-            bounds = f"up to {high}"
-        elif high is None:
-            bounds = f"from {low}"
-        else:
-            # A base excess is normal from -2 to 3, which "-2-3" does not say.
-            bounds = f"{low} to {high}" if low.startswith("-") else f"{low}-{high}"
-        return f"{bounds} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -112,6 +40,16 @@ class Explanation:
         In the order of the model's targets.
     ecg : ECGRecord or None
         The signal; None where X was a plain array.
+    evidence : tuple of Evidence
+        Findings that support or contradict diagnoses, the strongest first.
+    attributions : tuple of Attribution
+        One per diagnosis that was asked for.
+    similar : tuple of SimilarPatient
+        The nearest first.
+    quality : str
+        What is wrong with the signal; empty where nothing is.
+    model : dict
+        What the model is, and was fitted on.
 
     Examples
     --------
@@ -138,6 +76,15 @@ class Explanation:
     diagnoses: tuple[Diagnosis, ...]
     laboratories: tuple[LabFinding, ...]
     ecg: ECGRecord | None
+    evidence: tuple[Evidence, ...] = ()
+    attributions: tuple[Attribution, ...] = ()
+    similar: tuple[SimilarPatient, ...] = ()
+    quality: str = ""
+    model: Mapping[str, Any] = field(default_factory=dict)
+
+    def evidence_for(self, diagnosis: str) -> list[Evidence]:
+        """Return what supports or contradicts one diagnosis, the strongest first."""
+        return [item for item in self.evidence if item.diagnosis == diagnosis]
 
     def top_diagnoses(self, n: int = 5) -> list[Diagnosis]:
         """Return the ``n`` first diagnoses: predicted ones, then by probability."""
@@ -189,10 +136,17 @@ class Explanation:
         """Return everything but the signal, as JSON takes it."""
         return {
             "record": _as_json(self.record),
+            "quality": self.quality,
             "diagnoses": [
-                _fields_as_json(d) | {"predicted": bool(d.predicted)} for d in self.diagnoses
+                _fields(d, predicted=bool(d.predicted), decision=d.decision) for d in self.diagnoses
             ],
-            "laboratories": [_fields_as_json(f) for f in self.laboratories],
+            "laboratories": [
+                _fields(f, lift=f.lift, ppv=f.ppv, npv=f.npv) for f in self.laboratories
+            ],
+            "evidence": [_fields(e, supports=e.supports) for e in self.evidence],
+            "attributions": [_fields(a) for a in self.attributions],
+            "similar": [_fields(s) for s in self.similar],
+            "model": _as_json(dict(self.model)),
             "note": " ".join(ASSOCIATION),
         }
 
@@ -284,16 +238,20 @@ class Explanations(Sequence[Explanation]):
         return pd.DataFrame(rows, columns=columns).astype({"low": float, "high": float})
 
 
-def _fields_as_json(item: Diagnosis | LabFinding) -> dict[str, Any]:
-    return {key: _as_json(value) for key, value in asdict(item).items()}
+def _fields(item: Any, **computed: Any) -> dict[str, Any]:
+    """Return what a part holds, bar what is not shown, and what follows from it."""
+    held = {f.name: getattr(item, f.name) for f in fields(item) if f.repr}
+    return {name: _as_json(value) for name, value in (held | computed).items()}
 
 
 def _as_json(value: Any) -> Any:
     """JSON has no NaN, which is null, and no dates, which are text."""
     if hasattr(value, "item"):
         value = value.item()
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return [_as_json(part) for part in value]
+    if isinstance(value, Mapping):
+        return {str(key): _as_json(part) for key, part in value.items()}
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -31,6 +31,9 @@ def test_diagnoses_are_strict_json(kind, threshold):
         "probability": 0.5,
         "threshold": 0.25 if math.isfinite(threshold) else None,
         "predicted": threshold < 0.5,
+        "decision": "present" if threshold < 0.5 else "absent",
+        "answers": None,
+        "coverage": None,
     }
 
 
