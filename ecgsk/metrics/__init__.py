@@ -1,24 +1,33 @@
 """Scores for labels that are partly unmeasured, with intervals by patient; embeddings' rank."""
 
 from ecgsk.metrics._bootstrap import paired_difference, patient_bootstrap
+from ecgsk.metrics._calibration_curve import calibration_curve
 from ecgsk.metrics._masked import (
     masked_average_precision,
     masked_average_precision_scorer,
+    masked_f_max,
     masked_roc_auc,
     masked_roc_auc_scorer,
 )
+from ecgsk.metrics._net_benefit import net_benefit
+from ecgsk.metrics._probability import masked_brier_score, masked_calibration_error
 from ecgsk.metrics._rank import effective_rank
 from ecgsk.metrics._result import BootstrapResult, GapClosed, gap_closed
 
 __all__ = [
     "BootstrapResult",
     "GapClosed",
+    "calibration_curve",
     "effective_rank",
     "gap_closed",
     "masked_average_precision",
     "masked_average_precision_scorer",
+    "masked_brier_score",
+    "masked_calibration_error",
+    "masked_f_max",
     "masked_roc_auc",
     "masked_roc_auc_scorer",
+    "net_benefit",
     "paired_difference",
     "patient_bootstrap",
 ]

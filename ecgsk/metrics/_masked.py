@@ -1,16 +1,13 @@
-"""AUROC and average precision where some labels were never measured."""
+"""AUROC, average precision and F-max where some labels were never measured."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from ecgsk.exceptions import ECGError
-from ecgsk.metrics._validation import check_labels_and_scores
-
-Average = Literal["macro"] | None
+from ecgsk.metrics._average import Average, LabelScore, masked_score
 
 
 def masked_roc_auc(
@@ -31,8 +28,9 @@ def masked_roc_auc(
         Labels: 0, 1 or NaN where not measured.
     P : array-like or DataFrame of the same shape
         Scores or probabilities; must be finite.
-    average : {"macro", None}, default="macro"
-        Unweighted mean over labels, or one value a label.
+    average : {"macro", "micro", None}, default="macro"
+        Unweighted mean over labels, the score of all measured cells pooled, or one value a
+        label.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weight of each record.
 
@@ -57,7 +55,7 @@ def masked_roc_auc(
     >>> masked_roc_auc(Y, P)
     0.875
     """
-    return _masked_score("masked_roc_auc", roc_auc_score, Y, P, average, sample_weight)
+    return masked_score("masked_roc_auc", ROC_AUC, Y, P, average, sample_weight)
 
 
 def masked_average_precision(
@@ -77,8 +75,9 @@ def masked_average_precision(
         Labels: 0, 1 or NaN where not measured.
     P : array-like or DataFrame of the same shape
         Scores or probabilities; must be finite.
-    average : {"macro", None}, default="macro"
-        Unweighted mean over labels, or one value a label.
+    average : {"macro", "micro", None}, default="macro"
+        Unweighted mean over labels, the score of all measured cells pooled, or one value a
+        label.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weight of each record.
 
@@ -99,45 +98,70 @@ def masked_average_precision(
     >>> masked_average_precision([[0, 0], [1, np.nan], [0, 1]], [[.1, .2], [.8, .9], [.4, .1]])
     0.75
     """
-    score = average_precision_score
-    return _masked_score("masked_average_precision", score, Y, P, average, sample_weight)
+    score = AVERAGE_PRECISION
+    return masked_score("masked_average_precision", score, Y, P, average, sample_weight)
 
 
-def _masked_score(
-    caller: str,
-    score: Callable[..., float],
+def masked_f_max(
     Y: ArrayLike,
     P: ArrayLike,
-    average: Average,
-    sample_weight: ArrayLike | None,
+    average: Average = "macro",
+    sample_weight: ArrayLike | None = None,
 ) -> float | np.ndarray:
-    if average not in ("macro", None):
-        raise ECGError(f"{caller} expected average='macro' or None; got {average!r}.")
-    labels, scores, _ = check_labels_and_scores(caller, Y, P)
-    weight = _check_weight(caller, sample_weight, len(labels))
-    per_label = np.full(labels.shape[1], np.nan)
-    for j, (y, p) in enumerate(zip(labels.T, scores.T, strict=True)):
-        seen = ~np.isnan(y) & (weight > 0)
-        if 0 < y[seen].sum() < seen.sum():
-            per_label[j] = score(y[seen], p[seen], sample_weight=weight[seen])
-    if np.isnan(per_label).all():
-        raise ECGError(
-            f"{caller} expected at least one label with both 0 and 1 among its measured records; "
-            f"got none among {labels.shape[1]}. Score more records or other labels."
-        )
-    return per_label if average is None else float(np.nanmean(per_label))
+    """Greatest F1 that any threshold reaches, per label, over the measured records.
+
+    ``max over t of 2 TP(t) / (called(t) + positives)``, where a record is called if its score
+    is t or more. This is the label-wise ("term-centric") F-max of protein-function prediction
+    (Jiang et al., *Genome Biology* 17, 2016). Each label has its own threshold; the
+    sample-centric F-max, which shares one threshold and averages over records, is another
+    number. With ``average="micro"`` one threshold is shared by all labels.
+
+    The threshold is chosen on the records that are scored, so F-max flatters rare labels: it
+    compares models on one test set and promises nothing of a threshold used elsewhere.
+
+    Parameters
+    ----------
+    Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)
+        Labels: 0, 1 or NaN where not measured.
+    P : array-like or DataFrame of the same shape
+        Scores or probabilities; must be finite.
+    average : {"macro", "micro", None}, default="macro"
+        Unweighted mean over labels, the score of all measured cells pooled, or one value a
+        label.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative weight of each record.
+
+    Returns
+    -------
+    float or ndarray of shape (n_labels,)
+        Score in (0, 1]; NaN for a label with a single class.
+
+    Raises
+    ------
+    ECGError
+        The input is malformed, or no label has both classes.
+
+    Examples
+    --------
+    >>> from ecgsk.metrics import masked_f_max
+    >>> masked_f_max([0, 1, 0, 1], [.1, .8, .4, .3])
+    0.8
+    """
+    return masked_score("masked_f_max", F_MAX, Y, P, average, sample_weight)
 
 
-def _check_weight(caller: str, sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
-    if sample_weight is None:
-        return np.ones(n_samples)
-    weight = np.asarray(sample_weight, dtype=float)
-    if weight.shape != (n_samples,) or not np.isfinite(weight).all() or (weight < 0).any():
-        raise ECGError(
-            f"{caller} expected sample_weight of shape ({n_samples},), finite and not negative; "
-            f"got shape {weight.shape}."
-        )
-    return weight
+def _f_max(y: np.ndarray, p: np.ndarray, sample_weight: np.ndarray) -> float:
+    precision, recall, _ = precision_recall_curve(y, p, sample_weight=sample_weight)
+    found = recall > 0  # F1 is 0 where nothing is found
+    precision, recall = precision[found], recall[found]
+    return float(np.max(2 * precision * recall / (precision + recall)))
+
+
+ROC_AUC = LabelScore(roc_auc_score, needs_both_classes=True, of_probabilities=False)
+AVERAGE_PRECISION = LabelScore(
+    average_precision_score, needs_both_classes=True, of_probabilities=False
+)
+F_MAX = LabelScore(_f_max, needs_both_classes=True, of_probabilities=False)
 
 
 class _MaskedScorer:

@@ -1,6 +1,6 @@
-"""AUROC and average precision of one label under many sets of patient weights at once.
+"""AUROC, average precision and F-max of one label under many sets of patient weights at once.
 
-Both scores depend on the records only through the weight of negatives and positives
+The scores depend on the records only through the weight of negatives and positives
 between neighbouring positive scores. Sorting once per label turns the sums into a sparse
 matrix; each set of weights is then one column of a product and a cumulative sum.
 """
@@ -21,14 +21,18 @@ class RankedLabel:
     scored exactly t_k, for those k in `tied`.
     """
 
+    statistic: str
     sums: sp.csr_array  # (2 m + 1 + len(tied), n_patients)
     tied: np.ndarray
 
     @classmethod
     def from_scores(
-        cls, y: np.ndarray, p: np.ndarray, patients: np.ndarray, n_patients: int
+        cls, statistic: str, y: np.ndarray, p: np.ndarray, patients: np.ndarray, n_patients: int
     ) -> "RankedLabel":
-        """Rank records by score `p`; `y` is 0 or 1 and has a 1."""
+        """Rank records by score `p`; `y` is 0 or 1 and has a 1.
+
+        `statistic` is roc_auc, average_precision or f_max.
+        """
         positive = y == 1
         ascending = np.unique(p[positive])
         m = len(ascending)
@@ -41,15 +45,13 @@ class RankedLabel:
         starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n_rows))])
         columns = patients[np.argsort(row, kind="stable")]
         entries = np.ones(len(y)), columns, starts.astype(columns.dtype)
-        return cls(sp.csr_array(entries, shape=(n_rows, n_patients)), tied)
+        return cls(statistic, sp.csr_array(entries, shape=(n_rows, n_patients)), tied)
 
-    def score(self, statistic: str, weights: np.ndarray) -> np.ndarray:
+    def score(self, weights: np.ndarray) -> np.ndarray:
         """Score each column of patient weights.
 
         Parameters
         ----------
-        statistic : {"roc_auc", "average_precision"}
-            The score.
         weights : ndarray of shape (n_patients, n_resamples)
             How often each patient was drawn: whole numbers, so that sums are exact.
 
@@ -65,15 +67,18 @@ class RankedLabel:
         negatives = _running_sum(negatives)  # scored t_k or higher
         n_positive, n_negative = positives.sum(axis=0), negatives[-1]
         with np.errstate(invalid="ignore"):
-            if statistic == "roc_auc":  # (negative above or tied) pairs are lost, ties by half
+            if self.statistic == "roc_auc":  # (negative above or tied) pairs are lost, ties by half
                 lost = _dot(positives, negatives[:-1]) - 0.5 * _dot(positives[self.tied], tied)
                 score = 1 - lost / (n_positive * n_negative)
             else:
                 hits = _running_sum(positives)
                 called = hits + negatives[:-1]
-                np.maximum(called, 1, out=called)  # 0 / 0 carries no weight
-                hits /= called
-                score = _dot(positives, hits) / n_positive
+                if self.statistic == "f_max":  # calling more negatives only harms F1
+                    score = 2 * np.max(hits / (called + n_positive), axis=0)
+                else:
+                    np.maximum(called, 1, out=called)  # 0 / 0 carries no weight
+                    hits /= called
+                    score = _dot(positives, hits) / n_positive
         return np.where((n_positive > 0) & (n_negative > 0), score, np.nan)
 
 

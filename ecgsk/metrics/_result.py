@@ -213,12 +213,12 @@ def summarise(
     resamples: str,
 ) -> BootstrapResult:
     """Average over labels and take percentiles over resamples."""
-    distribution = _mean_over_labels(label_distribution)
-    low, high = _interval(distribution[:, np.newaxis], confidence_level)
-    label_low, label_high = _interval(label_distribution, confidence_level)
+    distribution = mean_over_labels(label_distribution)
+    low, high = interval(distribution[:, np.newaxis], confidence_level)
+    label_low, label_high = interval(label_distribution, confidence_level)
     return BootstrapResult(
         statistic=statistic,
-        estimate=float(_mean_over_labels(label_estimate[np.newaxis])[0]),
+        estimate=float(mean_over_labels(label_estimate[np.newaxis])[0]),
         low=float(low[0]),
         high=float(high[0]),
         distribution=distribution,
@@ -233,7 +233,7 @@ def summarise(
     )
 
 
-def _mean_over_labels(values: np.ndarray) -> np.ndarray:
+def mean_over_labels(values: np.ndarray) -> np.ndarray:
     """Mean of each row over its labels that are not NaN; NaN where all are."""
     known = ~np.isnan(values)
     total = np.where(known, values, 0).sum(axis=1)
@@ -241,7 +241,7 @@ def _mean_over_labels(values: np.ndarray) -> np.ndarray:
     return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
-def _interval(distribution: np.ndarray, confidence_level: float) -> np.ndarray:
+def interval(distribution: np.ndarray, confidence_level: float) -> np.ndarray:
     """Percentile interval of each column over the resamples where it is known: (2, n)."""
     tail = (1 - confidence_level) / 2
     bounds = np.full((2, distribution.shape[1]), np.nan)

@@ -9,7 +9,15 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ecgsk.exceptions import ECGError
-from ecgsk.metrics import gap_closed, masked_roc_auc, paired_difference, patient_bootstrap
+from ecgsk.metrics import (
+    gap_closed,
+    masked_brier_score,
+    masked_calibration_error,
+    masked_f_max,
+    masked_roc_auc,
+    paired_difference,
+    patient_bootstrap,
+)
 
 STATISTICS = {"roc_auc": roc_auc_score, "average_precision": average_precision_score}
 
@@ -42,10 +50,10 @@ def clustered_problem(draw):
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(problem=clustered_problem(), seed=st.integers(0, 100))
 def test_equals_sklearn_loop_on_the_same_resamples(statistic, problem, seed):
-    settings_ = {"n_resamples": 40, "random_state": seed}
+    settings_ = {"n_resamples": 20, "random_state": seed}
     fast = patient_bootstrap(*problem, statistic=statistic, **settings_)
     slow = patient_bootstrap(*problem, statistic=sklearn_loop(STATISTICS[statistic]), **settings_)
     for name in ("label_distribution", "label_estimate", "label_low", "label_high"):
@@ -65,6 +73,35 @@ def test_equals_sklearn_loop_on_a_larger_cohort_with_ties(statistic):
     fast = patient_bootstrap(Y, P, groups, statistic=statistic, **kw)
     slow = patient_bootstrap(Y, P, groups, statistic=sklearn_loop(STATISTICS[statistic]), **kw)
     np.testing.assert_allclose(fast.label_distribution, slow.label_distribution, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "masked"),
+    [
+        ("f_max", masked_f_max),
+        ("brier", masked_brier_score),
+        ("calibration_error", masked_calibration_error),
+    ],
+)
+def test_named_statistics_are_the_masked_scores_of_the_same_resamples(statistic, masked):
+    rng = np.random.default_rng(0)
+    groups = rng.integers(60, size=200)
+    P = np.round(rng.random((200, 4)), 2)
+    Y = (rng.random(P.shape) < P).astype(float)
+    Y[rng.random(Y.shape) < 0.3] = np.nan
+    Y[:, 2], Y[:, 3] = np.nan, 0  # seldom measured; a single class
+    Y[:3, 2] = 0, 1, 1  # in some resamples nobody is measured, or all are positive
+
+    def loop(Y, P, sample_weight):
+        return masked(Y, P, average=None, sample_weight=sample_weight)
+
+    kw = {"n_resamples": 70, "random_state": 3}
+    fast = patient_bootstrap(Y, P, groups, statistic=statistic, **kw)
+    slow = patient_bootstrap(Y, P, groups, statistic=loop, **kw)
+    np.testing.assert_allclose(fast.label_distribution, slow.label_distribution, atol=1e-9)
+    np.testing.assert_allclose(fast.label_estimate, slow.label_estimate, atol=1e-9)
+    assert np.isnan(fast.label_distribution[:, 2]).any()
+    assert fast.n_labels_skipped == (statistic == "f_max")
 
 
 @pytest.fixture
@@ -218,8 +255,9 @@ def test_gap_closed_without_a_gap_is_nan(cohort):
         ),
         ({"n_resamples": 0}, "n_resamples >= 1"),
         ({"confidence_level": 95}, "0 < confidence_level < 1; got 95"),
-        ({"statistic": "accuracy"}, "'average_precision', 'roc_auc'"),
+        ({"statistic": "accuracy"}, "'f_max', 'roc_auc'.* got 'accuracy'"),
         ({"Y": [0, 0, 0, 0]}, "both 0 and 1"),
+        ({"statistic": "brier", "P": [0.1, 0.2, 0.3, 4]}, "probabilities in"),
     ],
 )
 def test_bad_input_says_what_to_do(change, message):

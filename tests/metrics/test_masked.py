@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    f1_score,
+    roc_auc_score,
+)
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.neural_network import MLPClassifier
 
@@ -18,11 +23,54 @@ from ecgsk.exceptions import ECGError
 from ecgsk.metrics import (
     masked_average_precision,
     masked_average_precision_scorer,
+    masked_brier_score,
+    masked_calibration_error,
+    masked_f_max,
     masked_roc_auc,
     masked_roc_auc_scorer,
 )
 
-PAIRS = [(masked_roc_auc, roc_auc_score), (masked_average_precision, average_precision_score)]
+
+def per_label(score):
+    """Make a score of one label one of several, averaged as scikit-learn does."""
+
+    def averaged(Y, P, average="macro", sample_weight=None):
+        Y, P = np.asarray(Y), np.asarray(P)
+        if average == "micro":
+            weight = None if sample_weight is None else np.repeat(sample_weight, Y.shape[1])
+            return score(Y.ravel(), P.ravel(), sample_weight=weight)
+        scores = [score(y, p, sample_weight=sample_weight) for y, p in zip(Y.T, P.T, strict=True)]
+        return np.mean(scores) if average == "macro" else np.array(scores)
+
+    return averaged
+
+
+def f_max(y, p, sample_weight=None):
+    return max(f1_score(y, p >= t, sample_weight=sample_weight) for t in np.unique(p))
+
+
+def calibration_error(y, p, sample_weight=None):
+    """The textbook sum over bins, with scikit-learn's edges."""
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight
+    edges = np.quantile(p, np.linspace(0, 1, 11))
+    bins = np.searchsorted(edges[1:-1], p)
+    total = 0.0
+    for b in np.unique(bins):
+        w = weight * (bins == b)
+        total += w.sum() * abs(np.average(y, weights=w) - np.average(p, weights=w))
+    return total / weight.sum()
+
+
+RANKING = [
+    (masked_roc_auc, roc_auc_score),
+    (masked_average_precision, average_precision_score),
+    (masked_f_max, per_label(f_max)),
+]
+PAIRS = [
+    *RANKING,
+    (masked_brier_score, per_label(brier_score_loss)),
+    (masked_calibration_error, per_label(calibration_error)),
+]
 
 
 @st.composite
@@ -37,11 +85,11 @@ def tied_problem(draw):
 
 
 @pytest.mark.parametrize(("masked", "reference"), PAIRS)
-@settings(deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(problem=tied_problem())
 def test_equals_sklearn_on_complete_data(masked, reference, problem):
     Y, P, weight = problem
-    for average in ("macro", None):
+    for average in ("macro", "micro", None):
         expected = reference(Y, P, average=average, sample_weight=weight)
         np.testing.assert_allclose(masked(Y, P, average, weight), expected, atol=1e-12)
         np.testing.assert_allclose(
@@ -50,7 +98,7 @@ def test_equals_sklearn_on_complete_data(masked, reference, problem):
 
 
 @pytest.mark.parametrize(("masked", "reference"), PAIRS)
-@settings(deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(problem=tied_problem(), data=st.data())
 def test_unmeasured_records_change_nothing(masked, reference, problem, data):
     Y, P, _ = problem
@@ -59,10 +107,14 @@ def test_unmeasured_records_change_nothing(masked, reference, problem, data):
     Y[2:][hidden] = np.nan
     for j, score in enumerate(masked(Y, P, average=None)):
         seen = ~np.isnan(Y[:, j])
-        assert score == pytest.approx(reference(Y[seen, j], P[seen, j]), abs=1e-12)
+        expected = reference(Y[seen, j : j + 1], P[seen, j : j + 1])
+        assert score == pytest.approx(expected, abs=1e-12)
+    seen = ~np.isnan(Y)
+    expected = reference(Y[seen].reshape(-1, 1), P[seen].reshape(-1, 1))
+    assert masked(Y, P, average="micro") == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("masked", [masked_roc_auc, masked_average_precision])
+@pytest.mark.parametrize("masked", [masked for masked, _ in RANKING])
 def test_single_class_labels_are_nan_and_leave_the_macro(masked):
     Y = np.array([[0, 1, np.nan], [1, 1, np.nan], [1, np.nan, 0]])
     P = np.array([[0.3, 0.2, 0.1], [0.9, 0.5, 0.1], [0.2, 0.5, 0.1]])
@@ -71,6 +123,31 @@ def test_single_class_labels_are_nan_and_leave_the_macro(masked):
     assert masked(Y, P) == per_label[0]
     with pytest.raises(ECGError, match="at least one label with both 0 and 1"):
         masked(Y[:, 1:], P[:, 1:])
+
+
+@pytest.mark.parametrize("masked", [masked_brier_score, masked_calibration_error])
+def test_probabilities_need_no_second_class_but_a_record(masked):
+    Y = np.array([[0, np.nan], [0, np.nan]])
+    P = np.array([[0.5, 0.1], [0.5, 0.2]])
+    assert np.isnan(masked(Y, P, average=None)).tolist() == [False, True]
+    assert masked(Y, P) == masked(Y, P, average="micro") in (0.25, 0.5)
+    with pytest.raises(ECGError, match="at least one label with measured records"):
+        masked(Y[:, 1], P[:, 1])
+    with pytest.raises(ECGError, match=r"probabilities in \[0, 1\] in P; got -1 to 2"):
+        masked([0, 1], [-1, 2])
+
+
+def test_calibration_error_bins():
+    p = np.array([0.0, 0.01, 0.02, 0.03, 1.0])
+    y = np.array([0, 1, 0, 0, 1])
+    gaps = [abs(0.0 + 0.01 + 0.02 - 1), abs(0.03 + 1 - 1)]
+    assert masked_calibration_error(y, p, n_bins=2) == pytest.approx(sum(gaps) / 5)
+    gaps = [abs(0.06 - 1), 0]
+    uniform = masked_calibration_error(y, p, n_bins=2, strategy="uniform")
+    assert uniform == pytest.approx(sum(gaps) / 5)
+    for wrong in ({"n_bins": 0}, {"strategy": "kmeans"}):
+        with pytest.raises(ECGError, match="n_bins >= 1 and strategy"):
+            masked_calibration_error(y, p, **wrong)
 
 
 def test_zero_weights_can_leave_a_single_class():
@@ -100,7 +177,7 @@ def test_frames_series_and_nullable_columns():
         (pd.DataFrame({"a": [0, 1]}), pd.DataFrame({"a": [0, 1]}, [1, 0]), "Y's row index"),
     ],
 )
-@pytest.mark.parametrize("masked", [masked_roc_auc, masked_average_precision])
+@pytest.mark.parametrize("masked", [masked for masked, _ in PAIRS])
 def test_bad_input_says_what_to_do(masked, Y, P, message):
     with pytest.raises(ECGError, match=f"{masked.__name__} .*{message}"):
         masked(Y, P)
@@ -113,8 +190,8 @@ def test_bad_weights(weight):
 
 
 def test_unknown_average():
-    with pytest.raises(ECGError, match="'macro' or None; got 'micro'"):
-        masked_roc_auc([0, 1], [0.1, 0.2], average="micro")
+    with pytest.raises(ECGError, match="'macro', 'micro' or None; got 'weighted'"):
+        masked_roc_auc([0, 1], [0.1, 0.2], average="weighted")
 
 
 @pytest.mark.parametrize("n_labels", [2, 3])

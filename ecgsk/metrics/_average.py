@@ -1,0 +1,92 @@
+"""One score per label over the measured records, and what is made of the labels' scores."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ecgsk.exceptions import ECGError
+from ecgsk.metrics._validation import check_labels_and_scores
+
+Average = Literal["macro", "micro"] | None
+
+
+class LabelScore(NamedTuple):
+    """A score of one label: ``function(y, p, sample_weight=w)``, and what it needs.
+
+    `y` is 0 or 1, nothing is missing, some weights may be 0.
+    """
+
+    function: Callable[..., float]
+    needs_both_classes: bool
+    of_probabilities: bool
+
+    def per_label(self, Y: np.ndarray, P: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Score each column of checked `Y` and `P`; NaN where the score is undefined."""
+        out = np.full(Y.shape[1], np.nan)
+        for j, (y, p) in enumerate(zip(Y.T, P.T, strict=True)):
+            measured = ~np.isnan(y)
+            counted = y[measured & (weight > 0)]
+            n, positive = len(counted), counted.sum()
+            if (0 < positive < n) if self.needs_both_classes else n:
+                w = weight[measured]
+                out[j] = self.function(y[measured], p[measured], sample_weight=w)
+        return out
+
+    def check(self, caller: str, P: np.ndarray) -> None:
+        """Refuse scores outside [0, 1] where they must be probabilities."""
+        if self.of_probabilities:
+            check_probabilities(caller, P)
+
+    def check_defined(self, caller: str, per_label: np.ndarray) -> None:
+        """Refuse labels none of which has a score."""
+        if np.isnan(per_label).all():
+            need = "with both 0 and 1 among its" if self.needs_both_classes else "with"
+            raise ECGError(
+                f"{caller} expected at least one label {need} measured records; got none among "
+                f"{len(per_label)}. Score more records or other labels."
+            )
+
+
+def masked_score(
+    caller: str,
+    score: LabelScore,
+    Y: ArrayLike,
+    P: ArrayLike,
+    average: Average,
+    sample_weight: ArrayLike | None,
+) -> float | np.ndarray:
+    """Check the input and score it: the body of every ``masked_*`` function."""
+    if average not in ("macro", "micro", None):
+        raise ECGError(f"{caller} expected average='macro', 'micro' or None; got {average!r}.")
+    labels, scores, _ = check_labels_and_scores(caller, Y, P)
+    score.check(caller, scores)
+    weight = _check_weight(caller, sample_weight, len(labels))
+    if average == "micro":  # every measured cell is a record of one label
+        weight = np.repeat(weight, labels.shape[1])
+        labels, scores = labels.reshape(-1, 1), scores.reshape(-1, 1)
+    per_label = score.per_label(labels, scores, weight)
+    score.check_defined(caller, per_label)
+    return per_label if average is None else float(np.nanmean(per_label))
+
+
+def check_probabilities(caller: str, P: np.ndarray) -> None:
+    """Raise ECGError where a score is not in [0, 1]."""
+    if P.min() < 0 or P.max() > 1:
+        raise ECGError(
+            f"{caller} expected probabilities in [0, 1] in P; got {P.min():.4g} to "
+            f"{P.max():.4g}. Pass predict_proba's output, not decision values."
+        )
+
+
+def _check_weight(caller: str, sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weight = np.asarray(sample_weight, dtype=float)
+    if weight.shape != (n_samples,) or not np.isfinite(weight).all() or (weight < 0).any():
+        raise ECGError(
+            f"{caller} expected sample_weight of shape ({n_samples},), finite and not negative; "
+            f"got shape {weight.shape}."
+        )
+    return weight
