@@ -54,3 +54,7 @@ class LeakageWarning(UserWarning):
 
 class CollapseWarning(UserWarning):
     """Pre-training has left embeddings that hardly tell records apart."""
+
+
+class CalibrationWarning(UserWarning):
+    """Some labels have too few patients for a calibration or a threshold of their own."""

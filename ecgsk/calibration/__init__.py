@@ -1,0 +1,8 @@
+"""Calibrated probabilities, thresholds and prediction sets for many labels, by patient."""
+
+from ecgsk.calibration._conformal import ConformalSets
+from ecgsk.calibration._multilabel import MultilabelCalibrator
+from ecgsk.calibration._probability import ProbabilityCalibrator
+from ecgsk.calibration._thresholds import choose_thresholds
+
+__all__ = ["ConformalSets", "MultilabelCalibrator", "ProbabilityCalibrator", "choose_thresholds"]

@@ -1,0 +1,61 @@
+"""Labels, probabilities and patients of a calibration, checked; what each record weighs."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ecgsk._patients import number_patients
+from ecgsk.exceptions import ECGError
+from ecgsk.metrics._validation import check_labels_and_scores, check_same_rows
+
+
+class CalibrationData(NamedTuple):
+    """Y (0, 1, NaN) and P (in [0, 1]) of one shape, names of labels, numbers of patients."""
+
+    Y: np.ndarray
+    P: np.ndarray
+    names: tuple[str, ...]
+    patients: np.ndarray
+
+
+def read_calibration(
+    caller: str, P: ArrayLike, Y: ArrayLike, groups: ArrayLike | None
+) -> CalibrationData:
+    """Check what a calibration learns from; without groups each record is a patient.
+
+    Raises
+    ------
+    ECGError
+        For shapes, labels, probabilities or groups that cannot be used.
+    """
+    labels, probabilities, names = check_labels_and_scores(caller, Y, P)
+    check_probabilities(caller, probabilities)
+    if groups is None:
+        patients = np.arange(len(labels))
+    else:
+        check_same_rows(caller, Y, groups, "groups")
+        patients, _ = number_patients(caller, groups, len(labels))
+    return CalibrationData(labels, probabilities, names, patients)
+
+
+def check_probabilities(caller: str, P: ArrayLike, n_labels: int | None = None) -> np.ndarray:
+    """Return P as a matrix of floats in [0, 1], with a column for each label."""
+    p = np.asarray(P, dtype=np.float64)
+    p = p[:, None] if p.ndim == 1 else p
+    if p.ndim != 2 or (n_labels is not None and p.shape[1] != n_labels):
+        raise ECGError(
+            f"{caller} expected P of shape (n_records, {n_labels or 'n_labels'}), as it was "
+            f"fitted; got {np.shape(P)}."
+        )
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ECGError(
+            f"{caller} expected probabilities from 0 to 1 in P; got values outside or NaN. "
+            "Turn logits into probabilities with scipy.special.expit."
+        )
+    return p
+
+
+def equal_patients(patients: np.ndarray) -> np.ndarray:
+    """Return weights of records that sum to 1 for each patient, shared evenly by their records."""
+    return 1 / np.bincount(patients)[patients] if len(patients) else np.empty(0)

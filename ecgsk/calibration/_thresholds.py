@@ -1,0 +1,130 @@
+"""From which probability on a label is predicted."""
+
+import warnings
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ecgsk.calibration._data import equal_patients, read_calibration
+from ecgsk.exceptions import CalibrationWarning, ECGError
+
+_NOBODY = 1.0
+_NO_CHOICE = 0.5
+
+
+def choose_thresholds(
+    Y: ArrayLike,
+    P: ArrayLike,
+    rule: str | float | tuple[str, float] = "f1",
+    *,
+    groups: ArrayLike | None = None,
+) -> np.ndarray:
+    """Choose each label's threshold; a label is predicted above it.
+
+    Patients weigh equally: for each label, a record counts 1 / (number of its
+    patient's records in which the label was measured).
+
+    Parameters
+    ----------
+    Y : array-like or DataFrame of shape (n_records, n_labels)
+        Labels: 0, 1 or NaN where not measured.
+    P : array-like or DataFrame of the same shape
+        Probabilities, of patients the model has not seen.
+    rule : {"f1", "youden"}, float or ("ppv", float), default="f1"
+        The highest F1; the highest sensitivity + specificity - 1; a number for
+        all labels; or ``("ppv", 0.8)``, the most sensitive threshold at which
+        at least 80 % of the predicted are right.
+    groups : array-like of shape (n_records,), optional
+        Patient of each record; None takes each record for a patient.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+        Halfway between the last probability that is predicted and the first that
+        is not. 0.5 where a label has a single class and its rule needs two; 1,
+        above which there is nothing, where no threshold reaches the PPV.
+
+    Raises
+    ------
+    ECGError
+        For a rule that is none, or input that cannot be used.
+
+    Warns
+    -----
+    CalibrationWarning
+        Names the labels without a choice, and those out of the PPV's reach.
+
+    Notes
+    -----
+    The score at the chosen threshold is the best of many on these records, so
+    on others expect somewhat less.
+
+    Examples
+    --------
+    >>> from ecgsk.calibration import choose_thresholds
+    >>> Y = [[0], [0], [1], [0], [1], [1]]
+    >>> P = [[0.1], [0.2], [0.3], [0.4], [0.6], [0.8]]
+    >>> choose_thresholds(Y, P, "f1"), choose_thresholds(Y, P, ("ppv", 0.9))
+    (array([0.25]), array([0.5]))
+    """
+    caller = "choose_thresholds"
+    kind, level = _read_rule(caller, rule)
+    Y, P, names, patients = read_calibration(caller, P, Y, groups)
+    if kind == "fixed":
+        return np.full(Y.shape[1], level)
+    thresholds = np.empty(Y.shape[1])
+    for j, seen in enumerate(~np.isnan(Y).T):
+        weight = equal_patients(patients[seen])
+        thresholds[j] = _choose(Y[seen, j], P[seen, j], weight, kind, level)
+    for value, why in (
+        (np.nan, f"{caller} chose {_NO_CHOICE} for labels with a single class"),
+        (_NOBODY, f"{caller}: no threshold reaches a PPV of {level:g}, so nobody is predicted"),
+    ):
+        # An honest choice is below 1: halfway down from a probability.
+        hit = np.isnan(thresholds) if np.isnan(value) else thresholds == value
+        if hit.any():
+            told = ", ".join(name for name, is_hit in zip(names, hit, strict=True) if is_hit)
+            warnings.warn(f"{why}: {told}.", CalibrationWarning, stacklevel=2)
+    return np.where(np.isnan(thresholds), _NO_CHOICE, thresholds)
+
+
+def _read_rule(caller: str, rule: str | float | tuple[str, float]) -> tuple[str, float]:
+    if isinstance(rule, str) and rule in ("f1", "youden"):
+        return rule, 0.0
+    is_ppv = isinstance(rule, tuple | list) and len(rule) == 2 and rule[0] == "ppv"
+    level: Any = rule[1] if is_ppv else rule  # type: ignore[index]
+    if isinstance(level, bool) or not isinstance(level, Real) or not 0 < level < 1:
+        raise ECGError(
+            f"{caller} expected a rule of 'f1', 'youden', a number in (0, 1) or ('ppv', number "
+            f"in (0, 1)); got {rule!r}."
+        )
+    return "ppv" if is_ppv else "fixed", float(level)
+
+
+def _choose(y: np.ndarray, p: np.ndarray, weight: np.ndarray, kind: str, level: float) -> float:
+    """Return the threshold; NaN where there is nothing to choose from."""
+    order = np.argsort(-p)
+    y, p, weight = y[order], p[order], weight[order]
+    # Records of one probability are predicted together; nothing is above itself or below 0.
+    last = np.flatnonzero((p != np.append(p[1:], -1)) & (p > 0))
+    true, false = np.cumsum(weight * y)[last], np.cumsum(weight * (1 - y))[last]
+    positive, negative = weight @ y, weight @ (1 - y)
+    if kind == "ppv":
+        reached = np.flatnonzero(true >= (level - 1e-12) * (true + false))
+        if not len(reached):
+            return _NOBODY
+        best = reached[-1]
+    else:
+        if not len(last) or not positive or (kind == "youden" and not negative):
+            return np.nan
+        if kind == "f1":
+            score = 2 * true / (true + false + positive)
+        else:
+            score = true / positive - false / negative
+        best = int(np.argmax(score))
+    upper = p[last[best]]
+    lower = p[last[best] + 1] if last[best] + 1 < len(p) else 0.0
+    middle = (lower + upper) / 2
+    return float(middle if middle < upper else lower)
