@@ -2,6 +2,7 @@
 
 from ecgsk.metrics._bootstrap import paired_difference, patient_bootstrap
 from ecgsk.metrics._calibration_curve import calibration_curve
+from ecgsk.metrics._compare import compare_labels
 from ecgsk.metrics._masked import (
     masked_average_precision,
     masked_average_precision_scorer,
@@ -13,11 +14,13 @@ from ecgsk.metrics._net_benefit import net_benefit
 from ecgsk.metrics._probability import masked_brier_score, masked_calibration_error
 from ecgsk.metrics._rank import effective_rank
 from ecgsk.metrics._result import BootstrapResult, GapClosed, gap_closed
+from ecgsk.metrics._subgroups import subgroup_scores
 
 __all__ = [
     "BootstrapResult",
     "GapClosed",
     "calibration_curve",
+    "compare_labels",
     "effective_rank",
     "gap_closed",
     "masked_average_precision",
@@ -30,4 +33,5 @@ __all__ = [
     "net_benefit",
     "paired_difference",
     "patient_bootstrap",
+    "subgroup_scores",
 ]
