@@ -1,5 +1,7 @@
 """What a model says of an ECG, as values, text, pictures and a page."""
 
+from ecgsk.explain._association import lab_associations
+from ecgsk.explain._evidence import LabEvidence
 from ecgsk.explain._explanation import Explanation, Explanations
 from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding, SimilarPatient
 from ecgsk.explain._report import Section, write_report
@@ -10,8 +12,10 @@ __all__ = [
     "Evidence",
     "Explanation",
     "Explanations",
+    "LabEvidence",
     "LabFinding",
     "Section",
     "SimilarPatient",
+    "lab_associations",
     "write_report",
 ]

@@ -1,0 +1,65 @@
+"""Random concepts, and p-values from them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
+
+from ecgsk.explain._concepts import ConceptSpace, adjust, p_values, shuffles
+
+
+def test_labels_go_from_patient_to_patient_in_one_piece():
+    patients = np.array([4, 0, 0, 1, 1, 4, 2, 3])
+    for order in shuffles(patients, 20, np.random.RandomState(0)):
+        assert sorted(order) == list(range(8))
+        for patient in (0, 1, 4):
+            rows = order[patients == patient]
+            assert len(set(patients[rows])) == 1
+            assert list(rows) == sorted(rows)  # visits keep their order
+    assert len({tuple(order) for order in shuffles(patients, 50, np.random.RandomState(0))}) == 12
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_adjusted_p_values_are_scipys(p):
+    with_gap = np.array([np.nan, *p, np.nan])
+    np.testing.assert_allclose(adjust(with_gap)[1:-1], false_discovery_control(p))
+    assert np.isnan(adjust(with_gap)[[0, -1]]).all()
+
+
+def test_nothing_tested_is_nothing_adjusted():
+    assert np.isnan(adjust(np.full(3, np.nan))).all()
+
+
+@pytest.mark.parametrize("visits", [1, 4])
+def test_p_is_uniform_where_there_is_nothing(visits):
+    # With four visits a patient, records are alike and shuffled one by one would all be "hits".
+    rng = np.random.default_rng(0)
+    n, n_patients = 30, 60
+    patients = np.repeat(np.arange(n_patients), visits)
+    draw = np.repeat(rng.normal(size=(n_patients, n + 6)), visits, axis=0)
+    labels, embedding = (draw[:, :n] > 0.5).astype(float), draw[:, n:]
+    space = ConceptSpace.fit(embedding)
+    coordinates = space.coordinates(embedding)
+
+    def sensitivity(labels):
+        return space.concepts(coordinates, labels).patterns[:, 0]
+
+    p = p_values(sensitivity, labels, patients, 99, np.random.RandomState(0))
+    assert 0.3 < np.mean(p) < 0.7
+    assert np.mean(p <= 0.1) <= 0.25
+
+
+def test_deleting_a_concept_leaves_nothing_correlated_with_it_and_all_else_as_it_was():
+    rng = np.random.default_rng(0)
+    embedding = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6))
+    space = ConceptSpace.fit(embedding)
+    z = space.coordinates(embedding)
+    np.testing.assert_allclose(z @ space.back + space.mean, embedding)
+    concept = space.concepts(z, (embedding[:, :1] > 0).astype(float))
+    score = z @ concept.filters[0]
+    deleted = z - np.outer(score, concept.patterns[0])
+    np.testing.assert_allclose(deleted.T @ score, 0, atol=1e-8)
+    other = rng.normal(size=6)
+    other -= concept.filters[0] * (other @ concept.patterns[0])
+    np.testing.assert_allclose(deleted @ other, z @ other)  # readers that ignore it see no change
