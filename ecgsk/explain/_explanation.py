@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
+from ecgsk.explain._page import explanation_page
 from ecgsk.explain._parts import (
     Attribution,
     Diagnosis,
@@ -150,6 +151,10 @@ class Explanation:
             "note": " ".join(ASSOCIATION),
         }
 
+    def to_html(self) -> str:
+        """Return a page that needs nothing but itself: no script, no network."""
+        return explanation_page([self])
+
     def plot(self) -> "Figure":
         """Draw the ECG on ECG paper (25 mm/s, 10 mm/mV) above both rankings.
 
@@ -212,6 +217,10 @@ class Explanations(Sequence[Explanation]):
     def to_dict(self) -> list[dict[str, Any]]:
         """Return one dictionary per record, as JSON takes it."""
         return [explanation.to_dict() for explanation in self]
+
+    def to_html(self) -> str:
+        """Return one page of all records, after an index of them."""
+        return explanation_page(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per record and statement.

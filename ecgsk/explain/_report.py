@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
+
+from ecgsk.explain._page import render
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,9 +70,7 @@ def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[
     >>> "&lt;b&gt;" in page.read_text(encoding="utf-8")
     True
     """
-    environment = Environment(loader=PackageLoader("ecgsk.explain"), autoescape=True)
-    template = environment.get_template("report.html")
-    page = template.render(title=title, lead=lead, sections=sections, draw=_draw)
+    page = render("report.html", title=title, lead=lead, sections=sections, draw=_draw)
     Path(path).write_text(page, encoding="utf-8")
 
 

@@ -9,9 +9,11 @@ from ecgsk.plotting._arms import plot_arms
 from ecgsk.plotting._explanation import format_probability, plot_explanation
 from ecgsk.plotting._history import TrainingHistoryDisplay
 from ecgsk.plotting._paper import plot_ecg
+from ecgsk.plotting._svg import ecg_svg
 
 __all__ = [
     "TrainingHistoryDisplay",
+    "ecg_svg",
     "format_probability",
     "plot_arms",
     "plot_ecg",

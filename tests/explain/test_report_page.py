@@ -140,7 +140,7 @@ def test_any_text_is_shown_as_it_is(tmp_path_factory, text, place):
     assert text == "" or text in page.text_in(tag)
     expected = {"html", "head", "meta", "title", "style", "body", "h1", "p", "section", "h2"}
     expected |= {"pre", "details", "summary", "div", "table", "thead", "tbody", "tr", "th", "td"}
-    assert page.names() <= expected | {"footer"}
+    assert page.names() <= expected | {"main", "footer"}
 
 
 def test_parts_that_are_none_are_left_out(write):

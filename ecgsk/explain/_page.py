@@ -1,0 +1,225 @@
+"""Explanations as one self-contained HTML page."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding
+from ecgsk.plotting import ecg_svg, format_probability
+
+if TYPE_CHECKING:
+    from ecgsk.explain._explanation import Explanation
+
+_SHOWN = 12  # rows of a table before the rest is folded
+_NAMED = 5  # diagnoses in the line that sums up
+_UNKNOWN = "–"
+
+
+def explanation_page(explanations: Sequence["Explanation"]) -> str:
+    """Return a page that needs nothing but itself: no script, no network, all text escaped."""
+    views = [_View(explanation) for explanation in explanations]
+    title = views[0].title if len(views) == 1 else f"{len(views)} ECGs explained"
+    return render("explanation.html", title=title, views=views)
+
+
+def render(template: str, **context: Any) -> str:
+    """Fill in one of the package's templates; what is inserted is escaped."""
+    return _environment().get_template(template).render(**context)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ecgsk.explain"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "lift": _lift,
+        "p_value": _p_value,
+        "percent": _percent,
+        "plain": _plain,
+        "probability": _probability,
+        "ratio": _ratio,
+        "signed": _signed,
+        "width": lambda share: f"{100 * min(max(share, 0), 1):.1f}" if _is_known(share) else 0,
+        "words": lambda name: str(name).replace("_", " ").capitalize(),
+    }
+    environment.filters["is_share"] = lambda mark: _is_known(mark) and 0 <= mark <= 1
+    return environment
+
+
+class _View:
+    """One explanation, in the order and the words of the page."""
+
+    def __init__(self, explanation: "Explanation"):
+        self.e = explanation
+        self.title = f"ECG {explanation.record}"
+
+    @property
+    def in_short(self) -> list[tuple[str, str]]:
+        """Decisions other than "absent", and the diagnoses of which each is said."""
+        lines = []
+        for decision in ("present", "uncertain"):
+            found = [d for d in self._ranked if d.decision == decision]
+            names = [f"{d.name} ({_probability(d.probability)})" for d in found[:_NAMED]]
+            if len(found) > _NAMED:
+                names.append(f"{len(found) - _NAMED} more")
+            if names:
+                lines.append((decision, ", ".join(names)))
+        return lines
+
+    @cached_property
+    def _ranked(self) -> list[Diagnosis]:
+        order = ("present", "uncertain", "absent")
+        return sorted(self.e.diagnoses, key=lambda d: (order.index(d.decision), -d.probability))
+
+    @property
+    def diagnoses(self) -> tuple[list[Diagnosis], list[Diagnosis]]:
+        """Those shown at once, and those that are folded."""
+        return self._ranked[:_SHOWN], self._ranked[_SHOWN:]
+
+    @property
+    def certainty(self) -> str:
+        """What the decisions rest on."""
+        sets = [d for d in self.e.diagnoses if d.answers is not None]
+        if not sets:
+            return "The diagnoses were not calibrated, so none is said to be uncertain."
+        known = sorted({d.coverage for d in sets if d.coverage is not None})
+        words = (
+            "Uncertain: the ECG leaves both answers possible, or fits neither, so the model "
+            "abstains. Probabilities are calibrated."
+        )
+        if known:
+            share = " to ".join(dict.fromkeys(_percent(c) for c in (known[0], known[-1])))
+            words += f" The answers left hold the truth in at least {share} of such patients."
+        if len(sets) < len(self.e.diagnoses):
+            bare = ", ".join(d.name for d in self.e.diagnoses if d.answers is None)
+            words += f" Not calibrated: {bare}."
+        return words
+
+    @cached_property
+    def laboratories(self) -> tuple[list[LabFinding], list[LabFinding]]:
+        """Those shown at once, and those that are folded."""
+        ranked = self.e.top_laboratories(len(self.e.laboratories))
+        ranked += [f for f in self.e.laboratories if f not in ranked]
+        return ranked[:_SHOWN], ranked[_SHOWN:]
+
+    @property
+    def has(self) -> dict[str, bool]:
+        """Which columns the laboratory findings fill."""
+        findings = self.e.laboratories
+        return {
+            "reference": any(f.reference for f in findings),
+            "threshold": any(f.threshold is not None for f in findings),
+            "predictive": any(f.ppv is not None or f.npv is not None for f in findings),
+        }
+
+    @property
+    def evidence(self) -> list[tuple[str, list[Evidence]]]:
+        """By diagnosis, in the order in which they are shown."""
+        names = [d.name for d in self._ranked] + [e.diagnosis for e in self.e.evidence]
+        found = {name: self.e.evidence_for(name) for name in names}
+        return [(name, items) for name, items in found.items() if items]
+
+    @property
+    def largest(self) -> float:
+        """The largest contribution, which fills its bar."""
+        return max((abs(item.contribution) for item in self.e.evidence), default=0) or 1.0
+
+    @property
+    def similar_rows(self) -> list[tuple[str, list[str]]]:
+        """The patients' tables side by side, without what none of them has."""
+        tables = [s.table for s in self.e.similar]
+        names = dict.fromkeys(name for table in tables for name in table)
+        rows = [(str(name), [_plain(table.get(name)) for table in tables]) for name in names]
+        return [(name, values) for name, values in rows if set(values) != {_UNKNOWN}]
+
+    @property
+    def cut(self) -> str:
+        """What the sheet leaves out."""
+        if self.e.ecg is None or self.e.ecg.duration <= 10:
+            return ""
+        return f" Shown are the first 10 s of {self.e.ecg.duration:g} s."
+
+    def drawing(self, title: str = "", shade: np.ndarray | None = None) -> Markup:
+        """Return the ECG on paper."""
+        ecg = self.e.ecg
+        assert ecg is not None
+        svg = ecg_svg(
+            ecg.signal, ecg.leads, ecg.sampling_rate, title=self.title + title, shade=shade
+        )
+        return Markup(svg)  # which escapes what it is given
+
+    def overlay(self, attribution: Attribution) -> Markup:
+        """Return the ECG with what the model weighed behind it, lead by lead."""
+        assert self.e.ecg is not None
+        rows = dict(zip(attribution.leads, np.abs(attribution.values), strict=True))
+        none = np.zeros(attribution.values.shape[1])
+        shade = np.stack([rows.get(lead, none) for lead in self.e.ecg.leads])
+        return self.drawing(f", attribution of {attribution.diagnosis}", shade)
+
+
+def _is_known(value: Any) -> bool:
+    return value is not None and not math.isnan(value)
+
+
+def _probability(p: float | None) -> str:
+    if p is None or math.isnan(p):
+        return _UNKNOWN
+    # A threshold beyond all probabilities predicts a label never, or always.
+    return format_probability(p) if math.isfinite(p) else "never" if p > 0 else "always"
+
+
+def _lift(lift: float) -> str:
+    if not math.isfinite(lift):
+        return _UNKNOWN
+    return "<0.1×" if lift < 0.05 else f"{lift:.1f}×"
+
+
+def _ratio(ratio: float) -> str:
+    return (
+        f"{ratio:.2g}"
+        if abs(ratio) < 0.1
+        else f"{ratio:.1f}"
+        if abs(ratio) >= 10
+        else f"{ratio:.2f}"
+    )
+
+
+def _p_value(p: float) -> str:
+    return _UNKNOWN if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _percent(share: float | None) -> str:
+    if share is None or math.isnan(share):
+        return _UNKNOWN
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def _plain(value: Any) -> str:
+    """Return a cell of a table in words."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return _UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(part) for part in value)
+    return str(value)
