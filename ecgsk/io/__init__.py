@@ -1,5 +1,6 @@
 """ECGs on disk: WFDB records, and folders of plain NumPy, parquet and JSON files."""
 
+from ecgsk.io._beats import find_beats
 from ecgsk.io._ecg_folder import DEFAULT_GAIN, read_ecg_folder, write_ecg_folder
 from ecgsk.io._hdf5_storage import HDF5Storage
 from ecgsk.io._ingest import ingest_wfdb
@@ -10,6 +11,7 @@ __all__ = [
     "DEFAULT_GAIN",
     "HDF5Storage",
     "WFDBStorage",
+    "find_beats",
     "ingest_wfdb",
     "read_ecg_folder",
     "read_wfdb_folder",
