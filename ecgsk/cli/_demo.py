@@ -12,15 +12,15 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk.cli._explain import explain_row
-from ecgsk.cli._tables import (
+from ecgsk.datasets import Cohort, load_mimic_iv, make_clinical_ecg
+from ecgsk.estimators import LabAbnormalityExplainer
+from ecgsk.evaluation import OURS, ArmsComparison, compare_arms
+from ecgsk.evaluation._rounded import (
     arms_table,
     differences_table,
     gap_closed_table,
     laboratories_table,
 )
-from ecgsk.datasets import Cohort, load_mimic_iv, make_clinical_ecg
-from ecgsk.estimators import LabAbnormalityExplainer
-from ecgsk.evaluation import OURS, ArmsComparison, compare_arms
 from ecgsk.explain import Explanation, Section, write_report
 from ecgsk.persistence import save
 from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
@@ -92,7 +92,9 @@ def run(study: Study, out: Path, seed: int) -> None:
         label_fractions=(study.label_fraction,),
         random_state=seed,
     )
-    typer.echo(f"\n{arms_table(comparison).to_string(index=False)}\n\n{comparison.summary()}\n")
+    typer.echo(
+        f"\n{arms_table(comparison.to_frame()).to_string(index=False)}\n\n{comparison.summary()}\n"
+    )
     model = _final_model(steps, comparison, study, X)
     explanation = _one_patient(model, comparison, cohort)
     typer.echo(explanation.to_text())
@@ -143,7 +145,7 @@ def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, o
                 "Arms",
                 "All arms share one encoder, one recipe and the same test patients. Intervals are "
                 "patient bootstraps; seconds leave out a pre-training that another arm did.",
-                arms_table(comparison),
+                arms_table(comparison.to_frame()),
                 arms,
             ),
             Section(
@@ -151,16 +153,16 @@ def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, o
                 f"Paired on the same {comparison.n_test_patients:,} test patients with labels. A "
                 "verdict is given where there are 20 or more and the interval of the AUROC is on "
                 "one side of zero. The multimodal arm is the upper bound.",
-                differences_table(comparison),
+                differences_table(comparison.differences()),
             ),
             Section(
                 "Share of the gap closed",
                 "(joint embedding - baseline) / (multimodal - baseline), macro AUROC.",
-                gap_closed_table(comparison),
+                gap_closed_table(comparison.gap_closed()),
             ),
             Section(
                 "Laboratory abnormalities from the ECG alone: AUROC",
-                table=laboratories_table(comparison),
+                table=laboratories_table(comparison.laboratories()),
             ),
             Section(
                 "One patient of the test side: the most striking laboratory finding",

@@ -1,7 +1,21 @@
-"""Does the joint embedding help, and where: all arms on one patient split."""
+"""Does the joint embedding help, and where: all arms on one patient split, told and shown."""
 
 from ecgsk.evaluation._arms import ARMS, OURS
 from ecgsk.evaluation._compare import compare_arms
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
+from ecgsk.evaluation._curves import MultilabelCalibrationDisplay, NetBenefitDisplay
+from ecgsk.evaluation._forests import LabelScoresDisplay, SubgroupDisplay
+from ecgsk.evaluation._tables import write_tables
 
-__all__ = ["ARMS", "OURS", "ArmScore", "ArmsComparison", "compare_arms"]
+__all__ = [
+    "ARMS",
+    "OURS",
+    "ArmScore",
+    "ArmsComparison",
+    "LabelScoresDisplay",
+    "MultilabelCalibrationDisplay",
+    "NetBenefitDisplay",
+    "SubgroupDisplay",
+    "compare_arms",
+    "write_tables",
+]

@@ -20,7 +20,8 @@ from ecgsk.estimators import (
 )
 from ecgsk.evaluation._arms import ARMS, Recipe
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
-from ecgsk.metrics import masked_roc_auc, patient_bootstrap
+from ecgsk.evaluation._held_out import HeldOut
+from ecgsk.metrics import masked_roc_auc
 from ecgsk.model_selection import check_patient_split, patient_split
 from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals import find_ecg_column
@@ -91,8 +92,9 @@ def compare_arms(
     Returns
     -------
     ArmsComparison
-        ``to_frame``, ``differences``, ``gap_closed``, ``laboratories``,
-        ``summary`` and ``plot``.
+        ``to_frame``, ``differences``, ``gap_closed``, ``per_label``,
+        ``label_differences``, ``laboratories``, ``subgroups``, ``summary`` and
+        ``plot``; :func:`ecgsk.evaluation.write_tables` writes them.
 
     Raises
     ------
@@ -125,14 +127,15 @@ def compare_arms(
     train, test = _split(patients, Y, split, test_size, seed)
     targets = _lab_targets(labs, reference_ranges)
     settings = list(_settings(Y, patients, train, label_fractions, archive_sizes, rng))
-    comparer = _Comparer(X, Y, targets, patients, test, pretrainer, classifier, n_resamples, seed)
+    held_out = HeldOut.of_records(X, Y, patients, test, n_resamples, seed)
+    comparer = _Comparer(X, Y, targets, patients, held_out, test, pretrainer, classifier)
     scores = []
     jobs = [(setting, name) for setting in settings for name in names]
     for setting, name in (bar := progress_bar(jobs, unit="arm", show=verbose)):
         bar.set_description(f"{setting.label_fraction:.0%} of labels: {name}")
         scores.append(comparer.score(setting, name))
-    known = Y.iloc[test].notna().any(axis=1).to_numpy()
-    return ArmsComparison(scores, train, test, len(np.unique(patients[test[known]])))
+    known = held_out.Y.notna().any(axis=1).to_numpy()
+    return ArmsComparison(scores, train, test, len(np.unique(held_out.patients[known])), held_out)
 
 
 @dataclass(frozen=True)
@@ -153,11 +156,10 @@ class _Comparer:
     Y: pd.DataFrame
     labs: pd.DataFrame | None
     patients: np.ndarray
+    held_out: HeldOut
     test: np.ndarray
     pretrainer: JointEmbeddingPretrainer
     classifier: ECGDiagnosisClassifier
-    n_resamples: int
-    seed: int
     pretrained: dict[tuple[str, bytes], JointEmbeddingPretrainer] = field(default_factory=dict)
 
     def score(self, setting: _Setting, arm: str) -> ArmScore:
@@ -169,15 +171,7 @@ class _Comparer:
         seconds = time.perf_counter() - start
         P = model.predict_proba(self.X.iloc[self.test])
         auroc, auprc = (
-            patient_bootstrap(
-                self.Y.iloc[self.test].to_numpy(),
-                P,
-                self.patients[self.test],
-                statistic=statistic,
-                n_resamples=self.n_resamples,
-                random_state=self.seed,
-            )
-            for statistic in ("roc_auc", "average_precision")
+            self.held_out.bootstrap(P, statistic) for statistic in ("roc_auc", "average_precision")
         )
         return ArmScore(
             setting.label_fraction,
@@ -189,6 +183,7 @@ class _Comparer:
             seconds,
             model,
             self._laboratories(model, setting),
+            P.astype(np.float32),
         )
 
     def _recipe(self, setting: _Setting) -> Recipe:

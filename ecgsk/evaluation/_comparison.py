@@ -1,5 +1,6 @@
 """What a comparison of arms returns: scores, paired differences, gap closed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -8,12 +9,25 @@ import pandas as pd
 
 from ecgsk.estimators import ECGDiagnosisClassifier
 from ecgsk.evaluation._arms import MATCHED, MULTIMODAL, OURS, SELF_SUPERVISED, SIGNAL
-from ecgsk.metrics import BootstrapResult, gap_closed
+from ecgsk.evaluation._held_out import Correction, HeldOut
+from ecgsk.exceptions import ECGError
+from ecgsk.metrics import (
+    BootstrapResult,
+    gap_closed,
+    masked_brier_score,
+    masked_calibration_error,
+    masked_f_max,
+)
 from ecgsk.plotting import plot_arms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_FURTHER = {
+    "macro_f_max": masked_f_max,
+    "macro_brier": masked_brier_score,
+    "macro_calibration_error": masked_calibration_error,
+}
 _SETTING = ("label_fraction", "archive")
 # A bootstrap over fewer patients than this says less than it seems to.
 FEWEST_PATIENTS = 20
@@ -42,6 +56,9 @@ class ArmScore:
         The fitted arm.
     labs : Series or None
         AUROC of each laboratory abnormality from the arm's embedding.
+    probabilities : ndarray of shape (n_test_records, n_labels) or None
+        What the model said of the test records, in single precision: tables and
+        pictures made later need no signals and no second prediction.
     """
 
     label_fraction: float
@@ -53,6 +70,7 @@ class ArmScore:
     seconds: float
     model: ECGDiagnosisClassifier = field(repr=False)
     labs: pd.Series | None = field(default=None, repr=False)
+    probabilities: np.ndarray | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -67,12 +85,17 @@ class ArmsComparison:
         Row numbers of X on either side of the split; no patient is on both.
     n_test_patients : int
         Test patients with labels: those that the intervals are over.
+    held_out : HeldOut or None
+        Labels and patients of the test records: ``Y``, ``patients``, and ``who``
+        with age, sex and race as far as X has them. None where scores were put
+        together by hand, which leaves out what needs them.
     """
 
     scores: list[ArmScore] = field(repr=False)
     train: np.ndarray = field(repr=False)
     test: np.ndarray = field(repr=False)
     n_test_patients: int
+    held_out: HeldOut | None = field(default=None, repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per arm and setting.
@@ -82,7 +105,8 @@ class ArmsComparison:
         DataFrame
             ``label_fraction``, ``archive``, ``n_labelled``, ``arm``,
             ``macro_auroc`` and ``macro_auprc`` with the bounds of their 95 %
-            intervals (``auroc_low``, ...), ``laboratory_auroc`` (mean over
+            intervals (``auroc_low``, ...), ``macro_f_max``, ``macro_brier`` and
+            ``macro_calibration_error``, ``laboratory_auroc`` (mean over
             targets) and ``seconds``.
         """
         return pd.DataFrame(
@@ -97,6 +121,7 @@ class ArmsComparison:
                 "macro_auprc": s.auprc.estimate,
                 "auprc_low": s.auprc.low,
                 "auprc_high": s.auprc.high,
+                **self._further_scores(s),
                 "laboratory_auroc": float("nan") if s.labs is None else s.labs.mean(),
                 "seconds": s.seconds,
             }
@@ -189,6 +214,112 @@ class ArmsComparison:
         stacked.columns.name = None
         return stacked.reset_index().sort_values(list(_SETTING), kind="stable", ignore_index=True)
 
+    def per_label(self, statistic: str = "roc_auc") -> pd.DataFrame:
+        """Return the score of each label, of each arm.
+
+        Parameters
+        ----------
+        statistic : str, default="roc_auc"
+            A score that :func:`ecgsk.metrics.patient_bootstrap` knows by name.
+
+        Returns
+        -------
+        DataFrame
+            One row per label fraction, archive, arm and label: ``n_records`` in
+            which the label was measured, ``n_positive`` of them, ``n_patients``,
+            ``n_positive_patients``, ``estimate``, ``low`` and ``high``. NaN where
+            the test patients show one class only.
+        """
+        counts = self._known_held_out("per_label").counts()
+        parts = []
+        for s in self.scores:
+            of_labels = self._result(s, statistic).to_frame()[["estimate", "low", "high"]]
+            part = pd.concat([counts, of_labels.set_axis(counts.index)], axis=1).reset_index()
+            for place, name in enumerate((*_SETTING, "arm")):
+                part.insert(place, name, getattr(s, name))
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
+
+    def label_differences(
+        self,
+        statistic: str = "roc_auc",
+        *,
+        baseline: str = MATCHED,
+        correction: Correction = "holm",
+    ) -> pd.DataFrame:
+        """Return the joint embedding minus a baseline, label by label.
+
+        Parameters
+        ----------
+        statistic : str, default="roc_auc"
+            A score that :func:`ecgsk.metrics.patient_bootstrap` knows by name.
+        baseline : str
+            The arm that is subtracted; by default the signal arm that was trained
+            on as many records.
+        correction : {"holm", "benjamini_hochberg"}, default="holm"
+            Of the p-values for the number of labels; as in
+            :func:`ecgsk.metrics.compare_labels`.
+
+        Returns
+        -------
+        DataFrame
+            One row per label fraction, archive and label: ``joint``, ``baseline``
+            (their scores), ``difference``, ``low``, ``high``, ``p_value``,
+            ``p_adjusted`` (over the labels of one setting), ``n_positive`` and
+            ``n_patients``. Empty where one of the two arms was not fitted.
+        """
+        held_out = self._known_held_out("label_differences")
+        parts = []
+        for setting, arms in self._settings():
+            if not {OURS, baseline} <= set(arms):
+                continue
+            ours, other = (_probabilities(arms[name]) for name in (OURS, baseline))
+            part = held_out.compare(ours, other, statistic, correction)
+            part = part.rename(columns={"a": "joint", "b": "baseline"}).reset_index()
+            for place, (name, value) in enumerate(zip(_SETTING, setting, strict=True)):
+                part.insert(place, name, value)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def subgroups(
+        self,
+        by: pd.Series | pd.DataFrame | None = None,
+        *,
+        edges: Mapping[str, Sequence[float]] | None = None,
+        arm: str = OURS,
+        statistic: str = "roc_auc",
+    ) -> pd.DataFrame:
+        """Return an arm's macro score in each subgroup of the test records.
+
+        Parameters
+        ----------
+        by : Series or DataFrame with X's rows, optional
+            What divides the records. None takes X's columns ``age``, ``sex``,
+            ``race`` and ``ethnicity``, as far as it has them.
+        edges : mapping of column name to rising numbers, optional
+            Where numeric columns are cut; None cuts ``age`` at 40 and 65 years.
+        arm : str, default="joint embedding"
+            Whose score.
+        statistic : str, default="roc_auc"
+            A score that :func:`ecgsk.metrics.patient_bootstrap` knows by name.
+
+        Returns
+        -------
+        DataFrame
+            As :func:`ecgsk.metrics.subgroup_scores` gives it, behind
+            ``label_fraction`` and ``archive``. Empty where nothing divides.
+        """
+        held_out = self._known_held_out("subgroups")
+        of_test = held_out.who if by is None else pd.DataFrame(by).iloc[self.test]
+        parts = []
+        for setting, arms in self._settings():
+            if arm in arms and len(of_test.columns):
+                part = held_out.subgroups(_probabilities(arms[arm]), of_test, edges, statistic)
+                for place, (name, value) in enumerate(zip(_SETTING, setting, strict=True)):
+                    part.insert(place, name, value)
+                parts.append(part)
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
     def summary(self) -> str:
         """Return, in plain words, against whom the joint embedding is shown to be better."""
         lines = []
@@ -208,6 +339,43 @@ class ArmsComparison:
         """Draw the macro AUROC of each arm with its interval, one panel per setting."""
         return plot_arms(self.to_frame(), highlight=OURS)
 
+    def score_of(self, arm: str = OURS) -> ArmScore:
+        """Return an arm's score in the first setting that has it.
+
+        Raises
+        ------
+        ECGError
+            If the arm was not fitted.
+        """
+        for score in self.scores:
+            if score.arm == arm:
+                return score
+        arms = ", ".join(dict.fromkeys(score.arm for score in self.scores))
+        raise ECGError(f"ArmsComparison: expected one of its arms, {arms}; got {arm!r}.")
+
+    def _result(self, score: ArmScore, statistic: str) -> BootstrapResult:
+        """Return what was computed with the arm, or compute it from its probabilities."""
+        known = {result.statistic: result for result in (score.auroc, score.auprc)}
+        if statistic in known:
+            return known[statistic]
+        return self._known_held_out(statistic).bootstrap(_probabilities(score), statistic)
+
+    def _known_held_out(self, caller: str) -> HeldOut:
+        if self.held_out is None:
+            raise ECGError(
+                f"ArmsComparison.{caller} expected the test records' labels in held_out; got "
+                "none. Use a comparison as compare_arms returns it."
+            )
+        return self.held_out
+
+    def _further_scores(self, score: ArmScore) -> dict[str, float]:
+        if self.held_out is None or score.probabilities is None:
+            return dict.fromkeys(_FURTHER, float("nan"))
+        Y = self.held_out.Y.to_numpy()
+        return {
+            name: float(function(Y, score.probabilities)) for name, function in _FURTHER.items()
+        }
+
     def _verdict(self, low: float, high: float) -> str:
         if self.n_test_patients < FEWEST_PATIENTS:
             return "too few patients"
@@ -218,3 +386,12 @@ class ArmsComparison:
         for score in self.scores:
             settings.setdefault((score.label_fraction, score.archive), {})[score.arm] = score
         return settings.items()
+
+
+def _probabilities(score: ArmScore) -> np.ndarray:
+    if score.probabilities is None:
+        raise ECGError(
+            f"ArmScore: expected the probabilities of {score.arm!r}; got none. Use a comparison "
+            "as compare_arms returns it."
+        )
+    return score.probabilities

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,8 +16,8 @@ COLUMNS = ("arm", "label_fraction", "archive", "macro_auroc", "auroc_low", "auro
 
 # Two of the colours of Okabe and Ito (2008), told apart with any colour vision;
 # the marker tells them apart in print.
-OURS = {"color": "#D55E00", "marker": "D"}
-OTHERS = {"color": "#0072B2", "marker": "o"}
+OURS: dict[str, Any] = {"color": "#D55E00", "marker": "D"}
+OTHERS: dict[str, Any] = {"color": "#0072B2", "marker": "o"}
 
 
 def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Figure:

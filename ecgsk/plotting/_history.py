@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ecgsk.exceptions import ECGError
 from ecgsk.plotting._arms import OTHERS, OURS
+from ecgsk.plotting._notebook import NotebookPicture, check_axes, new_axes, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
 
 _CURVES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("train_loss", "training", OTHERS),
     ("valid_loss", "validation", OURS),
 )
-_PANEL = (3.8, 3.0)  # inch
 _MOST_MARKERS = 20  # on one curve; more run into a thick line
 
 
-class TrainingHistoryDisplay:
+class TrainingHistoryDisplay(NotebookPicture):
     """Losses per epoch, one panel for each stage of the training.
 
     Make it with :meth:`from_estimator`; as the last line of a notebook's cell
@@ -120,20 +117,16 @@ class TrainingHistoryDisplay:
             not as many axes as stages.
         """
         stages = _check_histories(self.histories)
-        self.axes_ = _new_axes(len(stages)) if ax is None else _check_axes(ax, list(stages))
-        self.figure_: Figure | SubFigure = self.axes_[0].figure
+        self.axes_ = (
+            new_axes(len(stages))
+            if ax is None
+            else check_axes("TrainingHistoryDisplay", ax, list(stages))
+        )
+        self.figure_ = self.axes_[0].figure
         self.lines_: list[Line2D] = []
         for panel, (stage, history) in zip(self.axes_, stages.items(), strict=True):
             self.lines_ += _draw_stage(panel, stage, history)
         return self
-
-    def _repr_png_(self) -> bytes | None:
-        """Return the picture for a notebook, which shows pyplot's figures by itself."""
-        if not hasattr(self, "figure_") or self.figure_.canvas.manager is not None:
-            return None
-        picture = io.BytesIO()
-        self.figure_.canvas.figure.savefig(picture, format="png")
-        return picture.getvalue()
 
 
 def _read_histories(estimator: Any) -> dict[str, pd.DataFrame]:
@@ -186,24 +179,6 @@ def _check_histories(histories: Mapping[str, pd.DataFrame | None]) -> dict[str, 
     return stages
 
 
-def _check_axes(ax: Axes | Sequence[Axes], stages: list[str]) -> list[Axes]:
-    axes = list(np.ravel(np.asarray(ax, dtype=object)))
-    if len(axes) != len(stages):
-        raise ECGError(
-            f"TrainingHistoryDisplay: expected one axes for each of {', '.join(stages)}; got "
-            f"{len(axes)}. Pass ax=figure.subplots(1, {len(stages)}), or leave ax out."
-        )
-    return axes
-
-
-def _new_axes(n_panels: int) -> list[Axes]:
-    from matplotlib.figure import Figure
-
-    width, height = _PANEL
-    figure = Figure(figsize=(width * n_panels, height), layout="constrained", dpi=150)
-    return list(figure.subplots(1, n_panels, squeeze=False)[0])
-
-
 def _draw_stage(ax: Axes, stage: str, history: pd.DataFrame) -> list[Line2D]:
     from matplotlib.ticker import MaxNLocator
 
@@ -221,14 +196,8 @@ def _draw_stage(ax: Axes, stage: str, history: pd.DataFrame) -> list[Line2D]:
             )
     if "valid_loss" in history:
         _mark_lowest(ax, history["valid_loss"].dropna().nsmallest(1))
-    ax.set_title(f"{stage}: {_length(history)}", fontsize=9)
-    ax.set_xlabel("epoch", fontsize=8)
-    ax.set_ylabel("mean loss", fontsize=8)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.tick_params(labelsize=8)
-    ax.grid(axis="y", color="0.9")
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    style_axes(ax, title=f"{stage}: {_length(history)}", x="epoch", y="mean loss")
     ax.legend(fontsize=8, frameon=False)
     return lines
 

@@ -1,12 +1,15 @@
 """What a comparison says of its scores."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ecgsk.evaluation import ARMS, OURS, ArmsComparison, ArmScore
+from ecgsk.exceptions import ECGError
 from ecgsk.metrics import patient_bootstrap
 
-SIGNAL, MULTIMODAL = "signal only", "multimodal (ECG + table at inference)"
+SIGNAL, MATCHED = "signal only", "signal only, compute-matched"
+MULTIMODAL = "multimodal (ECG + table at inference)"
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +69,74 @@ def test_laboratories_have_a_column_for_each_arm_with_an_embedding(comparison):
 
 def test_plot_has_a_panel_for_each_setting(comparison):
     assert len(comparison.plot().axes) == 2
+
+
+def test_macro_scores_are_means_of_labels(comparison):
+    of_labels = comparison.per_label()
+    macro = of_labels.groupby(["label_fraction", "arm"])["estimate"].mean()
+    arms = comparison.to_frame().set_index(["label_fraction", "arm"])["macro_auroc"]
+    np.testing.assert_allclose(macro[arms.index], arms)
+
+
+def test_counts_of_each_label(comparison, X, Y):
+    table = comparison.per_label().groupby("label").first()
+    rows = comparison.test
+    for label, y in Y.iloc[rows].items():
+        patients = X["subject_id"].iloc[rows]
+        expected = [len(y), y.sum(), patients.nunique(), patients[y == 1].nunique()]
+        counts = ["n_records", "n_positive", "n_patients", "n_positive_patients"]
+        assert table.loc[label, counts].tolist() == expected
+
+
+def test_other_scores_are_made_of_the_kept_probabilities(comparison):
+    score = comparison.score_of(OURS)
+    Y = comparison.held_out.Y.to_numpy()
+    per_label = comparison.per_label("brier")
+    ours = per_label[(per_label["arm"] == OURS) & (per_label["label_fraction"] == 1)]
+    expected = ((score.probabilities - Y) ** 2).mean(axis=0)
+    np.testing.assert_allclose(ours["estimate"], expected, rtol=1e-6)
+    frame = comparison.to_frame().set_index(["label_fraction", "arm"])
+    assert frame.loc[(1.0, OURS), "macro_brier"] == pytest.approx(expected.mean(), rel=1e-6)
+    assert (frame["macro_f_max"].between(0, 1) & (frame["macro_calibration_error"] >= 0)).all()
+
+
+def test_scores_put_together_by_hand_have_no_counts(simulated):
+    with pytest.raises(ECGError, match="per_label expected the test records' labels"):
+        simulated({SIGNAL: 1.0}).per_label()
+
+
+def test_an_arm_that_was_not_fitted(simulated):
+    with pytest.raises(ECGError, match=f"expected one of its arms, {SIGNAL}; got '{OURS}'"):
+        simulated({SIGNAL: 1.0}).score_of(OURS)
+
+
+def test_label_differences_are_corrected_and_paired(comparison):
+    table = comparison.label_differences()
+    assert set(table["label_fraction"]) == {1.0, 0.5}
+    known = table.dropna(subset="p_value")
+    assert len(known)
+    assert (known["p_adjusted"] >= known["p_value"]).all()
+    scores = comparison.per_label().set_index(["label_fraction", "arm", "label"])["estimate"]
+    for row in table.itertuples():
+        ours, other = (scores[row.label_fraction, arm, row.label] for arm in (OURS, MATCHED))
+        assert row.difference == pytest.approx(ours - other, abs=1e-6, nan_ok=True)
+    assert comparison.label_differences(baseline="nobody").empty
+
+
+def test_subgroups_of_the_joint_arm(comparison, X):
+    table = comparison.subgroups()
+    assert set(table["column"]) == {"age", "sex"}
+    one = table[(table["label_fraction"] == 1) & (table["column"] == "sex")].set_index("level")
+    counts = X.iloc[comparison.test]["sex"].value_counts()
+    assert one["n_records"].to_dict() == counts[counts > 0].to_dict()
+    handed_in = comparison.subgroups(X[["sex"]].astype(str))
+    pd.testing.assert_frame_equal(
+        handed_in, table[table["column"] == "sex"].reset_index(drop=True), check_dtype=False
+    )
+    with pytest.raises(ECGError, match="expected edges for the numeric column 'heart_rate'"):
+        comparison.subgroups(X[["heart_rate"]])
+
+
+def test_nothing_divides_the_records(compare, X):
+    alone = compare(X=X[["ecg", "subject_id"]], arms=[OURS])
+    assert alone.subgroups().empty

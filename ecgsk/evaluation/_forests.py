@@ -1,0 +1,314 @@
+"""Forests of scores: one row for each label, or for each subgroup of patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from ecgsk.evaluation._display_base import PredictionDisplay
+from ecgsk.evaluation._held_out import WHO, age_edges
+from ecgsk.exceptions import ECGError
+from ecgsk.metrics import paired_difference, patient_bootstrap, subgroup_scores
+from ecgsk.plotting._notebook import check_axes, new_axes
+from ecgsk.plotting._scores import draw_forest, forest_height
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_NO_SKILL = {"roc_auc": 0.5}
+
+
+class LabelScoresDisplay(PredictionDisplay):
+    """The score of each label with its interval, the highest on top.
+
+    Make it with :meth:`from_estimator` or :meth:`from_predictions`; as the last
+    line of a notebook's cell it shows its picture.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Indexed by label: ``estimate``, ``low`` and ``high``, as
+        ``patient_bootstrap(...).to_frame()`` gives it. Labels without an estimate
+        are left out.
+    name : str, default="score"
+        What the scores are.
+    reference : float, optional
+        Where a line goes down, such as 0 for differences.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The forest.
+    figure_ : matplotlib.figure.Figure
+        The picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ecgsk.evaluation import LabelScoresDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> P = rng.random((200, 2))
+    >>> Y = (rng.random((200, 2)) < P).astype(float)
+    >>> display = LabelScoresDisplay.from_predictions(Y, P, groups=range(200), random_state=0)
+    >>> display.ax_.get_xlabel()
+    'roc_auc, 95 % interval'
+    """
+
+    def __init__(self, frame: pd.DataFrame, *, name: str = "score", reference: float | None = None):
+        super().__init__(frame)
+        self.name = name
+        self.reference = reference
+
+    @classmethod
+    def from_predictions(
+        cls,
+        Y: pd.DataFrame | ArrayLike,
+        P: pd.DataFrame | ArrayLike,
+        groups: Any = None,
+        *,
+        other: pd.DataFrame | ArrayLike | None = None,
+        statistic: str = "roc_auc",
+        ax: Axes | None = None,
+        **parameters: Any,
+    ) -> Self:
+        """Draw each label's score, or its difference from another model's.
+
+        Parameters
+        ----------
+        Y : DataFrame or array-like of shape (n_records, n_labels)
+            Labels: 0, 1 or NaN where not measured.
+        P : DataFrame or array-like of the same shape
+            Probabilities.
+        groups : array-like of shape (n_records,)
+            Patient of each record.
+        other : DataFrame or array-like of the same shape, optional
+            Probabilities of another model, whose scores are subtracted, paired
+            on the same patients.
+        statistic : str, default="roc_auc"
+            As in :func:`ecgsk.metrics.patient_bootstrap`.
+        ax : matplotlib Axes, optional
+            As in :meth:`plot`.
+        **parameters
+            Of :func:`ecgsk.metrics.patient_bootstrap`: ``n_resamples``,
+            ``confidence_level`` and ``random_state``.
+
+        Returns
+        -------
+        LabelScoresDisplay
+            Drawn.
+
+        Raises
+        ------
+        ECGError
+            For input that cannot be scored, groups among it.
+        """
+        parameters["statistic"] = statistic
+        if other is None:
+            result = patient_bootstrap(Y, P, groups, **parameters)
+            reference = _NO_SKILL.get(statistic)
+        else:
+            result, reference = paired_difference(Y, P, other, groups, **parameters), 0.0
+        return cls(result.to_frame(), name=result.statistic, reference=reference).plot(ax)
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw a row for each label.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            To draw into; by default that of a new figure.
+
+        Returns
+        -------
+        LabelScoresDisplay
+            Itself.
+        """
+        rows = self.frame.dropna(subset="estimate").sort_values("estimate", ascending=False)
+        height = forest_height(len(rows))
+        (self.ax_,) = (
+            new_axes(1, width=6, height=height)
+            if ax is None
+            else check_axes(type(self).__name__, ax, ["the labels"])
+        )
+        self.figure_ = self.ax_.figure
+        draw_forest(
+            self.ax_,
+            [str(name) for name in rows.index],
+            rows,
+            x=f"{self.name}, 95 % interval",
+            reference=self.reference,
+        )
+        return self
+
+
+class SubgroupDisplay(PredictionDisplay):
+    """The score of each subgroup, and its difference to all other records.
+
+    Make it with :meth:`from_estimator` or :meth:`from_predictions`; as the last
+    line of a notebook's cell it shows its picture. Subgroups may have a score for
+    other labels than the rest; the difference is over those that both have.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As :func:`ecgsk.metrics.subgroup_scores` returns it.
+    name : str, default="score"
+        What the scores are.
+
+    Attributes
+    ----------
+    axes_ : list of matplotlib Axes
+        Scores, and differences.
+    figure_ : matplotlib.figure.Figure
+        The picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from ecgsk.evaluation import SubgroupDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> P = rng.random((200, 2))
+    >>> Y = (rng.random((200, 2)) < P).astype(float)
+    >>> by = pd.DataFrame({"sex": np.repeat(["F", "M"], 100)})
+    >>> display = SubgroupDisplay.from_predictions(Y, P, range(200), by=by, random_state=0)
+    >>> [label.get_text() for label in display.axes_[0].get_yticklabels()]
+    ['sex F (100)', 'sex M (100)']
+    """
+
+    def __init__(self, frame: pd.DataFrame, *, name: str = "score"):
+        super().__init__(frame)
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: pd.DataFrame,
+        Y: pd.DataFrame | ArrayLike,
+        groups: ArrayLike | None = None,
+        *,
+        by: pd.Series | pd.DataFrame | Sequence[str] | None = None,
+        **parameters: Any,
+    ) -> Self:
+        """Predict, score each subgroup and draw.
+
+        Parameters
+        ----------
+        estimator, X, Y, groups, **parameters
+            As in the other displays.
+        by : Series, DataFrame or sequence of str, optional
+            What divides the records, or the columns of X that do. None takes
+            ``age``, ``sex``, ``race`` and ``ethnicity``, as far as X has them.
+
+        Returns
+        -------
+        SubgroupDisplay
+            Drawn.
+        """
+        if by is None:
+            by = [name for name in WHO if name in X]
+        if not isinstance(by, pd.Series | pd.DataFrame):
+            by = X[list(by)]
+        return super().from_estimator(estimator, X, Y, groups, by=by, **parameters)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        Y: pd.DataFrame | ArrayLike,
+        P: pd.DataFrame | ArrayLike,
+        groups: Any = None,
+        *,
+        by: Any = None,
+        edges: Mapping[str, Sequence[float]] | None = None,
+        statistic: str = "roc_auc",
+        ax: Sequence[Axes] | None = None,
+        **parameters: Any,
+    ) -> Self:
+        """Draw the macro score of each subgroup.
+
+        Parameters
+        ----------
+        Y : DataFrame or array-like of shape (n_records, n_labels)
+            Labels: 0, 1 or NaN where not measured.
+        P : DataFrame or array-like of the same shape
+            Probabilities.
+        groups : array-like of shape (n_records,)
+            Patient of each record.
+        by : Series or DataFrame of n_records rows
+            What divides the records.
+        edges : mapping of column name to rising numbers, optional
+            Where numeric columns are cut; None cuts ``age`` at 40 and 65 years.
+        statistic : str, default="roc_auc"
+            As in :func:`ecgsk.metrics.patient_bootstrap`.
+        ax : sequence of two matplotlib Axes, optional
+            As in :meth:`plot`.
+        **parameters
+            Of :func:`ecgsk.metrics.subgroup_scores`: ``n_resamples``,
+            ``confidence_level`` and ``random_state``.
+
+        Returns
+        -------
+        SubgroupDisplay
+            Drawn.
+
+        Raises
+        ------
+        ECGError
+            For input that cannot be scored, or where nothing divides the records.
+        """
+        by = pd.DataFrame(by)
+        if not len(by.columns):
+            raise ECGError(
+                "SubgroupDisplay expected columns that divide the records, in by; got none. Pass "
+                "by=X[['sex']], say."
+            )
+        frame = subgroup_scores(
+            Y,
+            P,
+            groups,
+            by,
+            edges=age_edges(by) if edges is None else edges,
+            statistic=statistic,
+            **parameters,
+        )
+        return cls(frame, name=statistic).plot(ax)
+
+    def plot(self, ax: Sequence[Axes] | None = None) -> Self:
+        """Draw a row for each subgroup, its number of patients behind its name.
+
+        Parameters
+        ----------
+        ax : sequence of two matplotlib Axes, optional
+            For scores and differences; by default those of a new figure.
+
+        Returns
+        -------
+        SubgroupDisplay
+            Itself.
+
+        Raises
+        ------
+        ECGError
+            If there are not two axes.
+        """
+        rows = self.frame
+        names = [f"{row.column} {row.level} ({row.n_patients:,})" for row in rows.itertuples()]
+        difference = rows[["difference", "difference_low", "difference_high"]]
+        self.axes_ = (
+            new_axes(2, width=4, height=forest_height(len(rows)))
+            if ax is None
+            else check_axes(type(self).__name__, ax, ["scores", "differences"])
+        )
+        self.figure_ = self.axes_[0].figure
+        scores, differences = self.axes_
+        own = rows.rename(columns={"score": "estimate"})
+        draw_forest(scores, names, own, x=f"{self.name}, 95 % interval")
+        to_rest = difference.set_axis(["estimate", "low", "high"], axis=1)
+        draw_forest(
+            differences, [""] * len(names), to_rest, x="difference to the rest", reference=0
+        )
+        return self

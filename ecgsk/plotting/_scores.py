@@ -1,0 +1,110 @@
+"""Reliability, decision curves and forests: tables of scores, drawn into axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ecgsk.plotting._arms import OTHERS, OURS
+from ecgsk.plotting._notebook import style_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_calibration(ax: Axes, frame: pd.DataFrame, title: str) -> None:
+    """Draw observed over predicted frequency with its intervals.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        To draw into; both axes end where the data do, as rare labels crowd near 0.
+    frame : DataFrame
+        One row per bin: ``predicted``, ``observed``, ``low`` and ``high``, the
+        bounds NaN where they are not known.
+    title : str
+        Name of the label.
+    """
+    end = float(np.nanmax(frame[["predicted", "observed", "high"]].to_numpy()))
+    end = min(1.0, 1.05 * end) or 1.0
+    ax.plot([0, end], [0, end], color="0.4", linestyle="--", linewidth=1, label="perfect")
+    ax.vlines(frame["predicted"], frame["low"], frame["high"], color=OURS["color"], linewidth=1.2)
+    ax.plot(
+        frame["predicted"], frame["observed"], label="model", markersize=4, linewidth=1.2, **OURS
+    )
+    ax.set_xlim(0, end)
+    ax.set_ylim(0, end)
+    style_axes(ax, title=title, x="predicted probability", y="observed frequency", grid="both")
+    ax.legend(fontsize=8, frameon=False, loc="upper left")
+
+
+def draw_net_benefit(ax: Axes, frame: pd.DataFrame, title: str) -> None:
+    """Draw a decision curve: the model, treating all and treating none.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        To draw into, up to the last threshold at which the model treats anyone.
+    frame : DataFrame
+        One row per threshold: ``threshold``, ``model``, ``treat_all``,
+        ``treat_none``, ``low`` and ``high``, the bounds NaN where not known.
+    title : str
+        Name of the label.
+    """
+    t = frame["threshold"]
+    treats = t[(frame[["model", "low", "high"]].fillna(0) != 0).any(axis=1)]
+    ax.plot(t, frame["treat_none"], color="0.2", linewidth=1, label="treat none")
+    ax.plot(t, frame["treat_all"], color=OTHERS["color"], ls="--", lw=1.2, label="treat all")
+    ax.fill_between(t, frame["low"], frame["high"], color=OURS["color"], alpha=0.2, linewidth=0)
+    ax.plot(t, frame["model"], color=OURS["color"], linewidth=1.6, label="model")
+    top = float(np.nanmax([0.001, *frame["model"], *frame["treat_all"], *frame["high"]]))
+    ax.set_xlim(0, treats.max() if len(treats) else 1)
+    ax.set_ylim(-0.3 * top, 1.1 * top)  # treating all falls without end
+    style_axes(ax, title=title, x="threshold probability", y="net benefit")
+    ax.legend(fontsize=8, frameon=False)
+
+
+def forest_height(n_rows: int) -> float:
+    """Return the height in inches that a forest of so many rows needs."""
+    return 0.9 + 0.24 * n_rows
+
+
+def draw_forest(
+    ax: Axes,
+    names: Sequence[str],
+    frame: pd.DataFrame,
+    *,
+    x: str,
+    reference: float | None = None,
+    emphasised: Sequence[bool] | None = None,
+) -> None:
+    """Draw scores with their intervals, one below the other.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        To draw into.
+    names : sequence of str
+        Name of each row, from the top down.
+    frame : DataFrame
+        ``estimate``, ``low`` and ``high`` of each row; a row of NaN is empty.
+    x : str
+        What the scores are.
+    reference : float, optional
+        Where a line goes down: no skill, or no difference.
+    emphasised : sequence of bool, optional
+        Rows that stand out; None gives all one colour.
+    """
+    stands_out = [True] * len(names) if emphasised is None else list(emphasised)
+    if reference is not None:
+        ax.axvline(reference, color="0.4", linestyle="--", linewidth=1)
+    for y, (estimate, low, high) in enumerate(frame[["estimate", "low", "high"]].to_numpy()):
+        style = OURS if stands_out[y] else OTHERS
+        ax.plot([low, high], [y, y], color=style["color"], linewidth=1.4, solid_capstyle="butt")
+        ax.plot(estimate, y, markersize=5, linestyle="none", **style)
+    ax.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    style_axes(ax, x=x, grid="x")
