@@ -3,6 +3,7 @@
 from ecgsk.metrics._bootstrap import paired_difference, patient_bootstrap
 from ecgsk.metrics._calibration_curve import calibration_curve
 from ecgsk.metrics._compare import compare_labels
+from ecgsk.metrics._delong import DeLongResult, delong
 from ecgsk.metrics._masked import (
     masked_average_precision,
     masked_average_precision_scorer,
@@ -18,9 +19,11 @@ from ecgsk.metrics._subgroups import subgroup_scores
 
 __all__ = [
     "BootstrapResult",
+    "DeLongResult",
     "GapClosed",
     "calibration_curve",
     "compare_labels",
+    "delong",
     "effective_rank",
     "gap_closed",
     "masked_average_precision",
