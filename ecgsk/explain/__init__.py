@@ -5,6 +5,7 @@ from ecgsk.explain._evidence import LabEvidence
 from ecgsk.explain._explanation import Explanation, Explanations
 from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding, SimilarPatient
 from ecgsk.explain._report import Section, write_report
+from ecgsk.explain._schema import explanation_schema
 
 __all__ = [
     "Attribution",
@@ -16,6 +17,7 @@ __all__ = [
     "LabFinding",
     "Section",
     "SimilarPatient",
+    "explanation_schema",
     "lab_associations",
     "write_report",
 ]

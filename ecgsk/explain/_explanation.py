@@ -134,8 +134,9 @@ class Explanation:
         return self.to_text()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the signal, as JSON takes it."""
+        """Return everything but the signal, as JSON takes it and `explanation_schema` describes."""
         return {
+            "version": 1,
             "record": _as_json(self.record),
             "quality": self.quality,
             "diagnoses": [

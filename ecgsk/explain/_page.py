@@ -94,8 +94,8 @@ class _View:
             return "The diagnoses were not calibrated, so none is said to be uncertain."
         known = sorted({d.coverage for d in sets if d.coverage is not None})
         words = (
-            "Uncertain: the ECG leaves both answers possible, or fits neither, so the model "
-            "abstains. Probabilities are calibrated."
+            "Uncertain: the ECG leaves both answers possible, fits neither, or fits the one that "
+            "the threshold does not give, so the model abstains. Probabilities are calibrated."
         )
         if known:
             share = " to ".join(dict.fromkeys(_percent(c) for c in (known[0], known[-1])))

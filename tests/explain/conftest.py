@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from ecgsk.explain import Diagnosis, Explanation, LabFinding
+from ecgsk.explain import (
+    Attribution,
+    Diagnosis,
+    Evidence,
+    Explanation,
+    LabFinding,
+    SimilarPatient,
+)
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 
 
@@ -41,5 +48,48 @@ def make_record():
             signal = np.tile(np.linspace(0, 1, 1001)[:1000], (len(leads), 1))
         array = ECGArray.from_numpy(signal[None].astype(np.float32), sampling_rate=100, leads=leads)
         return array[0]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_full_explanation(make_record):
+    """Every section filled; ``name`` stands wherever a caller's text may."""
+
+    def make(name="potassium", record=7, quality="", ecg=None):
+        ecg = make_record() if ecg is None else ecg
+        answers = ((True,), (False, True), (), (False,), (False,))
+        numbers = ((0.82, 0.3), (0.41, 0.3), (0.2, 0.3), (0.7, 0.3), (0.04, 0.3))
+        labels = (name, "both", "neither", "against", "absent")
+        lead = 1 / len(ecg.leads)
+        finding = f"{name} high"
+        return Explanation(
+            record,
+            tuple(
+                Diagnosis(label, p, threshold, kept, 0.9)
+                for label, (p, threshold), kept in zip(labels, numbers, answers, strict=True)
+            ),
+            (
+                LabFinding(name, "high", 0.7, 0.1, 3.5, 5.1, name, 0.4, 0.8, 0.9, 0.1),
+                LabFinding("sodium", "low", 0.1, 0.2, 135.0, None, "mmol/L", 0.4, 0.7, 0.8, 0.25),
+            ),
+            ecg,
+            (
+                Evidence(name, finding, 1.42, 14.2, 9.8, 21.5, 0.94, 0.0005),
+                Evidence(name, "sodium low", -0.3, 0.5, 0.4, 0.7, 0.2, 0.02),
+            ),
+            (
+                Attribution(
+                    name,
+                    np.linspace(-1, 1, len(ecg.leads) * 500).reshape(len(ecg.leads), 500),
+                    dict.fromkeys(ecg.leads, lead),
+                    ((0.1, 0.9, 0.6), (0.9, 1.8, 0.4)),
+                    0.04,
+                ),
+            ),
+            (SimilarPatient(name, 0.97, (name,), {name: name, "age": 71.0, "ph": float("nan")}),),
+            quality,
+            {name: name, "fitted_on": {"patients": 5210}},
+        )
 
     return make
