@@ -104,7 +104,7 @@ class ConformalSets(BaseEstimator):
             For a coverage outside (0, 1), or input that cannot be used.
         """
         caller = type(self).__name__
-        _step(caller, self.coverage)
+        count_steps(caller, self.coverage)
         Y, P, _, patients = read_calibration(caller, P, Y, groups)
         n_labels = Y.shape[1]
         self.n_patients_ = np.zeros((n_labels, 2), dtype=np.int64)
@@ -141,14 +141,14 @@ class ConformalSets(BaseEstimator):
         """
         check_is_fitted(self)
         caller = type(self).__name__
-        step = _step(caller, self.coverage if coverage is None else coverage)
+        step = count_steps(caller, self.coverage if coverage is None else coverage)
         p = check_probabilities(caller, P, len(self.n_patients_))
         return np.stack(
             [p <= self.absent_up_to_[:, step - 1], p >= self.present_from_[:, step - 1]], axis=-1
         )
 
 
-def _step(caller: str, coverage: float) -> int:
+def count_steps(caller: str, coverage: float) -> int:
     """Return the coverage in steps, from 1 on, taken up."""
     step = math.ceil(coverage * _STEPS - 1e-9) if 0 < coverage < 1 else 0
     if not 1 <= step < _STEPS:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils import _safe_indexing, assert_all_finite, get_tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _num_samples,
@@ -20,9 +20,9 @@ from sklearn.utils.validation import (
     indexable,
 )
 
-from ecgsk.calibration._conformal import ConformalSets
-from ecgsk.calibration._probability import ProbabilityCalibrator
-from ecgsk.calibration._thresholds import choose_thresholds
+from ecgsk.calibration._conformal import ConformalSets, count_steps
+from ecgsk.calibration._probability import ProbabilityCalibrator, check_method
+from ecgsk.calibration._thresholds import choose_thresholds, read_rule
 from ecgsk.exceptions import ECGError
 from ecgsk.model_selection import patient_split
 
@@ -136,14 +136,18 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         CalibrationWarning
             Names labels that are not calibrated, or have no threshold of their own.
         """
+        owner = type(self).__name__  # what is wrong is told before an hour of training, not after
+        check_method(owner, self.method)
+        read_rule(owner, self.threshold)
+        count_steps(owner, self.coverage)
         if groups is None and isinstance(X, pd.DataFrame) and self.group_column in X.columns:
             groups = X[self.group_column]
-        Y = _check_targets(Y, type(self).__name__)
+        Y = _check_targets(Y, owner)
         if _is_fitted(self.estimator):
             self.estimator_ = self.estimator
         else:
             X, Y, groups = self._fit_estimator(X, Y, groups)
-        Y = self._name_labels(Y)
+        Y = self._name_labels(Y, groups.index if isinstance(groups, pd.Series) else None)
         P = self._uncalibrated(X, Y.shape[1])
         self.calibrator_ = ProbabilityCalibrator(self.method).fit(P, Y, groups)
         self.conformal_ = ConformalSets(self.coverage).fit(P, Y, groups)
@@ -225,14 +229,18 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         held_out_groups = None if groups is None else _safe_indexing(groups, held_out)
         return _safe_indexing(X, held_out), _safe_indexing(Y, held_out), held_out_groups
 
-    def _name_labels(self, Y: Any) -> pd.DataFrame:
-        """Return Y as a frame with the columns of the estimator's probabilities."""
+    def _name_labels(self, Y: Any, index: Any) -> pd.DataFrame:
+        """Return Y as a frame with the columns of the estimator's probabilities.
+
+        An array has no index of its own and takes that of the patients.
+        """
         if np.ndim(Y) == 1:
             self.label_names_, self.classes_ = None, self.estimator_.classes_
-            return pd.DataFrame({"0": np.asarray(Y) == self.classes_[1]}, dtype=float)
+            is_second = np.asarray(Y) == self.classes_[1]
+            return pd.DataFrame({"0": is_second}, index, dtype=float)
         names = getattr(_innermost(self.estimator_), "label_names_", None)
         if not isinstance(Y, pd.DataFrame):
-            Y = pd.DataFrame(np.asarray(Y, dtype=float))
+            Y = pd.DataFrame(Y, index, dtype=float)
             Y.columns = pd.Index(names or [f"label{i}" for i in range(Y.shape[1])])
         Y = Y.set_axis(Y.columns.map(str), axis=1)
         if names is not None and set(names) != set(Y.columns):
@@ -269,6 +277,7 @@ def _check_targets(Y: Any, owner: str) -> Any:
     if isinstance(Y, pd.DataFrame) or (np.asarray(Y).ndim == 2 and np.asarray(Y).shape[1] > 1):
         return Y if isinstance(Y, pd.DataFrame) else np.asarray(Y)
     y = column_or_1d(Y, warn=True)
+    assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     if len(classes := np.unique(y)) != 2:
         raise ECGError(

@@ -105,8 +105,7 @@ class ProbabilityCalibrator(BaseEstimator):
             Where labels are left as they are.
         """
         caller = type(self).__name__
-        if self.method not in _METHODS:
-            raise ECGError(f"{caller} expected method to be one of {_METHODS}; got {self.method!r}")
+        check_method(caller, self.method)
         Y, P, names, patients = read_calibration(caller, P, Y, groups)
         enough = [_enough_patients(y, patients, self.min_patients) for y in Y.T]
         self.calibrated_ = np.array(enough)
@@ -170,6 +169,12 @@ class ProbabilityCalibrator(BaseEstimator):
             slope, intercept = _fit_logistic(np.column_stack([low + high]), target, weight)
             return np.array([slope, slope, intercept])
         return _fit_logistic(np.column_stack([low, high]), target, weight)
+
+
+def check_method(caller: str, method: str) -> None:
+    """Raise where there is no such method."""
+    if method not in _METHODS:
+        raise ECGError(f"{caller} expected method to be one of {_METHODS}; got {method!r}.")
 
 
 def _enough_patients(y: np.ndarray, patients: np.ndarray, at_least: int) -> bool:

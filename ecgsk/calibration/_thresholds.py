@@ -70,7 +70,7 @@ def choose_thresholds(
     (array([0.25]), array([0.5]))
     """
     caller = "choose_thresholds"
-    kind, level = _read_rule(caller, rule)
+    kind, level = read_rule(caller, rule)
     Y, P, names, patients = read_calibration(caller, P, Y, groups)
     if kind == "fixed":
         return np.full(Y.shape[1], level)
@@ -90,12 +90,13 @@ def choose_thresholds(
     return np.where(np.isnan(thresholds), _NO_CHOICE, thresholds)
 
 
-def _read_rule(caller: str, rule: str | float | tuple[str, float]) -> tuple[str, float]:
+def read_rule(caller: str, rule: str | float | tuple[str, float]) -> tuple[str, float]:
+    """Return what a rule is, "f1", "youden", "ppv" or "fixed", and its number."""
     if isinstance(rule, str) and rule in ("f1", "youden"):
         return rule, 0.0
     is_ppv = isinstance(rule, tuple | list) and len(rule) == 2 and rule[0] == "ppv"
     level: Any = rule[1] if is_ppv else rule  # type: ignore[index]
-    if isinstance(level, bool) or not isinstance(level, Real) or not 0 < level < 1:
+    if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1:
         raise ECGError(
             f"{caller} expected a rule of 'f1', 'youden', a number in (0, 1) or ('ppv', number "
             f"in (0, 1)); got {rule!r}."

@@ -1,0 +1,212 @@
+"""The meta-estimator: over scikit-learn's classifiers and ours, fitted and not."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import ecgsk
+from ecgsk import LabAbnormalityExplainer
+from ecgsk.calibration import (
+    ConformalSets,
+    MultilabelCalibrator,
+    ProbabilityCalibrator,
+    choose_thresholds,
+)
+from ecgsk.exceptions import CalibrationWarning, ECGError
+from ecgsk.metrics import masked_brier_score, masked_roc_auc_scorer
+from ecgsk.preprocessing import Resample
+
+
+def features(X):
+    """Leave out the patients' column."""
+    return X[list("abcde")]
+
+
+LINEAR = OneVsRestClassifier(LogisticRegression())
+
+
+# The suite holds predict against the larger of two probabilities, and its data are small.
+@pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
+@parametrize_with_checks([MultilabelCalibrator(LINEAR, threshold=0.5)])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Numbers, three labels by name, and patients: 300 to fit on, 500 held out."""
+    rng = np.random.default_rng(0)
+    groups = pd.Series(rng.integers(800, size=2400), name="subject_id")
+    x = rng.normal(size=(2400, 5)) + rng.normal(size=(800, 5))[groups]
+    Y = x[:, :3] + rng.normal(size=(2400, 3)) > 1
+    X = pd.DataFrame(x, columns=list("abcde")).assign(subject_id=groups)
+    return X, pd.DataFrame(Y.astype(float), columns=["one", "two", "three"]), groups >= 300
+
+
+def without_patients(model):
+    return make_pipeline(FunctionTransformer(features), model)
+
+
+# Far too sure of itself.
+TREE = without_patients(DecisionTreeClassifier(random_state=0))
+
+
+def test_it_is_the_three_parts(table):
+    X, Y, held_out = table
+    model = clone(TREE).fit(X[~held_out], Y[~held_out])
+    X, Y = X[held_out], Y[held_out]
+    P = np.column_stack([p[:, 1] for p in model.predict_proba(X)])
+    got = MultilabelCalibrator(model, method="beta", threshold="youden", coverage=0.8).fit(X, Y)
+    assert got.estimator_ is model
+    assert got.label_names_ == ["one", "two", "three"]
+    calibrated = ProbabilityCalibrator("beta").fit(P, Y, X["subject_id"]).transform(P)
+    np.testing.assert_array_equal(got.predict_proba(X), calibrated)
+    thresholds = choose_thresholds(Y, calibrated, "youden", groups=X["subject_id"])
+    np.testing.assert_array_equal(got.thresholds_, thresholds)
+    np.testing.assert_array_equal(got.predict(X), calibrated > thresholds)
+    sets = ConformalSets(0.8).fit(P, Y, X["subject_id"])
+    np.testing.assert_array_equal(got.predict_sets(X), sets.predict_sets(P))
+    np.testing.assert_array_equal(got.predict_sets(X, 0.9), sets.predict_sets(P, 0.9))
+
+
+def test_calibrates_on_others_than_it_fits_on(table):
+    """Patients whole, and better than the estimator alone."""
+    X, Y, held_out = table
+    seen = {}
+
+    class Spy(LogisticRegression):
+        def fit(self, X, y):
+            seen["patients"] = set(X["subject_id"])
+            return super().fit(features(X), y)
+
+        def predict_proba(self, X):
+            return super().predict_proba(features(X))
+
+    y = Y["one"]
+    spied = MultilabelCalibrator(Spy(), calibration_size=0.4, random_state=0).fit(X, y)
+    n_patients = X["subject_id"].nunique()
+    assert len(seen["patients"]) == pytest.approx(0.6 * n_patients, rel=0.1)
+    calibrating = X["subject_id"].isin(set(X["subject_id"]) - seen["patients"])
+    again = MultilabelCalibrator(FrozenEstimator(spied.estimator_)).fit(
+        X[calibrating], y[calibrating]
+    )
+    np.testing.assert_array_equal(again.predict_proba(X), spied.predict_proba(X))
+
+    alone = clone(TREE).fit(X[~held_out], Y[~held_out])
+    calibrated = MultilabelCalibrator(TREE, random_state=0).fit(X[~held_out], Y[~held_out])
+    P = np.column_stack([p[:, 1] for p in alone.predict_proba(X[held_out])])
+    after = masked_brier_score(Y[held_out], calibrated.predict_proba(X[held_out]))
+    assert after < masked_brier_score(Y[held_out], P)
+
+
+def test_two_classes_by_name(table):
+    X, Y, _ = table
+    y = Y["one"].map({0.0: "no", 1.0: "yes"})
+    model = MultilabelCalibrator(without_patients(LogisticRegression()), random_state=0).fit(X, y)
+    assert model.classes_.tolist() == ["no", "yes"]
+    P = model.predict_proba(X)
+    np.testing.assert_allclose(P.sum(axis=1), 1)
+    assert ((model.predict(X) == "yes") == (P[:, 1] > model.thresholds_[0])).all()
+    assert model.predict_sets(X).shape == (len(X), 1, 2)
+    assert model.score(X, y) > 0.7
+
+
+def test_frames_are_found_by_name(classifier, X, Y):
+    with pytest.warns(CalibrationWarning):
+        model, turned = (
+            MultilabelCalibrator(classifier, threshold=0.5).fit(X, y)
+            for y in (Y, Y[Y.columns[::-1]])
+        )
+    assert turned.label_names_ == classifier.label_names_
+    np.testing.assert_array_equal(turned.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ECGError, match="labels that its estimator was fitted on"):
+        model.fit(X, Y.iloc[:, 1:])
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_patients_come_by_column_or_by_groups(routing, make_classifier, X, Y):
+    patients = X["subject_id"]
+    with sklearn.config_context(enable_metadata_routing=routing), warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)
+        model = MultilabelCalibrator(make_classifier(), calibration_size=0.5, random_state=0)
+        by_column = make_pipeline(Resample(50), clone(model)).fit(X, Y)[-1]
+        X = X[["ecg"]]
+        if routing:
+            by_groups = make_pipeline(Resample(50), clone(model)).fit(X, Y, groups=patients)[-1]
+        else:
+            by_groups = clone(model).fit(Resample(50).fit_transform(X), Y, groups=patients)
+        results = cross_validate(
+            model,
+            X,
+            Y,
+            cv=GroupKFold(2),
+            scoring=masked_roc_auc_scorer,
+            error_score="raise",
+            **({"params": {"groups": patients}} if routing else {"groups": patients}),
+        )
+    assert np.isfinite(results["test_score"]).all()
+    np.testing.assert_array_equal(
+        by_column.conformal_.n_patients_, by_groups.conformal_.n_patients_
+    )
+    assert len(by_groups.estimator_.patients_seen_[1]) < patients.nunique()
+
+
+def test_parameters_of_parameters(table):
+    X, Y, _ = table
+    search = GridSearchCV(
+        MultilabelCalibrator(without_patients(LINEAR), random_state=0),
+        {
+            "estimator__onevsrestclassifier__estimator__C": [1e-4, 1.0],
+            "threshold": ["youden", ("ppv", 0.5)],
+        },
+        cv=GroupKFold(2),
+        scoring=masked_roc_auc_scorer,
+        error_score="raise",
+    ).fit(X, Y, groups=X["subject_id"])
+    copy = pickle.loads(pickle.dumps(search.best_estimator_))
+    np.testing.assert_array_equal(copy.predict_sets(X), search.best_estimator_.predict_sets(X))
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_saved(method, classifier, make_classifier, cohort, X, Y, tmp_path):
+    labs = LabAbnormalityExplainer(classifier, reference_ranges=cohort.reference_ranges).fit(
+        X, cohort.labs
+    )
+    targets = labs._abnormalities(cohort.labs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)
+        for name, model, y in (
+            ("pipeline", make_pipeline(Resample(50), make_classifier()), Y),
+            ("labs", FrozenEstimator(labs), targets),
+        ):
+            model = MultilabelCalibrator(model, method=method, random_state=0).fit(X, y)
+            ecgsk.save(model, tmp_path / name)
+            loaded = ecgsk.load(tmp_path / name)
+            np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+            np.testing.assert_array_equal(loaded.predict_sets(X), model.predict_sets(X))
+            np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+            assert loaded.label_names_ == model.label_names_
+
+
+def test_bad_input(table):
+    X, Y, _ = table
+    with pytest.raises(ECGError, match="two patients or more"):
+        MultilabelCalibrator(LINEAR).fit(X.assign(subject_id=1), Y)
+    with pytest.raises(ECGError, match="Only binary classification"):
+        MultilabelCalibrator(LogisticRegression()).fit(X, Y.sum(axis=1))
+    for wrong in ({"coverage": 2}, {"method": "platt"}, {"threshold": "roc"}):
+        with pytest.raises(ECGError, match="MultilabelCalibrator expected"):
+            MultilabelCalibrator(None, **wrong).fit(X, Y)  # told before anything is fitted

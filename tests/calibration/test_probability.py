@@ -1,0 +1,138 @@
+"""Calibrated probabilities: against the truth, scikit-learn, and what must not matter."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+
+from ecgsk.calibration import ProbabilityCalibrator
+from ecgsk.calibration._probability import _fit_logistic
+from ecgsk.exceptions import CalibrationWarning, ECGError
+from ecgsk.metrics import masked_brier_score, masked_roc_auc
+
+METHODS = ["sigmoid", "beta", "isotonic"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_finds_the_truth(method, distorted):
+    truth, Y, P = distorted
+    calibrated = ProbabilityCalibrator(method).fit(P[:4000], Y[:4000]).transform(P[4000:])
+    assert np.abs(P[4000:] - truth[4000:]).mean() > 0.08
+    assert np.abs(calibrated - truth[4000:]).mean() < 0.02
+    assert masked_brier_score(Y[4000:], calibrated) < masked_brier_score(Y[4000:], P[4000:]) - 0.005
+
+
+def test_sigmoid_undoes_a_distorted_logit(distorted):
+    _, Y, P = distorted
+    a, b, c = ProbabilityCalibrator().fit(P, Y).coef_.T
+    np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(a, 0.5, atol=0.05)
+    np.testing.assert_allclose(c, -0.5, atol=0.1)
+
+
+def test_sigmoid_is_logistic_regression_of_platts_targets(distorted):
+    """A soft target is a record that stands in both classes, by weight."""
+    _, Y, P = distorted
+    y, p = Y[:200, 0], P[:200, 0]
+    n, m = y.sum(), (1 - y).sum()
+    target = np.where(y == 1, (n + 1) / (n + 2), 1 / (m + 2))
+    reference = LogisticRegression(C=np.inf, tol=1e-10).fit(
+        np.tile(logit(p), 2)[:, None], np.repeat([1, 0], 200), np.append(target, 1 - target)
+    )
+    got = ProbabilityCalibrator().fit(p, y).transform(p)[:, 0]
+    np.testing.assert_allclose(got, reference.predict_proba(logit(p)[:, None])[:, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_slopes_are_the_best_that_are_not_negative(seed):
+    rng = np.random.default_rng(seed)
+    x, weight = rng.normal(size=(60, 2)), rng.uniform(0.1, 1, size=60)
+    target = np.clip(expit(x @ rng.normal(size=2) + rng.normal()), 0.02, 0.98)
+
+    def loss(coef):
+        z = x @ coef[:2] + coef[2]
+        return weight @ (np.logaddexp(0, z) - target * z)
+
+    bounds = [(0, None), (0, None), (None, None)]
+    best = minimize(loss, np.zeros(3), bounds=bounds, method="L-BFGS-B", tol=1e-12)
+    got = _fit_logistic(x, target, weight)
+    assert (got[:2] >= 0).all()
+    assert loss(got) <= best.fun + 1e-9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_order_is_kept_and_extremes_stay_inside(method, distorted):
+    _, Y, P = distorted
+    calibrator = ProbabilityCalibrator(method).fit(P, 1 - Y)  # the wrong way round
+    assert np.ptp(calibrator.transform(P), axis=0).max() < 0.01
+    with_extremes = np.concatenate([P, [[0.0] * 3, [1.0] * 3]])
+    labels = np.concatenate([Y, [[1.0] * 3, [0.0] * 3]])
+    grid = np.tile(np.linspace(0, 1, 101)[:, None], 3)
+    out = ProbabilityCalibrator(method).fit(with_extremes, labels).transform(grid)
+    assert (np.diff(out, axis=0) >= 0).all()
+    assert ((out > 0) & (out < 1)).all()
+
+
+def test_sigmoid_changes_no_auroc(distorted):
+    _, Y, P = distorted
+    after = ProbabilityCalibrator().fit(P, Y).transform(P)
+    assert masked_roc_auc(Y, after) == pytest.approx(masked_roc_auc(Y, P), abs=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_patients_records_count_as_one(method, distorted):
+    """Every record of some patients five times is the same fit; without groups it is not."""
+    _, Y, P = distorted
+    copies = np.where(Y[:300, 0] == 1, 5, 1)
+    rows = np.repeat(np.arange(300), copies)
+    once = ProbabilityCalibrator(method).fit(P[:300], Y[:300]).transform(P)
+    by_patient = ProbabilityCalibrator(method).fit(P[rows], Y[rows], rows).transform(P)
+    np.testing.assert_allclose(by_patient, once, atol=1e-9)
+    by_record = ProbabilityCalibrator(method).fit(P[rows], Y[rows]).transform(P)
+    assert np.abs(by_record - once)[:, 0].mean() > 0.05
+
+
+def test_nan_is_no_negative(distorted):
+    """Nor does it take weight from the patient's other records."""
+    _, Y, P = distorted
+    groups = np.repeat(np.arange(3000), 2)
+    unmeasured = Y.copy()
+    unmeasured[1::2, 0] = np.nan
+    got = ProbabilityCalibrator().fit(P, unmeasured, groups)
+    np.testing.assert_allclose(
+        got.coef_[:1], ProbabilityCalibrator().fit(P[::2, :1], Y[::2, :1]).coef_
+    )
+    np.testing.assert_allclose(got.coef_[1:], ProbabilityCalibrator().fit(P, Y, groups).coef_[1:])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rare_labels_stay_and_are_named(method, distorted):
+    _, Y, P = distorted
+    Y = Y.copy()
+    Y[:, 0] = 0
+    Y[:50, 0] = 1  # fifty records of nine patients
+    Y[:, 2] = np.nan
+    groups = np.append(np.arange(50) % 9, np.arange(9, len(Y) - 41))
+    with pytest.warns(CalibrationWarning, match=r"leaves 2 of 3 labels .* 10 patients .*: 0, 2\."):
+        calibrator = ProbabilityCalibrator(method).fit(P, Y, groups)
+    assert calibrator.calibrated_.tolist() == [False, True, False]
+    out = calibrator.transform(P)
+    np.testing.assert_array_equal(out[:, [0, 2]], P[:, [0, 2]])
+    assert np.abs(out - P)[:, 1].mean() > 0.05
+    assert ProbabilityCalibrator(method, min_patients=9).fit(P[:, :2], Y[:, :2], groups)
+
+
+def test_bad_input(distorted):
+    _, Y, P = distorted
+    with pytest.raises(ECGError, match="expected method to be one of"):
+        ProbabilityCalibrator("platt").fit(P, Y)
+    with pytest.raises(ECGError, match="probabilities from 0 to 1"):
+        ProbabilityCalibrator().fit(logit(P), Y)
+    fitted = ProbabilityCalibrator().fit(P, Y)
+    with pytest.raises(ECGError, match=r"shape \(n_records, 3\)"):
+        fitted.transform(P[:, :2])
+    with pytest.raises(ECGError, match="NaN"):
+        fitted.transform(np.full((1, 3), np.nan))
+    with pytest.raises(ECGError, match="expected groups"):
+        ProbabilityCalibrator().fit(P, Y, np.arange(5))
