@@ -1,8 +1,10 @@
 """What a model says of an ECG, as values, text, pictures and a page."""
 
 from ecgsk.explain._association import lab_associations
+from ecgsk.explain._attribution import attribute
 from ecgsk.explain._evidence import LabEvidence
 from ecgsk.explain._explanation import Explanation, Explanations
+from ecgsk.explain._neighbours import SimilarPatients
 from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding, SimilarPatient
 from ecgsk.explain._report import Section, write_report
 from ecgsk.explain._schema import explanation_schema
@@ -17,6 +19,8 @@ __all__ = [
     "LabFinding",
     "Section",
     "SimilarPatient",
+    "SimilarPatients",
+    "attribute",
     "explanation_schema",
     "lab_associations",
     "write_report",

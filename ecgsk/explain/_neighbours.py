@@ -1,0 +1,194 @@
+"""Patients whose ECGs look alike to the model."""
+
+import hashlib
+import secrets
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
+from sklearn.utils.validation import check_is_fitted
+
+from ecgsk.explain._parts import SimilarPatient
+
+# Two million patients share no hash of so many bytes, bar once in ten thousand models.
+_HASH_BYTES = 8
+# Records looked at first per patient wanted; more where one patient has many.
+_RECORDS_EACH = 4
+# Text and dates may name a patient.
+_SHOWN: list[Any] = ["number", "bool", "boolean", "category"]
+
+
+class SimilarPatients(BaseEstimator):
+    """The training patients whose ECGs are nearest in an embedding.
+
+    Similarity is the cosine. Identities are kept as salted hashes, with a
+    salt drawn at each fit, so that they can neither be read nor matched with
+    those of another model.
+
+    A fitted object holds the embeddings, diagnoses and tables of the training
+    patients: whoever gets the model gets those. Fit it on what may be handed
+    on, and on nothing else.
+
+    Attributes
+    ----------
+    embedding_ : ndarray of shape (n_records, n_features), float16
+        Of length 1 each.
+    patients_ : ndarray of shape (n_records,) of str
+        Salted hashes.
+    diagnoses_ : DataFrame of shape (n_records, n_labels)
+        1 present, 0 absent, NaN not known.
+    table_ : DataFrame of shape (n_records, n_columns)
+        What was measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from ecgsk.explain import SimilarPatients
+    >>> similar = SimilarPatients().fit(
+    ...     np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]),
+    ...     ["Ann", "Ann", "Bob"],
+    ...     pd.DataFrame({"sepsis": [0, 1, 1]}),
+    ...     pd.DataFrame({"potassium": [4.1, 4.0, np.nan]}),
+    ... )
+    >>> [first, second] = similar.find(np.array([[1.0, 0.0]]), n_patients=2)[0]
+    >>> round(first.similarity, 2), first.diagnoses, first.table
+    (1.0, (), {'potassium': 4.1})
+    >>> round(second.similarity, 2), second.diagnoses, second.table
+    (0.0, ('sepsis',), {})
+    """
+
+    def fit(
+        self,
+        embedding: np.ndarray,
+        patients: Any,
+        diagnoses: pd.DataFrame | None = None,
+        table: pd.DataFrame | None = None,
+    ) -> "SimilarPatients":
+        """Keep the training records.
+
+        Parameters
+        ----------
+        embedding : ndarray of shape (n_records, n_features)
+            Of the training records.
+        patients : array-like of shape (n_records,)
+            Whose they are; only a salted hash is kept.
+        diagnoses : DataFrame of shape (n_records, n_labels) or None
+            1 present, 0 absent, NaN not known.
+        table : DataFrame of shape (n_records, n_columns) or None
+            What to show of each record. Numbers, truth values and categories are
+            kept; text and dates, which may name a patient, are not.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no record, the numbers of rows differ, or an embedding is not finite.
+        """
+        embedding = np.asarray(embedding, dtype=np.float32)
+        names = np.asarray(patients)
+        frames = [
+            pd.DataFrame(index=range(len(embedding))) if frame is None else frame
+            for frame in (diagnoses, table)
+        ]
+        n_rows = [len(embedding), len(names), *map(len, frames)]
+        if embedding.ndim != 2 or not len(embedding) or len(set(n_rows)) > 1:
+            raise ValueError(
+                "SimilarPatients: expected as many rows, at least one, of embedding (2-D), "
+                f"patients, diagnoses and table; got {n_rows}. Take the same records of each."
+            )
+        _check_finite(embedding)
+        diagnoses, table = (frame.reset_index(drop=True) for frame in frames)
+        salt = secrets.token_bytes(16)
+        self.embedding_ = normalize(embedding).astype(np.float16)
+        self.patients_ = np.array([_hash(name, salt) for name in names.tolist()])
+        self.diagnoses_ = diagnoses.astype(np.float32)
+        self.table_ = table.select_dtypes(_SHOWN)
+        self.n_features_in_ = embedding.shape[1]
+        return self
+
+    def find(self, embedding: np.ndarray, n_patients: int = 3) -> list[list[SimilarPatient]]:
+        """Return the nearest patients of each record, each by the nearest of their records.
+
+        Parameters
+        ----------
+        embedding : ndarray of shape (n_records, n_features)
+            Of the records to explain, by the model that embedded the training records.
+        n_patients : int, default=3
+            How many; fewer where there are fewer.
+
+        Returns
+        -------
+        list of list of SimilarPatient
+            Nearest first. ``table`` has the columns that were measured.
+
+        Raises
+        ------
+        ValueError
+            If the embedding has other features, is not finite, or ``n_patients`` is not positive.
+        """
+        check_is_fitted(self)
+        embedding = np.asarray(embedding, dtype=np.float32)
+        if embedding.ndim != 2 or embedding.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"SimilarPatients was fitted on embeddings of {self.n_features_in_} features; got "
+                f"shape {embedding.shape}. Embed both by the same model."
+            )
+        if n_patients < 1:
+            raise ValueError(f"SimilarPatients: n_patients must be 1 or more, got {n_patients!r}.")
+        _check_finite(embedding)
+        if not len(embedding):
+            return []
+        n_patients = min(n_patients, len(np.unique(self.patients_)))
+        search = NearestNeighbors(metric="cosine", algorithm="brute")
+        search.fit(self.embedding_.astype(np.float32))
+        return [self._nearest(search, one, n_patients) for one in embedding[:, None]]
+
+    def _nearest(
+        self, search: NearestNeighbors, one: np.ndarray, n_patients: int
+    ) -> list[SimilarPatient]:
+        n_records = len(self.patients_)
+        n_wanted = min(_RECORDS_EACH * n_patients, n_records)
+        while True:
+            distances, rows = (found[0] for found in search.kneighbors(one, n_wanted))
+            _, first = np.unique(self.patients_[rows], return_index=True)
+            if len(first) >= n_patients or n_wanted == n_records:
+                break
+            n_wanted = min(2 * n_wanted, n_records)
+        first = np.sort(first)[:n_patients]
+        return [
+            self._patient(row, 1 - distance)
+            for row, distance in zip(rows[first], distances[first], strict=True)
+        ]
+
+    def _patient(self, row: int, similarity: float) -> SimilarPatient:
+        known = self.diagnoses_.iloc[row]
+        measured = {name: self.table_[name].iloc[row] for name in self.table_.columns}
+        return SimilarPatient(
+            patient=str(self.patients_[row]),
+            similarity=float(similarity),
+            diagnoses=tuple(str(name) for name, value in known.items() if value == 1),
+            table={
+                str(name): value.item() if hasattr(value, "item") else value
+                for name, value in measured.items()
+                if pd.notna(value)
+            },
+        )
+
+
+def _check_finite(embedding: np.ndarray) -> None:
+    if not np.isfinite(embedding).all():
+        raise ValueError(
+            "SimilarPatients expected embeddings of finite numbers, got NaN or infinity. "
+            "Leave out records that could not be embedded."
+        )
+
+
+def _hash(name: Any, salt: bytes) -> str:
+    return hashlib.blake2b(str(name).encode(), digest_size=_HASH_BYTES, key=salt).hexdigest()

@@ -1,0 +1,146 @@
+"""Where in the signal: ablation by lead and beat, held against what is known to matter."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ecgsk import ECGDiagnosisClassifier
+from ecgsk.encoders import ENCODERS, RandomConvolution, resolve_encoder
+from ecgsk.explain import attribute
+
+RATE, LEADS = 100, ("I", "II", "V1")
+BEATS = np.array([0.6, 1.6, 2.4, 3.5, 4.4])
+
+
+def make_ecg(seed=0, height=1.0):
+    """Five narrow beats in three leads, and some noise, of 5 s."""
+    times = np.arange(5 * RATE) / RATE
+    beats = sum(np.exp(-(((times - beat) / 0.02) ** 2)) for beat in BEATS)
+    noise = np.random.default_rng(seed).normal(0, 0.02, (3, len(times)))
+    return (noise + height * beats).astype(np.float32)
+
+
+class OneBeat(nn.Module):
+    """Logit 0 is the height of lead II in the third beat; logit 1 minus that; logit 2 nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([1.0, -1.0, 0.0]))
+
+    def forward(self, ecg):
+        return ecg[:, 1, 200:290].nan_to_num(0.0).sum(dim=1, keepdim=True) * self.weight
+
+
+def test_the_one_beat_and_lead_that_matter_are_found():
+    ecg = make_ecg()
+    for_it, against = attribute(OneBeat(), ecg, LEADS, RATE, {"a": 0, "b": 1})
+    assert for_it.leads == {"I": 0, "II": pytest.approx(1), "V1": 0}
+    shares = [share for _, _, share in for_it.beats]
+    np.testing.assert_allclose(shares, [0, 0, 1, 0, 0], atol=1e-6)
+    # What its samples add is what the logit loses without them.
+    np.testing.assert_allclose(for_it.values.sum(), ecg[1, 200:290].sum(), rtol=1e-4)
+    np.testing.assert_allclose(against.values, -for_it.values)
+    assert (for_it.diagnosis, against.diagnosis) == ("a", "b")
+
+
+def test_beats_reach_from_midway_to_midway():
+    (found,) = attribute(OneBeat(), make_ecg(), LEADS, RATE, {"a": 0})
+    edges = np.array([[start, end] for start, end, _ in found.beats])
+    midway = (BEATS[1:] + BEATS[:-1]) / 2
+    np.testing.assert_allclose(edges[:, 0], [0, *midway], atol=0.03)
+    np.testing.assert_allclose(edges[:, 1], [*midway, 5], atol=0.03)
+    assert found.values.shape == (3, 500)
+
+
+def test_without_beats_seconds_take_their_place():
+    signal = np.full((3, 450), 0.1)
+    (found,) = attribute(OneBeat(), signal, LEADS, RATE, {"a": 0})
+    assert [beat[:2] for beat in found.beats] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 4.5)]
+    assert [round(share, 6) for _, _, share in found.beats] == [0, 0, 1, 0, 0]
+
+
+def test_missing_samples_add_nothing_and_what_does_not_matter_has_no_share():
+    ecg = make_ecg()
+    ecg[1] = np.nan
+    missing, nothing = attribute(OneBeat(), ecg, LEADS, RATE, {"missing": 0, "nothing": 2})
+    for found in (missing, nothing):
+        assert not found.values.any()
+        assert set(found.leads.values()) == {0.0}
+        assert found.randomisation == 0
+
+
+def test_a_map_that_any_weights_would_give_is_told_by_its_score():
+    class Edges(OneBeat):  # learned weights are of no matter: the same map always
+        def forward(self, ecg):
+            return ecg.square().nan_to_num(0.0).sum(dim=(1, 2))[:, None] + 0 * self.weight
+
+    (found,) = attribute(Edges(), make_ecg(), LEADS, RATE, {"a": 0})
+    assert found.randomisation > 0.99
+
+
+def test_bad_shapes_are_refused():
+    with pytest.raises(ValueError, match="one record at a time"):
+        attribute(OneBeat(), make_ecg()[None], LEADS, RATE, {"a": 0})
+    with pytest.raises(ValueError, match="2 leads"):
+        attribute(OneBeat(), make_ecg(), LEADS[:2], RATE, {"a": 0})
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_encoder_is_explained_and_left_as_it_was(name, one_thread):
+    torch.manual_seed(0)
+    spec = resolve_encoder(name)
+    if {"width", "depth"} <= set(spec.get_params()):
+        spec.set_params(width=4)
+    encoder = spec.build(3, 500)
+    module = nn.Sequential(encoder, nn.Linear(encoder.n_features, 2)).eval()
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    (found,) = attribute(module, make_ecg(), LEADS, RATE, {"a": 1})
+    assert sum(found.leads.values()) == pytest.approx(1)
+    assert sum(share for _, _, share in found.beats) == pytest.approx(1)
+    assert 0 <= found.randomisation <= 1
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+
+
+@pytest.fixture(scope="module")
+def fitted(one_thread):
+    """A small model of which half of the patients have tall beats in lead II."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    x = np.stack([make_ecg(seed) for seed in range(60)])
+    x *= rng.uniform(0.5, 1.5, (60, 3, 1)).astype(np.float32)
+    x[y == 1, 1] *= 3
+    encoder = RandomConvolution(n_features=600)
+    model = ECGDiagnosisClassifier(encoder, random_state=0, verbose=False, device="cpu")
+    return model.fit(x, y), x[1::2]
+
+
+def logit(model, x):
+    return float(model.decision_function(x[None])[0])
+
+
+def test_a_fitted_model_is_explained_by_what_sets_its_patients_apart(fitted):
+    model, tall = fitted
+    found = [attribute(model.net_.module_, x, LEADS, RATE, {"tall": 0})[0] for x in tall[:6]]
+    assert np.mean([f.leads["II"] for f in found]) > 0.5
+    assert np.mean([f.randomisation for f in found]) < 0.7
+
+
+def test_taking_away_what_it_names_matters_more_than_taking_away_at_random(fitted):
+    model, tall = fitted
+    rng = np.random.default_rng(0)
+    named, random = [], []
+    for x in tall[:6]:
+        (found,) = attribute(model.net_.module_, x, LEADS, RATE, {"tall": 0})
+        starts = [round(start * RATE) for start, _, _ in found.beats]
+        effects = np.add.reduceat(found.values, starts, axis=1).ravel()
+        segment = np.repeat(np.arange(len(starts)), np.diff([*starts, x.shape[1]]))
+        segment = np.arange(3)[:, None] * len(starts) + segment
+        n_taken = round(effects.size / 10)
+
+        def lost(taken, x=x, segment=segment):
+            return logit(model, x) - logit(model, np.where(np.isin(segment, taken), 0, x))
+
+        named.append(lost(effects.argsort()[-n_taken:]))
+        random += [lost(rng.permutation(effects.size)[:n_taken]) for _ in range(5)]
+    assert np.mean(named) > 2 * np.mean(random)
