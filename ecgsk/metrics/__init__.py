@@ -2,6 +2,7 @@
 
 from ecgsk.metrics._bootstrap import paired_difference, patient_bootstrap
 from ecgsk.metrics._calibration_curve import calibration_curve
+from ecgsk.metrics._calibration_slope import calibration_slope
 from ecgsk.metrics._compare import compare_labels
 from ecgsk.metrics._delong import DeLongResult, delong
 from ecgsk.metrics._masked import (
@@ -22,6 +23,7 @@ __all__ = [
     "DeLongResult",
     "GapClosed",
     "calibration_curve",
+    "calibration_slope",
     "compare_labels",
     "delong",
     "effective_rank",
