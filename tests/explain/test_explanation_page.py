@@ -1,0 +1,167 @@
+"""The page of an explanation: what is said, in which order, and what is left unsaid."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ecgsk.explain import Diagnosis, Explanation, Explanations, LabFinding
+from ecgsk.signals import ECGRecord
+
+
+def words(page):
+    """The text of a page without its markup, each run of blanks one."""
+    body = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body))
+
+
+def headings(page):
+    return re.findall(r"<h(\d)>([^<]*)</h", page)
+
+
+def rows(page):
+    """Cells of each row of each table."""
+    found = re.findall(r"<tr.*?</tr>", page, re.DOTALL)
+    return [words(re.sub(r"</t[hd]>", "|", row)).strip(" |") for row in found]
+
+
+def test_everything_is_said_in_order(make_full_explanation):
+    page = make_full_explanation().to_html()
+    assert headings(page) == [
+        ("1", "ECG 7"),
+        ("2", "Electrocardiogram"),
+        ("2", "Diagnoses"),
+        ("2", "Laboratory findings"),
+        ("2", "Laboratory evidence"),
+        ("3", "potassium"),
+        ("2", "Where the model looked: potassium"),
+        ("3", "Share of each lead"),
+        ("3", "Share of each beat"),
+        ("2", "Similar patients"),
+        ("2", "Model and limits"),
+    ]
+    text = words(page)
+    for said in (
+        "research use only",
+        "not for the diagnosis or treatment of anyone",
+        "Signal quality: no problem found.",
+        "Present: potassium (0.82)",
+        "in at least 90 % of such patients",
+        "An association is not a cause",
+        "rank correlation +0.04",
+        "Fitted on patients 5210",
+        "It replaces no measurement",
+    ):
+        assert said in text
+
+
+def test_tables_hold_the_numbers(make_full_explanation):
+    found = [re.sub(r"\s*\|\s*", "|", row) for row in rows(make_full_explanation().to_html())]
+    for row in (
+        "potassium|0.82|0.30|present",
+        "both|0.41|0.30|uncertain both are possible",
+        "neither|0.20|0.30|uncertain neither fits",
+        "absent|0.04|0.30|absent",
+        "potassium high|0.70|0.10|7.0×|yes|0.47|0.98|10 %|3.5-5.1 potassium",
+        "sodium low|0.10|0.20|0.5×|no|0.54|0.89|25 %|from 135 mmol/L",
+        "potassium high|supports|+1.42|14.2 [9.80, 21.5]|+0.94|&lt;0.001",
+        "sodium low|contradicts|−0.30|0.50 [0.40, 0.70]|+0.20|0.020",
+        "Similarity (cosine)|0.97",
+        "age|71",
+    ):
+        assert row in found
+    assert not any(row.startswith("ph|") for row in found)  # measured of none of them
+
+
+def test_what_is_not_known_is_not_said(make_explanation):
+    """No signal, no calibration, no evidence: nothing claims there were."""
+    page = make_explanation().to_html()
+    assert [name for _, name in headings(page)] == [
+        "ECG 7", "Diagnoses", "Laboratory findings", "Model and limits",
+    ]  # fmt: skip
+    text = words(page)
+    assert "were not calibrated, so none is said to be uncertain" in text
+    assert "These findings were not calibrated" in text
+    for unsaid in ("Signal quality", "PPV", "Predicted", "hold the truth", "Evidence", "Similar"):
+        assert unsaid not in text.replace("Predicted from", "")
+    assert "<svg" not in page
+    empty = Explanation(7, (), (), None).to_html()
+    assert [name for _, name in headings(empty)] == ["ECG 7", "Model and limits"]
+    assert "Present" not in words(empty)
+    assert "predicted" not in words(empty)
+
+
+def test_a_problem_of_the_signal_is_said_first(make_full_explanation):
+    text = words(make_full_explanation(quality="lead V2 is flat").to_html())
+    assert "no problem found" not in text
+    assert text.index("Signal quality: lead V2 is flat.") < text.index("Present:")
+
+
+def test_a_map_that_randomisation_does_not_change_is_not_to_be_read(make_full_explanation):
+    explanation = make_full_explanation()
+    same = tuple(replace(a, randomisation=-0.8) for a in explanation.attributions)
+    assert "Do not read it" in words(replace(explanation, attributions=same).to_html())
+    assert "Do not read it" not in words(explanation.to_html())
+
+
+def test_no_diagnosis_is_predicted():
+    page = Explanation(7, (Diagnosis("sepsis", 0.1, np.inf),), (), None).to_html()
+    assert "No diagnosis is predicted." in words(page)
+    assert re.sub(r"\s", "", rows(page)[1]) == "sepsis|0.10|never|absent"
+
+
+def test_many_labels_are_folded(make_explanation):
+    diagnoses = [Diagnosis(f"d{i}", (i + 1) / 32, 0.5) for i in range(30)]
+    findings = [LabFinding(f"f{i}", "low", 0.5, i / 30, None, None, "") for i in range(30)]
+    page = make_explanation(diagnoses=diagnoses, laboratories=findings).to_html()
+    first, *folded = re.split("<details>", page)
+    assert len(folded) == 2
+    assert "18 more" in folded[0]
+    assert "d29 (0.94), d28 (0.91), d27 (0.88), d26 (0.84), d25 (0.81), 9 more." in words(first)
+    names = [row.split("|")[0].strip() for row in rows(page)]
+    assert [name for name in names if name[0] == "d"] == [f"d{i}" for i in reversed(range(30))]
+    # A base rate of 0 gives no lift: it comes last, and is not lost.
+    labs = [name for name in names if re.fullmatch(r"f\d+ low", name)]
+    assert labs == [f"f{i} low" for i in range(1, 30)] + ["f0 low"]
+
+
+def test_several_records_have_an_index_and_their_own_sections(make_full_explanation):
+    explanations = Explanations([make_full_explanation(record=r) for r in (7, "visit <3>")])
+    page = explanations.to_html()
+    links = re.findall(r'<a href="#([^"]*)">([^<]*)</a>', page)
+    assert links == [("record-1", "ECG 7"), ("record-2", "ECG visit &lt;3&gt;")]
+    assert re.findall(r' id="([^"]*)"', page) == ["record-1", "record-2"]
+    assert headings(page)[:3] == [
+        ("1", "2 ECGs explained"),
+        ("2", "ECG 7"),
+        ("3", "Electrocardiogram"),
+    ]
+    assert explanations[:1].to_html() == explanations[0].to_html()
+    assert headings(Explanations([]).to_html()) == [("1", "0 ECGs explained")]
+
+
+def test_a_long_record_says_what_is_shown(make_full_explanation):
+    ecg = ECGRecord(np.zeros((2, 3000)), ["II", "V5"], 100)
+    assert "Shown are the first 10 s of 30 s." in words(make_full_explanation(ecg=ecg).to_html())
+
+
+def test_attribution_finds_its_leads_by_name(make_full_explanation):
+    """The picture may show the record as it came: other leads, in another order."""
+    explanation = make_full_explanation(ecg=ECGRecord(np.zeros((2, 1000)), ["II", "V5"], 100))
+    values = np.zeros((2, 500))
+    values[1, 100:200] = -1
+    (attribution,) = explanation.attributions
+    moved = replace(attribution, values=values, leads={"V5": 0.0, "II": 1.0})
+    page = replace(explanation, attributions=(moved,)).to_html()
+    (rectangle,) = re.findall(r'class="shade"[^>]* d="M(\S+) (\S+)h(\S+?)v', page)
+    upper = float(re.findall(r'class="calibration"[^>]*points="\S+?,(\S+)', page)[0])
+    assert [float(side) for side in rectangle] == [15 + 25 * 2, upper - 10, 50]
+
+
+@pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
+def test_texts_stay_text(make_full_explanation, evil):
+    page = make_full_explanation(evil, record=evil, quality=evil).to_html()
+    assert "<script" not in page
+    assert "<img" not in page
+    assert len(re.findall(r"&lt;(script|img)", page)) > 15
