@@ -1,7 +1,8 @@
 """Where in the signal a model looked: leads and beats, by taking them away."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -96,10 +97,12 @@ def attribute(
         )
     edges = _edges(signal, sampling_rate)
     inputs = [signal] if table is None else [signal, np.asarray(table, dtype=np.float32)]
-    networks = [module, shuffled_copy(module, random_state)]
+    random_module = shuffled_copy(module, random_state).eval()
     out = []
     for name, number in diagnoses.items():
-        effects, random_effects = (_ablate(net, inputs, edges, number) for net in networks)
+        with _evaluating(module):
+            effects = _ablate(module, inputs, edges, number)
+        random_effects = _ablate(random_module, inputs, edges, number)
         size = np.abs(effects)
         shares = size / (size.sum() or 1)
         lengths = np.diff(edges)
@@ -136,6 +139,18 @@ def shuffled_copy(module: nn.Module, seed: int) -> nn.Module:
             order = torch.randperm(weight.numel(), generator=generator)
             weight.copy_(weight.flatten()[order.to(weight.device)].reshape(weight.shape))
     return copied
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Let dropout and augmentation rest inside the block."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def _edges(signal: np.ndarray, sampling_rate: float) -> np.ndarray:

@@ -79,6 +79,26 @@ def test_a_map_that_any_weights_would_give_is_told_by_its_score():
     assert found.randomisation > 0.99
 
 
+def test_a_module_in_training_is_asked_as_if_it_were_not_and_left_in_training():
+    module = nn.Sequential(nn.Dropout(0.5), OneBeat(), nn.BatchNorm1d(3)).train()
+    again = [attribute(module, make_ecg(), LEADS, RATE, {"a": 0})[0].values for _ in range(2)]
+    np.testing.assert_array_equal(*again)
+    assert all(part.training for part in module.modules())
+    assert module[2].num_batches_tracked == 0
+
+
+def test_a_table_beside_the_signal_is_held_as_it_is():
+    class WithTable(OneBeat):
+        def forward(self, ecg, table):
+            return super().forward(ecg) * table[:, :1]
+
+    single, double = (
+        attribute(WithTable(), make_ecg(), LEADS, RATE, {"a": 0}, table=np.array([scale, 7.0]))[0]
+        for scale in (1, 2)
+    )
+    np.testing.assert_allclose(double.values, 2 * single.values, rtol=1e-4)
+
+
 def test_bad_shapes_are_refused():
     with pytest.raises(ValueError, match="one record at a time"):
         attribute(OneBeat(), make_ecg()[None], LEADS, RATE, {"a": 0})
