@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
     indexable,
 )
 
+from ecgsk._patients import number_patients
 from ecgsk.calibration._conformal import ConformalSets, count_steps
 from ecgsk.calibration._probability import ProbabilityCalibrator, check_method
 from ecgsk.calibration._thresholds import choose_thresholds, read_rule
@@ -67,7 +68,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     thresholds_ : ndarray of shape (n_labels,)
         A label is predicted above its threshold.
     label_names_ : list of str or None
-        Names of the labels; None where Y had one column.
+        Names of the labels; None where y had one column.
     classes_ : ndarray
         The two classes; with many labels, their numbers.
 
@@ -108,14 +109,14 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.group_column = group_column
         self.random_state = random_state
 
-    def fit(self, X: Any, Y: Any, *, groups: ArrayLike | None = None) -> "MultilabelCalibrator":
+    def fit(self, X: Any, y: Any, *, groups: ArrayLike | None = None) -> "MultilabelCalibrator":
         """Calibrate, after fitting an estimator that is not.
 
         Parameters
         ----------
         X : what the estimator takes
             One row per ECG.
-        Y : DataFrame or array-like of shape (n_records, n_labels) or (n_records,)
+        y : DataFrame or array-like of shape (n_records, n_labels) or (n_records,)
             0, 1 or NaN where not measured; a frame's columns are found by name,
             where the estimator was fitted on names. One column: two classes.
         groups : array-like of shape (n_records,) or None
@@ -142,7 +143,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         count_steps(owner, self.coverage)
         if groups is None and isinstance(X, pd.DataFrame) and self.group_column in X.columns:
             groups = X[self.group_column]
-        Y = _check_targets(Y, owner)
+        Y = _check_targets(y, owner)
         if _is_fitted(self.estimator):
             self.estimator_ = self.estimator
         else:
@@ -212,7 +213,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Fit a clone on most patients, and return the rows of the others."""
         (X,), n_records = indexable(X), _num_samples(X)
         patients = np.arange(n_records) if groups is None else groups
-        if len(np.unique(patients)) < 2:
+        if len(number_patients(type(self).__name__, patients, n_records)[1]) < 2:
             raise ECGError(
                 f"{type(self).__name__} expected two patients or more, to fit on some and "
                 f"calibrate on the others; got one, with n_samples = {n_records}."
@@ -236,12 +237,18 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         if np.ndim(Y) == 1:
             self.label_names_, self.classes_ = None, self.estimator_.classes_
+            if not np.isin(Y, self.classes_).all():
+                raise ECGError(
+                    f"{type(self).__name__} expected the classes that its estimator was fitted on, "
+                    f"{self.classes_.tolist()}; got {np.unique(Y).tolist()}."
+                )
             is_second = np.asarray(Y) == self.classes_[1]
             return pd.DataFrame({"0": is_second}, index, dtype=float)
         names = getattr(_innermost(self.estimator_), "label_names_", None)
         if not isinstance(Y, pd.DataFrame):
-            Y = pd.DataFrame(Y, index, dtype=float)
-            Y.columns = pd.Index(names or [f"label{i}" for i in range(Y.shape[1])])
+            fits = names is not None and len(names) == Y.shape[1]
+            columns = names if fits else [f"label{i}" for i in range(Y.shape[1])]
+            Y = pd.DataFrame(Y, index, columns, dtype=float)
         Y = Y.set_axis(Y.columns.map(str), axis=1)
         if names is not None and set(names) != set(Y.columns):
             raise ECGError(

@@ -134,6 +134,8 @@ def test_frames_are_found_by_name(classifier, X, Y):
     np.testing.assert_array_equal(turned.predict_proba(X), model.predict_proba(X))
     with pytest.raises(ECGError, match="labels that its estimator was fitted on"):
         model.fit(X, Y.iloc[:, 1:])
+    with pytest.raises(ECGError, match="labels that its estimator was fitted on"):
+        model.fit(X, Y.iloc[:, 1:].to_numpy())
 
 
 @pytest.mark.parametrize("routing", [False, True])
@@ -205,6 +207,13 @@ def test_bad_input(table):
     X, Y, _ = table
     with pytest.raises(ECGError, match="two patients or more"):
         MultilabelCalibrator(LINEAR).fit(X.assign(subject_id=1), Y)
+    with pytest.raises(ECGError, match="a patient for each record"):
+        MultilabelCalibrator(LINEAR).fit(features(X), Y, groups=[None, *["one"] * (len(X) - 1)])
+    fitted = LogisticRegression().fit(features(X), Y["one"])
+    with pytest.raises(
+        ECGError, match=r"expected the classes .* \[0.0, 1.0\]; got \['no', 'yes'\]"
+    ):
+        MultilabelCalibrator(fitted).fit(features(X), np.where(Y["one"] == 1, "yes", "no"))
     with pytest.raises(ECGError, match="Only binary classification"):
         MultilabelCalibrator(LogisticRegression()).fit(X, Y.sum(axis=1))
     for wrong in ({"coverage": 2}, {"method": "platt"}, {"threshold": "roc"}):
