@@ -4,6 +4,7 @@ from ecgsk.explain._association import lab_associations
 from ecgsk.explain._attribution import attribute
 from ecgsk.explain._evidence import LabEvidence
 from ecgsk.explain._explanation import Explanation, Explanations
+from ecgsk.explain._faithfulness import deletion_faithfulness
 from ecgsk.explain._neighbours import SimilarPatients
 from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding, SimilarPatient
 from ecgsk.explain._report import Section, write_report
@@ -21,6 +22,7 @@ __all__ = [
     "SimilarPatient",
     "SimilarPatients",
     "attribute",
+    "deletion_faithfulness",
     "explanation_schema",
     "lab_associations",
     "write_report",

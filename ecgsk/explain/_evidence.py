@@ -217,7 +217,9 @@ class LabEvidence(BaseEstimator):
         scores = (np.asarray(embedding, dtype=np.float64) - self.mean_) @ self.filters_[finding].T
         return scores * links["sensitivity"].to_numpy()
 
-    def _space(self) -> ConceptSpace:
+    def space(self) -> ConceptSpace:
+        """Return the embedding's axes in training."""
+        check_is_fitted(self)
         return ConceptSpace(self.mean_, self.basis_, self.back_, self.variance_)
 
     def _measure(self, embedding: Any, labs: Any, diagnoses: Any, patients: Any) -> pd.DataFrame:
@@ -231,7 +233,7 @@ class LabEvidence(BaseEstimator):
             confidence_level=1 - self.level,
             random_state=rng,
         )
-        space, labels = self._space(), np.asarray(labs, dtype=np.float64)
+        space, labels = self.space(), np.asarray(labs, dtype=np.float64)
         coordinates = space.coordinates(embedding).astype(np.float32)
         weight = self.weight_ @ space.back.T
 
