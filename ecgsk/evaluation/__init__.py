@@ -5,6 +5,7 @@ from ecgsk.evaluation._compare import compare_arms
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._curves import MultilabelCalibrationDisplay, NetBenefitDisplay
 from ecgsk.evaluation._forests import LabelScoresDisplay, SubgroupDisplay
+from ecgsk.evaluation._model_card import model_card
 from ecgsk.evaluation._tables import write_tables
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "NetBenefitDisplay",
     "SubgroupDisplay",
     "compare_arms",
+    "model_card",
     "write_tables",
 ]

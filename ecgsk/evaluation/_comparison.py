@@ -233,7 +233,7 @@ class ArmsComparison:
         counts = self._known_held_out("per_label").counts()
         parts = []
         for s in self.scores:
-            of_labels = self._result(s, statistic).to_frame()[["estimate", "low", "high"]]
+            of_labels = self.result_of(s, statistic).to_frame()[["estimate", "low", "high"]]
             part = pd.concat([counts, of_labels.set_axis(counts.index)], axis=1).reset_index()
             for place, name in enumerate((*_SETTING, "arm")):
                 part.insert(place, name, getattr(s, name))
@@ -273,7 +273,7 @@ class ArmsComparison:
         for setting, arms in self._settings():
             if not {OURS, baseline} <= set(arms):
                 continue
-            ours, other = (_probabilities(arms[name]) for name in (OURS, baseline))
+            ours, other = (self.probabilities_of(arms[name]) for name in (OURS, baseline))
             part = held_out.compare(ours, other, statistic, correction)
             part = part.rename(columns={"a": "joint", "b": "baseline"}).reset_index()
             for place, (name, value) in enumerate(zip(_SETTING, setting, strict=True)):
@@ -314,7 +314,9 @@ class ArmsComparison:
         parts = []
         for setting, arms in self._settings():
             if arm in arms and len(of_test.columns):
-                part = held_out.subgroups(_probabilities(arms[arm]), of_test, edges, statistic)
+                part = held_out.subgroups(
+                    self.probabilities_of(arms[arm]), of_test, edges, statistic
+                )
                 for place, (name, value) in enumerate(zip(_SETTING, setting, strict=True)):
                     part.insert(place, name, value)
                 parts.append(part)
@@ -353,12 +355,40 @@ class ArmsComparison:
         arms = ", ".join(dict.fromkeys(score.arm for score in self.scores))
         raise ECGError(f"ArmsComparison: expected one of its arms, {arms}; got {arm!r}.")
 
-    def _result(self, score: ArmScore, statistic: str) -> BootstrapResult:
-        """Return what was computed with the arm, or compute it from its probabilities."""
+    def probabilities_of(self, score: ArmScore) -> np.ndarray:
+        """Return what an arm said of the test records.
+
+        Raises
+        ------
+        ECGError
+            If the score was put together by hand, without them.
+        """
+        if score.probabilities is None:
+            raise ECGError(
+                f"ArmsComparison: expected the probabilities of {score.arm!r}; got none. Use a "
+                "comparison as compare_arms returns it."
+            )
+        return score.probabilities
+
+    def result_of(self, score: ArmScore, statistic: str = "roc_auc") -> BootstrapResult:
+        """Return an arm's score with its interval, from its probabilities where it is new.
+
+        Parameters
+        ----------
+        score : ArmScore
+            One of ``scores``.
+        statistic : str, default="roc_auc"
+            A score that :func:`ecgsk.metrics.patient_bootstrap` knows by name.
+
+        Returns
+        -------
+        BootstrapResult
+            On the resamples that all arms share.
+        """
         known = {result.statistic: result for result in (score.auroc, score.auprc)}
         if statistic in known:
             return known[statistic]
-        return self._known_held_out(statistic).bootstrap(_probabilities(score), statistic)
+        return self._known_held_out("result_of").bootstrap(self.probabilities_of(score), statistic)
 
     def _known_held_out(self, caller: str) -> HeldOut:
         if self.held_out is None:
@@ -386,12 +416,3 @@ class ArmsComparison:
         for score in self.scores:
             settings.setdefault((score.label_fraction, score.archive), {})[score.arm] = score
         return settings.items()
-
-
-def _probabilities(score: ArmScore) -> np.ndarray:
-    if score.probabilities is None:
-        raise ECGError(
-            f"ArmScore: expected the probabilities of {score.arm!r}; got none. Use a comparison "
-            "as compare_arms returns it."
-        )
-    return score.probabilities

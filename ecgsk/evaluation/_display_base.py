@@ -104,12 +104,12 @@ class PanelDisplay(PredictionDisplay):
         self.axes_ = new_axes(n) if ax is None else check_axes(type(self).__name__, ax, list(parts))
         self.figure_ = self.axes_[0].figure
         for panel, (name, part) in zip(self.axes_, parts.items(), strict=True):
-            self._draw(panel, part, name)
+            self._draw(panel, part, name, legend=panel is self.axes_[0])
         return self
 
     @staticmethod
     @abstractmethod
-    def _draw(ax: Axes, frame: pd.DataFrame, title: str) -> None:
+    def _draw(ax: Axes, frame: pd.DataFrame, title: str, *, legend: bool) -> None:
         """Draw one label."""
 
 

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NO_SKILL = {"roc_auc": 0.5}
+_NAMES = {
+    "roc_auc": "AUROC",
+    "average_precision": "AUPRC",
+    "f_max": "F-max",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+}
 
 
 class LabelScoresDisplay(PredictionDisplay):
@@ -54,7 +61,7 @@ class LabelScoresDisplay(PredictionDisplay):
     >>> Y = (rng.random((200, 2)) < P).astype(float)
     >>> display = LabelScoresDisplay.from_predictions(Y, P, groups=range(200), random_state=0)
     >>> display.ax_.get_xlabel()
-    'roc_auc, 95 % interval'
+    'AUROC, 95 % interval'
     """
 
     def __init__(self, frame: pd.DataFrame, *, name: str = "score", reference: float | None = None):
@@ -106,12 +113,14 @@ class LabelScoresDisplay(PredictionDisplay):
             For input that cannot be scored, groups among it.
         """
         parameters["statistic"] = statistic
+        name = _NAMES.get(statistic, statistic)
         if other is None:
             result = patient_bootstrap(Y, P, groups, **parameters)
             reference = _NO_SKILL.get(statistic)
         else:
             result, reference = paired_difference(Y, P, other, groups, **parameters), 0.0
-        return cls(result.to_frame(), name=result.statistic, reference=reference).plot(ax)
+            name = f"difference of {name}"
+        return cls(result.to_frame(), name=name, reference=reference).plot(ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw a row for each label.
@@ -275,7 +284,7 @@ class SubgroupDisplay(PredictionDisplay):
             statistic=statistic,
             **parameters,
         )
-        return cls(frame, name=statistic).plot(ax)
+        return cls(frame, name=f"macro {_NAMES.get(statistic, statistic)}").plot(ax)
 
     def plot(self, ax: Sequence[Axes] | None = None) -> Self:
         """Draw a row for each subgroup, its number of patients behind its name.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_calibration(ax: Axes, frame: pd.DataFrame, title: str) -> None:
+def draw_calibration(ax: Axes, frame: pd.DataFrame, title: str, *, legend: bool = True) -> None:
     """Draw observed over predicted frequency with its intervals.
 
     Parameters
@@ -27,21 +27,30 @@ def draw_calibration(ax: Axes, frame: pd.DataFrame, title: str) -> None:
         bounds NaN where they are not known.
     title : str
         Name of the label.
+    legend : bool, default=True
+        Say which curve is which.
     """
     end = float(np.nanmax(frame[["predicted", "observed", "high"]].to_numpy()))
     end = min(1.0, 1.05 * end) or 1.0
     ax.plot([0, end], [0, end], color="0.4", linestyle="--", linewidth=1, label="perfect")
     ax.vlines(frame["predicted"], frame["low"], frame["high"], color=OURS["color"], linewidth=1.2)
     ax.plot(
-        frame["predicted"], frame["observed"], label="model", markersize=4, linewidth=1.2, **OURS
+        frame["predicted"],
+        frame["observed"],
+        label="model",
+        markersize=4,
+        linewidth=1.2,
+        clip_on=False,  # a marker at 0 is a whole marker
+        **OURS,
     )
     ax.set_xlim(0, end)
     ax.set_ylim(0, end)
     style_axes(ax, title=title, x="predicted probability", y="observed frequency", grid="both")
-    ax.legend(fontsize=8, frameon=False, loc="upper left")
+    if legend:
+        ax.legend(fontsize=8, frameon=False, loc="upper left")
 
 
-def draw_net_benefit(ax: Axes, frame: pd.DataFrame, title: str) -> None:
+def draw_net_benefit(ax: Axes, frame: pd.DataFrame, title: str, *, legend: bool = True) -> None:
     """Draw a decision curve: the model, treating all and treating none.
 
     Parameters
@@ -53,6 +62,8 @@ def draw_net_benefit(ax: Axes, frame: pd.DataFrame, title: str) -> None:
         ``treat_none``, ``low`` and ``high``, the bounds NaN where not known.
     title : str
         Name of the label.
+    legend : bool, default=True
+        Say which curve is which.
     """
     t = frame["threshold"]
     treats = t[(frame[["model", "low", "high"]].fillna(0) != 0).any(axis=1)]
@@ -64,7 +75,8 @@ def draw_net_benefit(ax: Axes, frame: pd.DataFrame, title: str) -> None:
     ax.set_xlim(0, treats.max() if len(treats) else 1)
     ax.set_ylim(-0.3 * top, 1.1 * top)  # treating all falls without end
     style_axes(ax, title=title, x="threshold probability", y="net benefit")
-    ax.legend(fontsize=8, frameon=False)
+    if legend:
+        ax.legend(fontsize=8, frameon=False)
 
 
 def forest_height(n_rows: int) -> float:

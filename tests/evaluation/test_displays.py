@@ -126,7 +126,7 @@ def test_differences_from_another_model(scored):
         Y, P, groups, other=P, n_resamples=20, random_state=0
     )
     assert (drawn.frame[["estimate", "low", "high"]] == 0).all(axis=None)
-    assert drawn.ax_.get_xlabel() == "difference of roc_auc, 95 % interval"
+    assert drawn.ax_.get_xlabel() == "difference of AUROC, 95 % interval"
 
 
 def test_subgroups_are_cut_by_age_and_counted(scored):

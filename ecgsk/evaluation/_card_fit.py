@@ -1,0 +1,183 @@
+"""What a fitted classifier knows of itself: architecture, training, versions, limits."""
+
+import platform
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn
+import torch
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+import ecgsk
+from ecgsk.datasets import Cohort
+from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
+from ecgsk.evaluation._card_parts import as_table
+from ecgsk.evaluation._comparison import FEWEST_PATIENTS, ArmsComparison, ArmScore
+from ecgsk.exceptions import ECGError
+from ecgsk.explain import Section
+
+_SEES = {
+    "ecg": "the ECG alone",
+    "clinical": "the clinical table alone",
+    "ecg+clinical": "the ECG and the clinical table",
+}
+# Where and how loudly a fit ran is not what it learned.
+_NO_MATTER = ("verbose", "device", "callbacks", "checkpoint_folder", "encoder")
+
+
+def take_apart(model: Any) -> tuple[list[Any], ECGDiagnosisClassifier]:
+    """Return the steps before a classifier, and the classifier.
+
+    Raises
+    ------
+    ECGError
+        If there is no fitted classifier at the end.
+    """
+    steps, last = [], model
+    if isinstance(model, Pipeline):
+        *steps, last = (step for _, step in model.steps)
+    if not isinstance(last, ECGDiagnosisClassifier):
+        raise ECGError(
+            "model_card expected a fitted ECGDiagnosisClassifier, or a pipeline that ends in one; "
+            f"got {type(last).__name__}."
+        )
+    check_is_fitted(last)
+    return steps, last
+
+
+def describe_model(steps: list[Any], model: ECGDiagnosisClassifier) -> list[Section]:
+    """Tell what the model takes, computes and gives."""
+    facts: dict[str, object] = {
+        "kind": f"{type(model).__name__} of ecgsk {ecgsk.__version__}",
+        "predicts from": _SEES[model.inputs],
+    }
+    if model.inputs != "clinical":
+        n_leads, n_samples = model.shape_
+        rate = model.sampling_rate_
+        facts |= {
+            "architecture": repr(model.encoder_spec_),
+            "leads": ", ".join(model.leads_) if model.leads_ else f"{n_leads}, not named",
+            "sampling rate": f"{rate:g} Hz" if rate else None,
+            "record": f"{n_samples:,} samples" + (f", {n_samples / rate:g} s" if rate else ""),
+        }
+    if model.scaler_ is not None:
+        facts["columns of the table"] = ", ".join(map(str, model.scaler_.columns_))
+    n_parameters = sum(parameter.numel() for parameter in model.net_.module_.parameters())
+    labels = model.label_names_ or [str(label) for label in model.classes_]
+    facts |= {
+        "parameters": f"{n_parameters:,}",
+        "preprocessing": "; ".join(map(repr, steps)) or "none inside the model",
+        "output": f"a probability for each of {model.n_outputs_:,} labels",
+        "labels": ", ".join(map(str, labels)),
+    }
+    return [Section("Model", table=as_table(facts))]
+
+
+def describe_training(
+    model: ECGDiagnosisClassifier, score: ArmScore | None, comparison: ArmsComparison | None
+) -> list[Section]:
+    """Tell objective, recipe and seeds."""
+    facts: dict[str, object] = {}
+    pretrainer = _pretrainer(model)
+    if pretrainer is not None:
+        objective = getattr(pretrainer, "objective_", pretrainer.objective)
+        facts |= {
+            "pre-training": f"{type(pretrainer).__name__}, objective {objective!r}",
+            "pre-training, epochs": _epochs(getattr(pretrainer, "history_", None))
+            or _epochs(model.pretraining_history_),
+            "pre-training, parameters": _changed(pretrainer),
+            "pre-training, table": _table_of(pretrainer),
+        }
+    else:
+        facts["pre-training"] = "none"
+    facts |= {
+        "loss of the diagnoses": "binary cross-entropy over the labels that were measured",
+        "training of the diagnoses": f"fine_tune={model.fine_tune_!r}",
+        "epochs": _epochs(model.history_) or "none: a linear head was solved for",
+        "parameters": _changed(model),
+        "seed": model.random_state,
+    }
+    if score is not None:
+        facts |= {
+            "arm of the comparison": score.arm,
+            "training patients whose labels were used": f"{100 * score.label_fraction:.3g} %",
+            "labelled training records": f"{score.n_labelled:,}",
+            "unlabelled records in pre-training": f"{score.archive:,}",
+            "seconds of the fit": f"{score.seconds:.0f}",
+        }
+    if comparison is not None and comparison.held_out is not None:
+        facts["bootstrap"] = (
+            f"{comparison.held_out.n_resamples:,} resamples of patients, "
+            f"seed {comparison.held_out.seed}"
+        )
+    versions = {
+        "Python": platform.python_version(),
+        "ecgsk": ecgsk.__version__,
+        "torch": torch.__version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+    }
+    return [
+        Section("Training", table=as_table(facts)),
+        Section("Versions", "Of the software that wrote this card.", as_table(versions)),
+    ]
+
+
+def describe_limits(
+    model: ECGDiagnosisClassifier, cohort: Cohort | None, comparison: ArmsComparison | None
+) -> list[Section]:
+    """Tell what the card's figures may not be taken for."""
+    limits = ["Scored on patients held out of one cohort: not tested at another site or time."]
+    if comparison is None:
+        limits = ["Not scored: this card was written without a comparison."]
+    elif comparison.n_test_patients < FEWEST_PATIENTS:
+        n = comparison.n_test_patients
+        limits.append(f"Only {n} test patients have labels: the intervals say nothing.")
+    if comparison is not None and comparison.held_out is not None:
+        counts = comparison.held_out.counts()
+        rare = counts.index[counts["n_positive_patients"] < FEWEST_PATIENTS]
+        limits.append(
+            f"{len(rare)} of {len(counts)} labels have fewer than {FEWEST_PATIENTS} positive test "
+            "patients."
+        )
+    limits += [
+        "A threshold of 0.5 is a convention where none was chosen on held-out patients.",
+        "Records must have the leads, the rate and the length above; others are refused.",
+    ]
+    if model.inputs == "ecg":
+        limits.append("The clinical table is not looked at when predicting.")
+    return [Section("Limits", " ".join(limits))]
+
+
+def _pretrainer(model: ECGDiagnosisClassifier) -> JointEmbeddingPretrainer | None:
+    encoder = model.encoder
+    if isinstance(encoder, FrozenEstimator):
+        encoder = encoder.estimator
+    return encoder if isinstance(encoder, JointEmbeddingPretrainer) else None
+
+
+def _epochs(history: pd.DataFrame | None) -> str:
+    return "" if history is None or history.empty else str(len(history))
+
+
+def _table_of(pretrainer: JointEmbeddingPretrainer) -> str | None:
+    scaler = getattr(pretrainer, "scaler_", None)
+    if scaler is None:
+        return "none: the signals alone" if hasattr(pretrainer, "history_") else None
+    return ", ".join(map(str, scaler.columns_))
+
+
+def _changed(estimator: Any) -> str:
+    """Return the parameters that differ from their defaults."""
+    defaults = type(estimator)().get_params(deep=False)
+    own = estimator.get_params(deep=False)
+    changed = [
+        f"{name}={value!r}"
+        for name, value in own.items()
+        if name not in _NO_MATTER and repr(value) != repr(defaults[name])
+    ]
+    return ", ".join(changed) or "all defaults"

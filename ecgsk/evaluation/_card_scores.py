@@ -1,0 +1,106 @@
+"""What a comparison tells of a model for its card: scores, calibration, thresholds, subgroups."""
+
+import pandas as pd
+
+from ecgsk.estimators import ECGDiagnosisClassifier
+from ecgsk.evaluation._card_parts import TO_FILL, as_table
+from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
+from ecgsk.evaluation._rounded import format_interval, subgroups_table
+from ecgsk.exceptions import ECGError
+from ecgsk.explain import Section
+
+_DISCRIMINATION = {"roc_auc": "AUROC", "average_precision": "AUPRC", "f_max": "F-max"}
+_CALIBRATION = {"brier": "Brier score", "calibration_error": "expected calibration error"}
+
+
+def score_of_model(
+    model: ECGDiagnosisClassifier, comparison: ArmsComparison | None
+) -> ArmScore | None:
+    """Return the score that a comparison gave to this very model.
+
+    Raises
+    ------
+    ECGError
+        If it did not fit the model.
+    """
+    if comparison is None:
+        return None
+    for score in comparison.scores:
+        if score.model is model:
+            return score
+    raise ECGError(
+        "model_card expected a model that the comparison fitted, so that its scores are the "
+        "model's; got another. Pass comparison.score_of(arm).model."
+    )
+
+
+def describe_scores(
+    model: ECGDiagnosisClassifier, score: ArmScore | None, comparison: ArmsComparison | None
+) -> list[Section]:
+    """Tell how well the model does on the test patients, overall and apart."""
+    thresholds = Section("Thresholds", *_thresholds(model))
+    if score is None or comparison is None or comparison.held_out is None:
+        empty = [Section(name, TO_FILL) for name in ("Performance", "Calibration", "Subgroups")]
+        return [*empty, thresholds]
+    macro: dict[str, str] = {}
+    labels = comparison.held_out.counts()[
+        ["n_positive", "n_records", "n_positive_patients"]
+    ].astype(str)
+    for statistic, name in (_DISCRIMINATION | _CALIBRATION).items():
+        result = comparison.result_of(score, statistic)
+        frame = result.to_frame()[["estimate", "low", "high"]]
+        if statistic == "calibration_error":  # its bootstrap adds noise, and so error
+            macro[name] = f"{result.estimate:.3f}"
+            labels[name] = ["" if x != x else f"{x:.3f}" for x in frame["estimate"]]
+            continue
+        macro[name] = format_interval(result.estimate, result.low, result.high, ".3f")
+        labels[name] = [format_interval(x, low, high, ".3f") for x, low, high in frame.to_numpy()]
+    labels.columns = ["positive", "known", "positive patients", *labels.columns[3:]]
+    n = comparison.n_test_patients
+    subgroups = comparison.subgroups(arm=score.arm)
+    own = subgroups[_of_setting(subgroups, score)] if len(subgroups) else subgroups
+    return [
+        Section(
+            "Performance",
+            f"On {n:,} test patients with labels. Macro means over labels with both classes; in "
+            "brackets, 95 % intervals of the patient bootstrap. " + _macro(macro, _DISCRIMINATION),
+            labels.reset_index()[
+                ["label", "positive", "known", "positive patients", *_DISCRIMINATION.values()]
+            ],
+        ),
+        Section(
+            "Calibration",
+            "Probabilities as the model gives them, on the test patients; lower is better. "
+            + _macro(macro, _CALIBRATION),
+            labels.reset_index()[["label", *_CALIBRATION.values()]],
+        ),
+        Section(
+            "Subgroups",
+            "Macro AUROC on the test patients; subgroups may have other labels with both classes.",
+            subgroups_table(own),
+        )
+        if len(own)
+        else Section("Subgroups", TO_FILL),
+        thresholds,
+    ]
+
+
+def _macro(scores: dict[str, str], names: dict[str, str]) -> str:
+    return "Macro: " + "; ".join(f"{name} {scores[name]}" for name in names.values()) + "."
+
+
+def _of_setting(frame: pd.DataFrame, score: ArmScore) -> pd.Series:
+    return (frame["label_fraction"] == score.label_fraction) & (frame["archive"] == score.archive)
+
+
+def _thresholds(model: ECGDiagnosisClassifier) -> tuple[str, pd.DataFrame | None]:
+    if model.thresholds_ is None:
+        return "The most probable class is predicted.", None
+    text = "A label is predicted above its threshold."
+    if (model.thresholds_ == 0.5).all():
+        return f"{text} It is 0.5 for every label: none was chosen on held-out patients.", None
+    names = model.label_names_ or range(len(model.thresholds_))
+    table = as_table(
+        {str(name): f"{t:.4g}" for name, t in zip(names, model.thresholds_, strict=True)}
+    )
+    return text, table.set_axis(["label", "threshold"], axis=1)
