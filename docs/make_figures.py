@@ -5,10 +5,13 @@ between the sheets one cause changes and the noise stays. The cases are severe, 
 textbook: most of a cohort's are subtler, as most of a hospital's are.
 """
 
+import io
+import shutil
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image
 
 from ecgsk.datasets import make_clinical_ecg, synthesize_ecg
 from ecgsk.plotting import plot_ecg
@@ -59,6 +62,25 @@ def draw_cases() -> Figure:
         plot_ecg(ecg.read()[0], ecg.leads, ecg.sampling_rate, title=title, ax=ax)
     figure.subplots_adjust(left=0.005, right=0.995, top=0.995, bottom=0.005)
     return figure
+
+
+def photograph(
+    page: str, path: Path, *, width: int = 1160, height: int = 1500, scheme: str = "light"
+) -> None:
+    """Keep the upper part of an HTML page, as Chromium shows it, as a PNG of 256 colours."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"))
+        window = browser.new_page(
+            viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=1
+        )
+        window.set_content(page)
+        picture = Image.open(io.BytesIO(window.screenshot())).convert("RGB")
+        browser.close()
+    picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
 
 
 if __name__ == "__main__":

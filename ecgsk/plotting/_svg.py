@@ -167,7 +167,7 @@ def _shades(sheet: Sheet, shade: Any) -> list[str]:
             )
     return [
         f'<path class="shade" style="fill:var(--ecg-shade,#0072b2);'
-        f'fill-opacity:{0.6 * level / _LEVELS:g}" d="{path}"/>'
+        f'fill-opacity:{0.75 * level / _LEVELS:g}" d="{path}"/>'
         for level, path in enumerate(paths)
         if level and path
     ]

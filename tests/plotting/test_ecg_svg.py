@@ -102,8 +102,8 @@ def test_shade_lies_behind_its_second_and_lead(n_steps):
     svg = read(np.zeros((2, 1000)), ("I", "II"), shade=shade)
     baseline = float(of_class(svg, "calibration")[1].get("points").split()[0].split(",")[1])
     assert shaded(svg) == [
-        (0.24, 15 + 25 * 7, baseline - 10, 25, 20),
-        (0.6, 15 + 25 * 2, baseline - 10, 25, 20),
+        (0.3, 15 + 25 * 7, baseline - 10, 25, 20),
+        (0.75, 15 + 25 * 2, baseline - 10, 25, 20),
     ]
     tags = [element.get("class") for element in svg]
     assert tags.index("shade") < tags.index("grid-fine")
@@ -114,7 +114,7 @@ def test_of_twelve_leads_the_shade_of_what_is_shown():
     shade = np.zeros((12, 100))
     shade[STANDARD_12_LEADS.index("V1"), [20, 60]] = 1
     found = shaded(read(np.zeros((12, 1000)), STANDARD_12_LEADS, shade=shade))
-    assert max(opacity for opacity, *_ in found) == 0.6
+    assert max(opacity for opacity, *_ in found) == 0.75
     # A column of 62.5 mm has 62 cells, so one is shaded in part at either end.
     assert min(left for _, left, *_ in found) == pytest.approx(15 + 25 * 6, abs=1.01)
     assert sum(width for *_, width, _ in found) == pytest.approx(2.5, abs=2.02)
