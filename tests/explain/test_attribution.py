@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ecgsk import ECGDiagnosisClassifier
-from ecgsk.encoders import ENCODERS, RandomConvolution, resolve_encoder
+from ecgsk.encoders import ENCODERS, resolve_encoder
 from ecgsk.explain import attribute
 
 RATE, LEADS = 100, ("I", "II", "V1")
@@ -123,15 +123,14 @@ def test_every_encoder_is_explained_and_left_as_it_was(name, one_thread):
 
 
 @pytest.fixture(scope="module")
-def fitted(one_thread):
+def fitted(tiny, one_thread):
     """A small model of which half of the patients have tall beats in lead II."""
     rng = np.random.default_rng(0)
     y = np.arange(60) % 2
     x = np.stack([make_ecg(seed) for seed in range(60)])
     x *= rng.uniform(0.5, 1.5, (60, 3, 1)).astype(np.float32)
     x[y == 1, 1] *= 3
-    encoder = RandomConvolution(n_features=600)
-    model = ECGDiagnosisClassifier(encoder, random_state=0, verbose=False, device="cpu")
+    model = ECGDiagnosisClassifier(tiny, fine_tune="probe", random_state=0, device="cpu")
     return model.fit(x, y), x[1::2]
 
 
