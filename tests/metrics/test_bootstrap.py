@@ -50,7 +50,7 @@ def clustered_problem(draw):
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(problem=clustered_problem(), seed=st.integers(0, 100))
 def test_equals_sklearn_loop_on_the_same_resamples(statistic, problem, seed):
     settings_ = {"n_resamples": 20, "random_state": seed}

@@ -13,7 +13,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
-    f1_score,
     roc_auc_score,
 )
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
@@ -46,7 +45,10 @@ def per_label(score):
 
 
 def f_max(y, p, sample_weight=None):
-    return max(f1_score(y, p >= t, sample_weight=sample_weight) for t in np.unique(p))
+    """F1 at every threshold, one by one."""
+    w = np.ones(len(y)) if sample_weight is None else sample_weight
+    called = [w * (p >= t) for t in np.unique(p)]
+    return max(2 * (c @ y) / (c.sum() + w @ y) for c in called)
 
 
 def calibration_error(y, p, sample_weight=None):
@@ -85,7 +87,7 @@ def tied_problem(draw):
 
 
 @pytest.mark.parametrize(("masked", "reference"), PAIRS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(problem=tied_problem())
 def test_equals_sklearn_on_complete_data(masked, reference, problem):
     Y, P, weight = problem
@@ -98,7 +100,7 @@ def test_equals_sklearn_on_complete_data(masked, reference, problem):
 
 
 @pytest.mark.parametrize(("masked", "reference"), PAIRS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(problem=tied_problem(), data=st.data())
 def test_unmeasured_records_change_nothing(masked, reference, problem, data):
     Y, P, _ = problem
