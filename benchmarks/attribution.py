@@ -26,9 +26,9 @@ from ecgsk import ECGDiagnosisClassifier
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.explain import attribute
 from ecgsk.explain._attribution import shuffled_copy
-from ecgsk.model_selection import patient_split
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+COLUMNS = ["ecg", "subject_id"]
 TENTH, N_RANDOM, N_STEPS = 0.1, 20, 32
 
 
@@ -40,23 +40,24 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=40)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    X, Y, train, test = load(options.data)
+    X, Y, X_test = load(options.data)
     model = ECGDiagnosisClassifier(
         options.encoder, max_epochs=options.epochs, random_state=0, verbose=False, device="cpu"
-    ).fit(X.iloc[train], Y.iloc[train])
-    explain(model, X.iloc[test], options.records)
+    ).fit(X, Y)
+    explain(model, X_test, options.records)
 
 
 def load(data: str | None):
     if data is None:
-        cohort = make_clinical_ecg(n_subjects=1000, random_state=0)
-        train, test = patient_split(cohort.groups, test_size=0.1, random_state=0)
-    else:
-        from ptbxl_subset import load_ptbxl_subset
+        seen, unseen = (
+            make_clinical_ecg(n_subjects=n, random_state=seed) for seed, n in enumerate([1000, 150])
+        )
+        return seen.X[COLUMNS], seen.Y, unseen.X[COLUMNS]
+    from ptbxl_subset import load_ptbxl_subset
 
-        cohort = load_ptbxl_subset(data)
-        train, test = np.flatnonzero(cohort.folds < 9), np.flatnonzero(cohort.folds == 9)
-    return cohort.X[["ecg", "subject_id"]], cohort.Y, train, test
+    cohort = load_ptbxl_subset(data)
+    train, test = (cohort.folds < 9).to_numpy(), (cohort.folds == 9).to_numpy()
+    return cohort.X.loc[train, COLUMNS], cohort.Y[train], cohort.X.loc[test, COLUMNS]
 
 
 def explain(model: ECGDiagnosisClassifier, X, n_records: int) -> None:
