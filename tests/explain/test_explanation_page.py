@@ -105,6 +105,13 @@ def test_a_map_that_randomisation_does_not_change_is_not_to_be_read(make_full_ex
     assert "Do not read it" not in words(explanation.to_html())
 
 
+def test_the_lack_of_a_rare_finding_is_no_support(make_full_explanation):
+    explanation = make_full_explanation()
+    absent = replace(explanation.evidence[0], odds_ratio=0.5)
+    page = replace(explanation, evidence=(absent,)).to_html()
+    assert any(re.match(r"potassium high\s*\|\s*not seen\s*\|", row) for row in rows(page))
+
+
 def test_no_diagnosis_is_predicted():
     page = Explanation(7, (Diagnosis("sepsis", 0.1, np.inf),), (), None).to_html()
     assert "No diagnosis is predicted." in words(page)
