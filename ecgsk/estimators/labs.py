@@ -1,29 +1,29 @@
 """Stage (iii): laboratory abnormalities from the same embedding."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ecgsk._patients import number_patients
-from ecgsk.estimators._leakage import SeenPatients
+from ecgsk.estimators._calibration import LabelCalibration
+from ecgsk.estimators._findings import explain_records, tell_directions
+from ecgsk.estimators._leakage import SeenPatients, remember_patients, warn_of_seen_patients
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._targets import read_targets
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
-from ecgsk.explain import Diagnosis, Explanation, Explanations, LabFinding
+from ecgsk.exceptions import ECGError
+from ecgsk.explain import Explanations, LabEvidence, SimilarPatients
 from ecgsk.preprocessing import LabAbnormality
-from ecgsk.preprocessing._abnormality import read_ranges
-from ecgsk.signals import ECGArray, ECGDtype, find_ecg_column
-
-_DIRECTIONS = ("low", "high")
-# Lower bound, upper bound and unit.
-_Range = tuple[float | None, float | None, str]
+from ecgsk.signals import find_ecg_column
 
 
 class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
@@ -43,10 +43,18 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     reference_ranges : DataFrame, mapping, pair or None, default=None
         As in :class:`~ecgsk.preprocessing.LabAbnormality`; a column ``unit`` is
         shown with the findings. Needed where ``y`` holds values.
+    coverage : float, default=0.9
+        How often, at least, the prediction set of a diagnosis is to hold the truth,
+        after ``calibrate``.
+    keep_patients : bool, default=False
+        Keep what ``explain(n_similar=...)`` shows: embedding, table and diagnoses of
+        each training record, under a hash of the patient's name. The model then
+        holds patients' data, and is to be guarded as such.
     group_column : str, default="subject_id"
         Column of X that names the patient.
     random_state : int, RandomState or None, default=None
-        Seeds a pretrainer that is fitted here and has no seed of its own.
+        Seeds the tests of evidence, and a pretrainer that is fitted here and has no
+        seed of its own.
 
     Attributes
     ----------
@@ -64,6 +72,16 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         How many those were.
     classes_ : ndarray of shape (n_targets,)
         Numbers of the targets, as scikit-learn has it for many labels.
+    evidence_ : LabEvidence or None
+        Links of findings and diagnoses; ``evidence_.links_`` has them as a table.
+        None where ``fit`` was given no diagnoses.
+    calibration_, diagnosis_calibration_ : LabelCalibration or None
+        What ``calibrate`` learned of abnormalities and of diagnoses: calibrator,
+        thresholds, prediction sets, sensitivity and specificity.
+    thresholds_ : ndarray or None
+        An abnormality is predicted above it.
+    similar_patients_ : SimilarPatients or None
+        With ``keep_patients``.
 
     References
     ----------
@@ -83,22 +101,33 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     2
     """
 
-    __metadata_request__fit = {"groups": True}
+    __metadata_request__fit = {"groups": True, "diagnoses": True}
+
+    evidence_: LabEvidence | None
+    calibration_: LabelCalibration | None
+    diagnosis_calibration_: LabelCalibration | None
+    similar_patients_: SimilarPatients | None
 
     def __init__(
         self,
         encoder: Any = None,
         *,
         reference_ranges: Any = None,
+        coverage: float = 0.9,
+        keep_patients: bool = False,
         group_column: str = "subject_id",
         random_state: Any = None,
     ):
         self.encoder = encoder
         self.reference_ranges = reference_ranges
+        self.coverage = coverage
+        self.keep_patients = keep_patients
         self.group_column = group_column
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> "LabAbnormalityExplainer":
+    def fit(
+        self, X: Any, y: Any, *, diagnoses: Any = None, groups: Any = None
+    ) -> "LabAbnormalityExplainer":
         """Fit one head per laboratory abnormality.
 
         Parameters
@@ -109,6 +138,9 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             Laboratory values in the reference ranges' units, or 0, 1 and NaN
             for targets named ``"... low"`` and ``"... high"``. NaN is "not
             measured", and takes no part in its target's fit.
+        diagnoses : DataFrame of shape (n_records, n_labels) or None
+            0, 1 or NaN, with the classifier's labels as columns: what the findings
+            are set beside, as evidence.
         groups : array-like of shape (n_records,) or None
             The patients, where X has no ``group_column``.
 
@@ -116,8 +148,10 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         -------
         self
         """
+        self.calibration_ = self.diagnosis_calibration_ = None
         self.encoder_ = self._fit_encoder(X, groups)
         embedding = np.asarray(self.encoder_.transform(X))
+        patients = self._patients(X, groups, len(embedding))
         targets = read_targets(self._abnormalities(y), len(embedding), type(self).__name__)
         self._remember_targets(targets)
         values, rows = targets.as_matrix(), targets.labelled
@@ -128,10 +162,25 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self.coef_, self.intercept_ = fit_linear_probe(
             embedding[rows],
             values[rows],
-            self._patients(X, groups, len(embedding))[rows],
+            patients[rows],
             multinomial=not targets.is_multilabel and targets.n_outputs > 1,
         )
         self.n_features_in_ = self.encoder_.n_features_in_
+        self.patients_seen_ = remember_patients(
+            self, X, groups, np.arange(len(embedding)), self.encoder_.patients_seen_
+        )
+        self.evidence_ = self.similar_patients_ = None
+        if diagnoses is not None:
+            Y = self._known_diagnoses(diagnoses, len(embedding))
+            labs = pd.DataFrame(values, columns=self.label_names_)
+            weight = self.encoder_.net_.module_.head.weight.numpy(force=True)
+            self.evidence_ = LabEvidence(random_state=self._seed()).fit(
+                embedding, labs, Y, patients, weight=weight
+            )
+        if self.keep_patients:
+            self.similar_patients_ = SimilarPatients().fit(
+                embedding, patients, diagnoses, self._table(X, y)
+            )
         return self
 
     def _logits(self, X: Any) -> np.ndarray:
@@ -141,40 +190,152 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         fitted_here = isinstance(self.encoder, JointEmbeddingPretrainer) or self.encoder is None
         return None if fitted_here else self.encoder_.patients_seen_
 
-    def explain(self, X: Any) -> Explanations:
-        """Tell diagnoses and laboratory findings of each record.
+    def calibrate(
+        self, X: Any, y: Any, diagnoses: Any = None, *, groups: Any = None
+    ) -> "LabAbnormalityExplainer":
+        """Learn on patients that no stage has seen how far to trust what is said.
+
+        Calibrates the probabilities of abnormalities and diagnoses, chooses
+        thresholds (Youden's index for abnormalities, F1 for diagnoses), learns
+        conformal prediction sets of the diagnoses, and finds out which links of
+        findings and diagnoses hold. ``predict_proba`` and ``predict`` of this
+        estimator take the calibration over; ``encoder_`` stays as it is.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            One row per ECG, of patients who were in no training.
+        y : DataFrame of shape (n_records, n_laboratories or n_targets)
+            As in ``fit``.
+        diagnoses : DataFrame of shape (n_records, n_labels) or None
+            0, 1 or NaN, with the classifier's labels as columns.
+        groups : array-like of shape (n_records,) or None
+            The patients, where X has no ``group_column``.
+
+        Returns
+        -------
+        self
+
+        Warns
+        -----
+        LeakageWarning
+            Where encoder or ``fit`` has seen patients of X.
+        CalibrationWarning
+            Names what too few patients had to be calibrated.
+        """
+        check_is_fitted(self)
+        warn_of_seen_patients(self, X, self.patients_seen_)
+        embedding = np.asarray(self.encoder_.transform(X))
+        labs = self._as_targets(y, len(embedding))
+        patients = self._patients(X, groups, len(embedding))
+        raw = expit(embedding.astype(np.float64) @ self.coef_.T + self.intercept_)
+        self.calibration_ = LabelCalibration("youden", self.coverage).fit(raw, labs, patients)
+        self.thresholds_ = self.calibration_.thresholds_
+        if diagnoses is not None:
+            Y, raw = (
+                self._known_diagnoses(diagnoses, len(embedding)),
+                self.encoder_.predict_proba(X),
+            )
+            self.diagnosis_calibration_ = LabelCalibration("f1", self.coverage)
+            self.diagnosis_calibration_.fit(raw, Y, patients)
+            if self.evidence_ is not None:
+                self.evidence_.validate(embedding, labs, Y, patients)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each abnormality, calibrated after ``calibrate``.
+
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            The ECG alone is enough.
+
+        Returns
+        -------
+        ndarray of shape (n_records, n_targets), float64
+        """
+        p = super().predict_proba(X)
+        return p if self.calibration_ is None else self.calibration_.transform(p)
+
+    def explain(
+        self,
+        X: Any,
+        *,
+        prevalence: float | Mapping[str, float] | None = None,
+        n_attributions: int = 0,
+        n_similar: int = 0,
+    ) -> Explanations:
+        """Tell diagnoses and laboratory findings of each record, and what links them.
 
         Parameters
         ----------
         X : DataFrame with an ECG column, or ndarray
             The signal alone is enough.
+        prevalence : float, mapping of target to float, or None
+            How common abnormalities are where the model is used, for their
+            predictive values; None takes the training's base rates.
+        n_attributions : int, default=0
+            Diagnoses per record, the most likely first, for which to show where in
+            the signal the model looked.
+        n_similar : int, default=0
+            Training patients to show per record; needs ``keep_patients=True``.
 
         Returns
         -------
         Explanations
             One per record. Diagnoses are there where ``encoder`` was a
-            classifier with many labels.
+            classifier with many labels; sets, predictive values and evidence after
+            ``calibrate``.
         """
         check_is_fitted(self)
-        if not _tell_directions(self.label_names_):
+        if not tell_directions(self.label_names_):
             raise ValueError(
                 "LabAbnormalityExplainer was fitted on a y that does not name laboratories; "
                 "explain needs a DataFrame of laboratory values, or of targets named '... low' and "
                 "'... high'."
             )
-        lab_probabilities = self.predict_proba(X)
-        diagnoses: list[tuple[Diagnosis, ...]] = [()] * len(lab_probabilities)
-        if isinstance(self.encoder_, ECGDiagnosisClassifier) and self.encoder_.label_names_:
-            diagnoses = self._diagnoses(X)
-        (records, ecgs), ranges = _records(X), self._ranges()
-        return Explanations(
-            [
-                Explanation(record, diagnosis, self._findings(p, ranges), ecg)
-                for record, diagnosis, p, ecg in zip(
-                    records, diagnoses, lab_probabilities, ecgs, strict=True
-                )
-            ]
+        return explain_records(
+            self, X, prevalence=prevalence, n_attributions=n_attributions, n_similar=n_similar
         )
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _as_targets(self, y: Any, n_records: int) -> pd.DataFrame:
+        """Return y as 0, 1 and NaN, with fit's targets as columns."""
+        targets = read_targets(self._abnormalities(y), n_records, type(self).__name__)
+        if targets.label_names != self.label_names_:
+            raise ECGError(
+                f"{type(self).__name__}.calibrate expected the targets that fit saw, "
+                f"{_some(self.label_names_)}; got {_some(targets.label_names)}. Give the same "
+                "columns in the same order."
+            )
+        return pd.DataFrame(targets.as_matrix(), columns=targets.label_names)
+
+    def _known_diagnoses(self, diagnoses: Any, n_records: int) -> pd.DataFrame:
+        """Return diagnoses as 0, 1 and NaN, with the classifier's labels as columns."""
+        if not isinstance(self.encoder_, ECGDiagnosisClassifier) or not self.encoder_.label_names_:
+            raise ECGError(
+                f"{type(self).__name__} was given diagnoses, but its encoder tells none. Give an "
+                "ECGDiagnosisClassifier that was fitted with many labels as encoder."
+            )
+        known = read_targets(diagnoses, n_records, type(self).__name__)
+        if known.label_names != self.encoder_.label_names_:
+            raise ECGError(
+                f"{type(self).__name__} expected diagnoses with the classifier's labels as "
+                f"columns, {_some(self.encoder_.label_names_)}; got {_some(known.label_names)}."
+            )
+        return pd.DataFrame(known.as_matrix(), columns=known.label_names)
+
+    def _table(self, X: Any, y: Any) -> pd.DataFrame:
+        """Return what is known of each record beside its signal: clinical columns and results."""
+        parts = [part.reset_index(drop=True) for part in (X, y) if isinstance(part, pd.DataFrame)]
+        if not parts:
+            return pd.DataFrame(index=range(len(X)))
+        table = pd.concat(parts, axis=1)
+        table = table.loc[:, ~table.columns.duplicated()]
+        signal = find_ecg_column(table)
+        return table.drop(columns=[signal, self.group_column], errors="ignore")
 
     def _fit_encoder(self, X: Any, groups: Any) -> Any:
         encoder = JointEmbeddingPretrainer() if self.encoder is None else self.encoder
@@ -183,8 +344,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         elif isinstance(encoder, JointEmbeddingPretrainer):
             encoder = clone(encoder)
             if encoder.random_state is None:
-                seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-                encoder.set_params(random_state=seed)
+                encoder.set_params(random_state=self._seed())
             return encoder.fit(X, groups=groups)
         if not isinstance(encoder, (JointEmbeddingPretrainer, ECGDiagnosisClassifier)):
             raise TypeError(
@@ -201,7 +361,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     def _abnormalities(self, y: Any) -> Any:
         if not isinstance(y, pd.DataFrame):
             return y
-        if _tell_directions(y.columns):
+        if tell_directions(y.columns):
             return y
         if self.reference_ranges is None:
             some = ", ".join(map(str, y.columns[:3]))
@@ -226,61 +386,9 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             return np.arange(n_records)
         return number_patients(type(self).__name__, groups, n_records)[0]
 
-    def _diagnoses(self, X: Any) -> list[tuple[Diagnosis, ...]]:
-        model = self.encoder_
-        names, thresholds = model.label_names_, model.thresholds_
-        return [
-            tuple(
-                Diagnosis(name, float(p), float(threshold))
-                for name, p, threshold in zip(names, row, thresholds, strict=True)
-            )
-            for row in model.predict_proba(X)
-        ]
 
-    def _findings(
-        self, probabilities: np.ndarray, ranges: dict[str, _Range]
-    ) -> tuple[LabFinding, ...]:
-        findings = []
-        for name, p, base_rate in zip(
-            self.label_names_ or [], probabilities, self.base_rates_, strict=True
-        ):
-            laboratory, _, direction = name.rpartition(" ")
-            low, high, unit = ranges.get(laboratory, (None, None, ""))
-            findings.append(
-                LabFinding(laboratory, direction, float(p), float(base_rate), low, high, unit)
-            )
-        return tuple(findings)
-
-    def _ranges(self) -> dict[str, _Range]:
-        """Return low, high and unit of the laboratories that have a range."""
-        if self.reference_ranges is None:
-            return {}
-        laboratories = dict.fromkeys(name.rpartition(" ")[0] for name in self.label_names_ or [])
-        ranges = read_ranges(self.reference_ranges, list(laboratories))
-        if "unit" not in ranges:
-            ranges = ranges.assign(unit="")
-        return {
-            str(name): (_or_none(low), _or_none(high), "" if pd.isna(unit) else str(unit))
-            for name, low, high, unit in zip(
-                ranges.index, ranges["low"], ranges["high"], ranges["unit"], strict=True
-            )
-        }
-
-
-def _or_none(bound: Any) -> float | None:
-    return None if pd.isna(bound) else float(bound)
-
-
-def _tell_directions(names: Any) -> bool:
-    return names is not None and all(str(name).rsplit(" ", 1)[-1] in _DIRECTIONS for name in names)
-
-
-def _records(X: Any) -> tuple[list, list]:
-    """Return each record's name and its signal, where X has names and signals."""
-    if isinstance(X, pd.DataFrame) and (column := find_ecg_column(X)) is not None:
-        return X.index.tolist(), list(X[column].array)
-    if isinstance(X, pd.Series) and isinstance(X.dtype, ECGDtype):
-        return X.index.tolist(), list(X.array)
-    if isinstance(X, ECGArray):
-        return list(range(len(X))), list(X)
-    return list(range(len(X))), [None] * len(X)
+def _some(names: list[str] | None) -> str:
+    """Return the first names of many."""
+    if names is None:
+        return "none"
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,244 @@
+"""Explanations put together from what a fitted explainer knows."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+import ecgsk
+from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
+from ecgsk.explain import (
+    Attribution,
+    Diagnosis,
+    Evidence,
+    Explanation,
+    Explanations,
+    LabFinding,
+    SimilarPatient,
+    attribute,
+)
+from ecgsk.preprocessing._abnormality import read_ranges
+from ecgsk.signals import ECGArray, ECGDtype, ECGRecord, find_ecg_column, quality
+
+if TYPE_CHECKING:
+    from ecgsk.estimators.labs import LabAbnormalityExplainer
+
+DIRECTIONS = ("low", "high")
+
+
+def tell_directions(names: Any) -> bool:
+    """Whether all names are of laboratory abnormalities, such as ``"potassium high"``."""
+    return names is not None and all(str(name).rsplit(" ", 1)[-1] in DIRECTIONS for name in names)
+
+
+def explain_records(
+    explainer: "LabAbnormalityExplainer",
+    X: Any,
+    *,
+    prevalence: float | Mapping[str, float] | None,
+    n_attributions: int,
+    n_similar: int,
+) -> Explanations:
+    """Tell everything that a fitted explainer knows of each record."""
+    embedding = np.asarray(explainer.encoder_.transform(X))
+    records, ecgs, problems = _records(X)
+    diagnoses = _diagnoses(explainer, X)
+    parts = zip(
+        records,
+        diagnoses,
+        _laboratories(explainer, X, prevalence),
+        ecgs,
+        _evidence(explainer, embedding),
+        _attributions(explainer, X, diagnoses, n_attributions),
+        _similar(explainer, embedding, n_similar),
+        problems,
+        strict=True,
+    )
+    about = [_describe(explainer)]
+    return Explanations([Explanation(*part, *about) for part in parts])
+
+
+def _records(X: Any) -> tuple[list, list[ECGRecord | None], list[str]]:
+    """Return each record's name, signal and problems, where X has names and signals."""
+    if isinstance(X, pd.DataFrame) and (column := find_ecg_column(X)) is not None:
+        X = X[column]
+    if isinstance(X, pd.Series) and isinstance(X.dtype, ECGDtype):
+        names, array = X.index.tolist(), cast(ECGArray, X.array)
+    elif isinstance(X, ECGArray):
+        names, array = list(range(len(X))), X
+    else:
+        return list(range(len(X))), [None] * len(X), [""] * len(X)
+    return names, list(array), quality(array)["problem"].tolist()
+
+
+def _diagnoses(explainer: "LabAbnormalityExplainer", X: Any) -> list[tuple[Diagnosis, ...]]:
+    model = explainer.encoder_
+    if not isinstance(model, ECGDiagnosisClassifier) or not model.label_names_:
+        return [()] * len(X)
+    P, thresholds = model.predict_proba(X), model.thresholds_
+    answers: Any = np.full(P.shape, None)
+    coverage = None
+    assert thresholds is not None  # many labels have them
+    if (calibration := explainer.diagnosis_calibration_) is not None:
+        P, thresholds = calibration.transform(P), calibration.thresholds_
+        answers, coverage = calibration.answers(P), calibration.coverage
+    return [
+        tuple(
+            Diagnosis(name, float(p), float(threshold), answer, coverage)
+            for name, p, threshold, answer in zip(
+                model.label_names_, row, thresholds, row_answers, strict=True
+            )
+        )
+        for row, row_answers in zip(P, answers, strict=True)
+    ]
+
+
+def _laboratories(
+    explainer: "LabAbnormalityExplainer", X: Any, prevalence: Any
+) -> list[tuple[LabFinding, ...]]:
+    names = explainer.label_names_ or []
+    ranges = _ranges(explainer)
+    calibration = explainer.calibration_
+    what = []
+    for j, (name, base_rate) in enumerate(zip(names, explainer.base_rates_, strict=True)):
+        laboratory, _, direction = name.rpartition(" ")
+        known: dict[str, Any] = {}
+        if (
+            calibration is not None
+            and np.isfinite(
+                rates := [calibration.sensitivity_[j], calibration.specificity_[j]]
+            ).all()
+        ):
+            known = {
+                "threshold": float(calibration.thresholds_[j]),
+                "sensitivity": float(rates[0]),
+                "specificity": float(rates[1]),
+                "prevalence": _prevalence(prevalence, name, float(base_rate)),
+            }
+        what.append((laboratory, direction, float(base_rate), ranges.get(laboratory), known))
+    return [
+        tuple(
+            LabFinding(
+                laboratory, direction, float(p), rate, *(bounds or (None, None, "")), **known
+            )
+            for (laboratory, direction, rate, bounds, known), p in zip(what, row, strict=True)
+        )
+        for row in explainer.predict_proba(X)
+    ]
+
+
+def _prevalence(given: Any, name: str, base_rate: float) -> float:
+    chosen = given.get(name, base_rate) if isinstance(given, Mapping) else given
+    chosen = base_rate if chosen is None else float(chosen)
+    if not 0 <= chosen <= 1:
+        raise ValueError(
+            f"LabAbnormalityExplainer.explain: a prevalence is a share from 0 to 1, got {chosen:g} "
+            f"for {name!r}."
+        )
+    return chosen
+
+
+def _ranges(
+    explainer: "LabAbnormalityExplainer",
+) -> dict[str, tuple[float | None, float | None, str]]:
+    """Return low, high and unit of the laboratories that have a range."""
+    if explainer.reference_ranges is None:
+        return {}
+    laboratories = dict.fromkeys(name.rpartition(" ")[0] for name in explainer.label_names_ or [])
+    ranges = read_ranges(explainer.reference_ranges, list(laboratories))
+    if "unit" not in ranges:
+        ranges = ranges.assign(unit="")
+    return {
+        str(name): (_or_none(low), _or_none(high), "" if pd.isna(unit) else str(unit))
+        for name, low, high, unit in zip(
+            ranges.index, ranges["low"], ranges["high"], ranges["unit"], strict=True
+        )
+    }
+
+
+def _or_none(bound: Any) -> float | None:
+    return None if pd.isna(bound) else float(bound)
+
+
+def _evidence(
+    explainer: "LabAbnormalityExplainer", embedding: np.ndarray
+) -> list[tuple[Evidence, ...]]:
+    """Return the links that held on other patients, for each record the strongest first."""
+    if explainer.evidence_ is None or "holds" not in explainer.evidence_.links_:
+        return [()] * len(embedding)
+    links = explainer.evidence_.held_links_
+    columns = ["odds_ratio", "low", "high", "sensitivity", "p_value"]
+    told = [
+        (row.diagnosis, row.finding, tuple(float(getattr(row, name)) for name in columns))
+        for row in links.itertuples()
+    ]
+    return [
+        tuple(
+            Evidence(told[j][0], told[j][1], float(row[j]), *told[j][2])
+            for j in np.argsort(-np.abs(row), kind="stable")
+        )
+        for row in explainer.evidence_.contributions(embedding)
+    ]
+
+
+def _similar(
+    explainer: "LabAbnormalityExplainer", embedding: np.ndarray, n: int
+) -> list[tuple[SimilarPatient, ...]]:
+    if not n:
+        return [()] * len(embedding)
+    if explainer.similar_patients_ is None:
+        raise ValueError(
+            "LabAbnormalityExplainer keeps no patients to compare with. Fit it with "
+            "keep_patients=True; their tables are then part of the model."
+        )
+    return [tuple(found) for found in explainer.similar_patients_.find(embedding, n)]
+
+
+def _attributions(
+    explainer: "LabAbnormalityExplainer",
+    X: Any,
+    diagnoses: list[tuple[Diagnosis, ...]],
+    n: int,
+) -> list[tuple[Attribution, ...]]:
+    """Return where the model looked, for the ``n`` most likely diagnoses of each record."""
+    model = explainer.encoder_
+    if not n or not isinstance(model, ECGDiagnosisClassifier) or not model.label_names_:
+        return [()] * len(diagnoses)
+    if model.leads_ is None or model.inputs == "clinical":
+        raise ValueError(
+            "LabAbnormalityExplainer: attributions need ECGs whose leads have names. Fit and "
+            "explain a DataFrame with an ECG column, or ask for n_attributions=0."
+        )
+    numbers = {name: j for j, name in enumerate(model.label_names_)}
+    dataset = model._dataset(X)
+    module = model.net_.module_.eval()
+    found = []
+    for i, said in enumerate(diagnoses):
+        inputs, _ = dataset[i]
+        top = sorted(said, key=lambda d: -d.probability)[:n]
+        table = inputs.get("table")
+        found.append(
+            attribute(
+                module,
+                inputs["ecg"][0].numpy(),
+                model.leads_,
+                model.sampling_rate_,
+                {d.name: numbers[d.name] for d in top},
+                table=None if table is None else table[0].numpy(),
+            )
+        )
+    return found
+
+
+def _describe(explainer: "LabAbnormalityExplainer") -> dict[str, Any]:
+    """Return what the page says of the model."""
+    encoder = explainer.encoder_
+    return {
+        "diagnosis model": repr(encoder),
+        "leads": list(encoder.leads_ or ()),
+        "sampling rate, Hz": encoder.sampling_rate_,
+        "records measured in training": int(explainer.n_measured_.max()),
+        "calibrated": explainer.calibration_ is not None,
+        "ecgsk": ecgsk.__version__,
+    }
