@@ -85,6 +85,71 @@ def demo(
 
 
 @app.command()
+def evaluate(
+    cohort: Annotated[
+        Path,
+        typer.Argument(
+            help="Cohort folder, of `ecgsk cohort` or write_cohort.", exists=True, file_okay=False
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for report, tables, pictures and model.", file_okay=False)
+    ] = Path("ecgsk-evaluation"),
+    arm: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Name of an arm; may be repeated. [default: all of them]"),
+    ] = None,
+    label_fraction: Annotated[
+        Optional[list[float]],  # noqa: UP045
+        typer.Option(
+            help="Share of training patients whose diagnoses are known; may be repeated. "
+            "[default: 1]"
+        ),
+    ] = None,
+    test_size: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Share of records to test on, met with whole patients. [default: the "
+            "cohort's own parts, or 0.25 where it has none]"
+        ),
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="Architecture of every arm.")] = "resnet18",
+    max_epochs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Epochs of each stage. [default: the recipe's]", min=1),
+    ] = None,
+    resamples: Annotated[int, typer.Option(help="Of the patient bootstrap.", min=1)] = 1000,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal results.", min=0)] = 0,
+) -> None:
+    """Compare all arms on a cohort; write a paper's tables, pictures and a model card.
+
+    Every arm is fitted on the same patients and scored on the others, with
+    intervals by patient:
+
+        ecgsk evaluate mimic-cohort --out results --label-fraction 1 --label-fraction 0.1
+
+    Writes report.html; the arms, their differences, labels, laboratories and
+    subgroups as CSV and LaTeX; calibration, net benefit and forests as PNG;
+    model_card.md, in the order of TRIPOD+AI; and the model of the joint embedding.
+    """
+    from ecgsk.cli._evaluate import Settings, run
+    from ecgsk.encoders import ENCODERS
+    from ecgsk.evaluation import ARMS
+
+    fractions = label_fraction or [1.0]
+    for share in fractions:
+        if not 0 < share <= 1:
+            raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {share:g}.")
+    if test_size is not None and not 0 < test_size < 1:
+        raise typer.BadParameter(f"--test-size must be in (0, 1), got {test_size:g}.")
+    if encoder not in ENCODERS:
+        raise typer.BadParameter(f"--encoder must be one of {', '.join(ENCODERS)}; got {encoder}.")
+    if unknown := [name for name in arm or () if name not in ARMS]:
+        raise typer.BadParameter(f"--arm must be one of {', '.join(ARMS)}; got {unknown[0]}.")
+    run(cohort, out, Settings(arm, fractions, test_size, encoder, max_epochs, resamples, seed))
+
+
+@app.command()
 def explain(
     record: Annotated[Path, typer.Argument(help="WFDB record: path of its .hea, or without it.")],
     model: Annotated[

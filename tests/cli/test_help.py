@@ -23,6 +23,10 @@ def test_help_names_the_commands(invoke):
             "demo",
             ["--out", "--mimic-ecg", "--hosp", "--ed", "--subjects", "--label-fraction", "--seed"],
         ),
+        (
+            "evaluate",
+            ["--out", "--arm", "--label-fraction", "--test-size", "--encoder", "--max-epochs"],
+        ),
         ("explain", ["WFDB record: path of its .hea", "--model", "--out"]),
     ],
 )
