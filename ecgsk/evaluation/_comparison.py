@@ -265,8 +265,10 @@ class ArmsComparison:
         DataFrame
             One row per label fraction, archive and label: ``joint``, ``baseline``
             (their scores), ``difference``, ``low``, ``high``, ``p_value``,
-            ``p_adjusted`` (over the labels of one setting), ``n_positive`` and
-            ``n_patients``. Empty where one of the two arms was not fitted.
+            ``p_adjusted`` (over the labels of one setting) and the counts of
+            :meth:`per_label`. p-values are NaN for labels with fewer than 10
+            positive or negative patients, whose resamples are too alike to tell.
+            Empty where one of the two arms was not fitted.
         """
         held_out = self._known_held_out("label_differences")
         parts = []

@@ -60,8 +60,7 @@ def label_differences_table(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.dropna(subset="difference")
     columns = {
         "label": frame["label"],
-        "positive": [f"{n:,}" for n in frame["n_positive"]],
-        "patients": [f"{n:,}" for n in frame["n_patients"]],
+        "positive records (patients)": _positives(frame),
         "compute-matched": _numbers(frame["baseline"]),
         OURS: _numbers(frame["joint"]),
         "difference [95 %]": _intervals(frame, "difference", "", "+.3f"),

@@ -91,8 +91,9 @@ _KINDS = (
         "label_differences",
         "Label by label: joint embedding minus compute-matched signal arm",
         "AUROC over the test records in which the label was measured. p-values are two-sided, "
-        "of the paired patient bootstrap, corrected for the number of labels by Holm's method; "
-        "intervals are not corrected. Labels with one class are left out.",
+        "of the paired patient bootstrap, corrected for the number of tested labels by Holm's "
+        "method; labels with fewer than 10 positive or negative patients are not tested. Intervals "
+        "are not corrected. Labels with one class are left out.",
         ArmsComparison.label_differences,
         _rounded.label_differences_table,
     ),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ecgsk.evaluation import ARMS, OURS, ArmsComparison, ArmScore
+from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import patient_bootstrap
 
@@ -110,17 +111,32 @@ def test_an_arm_that_was_not_fitted(simulated):
         simulated({SIGNAL: 1.0}).score_of(OURS)
 
 
-def test_label_differences_are_corrected_and_paired(comparison):
+def test_label_differences_are_paired(comparison):
     table = comparison.label_differences()
     assert set(table["label_fraction"]) == {1.0, 0.5}
-    known = table.dropna(subset="p_value")
-    assert len(known)
-    assert (known["p_adjusted"] >= known["p_value"]).all()
     scores = comparison.per_label().set_index(["label_fraction", "arm", "label"])["estimate"]
     for row in table.itertuples():
         ours, other = (scores[row.label_fraction, arm, row.label] for arm in (OURS, MATCHED))
         assert row.difference == pytest.approx(ours - other, abs=1e-6, nan_ok=True)
     assert comparison.label_differences(baseline="nobody").empty
+
+
+def test_p_values_of_labels_with_patients_enough():
+    """Rare labels have none, and do not weigh on the others' correction."""
+    rng = np.random.default_rng(0)
+    n = 120
+    Y = pd.DataFrame(
+        {"rare": np.arange(n) < 9, "common": np.arange(n) % 2, "other": np.arange(n) < 60}
+    )
+    held_out = HeldOut(Y.astype(float), np.arange(n), pd.DataFrame(index=Y.index), 200)
+    good = Y.to_numpy() * 0.5 + rng.random(Y.shape) * 0.5
+    table = held_out.compare(good, rng.random(Y.shape), "roc_auc", "holm")
+    assert table["p_value"].isna().tolist() == [True, False, False]
+    tested = table.drop("rare")
+    assert (tested["p_adjusted"] >= tested["p_value"]).all()
+    assert tested["p_adjusted"].max() <= 2 * tested["p_value"].max()
+    assert (tested["p_adjusted"] < 0.05).all()
+    assert table.loc["rare", "difference"] > 0
 
 
 def test_subgroups_of_the_joint_arm(comparison, X):
