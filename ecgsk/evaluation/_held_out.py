@@ -90,7 +90,7 @@ class HeldOut:
             index=self.Y.columns.rename("label"),
         )
         frame[["p_value", "p_adjusted"]] = np.nan
-        Y = self.Y.to_numpy(dtype=float, na_value=np.nan)
+        Y: np.ndarray = self.Y.to_numpy(dtype=float, na_value=np.nan)
         classes = [self._count_patients(value == Y) for value in (0, 1)]
         tested = np.min(classes, axis=0) >= FEWEST_OF_CLASS
         if tested.any():
@@ -137,7 +137,7 @@ class HeldOut:
             Indexed by label: ``n_records``, ``n_positive``, ``n_patients`` and
             ``n_positive_patients``.
         """
-        Y = self.Y.to_numpy(dtype=float, na_value=np.nan)
+        Y: np.ndarray = self.Y.to_numpy(dtype=float, na_value=np.nan)
         measured, positive = ~np.isnan(Y), Y == 1
         return pd.DataFrame(
             {
