@@ -12,7 +12,6 @@ import argparse
 
 import torch
 from recipes import SPECS
-from sklearn.pipeline import make_pipeline
 
 from ecgsk import JointEmbeddingPretrainer, compare_arms
 from ecgsk.datasets import make_clinical_ecg

@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--subjects", type=int, default=5000)
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.1])
     parser.add_argument("--objectives", nargs="+", default=list(SPECS), choices=SPECS)
-    parser.add_argument("--modes", nargs="+", default=["probe", "probe_then_full"])
+    parser.add_argument("--modes", nargs="+", default=["probe", "probe_then_full", "distill"])
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -51,10 +51,13 @@ def main() -> None:
 
     def predict(fraction: float, **parameters) -> tuple[np.ndarray, float]:
         chosen = order[: max(round(fraction * len(order)), 1)]
-        rows = train[np.isin(patients[train], chosen)]
+        labelled = np.isin(patients[train], chosen)
+        # Of rows without labels a teacher still tells something.
+        rows = train if parameters.get("fine_tune") == "distill" else train[labelled]
+        Y = cohort.Y.iloc[train].where(labelled[:, None]).loc[cohort.Y.index[rows]]
         start = process_time()
         model = ECGDiagnosisClassifier(verbose=False, random_state=options.seed, **parameters)
-        model.fit(X.iloc[rows], cohort.Y.iloc[rows])
+        model.fit(X.iloc[rows], Y)
         return model.predict_proba(X.iloc[test]), process_time() - start
 
     def show(name: str, fraction: float, P: np.ndarray, seconds: float) -> None:

@@ -164,21 +164,26 @@ def _or_none(bound: Any) -> float | None:
 def _evidence(
     explainer: "LabAbnormalityExplainer", embedding: np.ndarray
 ) -> list[tuple[Evidence, ...]]:
-    """Return the links that held on other patients, for each record the strongest first."""
+    """Return the links that held on other patients; of each diagnosis by sensitivity.
+
+    That order names known causes more often than the size of contributions does:
+    docs/explanations.md.
+    """
     if explainer.evidence_ is None or "holds" not in explainer.evidence_.links_:
         return [()] * len(embedding)
-    links = explainer.evidence_.held_links_
     columns = ["odds_ratio", "low", "high", "sensitivity", "p_value"]
-    told = [
-        (row.diagnosis, row.finding, tuple(float(getattr(row, name)) for name in columns))
-        for row in links.itertuples()
+    links = [
+        (str(link.diagnosis), str(link.finding), [float(getattr(link, c)) for c in columns])
+        for link in explainer.evidence_.held_links_.itertuples()
     ]
     return [
         tuple(
-            Evidence(told[j][0], told[j][1], float(row[j]), *told[j][2])
-            for j in np.argsort(-np.abs(row), kind="stable")
+            Evidence(diagnosis, finding, float(contribution), *numbers)
+            for (diagnosis, finding, numbers), contribution in zip(links, record, strict=True)
+            # That a finding is not seen does not support a diagnosis that goes without it.
+            if contribution < 0 or numbers[0] > 1
         )
-        for row in explainer.evidence_.contributions(embedding)
+        for record in explainer.evidence_.contributions(embedding)
     ]
 
 

@@ -19,6 +19,7 @@ from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._rows import Rows, arrange
 from ecgsk.estimators._targets import Targets, read_targets
+from ecgsk.estimators._teacher import teach
 from ecgsk.estimators.pretrainer import (
     JointEmbeddingPretrainer,
     build_backbone,
@@ -30,7 +31,7 @@ from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training import Augmentation, Backbone, BatchDataset, DiagnosisModule, MeasuredValues
 
 _INPUTS = ("ecg", "clinical", "ecg+clinical")
-_FINE_TUNE = ("auto", "probe", "probe_then_full", "full")
+_FINE_TUNE = ("auto", "probe", "probe_then_full", "full", "distill")
 # Fewer labelled records than this leave a pre-trained encoder, or a network
 # over the table, as it is: docs/recipes.md has the measurements.
 _FEW_RECORDS = 1000
@@ -57,9 +58,12 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     inputs : {"ecg", "clinical", "ecg+clinical"}, default="ecg"
         What a prediction looks at. ``"ecg+clinical"`` is the multimodal upper
         bound, ``"clinical"`` the table alone.
-    fine_tune : {"auto", "probe", "probe_then_full", "full"}, default="auto"
+    fine_tune : {"auto", "probe", "probe_then_full", "full", "distill"}, default="auto"
         ``"probe"`` fits a linear head on frozen features; ``"full"`` trains
         everything at once; ``"probe_then_full"`` starts from the probe.
+        ``"distill"`` starts from it too, and learns, beside the labels, what a model
+        of embedding *and* table makes of every row of X, those without labels
+        included: the table is needed in ``fit``, and not after.
         ``"auto"`` trains a fresh encoder fully, and a pre-trained one by
         ``"probe"`` below 1,000 labelled records, else ``"probe_then_full"``;
         an encoder that has nothing to learn gets a ``"probe"``.
@@ -73,7 +77,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Share of features dropped before the last layer, in training.
     max_epochs : int or "auto", default="auto"
         ``"auto"`` is 20 from scratch, 10 for ``"full"`` from a pre-trained
-        encoder and 5 for ``"probe_then_full"``.
+        encoder and for ``"distill"``, and 5 for ``"probe_then_full"``.
     learning_rate : float or "auto", default="auto"
         Peak of the one-cycle schedule; ``"auto"`` is 1e-3 after a probe, which
         larger steps wash out, else 3e-3.
@@ -205,6 +209,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         n_labelled = data.weight[targets.labelled].sum()
         self.fine_tune_ = self._resolve_fine_tune(pretrainer, n_labelled)
         table = self._fit_table(data)
+        if self.fine_tune_ == "distill":
+            self._check_distillation(data, targets)
         with self._seeded(seed):
             module = self._build_module()
             if module.backbone is not None and pretrainer is not None:
@@ -323,6 +329,16 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.scaler_ = ClinicalScaler().fit(data.table)
         return self.scaler_.transform(data.table)
 
+    def _check_distillation(self, data: Rows, targets: Targets) -> None:
+        if self.inputs != "ecg" or data.table is None or not targets.is_multilabel:
+            raise ValueError(
+                f"{type(self).__name__}: fine_tune='distill' teaches inputs='ecg' what clinical "
+                f"columns of X say of many labels; got inputs={self.inputs!r}, "
+                f"{'no' if data.table is None else 'some'} clinical columns and "
+                f"{'many labels' if targets.is_multilabel else 'one class of several'}. Use "
+                "fine_tune='auto'."
+            )
+
     def _learn(
         self,
         module: DiagnosisModule,
@@ -332,28 +348,19 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         seed: int,
         pretrained: bool,
     ) -> None:
-        values, rows = targets.as_matrix(), targets.labelled
-        criterion: nn.Module = MaskedBCE()
-        if not targets.is_multilabel and targets.n_outputs > 1:
-            criterion, training_values = nn.CrossEntropyLoss(), targets.values
-        else:
-            training_values = values
-        if self.fine_tune_.startswith("probe"):
-            features = self._run(
-                module, BatchDataset(data.signals, table, None, rows), method="features"
-            )
-            weight, bias = fit_linear_probe(
-                features,
-                values[rows],
-                data.groups[rows],
-                data.weight[rows],
-                multinomial=isinstance(criterion, nn.CrossEntropyLoss),
-            )
-            set_head(module, weight, bias)
+        rows = targets.labelled
+        several = not targets.is_multilabel and targets.n_outputs > 1
+        criterion = nn.CrossEntropyLoss() if several else MaskedBCE()
+        known = taught = targets.values if several else targets.as_matrix()
+        if self.fine_tune_ != "full":
+            taught = self._start_from_probe(module, data, table, targets, taught)
         if self.fine_tune_ == "probe":
             self._keep(wrap(module, criterion))
             return
         kept, held_out = self._hold_out(data, rows, seed)
+        if self.fine_tune_ == "distill":  # every row but those of early stopping's patients
+            asked = data.groups[np.setdiff1d(rows, kept)]
+            kept = np.flatnonzero(~np.isin(data.groups, asked))
         if self.fine_tune_ == "probe_then_full":
             epochs, learning_rate = FROM_PROBE
         else:
@@ -362,15 +369,41 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             self._train(
                 module,
                 criterion,
-                BatchDataset(data.signals, table, training_values, kept, data.weight),
-                None
-                if held_out is None
-                else BatchDataset(data.signals, table, training_values, held_out),
+                BatchDataset(data.signals, table, taught, kept, data.weight),
+                None if held_out is None else BatchDataset(data.signals, table, known, held_out),
                 description="Fine-tuning" if pretrained else "Training",
                 max_epochs=epochs if self.max_epochs == "auto" else None,
                 learning_rate=learning_rate if self.learning_rate == "auto" else None,
             )
         )
+
+    def _start_from_probe(
+        self,
+        module: DiagnosisModule,
+        data: Rows,
+        table: np.ndarray | None,
+        targets: Targets,
+        taught: np.ndarray,
+    ) -> np.ndarray:
+        """Make a linear probe the module's head; return what is to be learned from here."""
+        values, rows = targets.as_matrix(), targets.labelled
+        distils = self.fine_tune_ == "distill"
+        seen = np.arange(len(values)) if distils else rows
+        dataset = BatchDataset(data.signals, table, None, seen)
+        features = self._run(module, dataset, method="features")
+        if distils:
+            clinical = ClinicalScaler().fit_transform(data.table)
+            taught = teach(features, clinical, values, data.groups, data.weight)
+            features = features[rows]
+        weight, bias = fit_linear_probe(
+            features,
+            values[rows],
+            data.groups[rows],
+            data.weight[rows],
+            multinomial=not targets.is_multilabel and targets.n_outputs > 1,
+        )
+        set_head(module, weight, bias)
+        return taught
 
     def _build_module(self) -> DiagnosisModule:
         backbone: Backbone | None = None

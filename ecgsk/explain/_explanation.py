@@ -42,7 +42,8 @@ class Explanation:
     ecg : ECGRecord or None
         The signal; None where X was a plain array.
     evidence : tuple of Evidence
-        Findings that support or contradict diagnoses, the strongest first.
+        Findings that support or contradict diagnoses; of each diagnosis those
+        first that it is most sensitive to.
     attributions : tuple of Attribution
         One per diagnosis that was asked for.
     similar : tuple of SimilarPatient
@@ -84,7 +85,7 @@ class Explanation:
     model: Mapping[str, Any] = field(default_factory=dict)
 
     def evidence_for(self, diagnosis: str) -> list[Evidence]:
-        """Return what supports or contradicts one diagnosis, the strongest first."""
+        """Return what supports or contradicts one diagnosis, in the order of `evidence`."""
         return [item for item in self.evidence if item.diagnosis == diagnosis]
 
     def top_diagnoses(self, n: int = 5) -> list[Diagnosis]:

@@ -38,12 +38,10 @@ class Diagnosis:
 
     @property
     def decision(self) -> Literal["present", "absent", "uncertain"]:
-        """What is said of it: "uncertain" where the set is not a single answer."""
-        if self.answers is None:
-            return "present" if self.predicted else "absent"
-        if len(self.answers) != 1:
+        """What is said of it: "uncertain" where the set isn't the threshold's answer alone."""
+        if self.answers not in (None, (self.predicted,)):
             return "uncertain"
-        return "present" if self.answers[0] else "absent"
+        return "present" if self.predicted else "absent"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,131 @@
+"""fine_tune="distill": a teacher with the table, a student without."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.frozen import FrozenEstimator
+
+from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
+from ecgsk.datasets import make_clinical_ecg
+from ecgsk.encoders import ResNet1d
+from ecgsk.estimators._teacher import teach
+from ecgsk.metrics import masked_roc_auc
+
+ENCODER = ResNet1d(10, width=4)
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return make_clinical_ecg(60, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def pretrained(cohort):
+    return FrozenEstimator(
+        JointEmbeddingPretrainer(ENCODER, max_epochs=1, random_state=0, verbose=False).fit(cohort.X)
+    )
+
+
+def make(encoder, **parameters):
+    parameters = {"max_epochs": 1, "random_state": 0, "verbose": False} | parameters
+    return ECGDiagnosisClassifier(encoder, fine_tune="distill", **parameters)
+
+
+@pytest.fixture
+def teaching():
+    """Records whose label a column of the table gives away, some without a label."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(200), 2)
+    table = rng.normal(size=(400, 3)).astype(np.float32)
+    table[rng.random(table.shape) < 0.1] = np.nan
+    targets = (np.nan_to_num(table[:, :1]) + 0.3 * rng.normal(size=(400, 1)) > 0).astype(np.float32)
+    hidden = targets.copy()
+    hidden[300:] = np.nan
+    features = rng.normal(size=(400, 4)).astype(np.float32)
+    return features, table, hidden, groups, np.ones(400), targets
+
+
+def test_the_teacher_tells_of_rows_without_labels_what_their_table_tells(teaching):
+    *given, truth = teaching
+    taught = teach(*given)
+    assert masked_roc_auc(truth[300:], taught[300:]) > 0.9
+    assert taught.min() > 0
+    assert taught.max() < 1
+
+
+def test_a_patients_own_label_comes_back_as_the_known_share_alone(teaching):
+    features, table, targets, groups, weight, _ = teaching
+    flipped = targets.copy()
+    own = groups == 7
+    flipped[own] = 1 - flipped[own]
+    before = teach(features, table, targets, groups, weight)
+    after = teach(features, table, flipped, groups, weight)
+    change = (flipped - targets)[own]
+    np.testing.assert_allclose((after - before)[own], 0.3 * change, atol=1e-6)
+    assert not np.allclose(after[~own], before[~own])
+
+
+def test_rows_that_do_not_count_do_not_teach(teaching):
+    features, table, targets, groups, weight, _ = teaching
+    wrong = targets.copy()
+    wrong[:50] = 1 - wrong[:50]
+    weight[:50] = 0
+    rest = slice(50, None)
+    np.testing.assert_allclose(
+        teach(features, table, targets, groups, weight)[rest],
+        teach(features, table, wrong, groups, weight)[rest],
+        atol=1e-5,
+    )
+
+
+def test_the_ecg_alone_is_enough_and_the_table_was_not_idle(cohort, pretrained):
+    X, Y = cohort.X, cohort.Y
+    model = make(pretrained).fit(X, Y)
+    P = model.predict_proba(X[["ecg"]])
+    np.testing.assert_array_equal(P, model.predict_proba(X))
+    shuffled = X.assign(**{c: X[c].to_numpy()[::-1] for c in ("potassium", "creatinine", "age")})
+    assert not np.allclose(P, make(pretrained).fit(shuffled, Y).predict_proba(X[["ecg"]]))
+
+
+def test_rows_without_labels_take_part(cohort, pretrained):
+    X, half = cohort.X, len(cohort.X) // 2
+    Y = cohort.Y.copy()
+    Y.iloc[half:] = np.nan
+    with_archive = make(pretrained).fit(X, Y)
+    without = make(pretrained).fit(X.iloc[:half], Y.iloc[:half])
+    assert not np.allclose(with_archive.predict_proba(X), without.predict_proba(X))
+    assert with_archive.fine_tune_ == "distill"
+
+
+def test_patients_of_early_stopping_are_not_taught(cohort, pretrained):
+    """Their other records, without labels, are kept out too."""
+    model = make(pretrained, early_stopping=True, validation_fraction=0.5)
+    Y = cohort.Y.copy()
+    Y[cohort.groups.duplicated()] = np.nan
+    model.fit(cohort.X, Y)
+    assert "valid_loss" in model.history_
+
+
+def test_the_seed_decides(cohort, pretrained):
+    fits = [make(pretrained).fit(cohort.X, cohort.Y).predict_proba(cohort.X) for _ in range(2)]
+    np.testing.assert_array_equal(*fits)
+
+
+def test_from_scratch_and_inside_fit(cohort):
+    pretrainer = JointEmbeddingPretrainer(ENCODER, max_epochs=1, random_state=0, verbose=False)
+    for encoder in (ENCODER, pretrainer):
+        P = make(encoder).fit(cohort.X, cohort.Y).predict_proba(cohort.X[["ecg"]])
+        assert np.isfinite(P).all()
+
+
+@pytest.mark.parametrize("what", ["no table", "one class of several", "the table at inference"])
+def test_what_cannot_be_distilled(cohort, what):
+    X, y, parameters = cohort.X, cohort.Y, {}
+    if what == "no table":
+        X = X[["ecg", "subject_id"]]
+    elif what == "one class of several":
+        y = pd.Series(np.arange(len(X)) % 3)
+    else:
+        parameters = {"inputs": "ecg+clinical"}
+    with pytest.raises(ValueError, match="fine_tune='auto'"):
+        make(ENCODER, **parameters).fit(X, y)
