@@ -13,7 +13,7 @@ from ecgsk.metrics import BootstrapResult, compare_labels, patient_bootstrap, su
 WHO = ("age", "sex", "race", "ethnicity")
 _AGE_EDGES = (40, 65)  # years
 # Holm's correction multiplies a p-value by the number of labels, and with n resamples none
-# is below 2 / (n + 1): so many make 0.05 reachable. The cap keeps memory in bounds.
+# is below 2 / (n + 1): so many make 0.05 reachable. The cap keeps time and memory in bounds.
 _RESAMPLES_PER_LABEL = 40
 _MOST_RESAMPLES = 10_000
 # A label has a p-value from so many patients of either class on. Two models that are equally
@@ -90,9 +90,11 @@ class HeldOut:
             index=self.Y.columns.rename("label"),
         )
         frame[["p_value", "p_adjusted"]] = np.nan
-        Y: np.ndarray = self.Y.to_numpy(dtype=float, na_value=np.nan)
-        classes = [self._count_patients(value == Y) for value in (0, 1)]
-        tested = np.min(classes, axis=0) >= FEWEST_OF_CLASS
+        Y = self.Y.to_numpy(dtype=float, na_value=np.nan)
+        negative, positive = np.equal(Y, 0), np.equal(Y, 1)
+        of_rarer = np.minimum(self._count_patients(negative), self._count_patients(positive))
+        tested = of_rarer >= FEWEST_OF_CLASS
+        needed = _RESAMPLES_PER_LABEL * int(tested.sum())
         if tested.any():
             p = compare_labels(
                 Y[:, tested],
@@ -101,9 +103,8 @@ class HeldOut:
                 self.patients,
                 statistic=statistic,
                 correction=correction,
-                n_resamples=max(
-                    self.n_resamples, min(_RESAMPLES_PER_LABEL * tested.sum(), _MOST_RESAMPLES)
-                ),
+                # Beyond the cap Holm's bound is out of reach, and compare_labels says so.
+                n_resamples=max(self.n_resamples, needed if needed <= _MOST_RESAMPLES else 0),
                 random_state=self.seed,
             )
             frame.loc[tested, ["p_value", "p_adjusted"]] = p[["p_value", "p_adjusted"]].to_numpy()
@@ -137,7 +138,7 @@ class HeldOut:
             Indexed by label: ``n_records``, ``n_positive``, ``n_patients`` and
             ``n_positive_patients``.
         """
-        Y: np.ndarray = self.Y.to_numpy(dtype=float, na_value=np.nan)
+        Y = self.Y.to_numpy(dtype=float, na_value=np.nan)
         measured, positive = ~np.isnan(Y), Y == 1
         return pd.DataFrame(
             {
