@@ -22,6 +22,7 @@ from ecgsk.evaluation._rounded import (
     laboratories_table,
 )
 from ecgsk.explain import Explanation, Section, write_report
+from ecgsk.model_selection import patient_split
 from ecgsk.persistence import save
 from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
 
@@ -42,6 +43,8 @@ class Study:
         Laboratory abnormalities, 0, 1 or NaN.
     label_fraction : float
         Share of the training patients whose labels are used.
+    simulated : bool
+        Whether the patients are nobody, so that the model may keep their tables.
     """
 
     title: str
@@ -49,6 +52,7 @@ class Study:
     cohort: Cohort
     lab_targets: pd.DataFrame
     label_fraction: float
+    simulated: bool
 
 
 def synthetic_study(n_subjects: int, label_fraction: float, seed: int) -> Study:
@@ -61,6 +65,7 @@ def synthetic_study(n_subjects: int, label_fraction: float, seed: int) -> Study:
         cohort,
         LabAbnormality(cohort.reference_ranges).fit_transform(cohort.labs),
         label_fraction,
+        simulated=True,
     )
 
 
@@ -73,6 +78,7 @@ def mimic_study(ecg: Path, hosp: Path, ed: Path | None, label_fraction: float) -
         cohort,
         cohort.lab_abnormalities,
         label_fraction,
+        simulated=False,
     )
 
 
@@ -95,33 +101,58 @@ def run(study: Study, out: Path, seed: int) -> None:
     typer.echo(
         f"\n{arms_table(comparison.to_frame()).to_string(index=False)}\n\n{comparison.summary()}\n"
     )
-    model = _final_model(steps, comparison, study, X)
-    explanation = _one_patient(model, comparison, cohort)
+    held_out, unseen = _halves(comparison.test, cohort)
+    model = _final_model(steps, comparison, study, X, held_out)
+    explanation = _one_patient(model, cohort.X[["ecg"]].iloc[unseen])
     typer.echo(explanation.to_text())
     _write(study, comparison, explanation, out)
     save(model, out / "model", overwrite=True)
     typer.echo(
         f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
         "report.html, arms.csv, arms.png, differences.csv, gap_closed.csv, laboratories.csv, "
-        "explanation.json, explanation.png and the model.\n"
+        "explanation.html, explanation.json, explanation.png and the model.\n"
         f"Explain a record of yours: ecgsk explain RECORD --model {out / 'model'}"
     )
 
 
-def _final_model(steps: Pipeline, comparison: ArmsComparison, study: Study, X) -> Pipeline:
-    """Return preprocessing, diagnoses and laboratory heads as one pipeline that needs the ECG."""
-    classifier = next(score.model for score in comparison.scores if score.arm == OURS)
-    explainer = LabAbnormalityExplainer(
-        FrozenEstimator(classifier), reference_ranges=study.cohort.reference_ranges
+def _halves(rows: np.ndarray, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows by patient: to calibrate on, and to explain one of."""
+    kept, explained = patient_split(
+        cohort.groups.iloc[rows], test_size=0.5, random_state=0, Y=cohort.Y.iloc[rows]
     )
-    rows = comparison.train
-    explainer.fit(X.iloc[rows], study.lab_targets.iloc[rows], groups=study.cohort.groups.iloc[rows])
+    return rows[kept], rows[explained]
+
+
+def _final_model(
+    steps: Pipeline, comparison: ArmsComparison, study: Study, X: pd.DataFrame, held_out: np.ndarray
+) -> Pipeline:
+    """Return preprocessing, diagnoses and laboratory heads as one pipeline that needs the ECG."""
+    score, cohort, rows = comparison.score_of(OURS), study.cohort, comparison.train
+    explainer = LabAbnormalityExplainer(
+        FrozenEstimator(score.model),
+        reference_ranges=cohort.reference_ranges,
+        keep_patients=study.simulated,
+        random_state=0,
+    )
+    # The archive's labels are not known, to stage (iii) neither.
+    Y = cohort.Y.where(pd.Series(range(len(X)), cohort.Y.index).isin(score.labelled), np.nan)
+    explainer.fit(
+        X.iloc[rows],
+        study.lab_targets.iloc[rows],
+        diagnoses=Y.iloc[rows],
+        groups=cohort.groups.iloc[rows],
+    )
+    explainer.calibrate(
+        X.iloc[held_out],
+        study.lab_targets.iloc[held_out],
+        cohort.Y.iloc[held_out],
+        groups=cohort.groups.iloc[held_out],
+    )
     return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
 
 
-def _one_patient(model: Pipeline, comparison: ArmsComparison, cohort: Cohort) -> Explanation:
-    """Explain the test record with the most striking laboratory finding."""
-    X = cohort.X[["ecg"]].iloc[comparison.test]
+def _one_patient(model: Pipeline, X: pd.DataFrame) -> Explanation:
+    """Explain the record with the most striking laboratory finding."""
     row = int(model.predict_proba(X).max(axis=1).argmax())
     return explain_row(model, X.iloc[[row]])
 
@@ -134,6 +165,7 @@ def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, o
     comparison.laboratories().to_csv(out / "laboratories.csv", index=False)
     arms.savefig(out / "arms.png", dpi=150)
     explanation.plot().savefig(out / "explanation.png", dpi=150)
+    (out / "explanation.html").write_text(explanation.to_html(), encoding="utf-8")
     (out / "explanation.json").write_text(json.dumps(explanation.to_dict(), indent=1), "utf-8")
     write_report(
         out / "report.html",
@@ -166,6 +198,7 @@ def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, o
             ),
             Section(
                 "One patient of the test side: the most striking laboratory finding",
+                "All that is said of this ECG stands in explanation.html beside this page.",
                 figure=explanation.plot(),
                 lines=explanation.to_text(),
             ),

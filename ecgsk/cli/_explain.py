@@ -11,10 +11,14 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from ecgsk.exceptions import ECGError
-from ecgsk.explain import Explanation, Section, write_report
+from ecgsk.explain import Explanation
 from ecgsk.io import read_wfdb_record
 from ecgsk.persistence import load
 from ecgsk.preprocessing import SelectLeads
+
+# Diagnoses for which to show where the model looked: a second or so each.
+_ATTRIBUTIONS = 2
+_SIMILAR = 3
 
 
 def run(record: Path, model_folder: Path, out: Path | None) -> None:
@@ -68,7 +72,11 @@ def _leads_in(model: Pipeline) -> Sequence[str]:
 def explain_row(model: Pipeline, X: pd.DataFrame) -> Explanation:
     """Explain one row; the picture shows the ECG as it was recorded, not as it was filtered."""
     prepared = model[:-1].transform(X) if len(model) > 1 else X
-    return replace(model[-1].explain(prepared)[0], ecg=X["ecg"].array[0])
+    explainer = model[-1]
+    n_similar = 0 if explainer.similar_patients_ is None else _SIMILAR
+    explanation = explainer.explain(prepared, n_attributions=_ATTRIBUTIONS, n_similar=n_similar)[0]
+    (problem,) = X["ecg"].ecg.quality()["problem"]
+    return replace(explanation, ecg=X["ecg"].array[0], quality=problem)
 
 
 def _write(explanation: Explanation, out: Path) -> None:
@@ -76,9 +84,4 @@ def _write(explanation: Explanation, out: Path) -> None:
     figure = explanation.plot()
     figure.savefig(out / "explanation.png", dpi=150)
     (out / "explanation.json").write_text(json.dumps(explanation.to_dict(), indent=1), "utf-8")
-    write_report(
-        out / "report.html",
-        title=f"ECG {explanation.record}",
-        lead="What a model predicts from this ECG alone.",
-        sections=[Section("Explanation", figure=figure, lines=explanation.to_text())],
-    )
+    (out / "report.html").write_text(explanation.to_html(), encoding="utf-8")

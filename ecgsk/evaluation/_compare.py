@@ -177,7 +177,7 @@ class _Comparer:
             setting.label_fraction,
             setting.archive,
             arm,
-            len(rows),
+            rows,
             auroc,
             auprc,
             seconds,

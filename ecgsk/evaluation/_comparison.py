@@ -45,8 +45,8 @@ class ArmScore:
         Records without labels that took part in stage (i).
     arm : str
         Name of the arm.
-    n_labelled : int
-        Labelled training records.
+    labelled : ndarray of int
+        Row numbers of X whose labels were used.
     auroc, auprc : BootstrapResult
         Macro scores with patient-bootstrap intervals; all arms of a
         comparison share their resamples.
@@ -64,13 +64,18 @@ class ArmScore:
     label_fraction: float
     archive: int
     arm: str
-    n_labelled: int
+    labelled: np.ndarray = field(repr=False)
     auroc: BootstrapResult
     auprc: BootstrapResult
     seconds: float
     model: ECGDiagnosisClassifier = field(repr=False)
     labs: pd.Series | None = field(default=None, repr=False)
     probabilities: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def n_labelled(self) -> int:
+        """Labelled training records."""
+        return len(self.labelled)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ ASSOCIATION = (
     "they do not cause them. Research use only.",
 )
 
+# Findings named for, and against, each diagnosis in text.
+_EVIDENCE_LINES = 2
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -115,9 +118,13 @@ class Explanation:
         if diagnoses:
             lines.append("Diagnoses")
         for d in diagnoses:
-            verdict = "  predicted" if d.predicted else ""
+            verdict = {"present": "  predicted", "uncertain": "  uncertain", "absent": ""}[
+                d.decision
+            ]
             p = format_probability(d.probability)
             lines.append(f"  {d.name:<{width}}  p {p:<5}{verdict}".rstrip())
+            if d.decision != "absent":
+                lines += self._evidence_lines(d.name)
         more = sum(d.predicted for d in self.diagnoses) - sum(d.predicted for d in diagnoses)
         if more:
             lines.append(f"  and {more} more predicted")
@@ -130,6 +137,20 @@ class Explanation:
                 f"base rate {format_probability(f.base_rate)}{reference}"
             )
         return "\n".join([*lines, *ASSOCIATION])
+
+    def _evidence_lines(self, diagnosis: str) -> list[str]:
+        """Return the findings that go with a diagnosis most, for it and against it."""
+        evidence = self.evidence_for(diagnosis)
+        lines = []
+        for words, supports in (("goes with", True), ("speaks against it", False)):
+            told = [
+                f"{e.finding} (odds ratio {e.odds_ratio:.2g})"
+                for e in evidence
+                if e.supports is supports
+            ][:_EVIDENCE_LINES]
+            if told:
+                lines.append(f"    {words}: {', '.join(told)}")
+        return lines
 
     def __str__(self) -> str:
         return self.to_text()

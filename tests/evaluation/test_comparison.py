@@ -29,7 +29,7 @@ def simulated():
                 )
                 for name in ("roc_auc", "average_precision")
             )
-            scores.append(ArmScore(1.0, 0, arm, n, auroc, auprc, 0.0, model=None))
+            scores.append(ArmScore(1.0, 0, arm, np.arange(n), auroc, auprc, 0.0, model=None))
         return ArmsComparison(scores, np.arange(n), np.arange(n), n)
 
     return simulate
