@@ -54,7 +54,8 @@ def main() -> None:
         labelled = np.isin(patients[train], chosen)
         # Of rows without labels a teacher still tells something.
         rows = train if parameters.get("fine_tune") == "distill" else train[labelled]
-        Y = cohort.Y.iloc[train].where(labelled[:, None]).loc[cohort.Y.index[rows]]
+        Y = cohort.Y.iloc[rows].copy()
+        Y[~np.isin(rows, train[labelled])] = np.nan
         start = process_time()
         model = ECGDiagnosisClassifier(verbose=False, random_state=options.seed, **parameters)
         model.fit(X.iloc[rows], Y)
