@@ -8,6 +8,13 @@ from numpy.typing import ArrayLike
 from ecgsk.exceptions import ECGError
 
 
+def find_patients(X: Any, groups: Any, group_column: str) -> Any:
+    """Return `groups`, or else X's column of patients; None where nobody is named."""
+    if groups is None and group_column in getattr(X, "columns", ()):
+        return X[group_column]
+    return groups
+
+
 def number_patients(
     caller: str, groups: ArrayLike, n_samples: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -49,7 +49,7 @@ class SignalQualityWarning(UserWarning):
 
 
 class LeakageWarning(UserWarning):
-    """A model is scored on patients it has seen in training."""
+    """A model is scored or calibrated on patients it has seen in training."""
 
 
 class CollapseWarning(UserWarning):

@@ -20,7 +20,8 @@ from sklearn.utils.validation import (
     indexable,
 )
 
-from ecgsk._patients import number_patients
+from ecgsk._leakage import warn_of_seen_patients
+from ecgsk._patients import find_patients, number_patients
 from ecgsk.calibration._conformal import ConformalSets, count_steps
 from ecgsk.calibration._probability import ProbabilityCalibrator, check_method
 from ecgsk.calibration._thresholds import choose_thresholds, read_rule
@@ -136,18 +137,21 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -----
         CalibrationWarning
             Names labels that are not calibrated, or have no threshold of their own.
+        LeakageWarning
+            Where one of ecgsk's models has seen patients that calibrate it.
         """
         owner = type(self).__name__  # what is wrong is told before an hour of training, not after
         check_method(owner, self.method)
         read_rule(owner, self.threshold)
         count_steps(owner, self.coverage)
-        if groups is None and isinstance(X, pd.DataFrame) and self.group_column in X.columns:
-            groups = X[self.group_column]
+        groups = find_patients(X, groups, self.group_column)
         Y = _check_targets(y, owner)
         if _is_fitted(self.estimator):
             self.estimator_ = self.estimator
         else:
             X, Y, groups = self._fit_estimator(X, Y, groups)
+        seen = getattr(_innermost(self.estimator_), "patients_seen_", None)
+        warn_of_seen_patients(owner, groups, seen, use="calibrated")
         Y = self._name_labels(Y, groups.index if isinstance(groups, pd.Series) else None)
         P = self._uncalibrated(X, Y.shape[1])
         self.calibrator_ = ProbabilityCalibrator(self.method).fit(P, Y, groups)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, validate_data
 
-from ecgsk._patients import number_patients
+from ecgsk._patients import find_patients, number_patients
 from ecgsk.estimators._signals import Signals
 from ecgsk.exceptions import (
     DurationError,
@@ -186,7 +186,5 @@ def _same_leads(estimator: Any, array: ECGArray, owner: str) -> ECGArray:
 
 
 def _groups(estimator: Any, X: Any, groups: Any, n_records: int, owner: str) -> np.ndarray | None:
-    name = estimator.group_column
-    if groups is None and isinstance(X, pd.DataFrame) and name in X.columns:
-        groups = X[name]
+    groups = find_patients(X, groups, estimator.group_column)
     return None if groups is None else number_patients(owner, groups, n_records)[0]

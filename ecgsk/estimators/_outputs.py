@@ -9,7 +9,8 @@ from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ecgsk.estimators._leakage import SeenPatients, warn_of_seen_patients
+from ecgsk._leakage import SeenPatients, warn_of_seen_patients
+from ecgsk._patients import find_patients
 from ecgsk.estimators._targets import Targets
 
 
@@ -32,6 +33,7 @@ class LogitsClassifierMixin(ClassifierMixin):
     label_names_: list[str] | None
     n_outputs_: int
     thresholds_: np.ndarray | None
+    group_column: str
 
     def _logits(self, X: Any) -> np.ndarray:
         raise TypeError(f"{type(self).__name__} gives no logits")
@@ -133,7 +135,8 @@ class LogitsClassifierMixin(ClassifierMixin):
         LeakageWarning
             Where an encoder that was fitted before has seen patients of X.
         """
-        warn_of_seen_patients(self, X, self._patients_before())
+        patients = find_patients(X, None, self.group_column)
+        warn_of_seen_patients(type(self).__name__, patients, self._patients_before())
         if not sparse.issparse(y) and pd.isna(np.asarray(y)).any():
             raise ValueError(
                 f"{type(self).__name__}.score expected labels that are all known; got NaN in y. "

@@ -11,10 +11,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from ecgsk._leakage import SeenPatients, remember_patients
+from ecgsk._patients import find_patients
 from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, wrap
 from ecgsk.estimators._inputs import Inputs
-from ecgsk.estimators._leakage import SeenPatients, remember_patients
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._rows import Rows, arrange
@@ -231,7 +232,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         frozen = isinstance(self.encoder, FrozenEstimator)
         seen = pretrainer.patients_seen_ if frozen and pretrainer is not None else None
         self.patients_seen_elsewhere_ = seen
-        self.patients_seen_ = remember_patients(self, X, groups, rows, seen)
+        self.patients_seen_ = remember_patients(
+            find_patients(X, groups, self.group_column), rows, seen
+        )
 
     def _patients_before(self) -> SeenPatients | None:
         return self.patients_seen_elsewhere_

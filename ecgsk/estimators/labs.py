@@ -11,10 +11,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ecgsk._patients import number_patients
+from ecgsk._leakage import SeenPatients, remember_patients, warn_of_seen_patients
+from ecgsk._patients import find_patients, number_patients
 from ecgsk.estimators._calibration import LabelCalibration
 from ecgsk.estimators._findings import explain_records, tell_directions
-from ecgsk.estimators._leakage import SeenPatients, remember_patients, warn_of_seen_patients
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._targets import read_targets
@@ -167,7 +167,9 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         )
         self.n_features_in_ = self.encoder_.n_features_in_
         self.patients_seen_ = remember_patients(
-            self, X, groups, np.arange(len(embedding)), self.encoder_.patients_seen_
+            find_patients(X, groups, self.group_column),
+            np.arange(len(embedding)),
+            self.encoder_.patients_seen_,
         )
         self.evidence_ = self.similar_patients_ = None
         if diagnoses is not None:
@@ -224,7 +226,12 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             Names what too few patients had to be calibrated.
         """
         check_is_fitted(self)
-        warn_of_seen_patients(self, X, self.patients_seen_)
+        warn_of_seen_patients(
+            type(self).__name__,
+            find_patients(X, groups, self.group_column),
+            self.patients_seen_,
+            use="calibrated",
+        )
         embedding = np.asarray(self.encoder_.transform(X))
         labs = self._as_targets(y, len(embedding))
         patients = self._patients(X, groups, len(embedding))
@@ -380,8 +387,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         return tags
 
     def _patients(self, X: Any, groups: Any, n_records: int) -> np.ndarray:
-        if groups is None and isinstance(X, pd.DataFrame) and self.group_column in X:
-            groups = X[self.group_column]
+        groups = find_patients(X, groups, self.group_column)
         if groups is None:
             return np.arange(n_records)
         return number_patients(type(self).__name__, groups, n_records)[0]

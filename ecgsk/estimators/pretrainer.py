@@ -10,9 +10,10 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from ecgsk._leakage import remember_patients
+from ecgsk._patients import find_patients
 from ecgsk.encoders import Encoder, resolve_encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
-from ecgsk.estimators._leakage import remember_patients
 from ecgsk.estimators._rows import arrange
 from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
 from ecgsk.preprocessing import ClinicalScaler
@@ -229,7 +230,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
                 callbacks=[EffectiveRank(self._embedder_of(training))],
             )
         self._keep(net)
-        self.patients_seen_ = remember_patients(self, X, groups, data.numbers)
+        self.patients_seen_ = remember_patients(
+            find_patients(X, groups, self.group_column), data.numbers
+        )
         self._n_features_out = net.module_.backbone.n_features
         return self
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
-from ecgsk._patients import number_patients
+from ecgsk._patients import find_patients, number_patients
 from ecgsk._progress import progress_bar
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
@@ -121,7 +121,7 @@ def compare_arms(
     pretrainer = _seeded(JointEmbeddingPretrainer(), pretrainer, seed)
     classifier = _seeded(ECGDiagnosisClassifier(), classifier, seed)
     names = _check_arms(arms)
-    groups = X.get(pretrainer.group_column) if groups is None else groups
+    groups = find_patients(X, groups, pretrainer.group_column)
     numbers, names_of_patients = number_patients("compare_arms", groups, len(X))
     patients = names_of_patients[numbers]
     train, test = _split(patients, Y, split, test_size, seed)

@@ -25,7 +25,7 @@ from ecgsk.calibration import (
     ProbabilityCalibrator,
     choose_thresholds,
 )
-from ecgsk.exceptions import CalibrationWarning, ECGError
+from ecgsk.exceptions import CalibrationWarning, ECGError, LeakageWarning
 from ecgsk.metrics import masked_brier_score, masked_roc_auc_scorer
 from ecgsk.preprocessing import Resample
 
@@ -125,6 +125,7 @@ def test_two_classes_by_name(table):
 
 
 def test_frames_are_found_by_name(classifier, X, Y):
+    X = X[["ecg"]]  # the classifier has seen the patients
     with pytest.warns(CalibrationWarning):
         model, turned = (
             MultilabelCalibrator(classifier, threshold=0.5).fit(X, y)
@@ -188,6 +189,7 @@ def test_saved(method, classifier, make_classifier, cohort, X, Y, tmp_path):
         X, cohort.labs
     )
     targets = labs._abnormalities(cohort.labs)
+    X = X[["ecg"]]  # they have seen the patients
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)
         for name, model, y in (
@@ -219,3 +221,22 @@ def test_bad_input(table):
     for wrong in ({"coverage": 2}, {"method": "platt"}, {"threshold": "roc"}):
         with pytest.raises(ECGError, match="MultilabelCalibrator expected"):
             MultilabelCalibrator(None, **wrong).fit(X, Y)  # told before anything is fitted
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, FrozenEstimator, make_pipeline])
+def test_patients_of_the_training_are_told(wrap, make_classifier, X, Y):
+    """Found in X, or handed in; others calibrate without a word of them."""
+    trained = (X["subject_id"] % 2 == 0).to_numpy()
+    model = wrap(make_classifier().fit(X[trained], Y[trained]))
+    calibrator = MultilabelCalibrator(model, threshold=0.5)
+    n_seen, n = X["subject_id"][trained].nunique(), X["subject_id"].nunique()
+    signals, patients = X[["ecg"]], X["subject_id"]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        calibrator.fit(X, Y)
+        calibrator.fit(signals, Y, groups=patients)
+        calibrator.fit(X[~trained], Y[~trained])
+        calibrator.fit(signals, Y)  # nobody is named
+    leaks = [str(w.message) for w in caught if w.category is LeakageWarning]
+    assert leaks == [leaks[0]] * 2
+    assert f"has seen {n_seen} of the {n} patients that calibrate it" in leaks[0]
