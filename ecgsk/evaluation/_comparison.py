@@ -9,7 +9,7 @@ import pandas as pd
 
 from ecgsk.estimators import ECGDiagnosisClassifier
 from ecgsk.evaluation._arms import MATCHED, MULTIMODAL, OURS, SELF_SUPERVISED, SIGNAL
-from ecgsk.evaluation._held_out import Correction, HeldOut
+from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import (
     BootstrapResult,
@@ -18,6 +18,7 @@ from ecgsk.metrics import (
     masked_calibration_error,
     masked_f_max,
 )
+from ecgsk.metrics._compare import Correction
 from ecgsk.plotting import plot_arms
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class ArmsComparison:
         statistic: str = "roc_auc",
         *,
         baseline: str = MATCHED,
-        correction: Correction = "holm",
+        correction: Correction = "benjamini_hochberg",
     ) -> pd.DataFrame:
         """Return the joint embedding minus a baseline, label by label.
 
@@ -261,7 +262,7 @@ class ArmsComparison:
         baseline : str
             The arm that is subtracted; by default the signal arm that was trained
             on as many records.
-        correction : {"holm", "benjamini_hochberg"}, default="holm"
+        correction : {"benjamini_hochberg", "holm"}, default="benjamini_hochberg"
             Of the p-values for the number of labels; as in
             :func:`ecgsk.metrics.compare_labels`.
 
@@ -272,7 +273,7 @@ class ArmsComparison:
             (their scores), ``difference``, ``low``, ``high``, ``p_value``,
             ``p_adjusted`` (over the labels of one setting) and the counts of
             :meth:`per_label`. p-values are NaN for labels with fewer than 10
-            positive or negative patients, whose resamples are too alike to tell.
+            positive or negative patients.
             Empty where one of the two arms was not fitted.
         """
         held_out = self._known_held_out("label_differences")

@@ -2,26 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from ecgsk.metrics import BootstrapResult, compare_labels, patient_bootstrap, subgroup_scores
+from ecgsk.metrics._compare import Correction
 
 # Columns of X by which a model's scores are looked at apart, where a cohort has them.
 WHO = ("age", "sex", "race", "ethnicity")
 _AGE_EDGES = (40, 65)  # years
-# Holm's correction multiplies a p-value by the number of labels, and with n resamples none
-# is below 2 / (n + 1): so many make 0.05 reachable. The cap keeps time and memory in bounds.
-_RESAMPLES_PER_LABEL = 40
-_MOST_RESAMPLES = 10_000
-# A label has a p-value from so many patients of either class on. Two models that are equally
-# good differ with p < 0.05 in 5 to 10 % of labels of 10 to 40 positive patients, as they
-# should or nearly so, but in 12 % with 5 and in 18 % with 3 (400 simulated labels each).
-FEWEST_OF_CLASS = 10
-
-Correction = Literal["holm", "benjamini_hochberg"]
 
 
 @dataclass(frozen=True)
@@ -76,39 +66,19 @@ class HeldOut:
     def compare(
         self, P_a: np.ndarray, P_b: np.ndarray, statistic: str, correction: Correction
     ) -> pd.DataFrame:
-        """Compare two arms label by label; p-values where there are patients enough."""
-        a, b = self.bootstrap(P_a, statistic), self.bootstrap(P_b, statistic)
-        difference = a - b
-        frame = pd.DataFrame(
-            {
-                "a": a.label_estimate,
-                "b": b.label_estimate,
-                "difference": difference.label_estimate,
-                "low": difference.label_low,
-                "high": difference.label_high,
-            },
-            index=self.Y.columns.rename("label"),
+        """Compare two arms label by label."""
+        table = compare_labels(
+            self.Y.reset_index(drop=True),
+            P_a,
+            P_b,
+            self.patients,
+            statistic=statistic,
+            correction=correction,
+            n_resamples=self.n_resamples,
+            random_state=self.seed,
         )
-        frame[["p_value", "p_adjusted"]] = np.nan
-        Y = self.Y.to_numpy(dtype=float, na_value=np.nan)
-        negative, positive = np.equal(Y, 0), np.equal(Y, 1)
-        of_rarer = np.minimum(self._count_patients(negative), self._count_patients(positive))
-        tested = of_rarer >= FEWEST_OF_CLASS
-        needed = _RESAMPLES_PER_LABEL * int(tested.sum())
-        if tested.any():
-            p = compare_labels(
-                Y[:, tested],
-                P_a[:, tested],
-                P_b[:, tested],
-                self.patients,
-                statistic=statistic,
-                correction=correction,
-                # Beyond the cap Holm's bound is out of reach, and compare_labels says so.
-                n_resamples=max(self.n_resamples, needed if needed <= _MOST_RESAMPLES else 0),
-                random_state=self.seed,
-            )
-            frame.loc[tested, ["p_value", "p_adjusted"]] = p[["p_value", "p_adjusted"]].to_numpy()
-        return frame.join(self.counts())
+        counts = self.counts()
+        return table.drop(columns=["n_positive", "n_patients"]).set_axis(counts.index).join(counts)
 
     def subgroups(
         self,

@@ -64,7 +64,7 @@ def label_differences_table(frame: pd.DataFrame) -> pd.DataFrame:
         "compute-matched": _numbers(frame["baseline"]),
         OURS: _numbers(frame["joint"]),
         "difference [95 %]": _intervals(frame, "difference", "", "+.3f"),
-        "p, Holm": [format_p(p) for p in frame["p_adjusted"]],
+        "p, corrected": [format_p(p) for p in frame["p_adjusted"]],
     }
     return _with_settings(frame, columns)
 

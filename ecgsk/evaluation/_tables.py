@@ -90,10 +90,11 @@ _KINDS = (
     _Kind(
         "label_differences",
         "Label by label: joint embedding minus compute-matched signal arm",
-        "AUROC over the test records in which the label was measured. p-values are two-sided, "
-        "of the paired patient bootstrap, corrected for the number of tested labels by Holm's "
-        "method; labels with fewer than 10 positive or negative patients are not tested. Intervals "
-        "are not corrected. Labels with one class are left out.",
+        "AUROC over the test records in which the label was measured. p-values are two-sided, by "
+        "swapping the two models' scores of whole patients, corrected for the number of tested "
+        "labels by the method of Benjamini and Hochberg: of the labels with p up to 0.05, 5 % at "
+        "most are expected to differ by chance. Labels with fewer than 10 positive or negative "
+        "patients are not tested, those with one class left out. Intervals are not corrected.",
         ArmsComparison.label_differences,
         _rounded.label_differences_table,
     ),

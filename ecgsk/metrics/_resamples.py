@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -39,7 +39,19 @@ _NAMED = {
 # Resamples scored together: few enough that the sums of one label stay in a core's cache.
 BLOCK = 32
 # Labels prepared together: a prepared label is as large as two columns of Y.
-_LABELS = 256
+LABELS = 256
+
+
+class Weights(Protocol):
+    """A reproducible sequence of weights of patients."""
+
+    @property
+    def patients(self) -> np.ndarray: ...
+    @property
+    def n_patients(self) -> int: ...
+    @property
+    def n_resamples(self) -> int: ...
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, np.ndarray]]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +117,11 @@ class Resamples:
         return np.concatenate(parts, axis=1).T
 
 
+def is_ranking(statistic: Statistic) -> bool:
+    """Whether a statistic, known by name, depends on the scores' order alone."""
+    return isinstance(statistic, str) and _NAMED[statistic].prepared is RankedLabel
+
+
 def check_statistic(caller: str, data: LabelsAndScores, statistic: Statistic) -> None:
     """Refuse an unknown statistic, or one that must not score `data`."""
     if callable(statistic):
@@ -128,32 +145,39 @@ def bootstrap(data: LabelsAndScores, resamples: Resamples, statistic: Statistic)
     if callable(statistic):
         name = getattr(statistic, "__name__", "statistic")
         estimate = np.atleast_1d(statistic(data.Y, data.P, sample_weight=np.ones(len(data.Y))))
-        distribution = _loop(data, resamples, statistic, len(estimate))
     else:
         name = statistic
         score = _NAMED[statistic].score
         estimate = score.per_label(data.Y, data.P, np.ones(len(data.Y)))
-        distribution = _vectorised(data, resamples, statistic, np.flatnonzero(estimate == estimate))
     names = data.names if len(estimate) == len(data.names) else (name,) * len(estimate)
     return summarise(
         name,
         names,
         estimate,
-        distribution,
+        distribute(data, resamples, statistic, estimate),
         confidence_level=resamples.confidence_level,
         n_patients=resamples.n_patients,
         resamples=resamples.identity,
     )
 
 
+def distribute(
+    data: LabelsAndScores, resamples: Weights, statistic: Statistic, estimate: np.ndarray
+) -> np.ndarray:
+    """Score every resample: (n_resamples, n_values), NaN where `estimate` is."""
+    if callable(statistic):
+        return _loop(data, resamples, statistic, len(estimate))
+    return _vectorised(data, resamples, statistic, np.flatnonzero(~np.isnan(estimate)))
+
+
 def _vectorised(
-    data: LabelsAndScores, resamples: Resamples, statistic: str, labels: np.ndarray
+    data: LabelsAndScores, resamples: Weights, statistic: str, labels: np.ndarray
 ) -> np.ndarray:
     """Score every resample of `labels`: (n_resamples, n_labels), NaN for the other labels."""
     distribution = np.full((resamples.n_resamples, data.Y.shape[1]), np.nan)
-    for start in range(0, len(labels), _LABELS):
+    for start in range(0, len(labels), LABELS):
         prepared = {}
-        for j in labels[start : start + _LABELS]:
+        for j in labels[start : start + LABELS]:
             seen = ~np.isnan(data.Y[:, j])
             prepared[j] = _NAMED[statistic].prepared.from_scores(
                 statistic,
@@ -169,7 +193,7 @@ def _vectorised(
 
 
 def _loop(
-    data: LabelsAndScores, resamples: Resamples, statistic: Callable[..., Any], n_values: int
+    data: LabelsAndScores, resamples: Weights, statistic: Callable[..., Any], n_values: int
 ) -> np.ndarray:
     """Call `statistic` once a resample: (n_resamples, n_values)."""
     distribution = np.empty((resamples.n_resamples, n_values))

@@ -130,7 +130,7 @@ def test_p_values_of_labels_with_patients_enough():
     )
     held_out = HeldOut(Y.astype(float), np.arange(n), pd.DataFrame(index=Y.index), 200)
     good = Y.to_numpy() * 0.5 + rng.random(Y.shape) * 0.5
-    table = held_out.compare(good, rng.random(Y.shape), "roc_auc", "holm")
+    table = held_out.compare(good, rng.random(Y.shape), "roc_auc", "benjamini_hochberg")
     assert table["p_value"].isna().tolist() == [True, False, False]
     tested = table.drop("rare")
     assert (tested["p_adjusted"] >= tested["p_value"]).all()
