@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
+# Principal axes that are kept of a wide embedding. What lies outside varies less than the ridge
+# is large, so that it moves a direction little; the tests' time grows with their number.
+_N_AXES = 1024
 # Ridge on a concept's filter, in units of the features' mean variance: features that hardly
 # vary in training patients are not to decide how an abnormality looks.
 _RIDGE = 1.0
@@ -56,13 +60,13 @@ class ConceptSpace:
 
     @classmethod
     def fit(cls, embedding: np.ndarray) -> "ConceptSpace":
-        """Find the axes of training records."""
+        """Find the axes of training records, at most 1,024: those that vary most."""
         embedding = embedding.astype(np.float64)
         mean, scale = embedding.mean(axis=0), embedding.std(axis=0)
         # A feature that hardly moved in training must not be magnified.
         scale = np.maximum(scale, max(0.01 * float(np.median(scale)), 1e-6))
         z = (embedding - mean) / scale
-        variance, axes = np.linalg.eigh(z.T @ z / len(z))
+        variance, axes = _principal_axes(z)
         return cls(mean, axes / scale[:, None], axes.T * scale, np.maximum(variance, 0))
 
     def coordinates(self, embedding: np.ndarray) -> np.ndarray:
@@ -89,6 +93,21 @@ class ConceptSpace:
             rng.standard_normal((n, len(self.variance)))
             / np.sqrt(np.maximum(self.variance, 1e-6 * self.variance.max()))
         )
+
+
+def _principal_axes(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return variances, ascending, and axes in columns; of many features only the largest."""
+    n, n_features = z.shape
+    if n_features <= _N_AXES:
+        return np.linalg.eigh(z.T @ z / n)
+    wide = n < n_features  # then records are the smaller matrix, and have the same variances
+    gram = (z @ z.T if wide else z.T @ z) / n
+    variance, vectors = eigh(gram, subset_by_index=[max(len(gram) - _N_AXES, 0), len(gram) - 1])
+    if not wide:
+        return variance, vectors
+    moves = variance > 1e-9 * variance[-1]  # centred records span one axis less than there are
+    variance, vectors = variance[moves], vectors[:, moves]
+    return variance, z.T @ vectors / np.sqrt(n * variance)
 
 
 def shuffles(patients: np.ndarray, n: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
+from ecgsk.explain import _concepts
 from ecgsk.explain._concepts import ConceptSpace, adjust, p_values, shuffles
 
 
@@ -63,3 +64,21 @@ def test_deleting_a_concept_leaves_nothing_correlated_with_it_and_all_else_as_it
     other = rng.normal(size=6)
     other -= concept.filters[0] * (other @ concept.patterns[0])
     np.testing.assert_allclose(deleted @ other, z @ other)  # readers that ignore it see no change
+
+
+def test_a_wide_embedding_is_measured_on_the_axes_that_vary_most(monkeypatch):
+    """Fewer records than features, and fewer axes than records: links as from all of them."""
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(300, 10)) * np.geomspace(8, 1, 10)
+    embedding = hidden @ rng.normal(size=(10, 400)) + 0.1 * rng.normal(size=(300, 400))
+    labels = (hidden[:, :3] + rng.normal(size=(300, 3)) > 0).astype(float)
+    found = {}
+    for n_axes in (400, 350, 20):
+        monkeypatch.setattr(_concepts, "_N_AXES", n_axes)
+        space = ConceptSpace.fit(embedding)
+        concepts = space.concepts(space.coordinates(embedding), labels)
+        found[n_axes] = space.coordinates(embedding) @ concepts.filters.T
+        assert len(space.variance) == min(n_axes, 299 if n_axes == 350 else 400)
+    np.testing.assert_allclose(found[350], found[400], atol=1e-4)
+    np.testing.assert_allclose(found[20], found[400], atol=0.01)
+    assert np.abs(found[400]).max() > 1
