@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 import ecgsk
+from ecgsk.estimators._calibration import LabelCalibration
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
 from ecgsk.explain import (
     Attribution,
@@ -43,11 +45,11 @@ def explain_records(
     """Tell everything that a fitted explainer knows of each record."""
     embedding = np.asarray(explainer.encoder_.transform(X))
     records, ecgs, problems = _records(X)
-    diagnoses = _diagnoses(explainer, X)
+    diagnoses = _diagnoses(explainer, embedding)
     parts = zip(
         records,
         diagnoses,
-        _laboratories(explainer, X, prevalence),
+        _laboratories(explainer, embedding, prevalence),
         ecgs,
         _evidence(explainer, embedding),
         _attributions(explainer, X, diagnoses, n_attributions),
@@ -72,11 +74,19 @@ def _records(X: Any) -> tuple[list, list[ECGRecord | None], list[str]]:
     return names, list(array), quality(array)["problem"].tolist()
 
 
-def _diagnoses(explainer: "LabAbnormalityExplainer", X: Any) -> list[tuple[Diagnosis, ...]]:
+def diagnose(model: ECGDiagnosisClassifier, embedding: np.ndarray) -> np.ndarray:
+    """Return what `model.predict_proba` does, of records that it has embedded already."""
+    weight, bias = (part.numpy(force=True) for part in model.net_.module_.head.parameters())
+    return expit(embedding.astype(np.float64) @ weight.T + bias)
+
+
+def _diagnoses(
+    explainer: "LabAbnormalityExplainer", embedding: np.ndarray
+) -> list[tuple[Diagnosis, ...]]:
     model = explainer.encoder_
     if not isinstance(model, ECGDiagnosisClassifier) or not model.label_names_:
-        return [()] * len(X)
-    P, thresholds = model.predict_proba(X), model.thresholds_
+        return [()] * len(embedding)
+    P, thresholds = diagnose(model, embedding), model.thresholds_
     answers: Any = np.full(P.shape, None)
     coverage = None
     assert thresholds is not None  # many labels have them
@@ -85,7 +95,9 @@ def _diagnoses(explainer: "LabAbnormalityExplainer", X: Any) -> list[tuple[Diagn
         answers, coverage = calibration.answers(P), calibration.coverage
     return [
         tuple(
-            Diagnosis(name, float(p), float(threshold), answer, coverage)
+            Diagnosis(
+                name, float(p), float(threshold), answer, None if answer is None else coverage
+            )
             for name, p, threshold, answer in zip(
                 model.label_names_, row, thresholds, row_answers, strict=True
             )
@@ -95,7 +107,7 @@ def _diagnoses(explainer: "LabAbnormalityExplainer", X: Any) -> list[tuple[Diagn
 
 
 def _laboratories(
-    explainer: "LabAbnormalityExplainer", X: Any, prevalence: Any
+    explainer: "LabAbnormalityExplainer", embedding: np.ndarray, prevalence: Any
 ) -> list[tuple[LabFinding, ...]]:
     names = explainer.label_names_ or []
     ranges = _ranges(explainer)
@@ -119,12 +131,10 @@ def _laboratories(
         what.append((laboratory, direction, float(base_rate), ranges.get(laboratory), known))
     return [
         tuple(
-            LabFinding(
-                laboratory, direction, float(p), rate, *(bounds or (None, None, "")), **known
-            )
+            LabFinding(laboratory, direction, p, rate, *(bounds or (None, None, "")), **known)
             for (laboratory, direction, rate, bounds, known), p in zip(what, row, strict=True)
         )
-        for row in explainer.predict_proba(X)
+        for row in explainer._judge(embedding).tolist()
     ]
 
 
@@ -180,7 +190,7 @@ def _evidence(
         tuple(
             Evidence(diagnosis, finding, float(contribution), *numbers)
             for (diagnosis, finding, numbers), contribution in zip(links, record, strict=True)
-            # That a finding is not seen does not support a diagnosis that goes without it.
+            # That a finding is not seen does not support a diagnosis it is rarer with.
             if contribution < 0 or numbers[0] > 1
         )
         for record in explainer.evidence_.contributions(embedding)
@@ -244,6 +254,13 @@ def _describe(explainer: "LabAbnormalityExplainer") -> dict[str, Any]:
         "leads": list(encoder.leads_ or ()),
         "sampling rate, Hz": encoder.sampling_rate_,
         "records measured in training": int(explainer.n_measured_.max()),
-        "calibrated": explainer.calibration_ is not None,
+        "calibrated diagnoses": _share_calibrated(explainer.diagnosis_calibration_),
+        "calibrated laboratory findings": _share_calibrated(explainer.calibration_),
         "ecgsk": ecgsk.__version__,
     }
+
+
+def _share_calibrated(calibration: LabelCalibration | None) -> str:
+    if calibration is None:
+        return "none"
+    return f"{calibration.calibrated_.sum()} of {len(calibration.calibrated_)}"

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ecgsk._leakage import SeenPatients, remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients, number_patients
 from ecgsk.estimators._calibration import LabelCalibration
-from ecgsk.estimators._findings import explain_records, tell_directions
+from ecgsk.estimators._findings import diagnose, explain_records, tell_directions
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._targets import read_targets
@@ -186,7 +186,15 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         return self
 
     def _logits(self, X: Any) -> np.ndarray:
-        return self.encoder_.transform(X).astype(np.float64) @ self.coef_.T + self.intercept_
+        return self._logits_of(self.encoder_.transform(X))
+
+    def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
+        return embedding.astype(np.float64) @ self.coef_.T + self.intercept_
+
+    def _judge(self, embedding: np.ndarray) -> np.ndarray:
+        """Return what `predict_proba` does, of records that are embedded already."""
+        p = expit(self._logits_of(embedding))
+        return p if self.calibration_ is None else self.calibration_.transform(p)
 
     def _patients_before(self) -> SeenPatients | None:
         fitted_here = isinstance(self.encoder, JointEmbeddingPretrainer) or self.encoder is None
@@ -235,16 +243,15 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         embedding = np.asarray(self.encoder_.transform(X))
         labs = self._as_targets(y, len(embedding))
         patients = self._patients(X, groups, len(embedding))
-        raw = expit(embedding.astype(np.float64) @ self.coef_.T + self.intercept_)
+        raw = expit(self._logits_of(embedding))
         self.calibration_ = LabelCalibration("youden", self.coverage).fit(raw, labs, patients)
         self.thresholds_ = self.calibration_.thresholds_
         if diagnoses is not None:
-            Y, raw = (
-                self._known_diagnoses(diagnoses, len(embedding)),
-                self.encoder_.predict_proba(X),
+            Y = self._known_diagnoses(diagnoses, len(embedding))
+            calibration = LabelCalibration("f1", self.coverage)
+            self.diagnosis_calibration_ = calibration.fit(
+                diagnose(self.encoder_, embedding), Y, patients
             )
-            self.diagnosis_calibration_ = LabelCalibration("f1", self.coverage)
-            self.diagnosis_calibration_.fit(raw, Y, patients)
             if self.evidence_ is not None:
                 self.evidence_.validate(embedding, labs, Y, patients)
         return self

@@ -100,6 +100,12 @@ class Explanation:
         known = [finding for finding in self.laboratories if finding.base_rate > 0]
         return sorted(known, key=lambda f: f.base_rate - f.probability)[:n]
 
+    @property
+    def not_calibrated(self) -> list[Diagnosis]:
+        """Diagnoses that held-out patients were too few for, where others were calibrated."""
+        bare = [d for d in self.diagnoses if d.answers is None]
+        return bare if len(bare) < len(self.diagnoses) else []
+
     def to_text(self, n_diagnoses: int = 5, n_laboratories: int = 5) -> str:
         """Return the explanation in words.
 
@@ -118,11 +124,8 @@ class Explanation:
         if diagnoses:
             lines.append("Diagnoses")
         for d in diagnoses:
-            verdict = {"present": "  predicted", "uncertain": "  uncertain", "absent": ""}[
-                d.decision
-            ]
             p = format_probability(d.probability)
-            lines.append(f"  {d.name:<{width}}  p {p:<5}{verdict}".rstrip())
+            lines.append(f"  {d.name:<{width}}  p {p:<5}  {self._verdict(d)}".rstrip())
             if d.decision != "absent":
                 lines += self._evidence_lines(d.name)
         more = sum(d.predicted for d in self.diagnoses) - sum(d.predicted for d in diagnoses)
@@ -138,13 +141,22 @@ class Explanation:
             )
         return "\n".join([*lines, *ASSOCIATION])
 
+    def _verdict(self, d: Diagnosis) -> str:
+        """Return what is said of a diagnosis; thresholds of calibrated ones are of all sizes."""
+        words = {"present": "predicted", "uncertain": "uncertain", "absent": ""}[d.decision]
+        if d.answers is not None and words:
+            words += f" (threshold {format_probability(d.threshold)})"
+        if d in self.not_calibrated:
+            words = f"{words}, not calibrated".removeprefix(", ")
+        return words
+
     def _evidence_lines(self, diagnosis: str) -> list[str]:
         """Return the findings that go with a diagnosis most, for it and against it."""
         evidence = self.evidence_for(diagnosis)
         lines = []
         for words, supports in (("goes with", True), ("speaks against it", False)):
             told = [
-                f"{e.finding} (odds ratio {e.odds_ratio:.2g})"
+                f"{'' if e.seen else 'no sign of '}{e.finding} (odds ratio {e.odds_ratio:.2g})"
                 for e in evidence
                 if e.supports is supports
             ][:_EVIDENCE_LINES]
@@ -167,7 +179,7 @@ class Explanation:
             "laboratories": [
                 _fields(f, lift=f.lift, ppv=f.ppv, npv=f.npv) for f in self.laboratories
             ],
-            "evidence": [_fields(e, supports=e.supports) for e in self.evidence],
+            "evidence": [_fields(e, supports=e.supports, seen=e.seen) for e in self.evidence],
             "attributions": [_fields(a) for a in self.attributions],
             "similar": [_fields(s) for s in self.similar],
             "model": _as_json(dict(self.model)),

@@ -67,13 +67,19 @@ class _View:
     def in_short(self) -> list[tuple[str, str]]:
         """Decisions other than "absent", and the diagnoses of which each is said."""
         lines = []
+        calibrated = any(d.answers is not None for d in self.e.diagnoses)
         for decision in ("present", "uncertain"):
             found = [d for d in self._ranked if d.decision == decision]
-            names = [f"{d.name} ({_probability(d.probability)})" for d in found[:_NAMED]]
+            names = [
+                f"{d.name} ({_probability(d.probability)}"
+                f"{', not calibrated' if d in self.e.not_calibrated else ''})"
+                for d in found[:_NAMED]
+            ]
             if len(found) > _NAMED:
                 names.append(f"{len(found) - _NAMED} more")
             if names:
-                lines.append((decision, ", ".join(names)))
+                how = decision if calibrated else f"{decision}, though not calibrated"
+                lines.append((how, ", ".join(names)))
         return lines
 
     @cached_property
@@ -91,18 +97,27 @@ class _View:
         """What the decisions rest on."""
         sets = [d for d in self.e.diagnoses if d.answers is not None]
         if not sets:
-            return "The diagnoses were not calibrated, so none is said to be uncertain."
+            return (
+                "The diagnoses were not calibrated: a probability may be too high or too low "
+                "throughout, and none is said to be uncertain."
+            )
         known = sorted({d.coverage for d in sets if d.coverage is not None})
         words = (
-            "Uncertain: the ECG leaves both answers possible, fits neither, or fits the one that "
-            "the threshold does not give, so the model abstains. Probabilities are calibrated."
+            "Probabilities are calibrated on patients who took no part in training. Uncertain: the "
+            "ECG leaves both answers possible, fits neither, or fits the one that the threshold "
+            "does not give, so the model abstains."
         )
         if known:
             share = " to ".join(dict.fromkeys(_percent(c) for c in (known[0], known[-1])))
-            words += f" The answers left hold the truth in at least {share} of such patients."
-        if len(sets) < len(self.e.diagnoses):
-            bare = ", ".join(d.name for d in self.e.diagnoses if d.answers is None)
-            words += f" Not calibrated: {bare}."
+            words += (
+                " Among patients with a diagnosis, and among those without, the answers left hold "
+                f"the truth in at least {share} on average."
+            )
+        if self.e.not_calibrated:
+            words += (
+                " Not calibrated: too few patients had, or lacked, the diagnosis, so its "
+                "probability is as the model gave it and may be far off."
+            )
         return words
 
     @cached_property
@@ -123,11 +138,13 @@ class _View:
         }
 
     @property
-    def evidence(self) -> list[tuple[str, list[Evidence]]]:
-        """By diagnosis, in the order in which they are shown."""
+    def evidence(self) -> tuple[list[tuple[str, list[Evidence]]], list[tuple[str, list[Evidence]]]]:
+        """By diagnosis, in the order of the table; those said to be absent are folded."""
         names = [d.name for d in self._ranked] + [e.diagnosis for e in self.e.evidence]
         found = {name: self.e.evidence_for(name) for name in names}
-        return [(name, items) for name, items in found.items() if items]
+        absent = {d.name for d in self.e.diagnoses if d.decision == "absent"}
+        items = [(name, items) for name, items in found.items() if items]
+        return [i for i in items if i[0] not in absent], [i for i in items if i[0] in absent]
 
     @property
     def largest(self) -> float:

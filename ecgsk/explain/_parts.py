@@ -20,9 +20,10 @@ class Diagnosis:
         The diagnosis is predicted above it.
     answers : tuple of bool or None
         Conformal prediction set: which of absent (False) and present (True) the
-        ECG does not rule out; None where the model was not calibrated.
+        ECG does not rule out; None where the diagnosis was not calibrated.
     coverage : float or None
-        How often such sets hold the truth, at the least.
+        How often such sets hold the truth, at the least, among patients with the
+        diagnosis as among those without; None where it was not calibrated.
     """
 
     name: str
@@ -130,7 +131,9 @@ class LabFinding:
 class Evidence:
     """A laboratory finding that supports or contradicts a diagnosis of one record.
 
-    An association that held in patients the model had not seen; never a cause.
+    An association that held in patients the model had not seen; never a cause. That the ECG
+    does not look like a finding which is rarer with the diagnosis supports nothing, and
+    explainers leave it out.
 
     Attributes
     ----------
@@ -161,6 +164,11 @@ class Evidence:
     def supports(self) -> bool:
         """Whether it speaks for the diagnosis; if not, against it."""
         return self.contribution > 0
+
+    @property
+    def seen(self) -> bool:
+        """Whether the ECG looks more like the finding than the average training record's."""
+        return self.contribution * self.sensitivity > 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,7 +102,8 @@ def test_explanation_of_each_record(explainer, classifier, X, ranges, targets):
     p_diagnoses, p_labs = classifier.predict_proba(some), explainer.predict_proba(some)
     for row, explanation in enumerate(explained):
         assert [d.name for d in explanation.diagnoses] == classifier.label_names_
-        assert [d.probability for d in explanation.diagnoses] == p_diagnoses[row].tolist()
+        said = [d.probability for d in explanation.diagnoses]
+        np.testing.assert_allclose(said, p_diagnoses[row], rtol=1e-6)
         assert {d.threshold for d in explanation.diagnoses} == {0.5}
         assert explanation.ecg == some["ecg"].iloc[row]
         findings = explanation.laboratories

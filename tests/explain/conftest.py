@@ -58,15 +58,15 @@ def make_full_explanation(make_record):
 
     def make(name="potassium", record=7, quality="", ecg=None):
         ecg = make_record() if ecg is None else ecg
-        answers = ((True,), (False, True), (), (False,), (False,))
-        numbers = ((0.82, 0.3), (0.41, 0.3), (0.2, 0.3), (0.7, 0.3), (0.04, 0.3))
-        labels = (name, "both", "neither", "against", "absent")
+        answers = ((True,), (False, True), (), (False,), (False,), None)
+        numbers = ((0.82, 0.3), (0.41, 0.3), (0.2, 0.3), (0.7, 0.3), (0.04, 0.3), (0.6, 0.5))
+        labels = (name, "both", "neither", "against", "absent", "rare")
         lead = 1 / len(ecg.leads)
         finding = f"{name} high"
         return Explanation(
             record,
             tuple(
-                Diagnosis(label, p, threshold, kept, 0.9)
+                Diagnosis(label, p, threshold, kept, None if kept is None else 0.9)
                 for label, (p, threshold), kept in zip(labels, numbers, answers, strict=True)
             ),
             (
@@ -76,7 +76,7 @@ def make_full_explanation(make_record):
             ecg,
             (
                 Evidence(name, finding, 1.42, 14.2, 9.8, 21.5, 0.94, 0.0005),
-                Evidence(name, "sodium low", -0.3, 0.5, 0.4, 0.7, 0.2, 0.02),
+                Evidence(name, "sodium low", -0.3, 0.5, 0.4, 0.7, -0.2, 0.02),
             ),
             (
                 Attribution(

@@ -46,8 +46,8 @@ def test_everything_is_said_in_order(make_full_explanation):
         "research use only",
         "not for the diagnosis or treatment of anyone",
         "Signal quality: no problem found.",
-        "Present: potassium (0.82)",
-        "in at least 90 % of such patients",
+        "Present: potassium (0.82), rare (0.60, not calibrated)",
+        "in at least 90 % on average",
         "An association is not a cause",
         "rank correlation +0.04",
         "Fitted on patients 5210",
@@ -63,10 +63,11 @@ def test_tables_hold_the_numbers(make_full_explanation):
         "both|0.41|0.30|uncertain both are possible",
         "neither|0.20|0.30|uncertain neither fits",
         "absent|0.04|0.30|absent",
+        "rare|0.60|0.50|present not calibrated",
         "potassium high|0.70|0.10|7.0×|yes|0.47|0.98|10 %|3.5-5.1 potassium",
         "sodium low|0.10|0.20|0.5×|no|0.54|0.89|25 %|from 135 mmol/L",
-        "potassium high|supports|+1.42|14.2 [9.80, 21.5]|+0.94|&lt;0.001",
-        "sodium low|contradicts|−0.30|0.50 [0.40, 0.70]|+0.20|0.020",
+        "potassium high|seen: supports|+1.42|14.2 [9.80, 21.5]|+0.94|&lt;0.001",
+        "sodium low|seen: contradicts|−0.30|0.50 [0.40, 0.70]|−0.20|0.020",
         "Similarity (cosine)|0.97",
         "age|71",
     ):
@@ -81,7 +82,7 @@ def test_what_is_not_known_is_not_said(make_explanation):
         "ECG 7", "Diagnoses", "Laboratory findings", "Model and limits",
     ]  # fmt: skip
     text = words(page)
-    assert "were not calibrated, so none is said to be uncertain" in text
+    assert "The diagnoses were not calibrated" in text
     assert "These findings were not calibrated" in text
     for unsaid in ("Signal quality", "PPV", "Predicted", "hold the truth", "Evidence", "Similar"):
         assert unsaid not in text.replace("Predicted from", "")
@@ -105,11 +106,15 @@ def test_a_map_that_randomisation_does_not_change_is_not_to_be_read(make_full_ex
     assert "Do not read it" not in words(explanation.to_html())
 
 
-def test_the_lack_of_a_rare_finding_is_no_support(make_full_explanation):
+def test_what_contradicts_by_its_absence_is_said_not_to_be_seen(make_full_explanation):
     explanation = make_full_explanation()
-    absent = replace(explanation.evidence[0], odds_ratio=0.5)
-    page = replace(explanation, evidence=(absent,)).to_html()
-    assert any(re.match(r"potassium high\s*\|\s*not seen\s*\|", row) for row in rows(page))
+    lacking = replace(explanation.evidence[0], contribution=-0.7)
+    explanation = replace(explanation, evidence=(lacking,))
+    assert any(
+        "|not seen: contradicts|" in re.sub(r"\s*\|\s*", "|", row)
+        for row in rows(explanation.to_html())
+    )
+    assert "speaks against it: no sign of potassium high (odds ratio 14)" in explanation.to_text()
 
 
 def test_no_diagnosis_is_predicted():

@@ -57,7 +57,7 @@ def test_no_field_may_be_missing_or_unheard_of(make_full_explanation):
     whole = as_read(make_full_explanation())
     free = ("model", "table", "leads")  # the caller's own names
     objects = [path for path, _ in parts(whole) if not set(path) & set(free)]
-    assert len(objects) == 1 + 5 + 2 + 2 + 1 + 1
+    assert len(objects) == 1 + 6 + 2 + 2 + 1 + 1
     for path in objects:
         for name in [*dict(parts(whole))[path], "unheard of"]:
             changed = copy.deepcopy(whole)
