@@ -148,38 +148,46 @@ class SimilarPatients(BaseEstimator):
         n_patients = min(n_patients, len(np.unique(self.patients_)))
         search = NearestNeighbors(metric="cosine", algorithm="brute")
         search.fit(self.embedding_.astype(np.float32))
-        return [self._nearest(search, one, n_patients) for one in embedding[:, None]]
-
-    def _nearest(
-        self, search: NearestNeighbors, one: np.ndarray, n_patients: int
-    ) -> list[SimilarPatient]:
-        n_records = len(self.patients_)
-        n_wanted = min(_RECORDS_EACH * n_patients, n_records)
-        while True:
-            distances, rows = (found[0] for found in search.kneighbors(one, n_wanted))
-            _, first = np.unique(self.patients_[rows], return_index=True)
-            if len(first) >= n_patients or n_wanted == n_records:
-                break
-            n_wanted = min(2 * n_wanted, n_records)
-        first = np.sort(first)[:n_patients]
+        nearest = self._nearest(search, embedding, n_patients)
+        facts = self._facts(np.unique(np.concatenate([rows for rows, _ in nearest])))
         return [
-            self._patient(row, 1 - distance)
-            for row, distance in zip(rows[first], distances[first], strict=True)
+            [
+                SimilarPatient(str(self.patients_[row]), 1 - distance, *facts[row])
+                for row, distance in zip(rows.tolist(), distances.tolist(), strict=True)
+            ]
+            for rows, distances in nearest
         ]
 
-    def _patient(self, row: int, similarity: float) -> SimilarPatient:
-        known = self.diagnoses_.iloc[row]
-        measured = {name: self.table_[name].iloc[row] for name in self.table_.columns}
-        return SimilarPatient(
-            patient=str(self.patients_[row]),
-            similarity=float(similarity),
-            diagnoses=tuple(str(name) for name, value in known.items() if value == 1),
-            table={
-                str(name): value.item() if hasattr(value, "item") else value
-                for name, value in measured.items()
-                if pd.notna(value)
-            },
-        )
+    def _nearest(
+        self, search: NearestNeighbors, embedding: np.ndarray, n_patients: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return, of each record, the nearest row of each of its patients, and how far it is."""
+        found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        n_records = len(self.patients_)
+        n_wanted = min(_RECORDS_EACH * n_patients, n_records)
+        while left := [i for i in range(len(embedding)) if i not in found]:
+            for i, distances, rows in zip(
+                left, *search.kneighbors(embedding[left], n_wanted), strict=True
+            ):
+                _, first = np.unique(self.patients_[rows], return_index=True)
+                if len(first) >= n_patients or n_wanted == n_records:
+                    first = np.sort(first)[:n_patients]
+                    found[i] = rows[first], distances[first]
+            n_wanted = min(2 * n_wanted, n_records)
+        return [found[i] for i in range(len(embedding))]
+
+    def _facts(self, rows: np.ndarray) -> dict[int, tuple[tuple[str, ...], dict[str, Any]]]:
+        """Return the diagnoses that are present, and what was measured, of each row."""
+        names = self.diagnoses_.columns.astype(str).to_numpy()
+        present = self.diagnoses_.iloc[rows].to_numpy() == 1
+        tables = self.table_.iloc[rows].to_dict("records")
+        return {
+            row: (
+                tuple(names[has].tolist()),
+                {str(name): value for name, value in table.items() if pd.notna(value)},
+            )
+            for row, has, table in zip(rows.tolist(), present, tables, strict=True)
+        }
 
 
 def _check_finite(embedding: np.ndarray) -> None:
