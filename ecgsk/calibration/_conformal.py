@@ -55,7 +55,7 @@ class ConformalSets(BaseEstimator):
     fewer than coverage / (1 - coverage) patients of a class, 9 at a coverage of
     0.9, no set leaves that class out.
 
-    Monotone maps change no set, so probabilities need no calibration before.
+    Strictly rising maps change no set, so probabilities need no calibration before.
 
     References
     ----------
