@@ -36,6 +36,8 @@ _FINE_TUNE = ("auto", "probe", "probe_then_full", "full", "distill")
 # Fewer labelled records than this leave a pre-trained encoder, or a network
 # over the table, as it is: docs/recipes.md has the measurements.
 _FEW_RECORDS = 1000
+# Fewer than this teach a teacher nothing.
+FEW_TO_TEACH = 200
 # Epochs and peak learning rate of "auto". A head that starts from a probe needs
 # few and small steps; larger ones wash the pre-training out.
 FROM_SCRATCH, FINE_TUNING, FROM_PROBE = (20, 3e-3), (10, 3e-3), (5, 1e-3)
@@ -65,9 +67,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         ``"distill"`` starts from it too, and learns, beside the labels, what a model
         of embedding *and* table makes of every row of X, those without labels
         included: the table is needed in ``fit``, and not after.
-        ``"auto"`` trains a fresh encoder fully, and a pre-trained one by
-        ``"probe"`` below 1,000 labelled records, else ``"probe_then_full"``;
-        an encoder that has nothing to learn gets a ``"probe"``.
+        ``"auto"`` trains a fresh encoder fully. A pre-trained one learns by
+        ``"distill"`` where X has a table and 200 records or more have labels; else
+        by ``"probe"`` below 1,000 of them, and by ``"probe_then_full"`` from there
+        on. An encoder that has nothing to learn gets a ``"probe"``.
     clinical_encoder : ClinicalMLP or None, default=None
         Network of the table where it is trained fully.
     clinical_columns, group_column, augmentation, batch_size, weight_decay, \
@@ -208,10 +211,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         targets = read_targets(y, len(inputs), type(self).__name__, data.numbers)
         self._remember_targets(targets)
         n_labelled = data.weight[targets.labelled].sum()
-        self.fine_tune_ = self._resolve_fine_tune(pretrainer, n_labelled)
+        can_distil = self.inputs == "ecg" and data.table is not None and targets.is_multilabel
+        self.fine_tune_ = self._resolve_fine_tune(pretrainer, n_labelled, can_distil)
         table = self._fit_table(data)
-        if self.fine_tune_ == "distill":
-            self._check_distillation(data, targets)
         with self._seeded(seed):
             module = self._build_module()
             if module.backbone is not None and pretrainer is not None:
@@ -303,7 +305,13 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             inputs = self._read(X, fitting=False, groups=groups)
         return inputs
 
-    def _resolve_fine_tune(self, pretrainer: Any, n_labelled: float) -> str:
+    def _resolve_fine_tune(self, pretrainer: Any, n_labelled: float, can_distil: bool) -> str:
+        if self.fine_tune == "distill" and not can_distil:
+            raise ValueError(
+                f"{type(self).__name__}: fine_tune='distill' teaches a model of inputs='ecg' what "
+                f"clinical columns of X say of many labels; got inputs={self.inputs!r}, "
+                "and a table in X and several columns in y are needed too. Use fine_tune='auto'."
+            )
         if self.fine_tune != "auto":
             return self.fine_tune
         few = n_labelled < _FEW_RECORDS
@@ -313,6 +321,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             return "probe"
         if not self._is_pretrained(pretrainer):
             return "full"
+        if can_distil and n_labelled >= FEW_TO_TEACH:
+            return "distill"
         return "probe" if few else "probe_then_full"
 
     def _is_pretrained(self, pretrainer: JointEmbeddingPretrainer | None) -> bool:
@@ -331,16 +341,6 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             )
         self.scaler_ = ClinicalScaler().fit(data.table)
         return self.scaler_.transform(data.table)
-
-    def _check_distillation(self, data: Rows, targets: Targets) -> None:
-        if self.inputs != "ecg" or data.table is None or not targets.is_multilabel:
-            raise ValueError(
-                f"{type(self).__name__}: fine_tune='distill' teaches inputs='ecg' what clinical "
-                f"columns of X say of many labels; got inputs={self.inputs!r}, "
-                f"{'no' if data.table is None else 'some'} clinical columns and "
-                f"{'many labels' if targets.is_multilabel else 'one class of several'}. Use "
-                "fine_tune='auto'."
-            )
 
     def _learn(
         self,

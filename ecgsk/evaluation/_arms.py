@@ -34,6 +34,8 @@ class Recipe:
         pre-training rows; each is fitted once.
     n_pretraining, n_labelled : int
         Records of stage (i) and (ii).
+    distils : bool
+        Whether ours looks at the records of stage (i) in stage (ii) again.
     """
 
     pretrainer: JointEmbeddingPretrainer
@@ -41,10 +43,13 @@ class Recipe:
     pretrain: Callable[[JointEmbeddingPretrainer], JointEmbeddingPretrainer]
     n_pretraining: int
     n_labelled: int
+    distils: bool
 
     def make(self, **changes: Any) -> ECGDiagnosisClassifier:
         """Return a fresh classifier from scratch with these parameters changed."""
         own = {"encoder": self.pretrainer.encoder, "inputs": "ecg"}
+        if self.classifier.fine_tune == "distill":  # only ours has a table to be taught
+            own["fine_tune"] = "auto"
         return clone(self.classifier).set_params(**(own | changes))
 
     def make_pretrained(
@@ -71,11 +76,12 @@ def signal_only(recipe: Recipe) -> ECGDiagnosisClassifier:
 
 def compute_matched(recipe: Recipe) -> ECGDiagnosisClassifier:
     """Return the signal-only model, trained on as many records as stages (i) and (ii) together."""
+    mode, own = recipe.classifier.fine_tune, recipe.classifier.max_epochs
+    auto, _ = FINE_TUNING if recipe.distils or mode == "full" else FROM_PROBE
     n_seen = recipe.n_pretraining * recipe.pretrainer.max_epochs
-    own = recipe.classifier.max_epochs
-    auto, _ = FINE_TUNING if recipe.classifier.fine_tune == "full" else FROM_PROBE
-    epochs = ceil(n_seen / recipe.n_labelled) + (auto if own == "auto" else int(own))
-    return recipe.make(fine_tune="full", max_epochs=epochs)
+    n_again = recipe.n_pretraining if recipe.distils else recipe.n_labelled
+    n_seen += n_again * (auto if own == "auto" else int(own))
+    return recipe.make(fine_tune="full", max_epochs=ceil(n_seen / recipe.n_labelled))
 
 
 def ecg_only_self_supervision(recipe: Recipe) -> ECGDiagnosisClassifier:
@@ -84,14 +90,18 @@ def ecg_only_self_supervision(recipe: Recipe) -> ECGDiagnosisClassifier:
 
 
 def joint_embedding(recipe: Recipe) -> ECGDiagnosisClassifier:
-    """Return ours: pre-trained with tables, diagnosing from the ECG alone."""
-    return recipe.make_pretrained(clone(recipe.pretrainer))
+    """Return ours: it learned from tables, and diagnoses from the ECG alone."""
+    mode = recipe.classifier.fine_tune
+    return recipe.make_pretrained(clone(recipe.pretrainer), fine_tune=mode)
 
 
 def multimodal(recipe: Recipe) -> ECGDiagnosisClassifier:
     """Return the upper bound: pre-trained as ours, and given the table at inference too."""
     return recipe.make_pretrained(clone(recipe.pretrainer), inputs="ecg+clinical")
 
+
+# The other arms are not shown the table, in training neither.
+WITH_TABLE = ("table only", OURS, MULTIMODAL)
 
 ARMS: dict[str, Callable[[Recipe], ECGDiagnosisClassifier]] = {
     "random encoder + linear": random_encoder,

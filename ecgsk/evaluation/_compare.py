@@ -18,7 +18,8 @@ from ecgsk.estimators import (
     JointEmbeddingPretrainer,
     LabAbnormalityExplainer,
 )
-from ecgsk.evaluation._arms import ARMS, Recipe
+from ecgsk.estimators.diagnosis import FEW_TO_TEACH
+from ecgsk.evaluation._arms import ARMS, OURS, WITH_TABLE, Recipe
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.metrics import masked_roc_auc
@@ -166,8 +167,12 @@ class _Comparer:
         """Fit one arm in one setting and score it on the test patients."""
         start = time.perf_counter()
         model = ARMS[arm](self._recipe(setting))
-        rows = setting.labelled
-        model.fit(self.X.iloc[rows], self.Y.iloc[rows], groups=self.patients[rows])
+        X = self.X if arm in WITH_TABLE else self.X[[find_ecg_column(self.X)]]
+        # Ours may learn from what tables say of rows without labels.
+        rows = setting.pretraining if arm == OURS else setting.labelled
+        Y = self.Y.iloc[rows].copy()
+        Y[~np.isin(rows, setting.labelled)] = np.nan
+        model.fit(X.iloc[rows], Y, groups=self.patients[rows])
         seconds = time.perf_counter() - start
         P = model.predict_proba(self.X.iloc[self.test])
         auroc, auprc = (
@@ -177,7 +182,7 @@ class _Comparer:
             setting.label_fraction,
             setting.archive,
             arm,
-            rows,
+            setting.labelled,
             auroc,
             auprc,
             seconds,
@@ -194,12 +199,17 @@ class _Comparer:
                 self.pretrained[key] = pretrainer.fit(self.X.iloc[rows], groups=self.patients[rows])
             return self.pretrained[key]
 
+        n_labelled, mode = len(setting.labelled), self.classifier.fine_tune
+        beside = {find_ecg_column(self.X), self.pretrainer.group_column}
+        has_table = bool(set(self.X.columns) - beside)
+        automatic = mode == "auto" and has_table and n_labelled >= FEW_TO_TEACH
         return Recipe(
             self.pretrainer,
             self.classifier,
             pretrain,
             len(setting.pretraining),
-            len(setting.labelled),
+            n_labelled,
+            distils=mode == "distill" or automatic,
         )
 
     def _laboratories(self, model: ECGDiagnosisClassifier, setting: _Setting) -> pd.Series | None:

@@ -11,10 +11,14 @@ import pytest
 import ecgsk
 from ecgsk.evaluation import ARMS, OURS
 
+# So few patients calibrate next to nothing, and the demo says so.
+pytestmark = pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
+
 _FILES = {
     "report.html",
     "arms.csv",
     "arms.png",
+    "explanation.html",
     "differences.csv",
     "gap_closed.csv",
     "laboratories.csv",

@@ -113,18 +113,21 @@ def test_spellings_of_y_agree(make_classifier, classifier, X, Y):
         assert model.label_names_ == (list(Y) if named else [f"label{i}" for i in range(4)])
 
 
-@pytest.mark.parametrize("n_labelled", [40, 1200])
-def test_automatic_fine_tuning_goes_by_the_number_of_labels(
-    pretrainer, make_classifier, n_labelled
+@pytest.mark.parametrize(
+    ("n_labelled", "with_table", "without"),
+    [(40, "probe", "probe"), (400, "distill", "probe"), (1200, "distill", "probe_then_full")],
+)
+def test_automatic_fine_tuning_goes_by_labels_and_table(
+    pretrainer, make_classifier, n_labelled, with_table, without
 ):
-    few = n_labelled < 1000
     model = make_classifier()
     model.encoder_spec_ = resolve_encoder(model.encoder)  # as fit leaves it
-    assert model._resolve_fine_tune(None, n_labelled) == "full"
-    expected = "probe" if few else "probe_then_full"
-    assert model._resolve_fine_tune(pretrainer, n_labelled) == expected
+    for can_distil, expected in ((True, with_table), (False, without)):
+        assert model._resolve_fine_tune(None, n_labelled, can_distil) == "full"
+        assert model._resolve_fine_tune(pretrainer, n_labelled, can_distil) == expected
     of_table = make_classifier(inputs="clinical")
-    assert of_table._resolve_fine_tune(None, n_labelled) == ("probe" if few else "full")
+    expected = "probe" if n_labelled < 1000 else "full"
+    assert of_table._resolve_fine_tune(None, n_labelled, can_distil=False) == expected
 
 
 def test_ways_of_fine_tuning(pretrainer, make_classifier, X, Y, assert_same_weights, copy_weights):

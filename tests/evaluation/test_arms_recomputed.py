@@ -170,6 +170,28 @@ def test_the_matched_arm_is_trained_for_both_stages(
     assert score.model.max_epochs == len(score.model.history_) == expected
 
 
+def test_the_matched_arm_sees_as_many_records_as_a_distilled_one(
+    compare, make_pretrainer, make_classifier
+):
+    """Distillation looks at the unlabelled records in both stages."""
+    (score,) = compare(
+        pretrainer=make_pretrainer(max_epochs=2),
+        classifier=make_classifier(fine_tune="distill", max_epochs=3),
+        arms=[MATCHED],
+        label_fractions=(0.6,),
+    ).scores
+    n_pretraining = score.n_labelled + score.archive
+    assert score.model.max_epochs == math.ceil(5 * n_pretraining / score.n_labelled)
+
+
+def test_ours_alone_is_distilled(compare, make_classifier):
+    classifier = make_classifier(fine_tune="distill")
+    scores = compare(classifier=classifier, label_fractions=(0.6,)).scores
+    modes = {score.arm: score.model.fine_tune_ for score in scores}
+    assert modes.pop(OURS) == "distill"
+    assert "distill" not in modes.values()
+
+
 @pytest.mark.parametrize("fine_tune", ["probe", "probe_then_full"])
 def test_signal_arms_are_trained_whatever_the_others_do(compare, make_classifier, fine_tune):
     """A probe of an encoder that learned nothing is another arm."""

@@ -73,7 +73,8 @@ def test_archives_are_nested_and_beside_the_labelled(compare, fits, X, gappy):
     assert labelled == none < few < more < every == set(X.index[comparison.train])
     assert (len(few - labelled), len(more - labelled)) == (3, 7)
     assert [s.archive for s in comparison.scores] == [0, 3, 7, len(every - labelled)]
-    assert all(set(rows) == labelled for rows in fits[ECGDiagnosisClassifier])
+    assert [set(rows) for rows in fits[ECGDiagnosisClassifier]] == [none, few, more, every]
+    assert all(set(X.index[s.labelled]) == labelled for s in comparison.scores)
 
 
 def test_one_pretraining_serves_all_shares_of_labels(compare, fits):
