@@ -22,9 +22,8 @@ from ecgsk.evaluation import (
     NetBenefitDisplay,
     SubgroupDisplay,
     compare_arms,
-    model_card,
 )
-from ecgsk.evaluation._model_card import card_sections
+from ecgsk.evaluation._model_card import as_markdown, card_sections
 from ecgsk.evaluation._tables import Table, compute_tables
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Section, write_report
@@ -128,9 +127,11 @@ def _write(
     figures = _draw(comparison, score)
     for name, figure in figures.items():
         figure.savefig(out / f"{name}.png", dpi=150)
+        figure.set_layout_engine("none")  # found once, it serves the page too
     model = Pipeline([*steps.steps, ("ecgdiagnosisclassifier", score.model)])
-    card = model_card(model, cohort=cohort, comparison=comparison, title=f"Model card: {score.arm}")
-    (out / "model_card.md").write_text(card, encoding="utf-8")
+    card = card_sections(model, cohort, comparison, None)
+    text = as_markdown(f"Model card: {score.arm}", card)
+    (out / "model_card.md").write_text(text, encoding="utf-8")
     save(model, out / "model", overwrite=True)
     write_report(
         out / "report.html",
@@ -140,7 +141,7 @@ def _write(
         sections=[
             Section("In short", lines=comparison.summary() or "One arm: nothing to compare."),
             *_tables_and_pictures(tables, figures),
-            *card_sections(model, cohort, comparison, None),
+            *card,
         ],
     )
 

@@ -1,5 +1,6 @@
 """What a comparison tells of a model for its card: scores, calibration, thresholds, subgroups."""
 
+import numpy as np
 import pandas as pd
 
 from ecgsk.estimators import ECGDiagnosisClassifier
@@ -8,6 +9,7 @@ from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._rounded import format_interval, subgroups_table
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Section
+from ecgsk.metrics import masked_calibration_error
 
 _DISCRIMINATION = {"roc_auc": "AUROC", "average_precision": "AUPRC", "f_max": "F-max"}
 _CALIBRATION = {"brier": "Brier score", "calibration_error": "expected calibration error"}
@@ -47,12 +49,14 @@ def describe_scores(
         ["n_positive", "n_records", "n_positive_patients"]
     ].astype(str)
     for statistic, name in (_DISCRIMINATION | _CALIBRATION).items():
+        if statistic == "calibration_error":  # its bootstrap would add noise, and so error
+            P = comparison.probabilities_of(score)
+            errors = np.asarray(masked_calibration_error(comparison.held_out.Y, P, average=None))
+            macro[name] = f"{np.nanmean(errors):.3f}"
+            labels[name] = ["" if np.isnan(x) else f"{x:.3f}" for x in errors]
+            continue
         result = comparison.result_of(score, statistic)
         frame = result.to_frame()[["estimate", "low", "high"]]
-        if statistic == "calibration_error":  # its bootstrap adds noise, and so error
-            macro[name] = f"{result.estimate:.3f}"
-            labels[name] = ["" if x != x else f"{x:.3f}" for x in frame["estimate"]]
-            continue
         macro[name] = format_interval(result.estimate, result.low, result.high, ".3f")
         labels[name] = [format_interval(x, low, high, ".3f") for x, low, high in frame.to_numpy()]
     labels.columns = ["positive", "known", "positive patients", *labels.columns[3:]]

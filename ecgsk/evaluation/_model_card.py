@@ -74,7 +74,11 @@ def model_card(
     >>> print(model_card(model)[:12])
     # Model card
     """
-    sections = card_sections(model, cohort, comparison, intended_use)
+    return as_markdown(title, card_sections(model, cohort, comparison, intended_use))
+
+
+def as_markdown(title: str, sections: Sequence[Section]) -> str:
+    """Return the parts of a card as Markdown."""
     environment = Environment(
         loader=PackageLoader("ecgsk.evaluation"),
         undefined=StrictUndefined,

@@ -111,8 +111,16 @@ def test_rows_are_taken_by_position(compare, X, gappy, cohort):
     )
 
 
-def test_signals_and_tables_of_the_test_side_change_no_model(compare, comparison, X):
-    test = comparison.test
+@pytest.fixture(scope="module")
+def halved(compare, comparison):
+    """How to compare all arms on half of the labels, and what comes of it."""
+    asked = {"split": (comparison.train, comparison.test), "label_fractions": (0.5,)}
+    return asked, compare(**asked)
+
+
+def test_signals_and_tables_of_the_test_side_change_no_model(compare, halved, X):
+    asked, before = halved
+    test = before.test
     changed = X.copy()
     signals = X["ecg"].ecg.to_numpy().copy()
     signals[test] = np.random.default_rng(0).normal(size=signals[test].shape)
@@ -121,8 +129,7 @@ def test_signals_and_tables_of_the_test_side_change_no_model(compare, comparison
     )
     for column in ("age", "potassium", "heart_rate", "troponin"):
         changed.iloc[test, changed.columns.get_loc(column)] = 1e3
-    asked = {"split": (comparison.train, test), "label_fractions": (0.5,)}
-    before, after = compare(**asked), compare(X=changed, **asked)
+    after = compare(X=changed, **asked)
     assert [s.arm for s in before.scores] == list(ARMS)
     moved = 0
     for one, other in zip(before.scores, after.scores, strict=True):
@@ -131,11 +138,10 @@ def test_signals_and_tables_of_the_test_side_change_no_model(compare, comparison
     assert moved  # they are scored on what was changed
 
 
-def test_hidden_labels_change_no_model(compare, comparison, fits, X, Y):
-    asked = {"split": (comparison.train, comparison.test), "label_fractions": (0.5,)}
-    before = compare(**asked)
-    used = X.index.isin(fits[ECGDiagnosisClassifier][0])
-    assert (~used)[comparison.train].any()
+def test_hidden_labels_change_no_model(compare, halved, X, Y):
+    asked, before = halved
+    used = np.isin(np.arange(len(X)), before.scores[0].labelled)
+    assert (~used)[before.train].any()
     flipped = Y.copy()
     flipped[~used] = 1 - flipped[~used]
     for one, other in zip(before.scores, compare(Y=flipped, **asked).scores, strict=True):
