@@ -256,7 +256,7 @@ def _describe(explainer: "LabAbnormalityExplainer") -> dict[str, Any]:
         "records measured in training": int(explainer.n_measured_.max()),
         "calibrated diagnoses": _share_calibrated(explainer.diagnosis_calibration_),
         "calibrated laboratory findings": _share_calibrated(explainer.calibration_),
-        "ecgsk": ecgsk.__version__,
+        "software": f"ecgsk {ecgsk.__version__}",
     }
 
 

@@ -343,6 +343,11 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
 
     def _table(self, X: Any, y: Any) -> pd.DataFrame:
         """Return what is known of each record beside its signal: clinical columns and results."""
+        if isinstance(y, pd.DataFrame) and tell_directions(y.columns):
+            # Beside a value, that it is low or high says nothing more.
+            known = X.columns if isinstance(X, pd.DataFrame) else ()
+            bare = [str(name).rpartition(" ")[0] not in known for name in y]
+            y = y.loc[:, bare].astype("boolean")
         parts = [part.reset_index(drop=True) for part in (X, y) if isinstance(part, pd.DataFrame)]
         if not parts:
             return pd.DataFrame(index=range(len(X)))

@@ -68,7 +68,7 @@ class Explanation:
     ...     )
     ... )
     ECG 7
-    Diagnoses
+    Diagnoses, not calibrated
       hyperkalaemia   p 0.82  predicted
       sepsis          p 0.04
     Laboratory abnormalities, most above their base rate first
@@ -122,7 +122,8 @@ class Explanation:
         width = max(map(len, names), default=0)
         lines = [f"ECG {self.record}"]
         if diagnoses:
-            lines.append("Diagnoses")
+            calibrated = any(d.answers is not None for d in self.diagnoses)
+            lines.append("Diagnoses" if calibrated else "Diagnoses, not calibrated")
         for d in diagnoses:
             p = format_probability(d.probability)
             lines.append(f"  {d.name:<{width}}  p {p:<5}  {self._verdict(d)}".rstrip())

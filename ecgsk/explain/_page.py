@@ -50,7 +50,7 @@ def _environment() -> Environment:
         "ratio": _ratio,
         "signed": _signed,
         "width": lambda share: f"{100 * min(max(share, 0), 1):.1f}" if _is_known(share) else 0,
-        "words": lambda name: str(name).replace("_", " ").capitalize(),
+        "words": lambda name: (text := str(name).replace("_", " "))[:1].upper() + text[1:],
     }
     environment.filters["is_share"] = lambda mark: _is_known(mark) and 0 <= mark <= 1
     return environment

@@ -26,7 +26,7 @@ def _probabilities(folder):
 def test_record_is_explained(invoke, model, write_patient, rate, suffix):
     path = write_patient("p7", rate)
     text = invoke("explain", f"{path}{suffix}", "--model", model)
-    assert text.startswith("ECG p7\nDiagnoses\n  ")
+    assert text.startswith("ECG p7\nDiagnoses, not calibrated\n  ")
     assert "\nLaboratory abnormalities" in text
     assert ", reference " in text
     assert "Research use only" in text

@@ -12,6 +12,7 @@ from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormali
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.exceptions import CalibrationWarning, ECGError, LeakageWarning
 from ecgsk.metrics import masked_roc_auc
+from ecgsk.preprocessing import LabAbnormality
 
 pytestmark = pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
 
@@ -40,8 +41,9 @@ def sides():
 @pytest.fixture(scope="module")
 def classifier(sides):
     X, _, Y = sides["train"]
-    encoder = ecgsk.encoders.RandomConvolution(84)
-    return ECGDiagnosisClassifier(encoder, random_state=0, verbose=False).fit(X, Y)
+    encoder = ecgsk.encoders.ResNet1d(width=8)
+    model = ECGDiagnosisClassifier(encoder, max_epochs=4, random_state=0, verbose=False)
+    return model.fit(X, Y)
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +135,7 @@ def test_evidence_is_of_links_that_held_by_sensitivity(explained, explainer):
     for explanation in explained:
         told = [pairs.index((e.diagnosis, e.finding)) for e in explanation.evidence]
         assert told == sorted(told)
-        for e in explanation.evidence_for("hyperkalaemia"):
-            assert e.supports == (e.contribution > 0)
-            assert e.odds_ratio > 1 or not e.supports
+        assert all(e.odds_ratio > 1 for e in explanation.evidence if e.supports)
 
 
 def test_no_evidence_before_other_patients_were_asked(fitted, sides):
@@ -200,17 +200,38 @@ def test_a_prevalence_is_a_share(explainer, sides):
 
 
 def test_what_few_patients_cannot_tell_is_named(copied, sides):
-    X, labs, Y = (part.iloc[:60] for part in sides["held"])
+    X, labs, Y = sides["held"]
+    rare, rows = DIAGNOSES[0], X[["ecg"]].iloc[:3]
+    positive = np.flatnonzero(Y[rare] == 1)
+    Y = Y.assign(**{rare: Y[rare].where(~np.isin(np.arange(len(Y)), positive[9:]))})
     with pytest.warns(CalibrationWarning, match="for lack of 10 patients"):
         copied.calibrate(X, labs, Y)
+    raw = copied.encoder_.predict_proba(rows)[:, 0]
+    for p, explanation in zip(raw, copied.explain(rows), strict=True):
+        (few,) = explanation.not_calibrated
+        assert few.probability == pytest.approx(p, rel=1e-6)
+        assert (few.name, few.threshold, few.answers, few.coverage) == (rare, 0.5, None, None)
+        assert few.decision == ("present" if p > 0.5 else "absent")
+        assert "not calibrated" in explanation.to_text(n_diagnoses=3)
+
+
+def test_similar_patients_show_values_or_else_findings(classifier, sides):
+    X, labs, _ = (part.iloc[:60] for part in sides["train"])
+    targets = LabAbnormality(sides["ranges"]).fit_transform(labs)
+    for given, shown in ((X, False), (X.drop(columns="potassium"), True)):
+        explainer = LabAbnormalityExplainer(classifier, keep_patients=True).fit(given, targets)
+        table = explainer.similar_patients_.table_
+        assert ("potassium" in table) is not shown
+        assert ("potassium high" in table) is shown
+        assert not shown or set(table["potassium high"].dropna()) <= {False, True}
 
 
 def test_saved_and_loaded_says_the_same(explainer, sides, tmp_path):
     X = sides["new"][0][["ecg"]].iloc[:3]
     ecgsk.save(explainer, tmp_path / "model")
     loaded = ecgsk.load(tmp_path / "model")
-    expected = explainer.explain(X, n_similar=1, n_attributions=1)
-    assert loaded.explain(X, n_similar=1, n_attributions=1).to_dict() == expected.to_dict()
+    expected = explainer.explain(X, n_similar=1)
+    assert loaded.explain(X, n_similar=1).to_dict() == expected.to_dict()
 
 
 def test_findings_are_told_from_chance(explainer, sides):

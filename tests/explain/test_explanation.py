@@ -95,7 +95,7 @@ def test_reference_range_in_words(make_explanation, low, high, unit, words):
 def test_text(make_explanation):
     assert str(make_explanation()).splitlines() == [
         "ECG 7",
-        "Diagnoses",
+        "Diagnoses, not calibrated",
         "  hyperkalaemia        p 0.82   predicted",
         "  atrial fibrillation  p 0.30   predicted",
         "  sepsis               p 0.04",
