@@ -160,7 +160,7 @@ def _draw(comparison: ArmsComparison, score: ArmScore) -> dict[str, Any]:
     frequent = held_out.counts()["n_positive"].nlargest(6).index.tolist()
     displays = {
         "labels": LabelScoresDisplay(
-            comparison.result_of(score).to_frame(), name="AUROC", reference=0.5
+            comparison.result_of(score).to_frame(), name="AUROC, 95 % interval", reference=0.5
         ).plot(),
         "calibration": MultilabelCalibrationDisplay.from_predictions(*scored, **same),
         "calibration_labels": MultilabelCalibrationDisplay.from_predictions(

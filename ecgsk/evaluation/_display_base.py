@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ecgsk.exceptions import ECGError
+from ecgsk.metrics._masked import as_columns
 from ecgsk.plotting._notebook import NotebookPicture, check_axes, new_axes
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class PredictionDisplay(NotebookPicture, ABC):
         """
         if groups is None and isinstance(X, pd.DataFrame):
             groups = X.get("subject_id")
-        P = _columns_of(Y, estimator, estimator.predict_proba(X))
+        P = _columns_of(Y, estimator, as_columns(estimator.predict_proba(X), Y))
         return cls.from_predictions(Y, P, groups, **parameters)
 
     @classmethod

@@ -41,7 +41,7 @@ class LabelScoresDisplay(PredictionDisplay):
         ``patient_bootstrap(...).to_frame()`` gives it. Labels without an estimate
         are left out.
     name : str, default="score"
-        What the scores are.
+        What the scores and intervals are.
     reference : float, optional
         Where a line goes down, such as 0 for differences.
 
@@ -120,6 +120,7 @@ class LabelScoresDisplay(PredictionDisplay):
         else:
             result, reference = paired_difference(Y, P, other, groups, **parameters), 0.0
             name = f"difference of {name}"
+        name = _with_level(name, parameters)
         return cls(result.to_frame(), name=name, reference=reference).plot(ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
@@ -147,7 +148,7 @@ class LabelScoresDisplay(PredictionDisplay):
             self.ax_,
             [str(name) for name in rows.index],
             rows,
-            x=f"{self.name}, 95 % interval",
+            x=self.name,
             reference=self.reference,
         )
         return self
@@ -284,7 +285,8 @@ class SubgroupDisplay(PredictionDisplay):
             statistic=statistic,
             **parameters,
         )
-        return cls(frame, name=f"macro {_NAMES.get(statistic, statistic)}").plot(ax)
+        name = _with_level(f"macro {_NAMES.get(statistic, statistic)}", parameters)
+        return cls(frame, name=name).plot(ax)
 
     def plot(self, ax: Sequence[Axes] | None = None) -> Self:
         """Draw a row for each subgroup, its number of patients behind its name.
@@ -315,9 +317,13 @@ class SubgroupDisplay(PredictionDisplay):
         self.figure_ = self.axes_[0].figure
         scores, differences = self.axes_
         own = rows.rename(columns={"score": "estimate"})
-        draw_forest(scores, names, own, x=f"{self.name}, 95 % interval")
+        draw_forest(scores, names, own, x=self.name)
         to_rest = difference.set_axis(["estimate", "low", "high"], axis=1)
         draw_forest(
             differences, [""] * len(names), to_rest, x="difference to the rest", reference=0
         )
         return self
+
+
+def _with_level(name: str, parameters: Mapping[str, Any]) -> str:
+    return f"{name}, {100 * parameters.get('confidence_level', 0.95):g} % interval"

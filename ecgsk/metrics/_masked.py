@@ -164,6 +164,15 @@ AVERAGE_PRECISION = LabelScore(
 F_MAX = LabelScore(_f_max, needs_both_classes=True, of_probabilities=False)
 
 
+def as_columns(P: Any, y: ArrayLike) -> Any:
+    """Return what ``predict_proba`` gives as one column a label of `y`."""
+    if isinstance(P, list):  # forests and neighbours: one (n_samples, 2) array a label
+        P = np.column_stack([p[:, 1] for p in P])
+    if np.ndim(y) == 1 and np.ndim(P) == 2 and np.shape(P)[1] == 2:
+        P = np.asarray(P)[:, 1]
+    return P
+
+
 class _MaskedScorer:
     """Scorer ``(estimator, X, y) -> float`` on ``predict_proba``.
 
@@ -177,11 +186,7 @@ class _MaskedScorer:
     def __call__(
         self, estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        P = estimator.predict_proba(X)
-        if isinstance(P, list):  # forests and neighbours: one (n_samples, 2) array a label
-            P = np.column_stack([p[:, 1] for p in P])
-        if np.ndim(y) == 1 and np.ndim(P) == 2 and np.shape(P)[1] == 2:
-            P = np.asarray(P)[:, 1]
+        P = as_columns(estimator.predict_proba(X), y)
         return self._score(y, P, sample_weight=sample_weight)
 
     def __repr__(self) -> str:

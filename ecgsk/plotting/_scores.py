@@ -91,7 +91,6 @@ def draw_forest(
     *,
     x: str,
     reference: float | None = None,
-    emphasised: Sequence[bool] | None = None,
 ) -> None:
     """Draw scores with their intervals, one below the other.
 
@@ -107,16 +106,12 @@ def draw_forest(
         What the scores are.
     reference : float, optional
         Where a line goes down: no skill, or no difference.
-    emphasised : sequence of bool, optional
-        Rows that stand out; None gives all one colour.
     """
-    stands_out = [True] * len(names) if emphasised is None else list(emphasised)
     if reference is not None:
         ax.axvline(reference, color="0.4", linestyle="--", linewidth=1)
     for y, (estimate, low, high) in enumerate(frame[["estimate", "low", "high"]].to_numpy()):
-        style = OURS if stands_out[y] else OTHERS
-        ax.plot([low, high], [y, y], color=style["color"], linewidth=1.4, solid_capstyle="butt")
-        ax.plot(estimate, y, markersize=5, linestyle="none", **style)
+        ax.plot([low, high], [y, y], color=OURS["color"], linewidth=1.4, solid_capstyle="butt")
+        ax.plot(estimate, y, markersize=5, linestyle="none", **OURS)
     ax.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     style_axes(ax, x=x, grid="x")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from sklearn.ensemble import RandomForestClassifier
 
 from ecgsk.evaluation import (
     LabelScoresDisplay,
@@ -136,6 +137,24 @@ def test_subgroups_are_cut_by_age_and_counted(scored):
     assert names == ["age <40 (20)", "age 40-<65 (25)", "age >=65 (35)", "sex F (40)", "sex M (40)"]
     with pytest.raises(ECGError, match="expected columns that divide the records"):
         SubgroupDisplay.from_predictions(Y, P, groups, by=by[[]])
+
+
+def test_the_interval_is_named_by_its_level(scored):
+    Y, P, groups, _ = scored
+    drawn = LabelScoresDisplay.from_predictions(
+        Y, P, groups, n_resamples=20, confidence_level=0.9, random_state=0
+    )
+    assert drawn.ax_.get_xlabel() == "AUROC, 90 % interval"
+
+
+@pytest.mark.parametrize("n_labels", [1, 2])
+def test_from_scikit_learn_s_estimators(scored, n_labels):
+    """Forests give an array a label; one label has the probabilities of both its classes."""
+    _, P, groups, _ = scored
+    y = (P.to_numpy()[:, :2] > 0.1).astype(float)[:, 0 if n_labels == 1 else slice(2)]
+    model = RandomForestClassifier(n_estimators=3, random_state=0).fit(P, y)
+    drawn = LabelScoresDisplay.from_estimator(model, P, y, groups, n_resamples=5)
+    assert len(drawn.frame) == n_labels
 
 
 @pytest.mark.usefixtures("one_thread")
