@@ -50,10 +50,10 @@ def clustered_problem(draw):
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(problem=clustered_problem(), seed=st.integers(0, 100))
 def test_equals_sklearn_loop_on_the_same_resamples(statistic, problem, seed):
-    settings_ = {"n_resamples": 20, "random_state": seed}
+    settings_ = {"n_resamples": 8, "random_state": seed}
     fast = patient_bootstrap(*problem, statistic=statistic, **settings_)
     slow = patient_bootstrap(*problem, statistic=sklearn_loop(STATISTICS[statistic]), **settings_)
     for name in ("label_distribution", "label_estimate", "label_low", "label_high"):

@@ -87,7 +87,7 @@ def tied_problem(draw):
 
 
 @pytest.mark.parametrize(("masked", "reference"), PAIRS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(problem=tied_problem())
 def test_equals_sklearn_on_complete_data(masked, reference, problem):
     Y, P, weight = problem
@@ -100,7 +100,7 @@ def test_equals_sklearn_on_complete_data(masked, reference, problem):
 
 
 @pytest.mark.parametrize(("masked", "reference"), PAIRS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(problem=tied_problem(), data=st.data())
 def test_unmeasured_records_change_nothing(masked, reference, problem, data):
     Y, P, _ = problem
