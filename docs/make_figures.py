@@ -1,11 +1,14 @@
 """Draw the pictures of the documentation: ``python docs/make_figures.py``.
 
+An explained patient, on a wide light page and on a dark telephone; this needs Chromium.
+
 Four ECGs of one synthetic heart. Its shape, position and chest are the average ones;
 between the sheets one cause changes and the noise stays. The cases are severe, as in a
 textbook: most of a cohort's are subtler, as most of a hospital's are.
 """
 
 import io
+import runpy
 import shutil
 from pathlib import Path
 
@@ -85,4 +88,8 @@ def photograph(
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
+    example = Path(__file__).parents[1] / "examples" / "explain_one_patient.py"
+    explained = runpy.run_path(str(example))["explain_one"](n_subjects=1000).to_html()
+    photograph(explained, FOLDER / "explanation.png", width=1160, height=3000)
+    photograph(explained, FOLDER / "explanation_phone.png", width=390, height=1800, scheme="dark")
     draw_cases().savefig(FOLDER / "synthetic_ecgs.png", metadata={"Software": None})

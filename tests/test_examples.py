@@ -20,6 +20,15 @@ def test_plot_grid_search_encoders():
     assert len(run["plot"](table).axes[0].containers) == 2
 
 
+@pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
+def test_explain_one_patient():
+    explanation = example("explain_one_patient")["explain_one"](n_subjects=160, max_epochs=1)
+    page = explanation.to_html()
+    for section in ("Diagnoses", "Laboratory findings", "Where the model looked", "Similar"):
+        assert section in page
+    assert any(d.answers is not None for d in explanation.diagnoses)
+
+
 def test_check_your_encoder():
     run = example("check_your_encoder")
     for estimator in run["estimators"](run["GRUEncoder"](hidden_size=4)):
