@@ -1,5 +1,7 @@
 """Draw the pictures of the documentation: ``python docs/make_figures.py``.
 
+``python docs/make_figures.py report.html NAME.png`` photographs a page, as of ``ecgsk evaluate``.
+
 An explained patient, on a wide light page and on a dark telephone; this needs Chromium.
 
 Four ECGs of one synthetic heart. Its shape, position and chest are the average ones;
@@ -10,6 +12,7 @@ textbook: most of a cohort's are subtler, as most of a hospital's are.
 import io
 import runpy
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -88,6 +91,10 @@ def photograph(
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
+    if len(sys.argv) > 1:
+        page, name = sys.argv[1:]
+        photograph(Path(page).read_text(encoding="utf-8"), FOLDER / name, height=3300)
+        sys.exit()
     example = Path(__file__).parents[1] / "examples" / "explain_one_patient.py"
     explained = runpy.run_path(str(example))["explain_one"](n_subjects=1000).to_html()
     photograph(explained, FOLDER / "explanation.png", width=1160, height=3000)

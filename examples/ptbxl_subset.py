@@ -1,6 +1,9 @@
 """Read the prepared PTB-XL subset: a NumPy array and a table become a cohort in a few lines.
 
-    python examples/ptbxl_subset.py FOLDER
+    python examples/ptbxl_subset.py FOLDER [COHORT]
+
+With a second folder, the cohort is written there: ``ecgsk evaluate COHORT --arm "signal only"``
+trains on folds 1 to 8 and tests on fold 9.
 
 Signals of the subset are z-scored per lead, band-passed and resampled to 100 Hz:
 their amplitudes are standard deviations, not millivolts, so nothing may be
@@ -12,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecgsk.datasets import Cohort
+from ecgsk.datasets import Cohort, write_cohort
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 
 SUPERCLASSES = ["NORM", "MI", "STTC", "CD", "HYP"]
@@ -25,13 +28,18 @@ def load_ptbxl_subset(folder: str | Path) -> Cohort:
     ecg = ECGArray.from_npy(
         folder / "signals_100hz_zscored_float16.npy", sampling_rate=100, leads=STANDARD_12_LEADS
     )
+    folds = labels["strat_fold"].rename("fold")
     return Cohort(
         pd.DataFrame({"ecg": ecg, "subject_id": labels["patient_id"]}, index=labels.index),
         labels[SUPERCLASSES].astype("float64"),
-        folds=labels["strat_fold"].rename("fold"),
+        folds=folds,
+        split=folds.lt(9).map({True: "train", False: "test"}).rename("split"),
         DESCR="Subset of PTB-XL (CC BY 4.0), 100 Hz, z-scored per lead: not millivolts.",
     )
 
 
 if __name__ == "__main__":
-    print(load_ptbxl_subset(sys.argv[1]))
+    cohort = load_ptbxl_subset(sys.argv[1])
+    print(cohort)
+    if len(sys.argv) > 2:
+        write_cohort(cohort, sys.argv[2])

@@ -139,7 +139,11 @@ def _write(
         lead="All arms on one split by patient, on the patients of this cohort alone. Pictures "
         f"and model card are of the arm {score.arm!r}.",
         sections=[
-            Section("In short", lines=comparison.summary() or "One arm: nothing to compare."),
+            Section(
+                "In short",
+                lines=comparison.summary()
+                or "The joint embedding is not among the arms: nothing is compared with it.",
+            ),
             *_tables_and_pictures(tables, figures),
             *card,
         ],
