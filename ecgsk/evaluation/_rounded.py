@@ -37,7 +37,7 @@ def differences_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 def gap_closed_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the share of the gap closed, from each baseline."""
-    share = _intervals(frame, "gap_closed", "", ".0%")
+    share = _intervals(frame, "gap_closed", "", "z.0%")
     return _with_settings(frame, {"baseline": frame["baseline"], "gap closed [95 %]": share})
 
 
