@@ -15,7 +15,7 @@ from ecgsk.explain._parts import (
     LabFinding,
     SimilarPatient,
 )
-from ecgsk.plotting import format_probability, plot_explanation
+from ecgsk.plotting import format_probability, plot_explanation, plot_explanations
 from ecgsk.signals import ECGRecord
 
 if TYPE_CHECKING:
@@ -265,22 +265,49 @@ class Explanations(Sequence[Explanation]):
         -------
         DataFrame
             ``record``, ``kind`` ("diagnosis" or "laboratory"), ``name``,
-            ``probability``, ``reference_probability`` (threshold of a
-            diagnosis, base rate of an abnormality), ``low``, ``high``, ``unit``.
+            ``probability``, ``threshold``; of a diagnosis ``decision``; of an
+            abnormality ``base_rate``, ``lift``, ``ppv``, ``npv``, and the reference
+            range ``low``, ``high``, ``unit``. What is not known is missing.
         """
-        rows: list[tuple] = []
+        rows: list[dict[str, Any]] = []
         for e in self:
             rows += [
-                (e.record, "diagnosis", d.name, d.probability, d.threshold, None, None, None)
+                {"record": e.record, "kind": "diagnosis"} | _take(d, _OF_DIAGNOSES)
                 for d in e.diagnoses
             ]
             rows += [
-                (e.record, "laboratory", f.name, f.probability, f.base_rate, f.low, f.high, f.unit)
+                {"record": e.record, "kind": "laboratory"} | _take(f, _OF_LABORATORIES)
                 for f in e.laboratories
             ]
-        columns = ["record", "kind", "name", "probability", "reference_probability"]
-        columns += ["low", "high", "unit"]
-        return pd.DataFrame(rows, columns=columns).astype({"low": float, "high": float})
+        columns = ["record", "kind", *dict.fromkeys(_OF_DIAGNOSES + _OF_LABORATORIES)]
+        frame = pd.DataFrame(rows, columns=columns)
+        text = ["record", "kind", "name", "decision", "unit"]
+        return frame.astype({name: float for name in columns if name not in text})
+
+    def evidence_to_frame(self) -> pd.DataFrame:
+        """Return one row per record, diagnosis and finding that supports or contradicts it.
+
+        Returns
+        -------
+        DataFrame
+            ``record``, the fields of :class:`Evidence`, ``supports`` and ``seen``.
+        """
+        names = [f.name for f in fields(Evidence)] + ["supports", "seen"]
+        rows = [{"record": e.record} | _take(item, names) for e in self for item in e.evidence]
+        return pd.DataFrame(rows, columns=["record", *names])
+
+    def plot(self) -> "Figure":
+        """Draw the probabilities of all records side by side; ``[i].plot()`` draws one ECG."""
+        return plot_explanations(self.to_frame())
+
+
+_OF_DIAGNOSES = ["name", "probability", "threshold", "decision"]
+_OF_LABORATORIES = ["name", "probability", "threshold", "base_rate", "lift", "ppv", "npv"]
+_OF_LABORATORIES += ["low", "high", "unit"]
+
+
+def _take(item: Any, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in names}
 
 
 def _fields(item: Any, **computed: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ in a thread. Matplotlib is imported when a picture is asked for.
 """
 
 from ecgsk.plotting._arms import plot_arms
-from ecgsk.plotting._explanation import format_probability, plot_explanation
+from ecgsk.plotting._explanation import format_probability, plot_explanation, plot_explanations
 from ecgsk.plotting._history import TrainingHistoryDisplay
 from ecgsk.plotting._paper import plot_ecg
 from ecgsk.plotting._svg import ecg_svg
@@ -18,4 +18,5 @@ __all__ = [
     "plot_arms",
     "plot_ecg",
     "plot_explanation",
+    "plot_explanations",
 ]

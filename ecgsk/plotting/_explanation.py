@@ -1,4 +1,4 @@
-"""One ECG above what a model says of it."""
+"""One ECG above what a model says of it; and what it says of many."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ecgsk.plotting._paper import plot_ecg
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _BAR_ROW = 0.24  # inch
 _MARGINS = 0.95  # inch, for titles and axis labels
+_NAMED_RECORDS = 60  # more have numbers instead of names
 _ABOVE, _BELOW = "#0072b2", "#9aa5ad"
 
 
@@ -79,6 +81,63 @@ def plot_explanation(
         # Names stand left of the bars and need about half of the panel.
         box = ((i + 0.52) * share, 0.55 / height, 0.4 * share, rows * _BAR_ROW / height)
         _draw_bars(figure.add_axes(box), name, bars, mark)
+    return figure
+
+
+def plot_explanations(frame: pd.DataFrame) -> Figure:
+    """Draw the probabilities of many records, one row each, one column per statement.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As of :meth:`ecgsk.explain.Explanations.to_frame`: one row per record and
+        statement, every record with the same statements.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        An axes for diagnoses and one for laboratory findings, where there are any. A
+        dot marks what is predicted: a diagnosis decided "present", an abnormality
+        above its threshold.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ecgsk.plotting import plot_explanations
+    >>> frame = pd.DataFrame({
+    ...     "record": [7, 8], "kind": "diagnosis", "name": "sepsis",
+    ...     "probability": [0.7, 0.1], "threshold": 0.5, "decision": ["present", "absent"],
+    ... })
+    >>> len(plot_explanations(frame).axes)
+    2
+    """
+    from matplotlib.figure import Figure
+
+    kinds = [(kind, part) for kind, part in frame.groupby("kind", sort=False)]
+    if not kinds:
+        raise ValueError("plot_explanations: there is nothing to draw, no record says anything.")
+    n_columns = [part["name"].nunique() for _, part in kinds]
+    n_records = max(len(part) // n for (_, part), n in zip(kinds, n_columns, strict=True))
+    size = 2.2 + 0.24 * sum(n_columns), 2.4 + max(0.2 * n_records, 1.0)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, len(kinds), width_ratios=n_columns, squeeze=False, sharey=True)[0]
+    for ax, (kind, part), n in zip(axes, kinds, n_columns, strict=True):
+        p = part["probability"].to_numpy().reshape(-1, n)
+        image = ax.imshow(p, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        beyond = (part["probability"] > part["threshold"]).to_numpy()
+        if kind == "diagnosis":
+            beyond = (part["decision"] == "present").to_numpy()
+        rows, columns = beyond.reshape(-1, n).nonzero()
+        ax.scatter(columns, rows, s=10, color="#d55e00", label="predicted")
+        names = [str(name).replace("$", r"\$") for name in part["name"].iloc[:n]]
+        ax.set_xticks(range(n), names, rotation=90, fontsize=7)
+        ax.set_title("Diagnoses" if kind == "diagnosis" else "Laboratory findings", fontsize=9)
+    if n_records <= _NAMED_RECORDS:
+        records = kinds[0][1]["record"].iloc[:: n_columns[0]]
+        axes[0].set_yticks(range(n_records), [str(r).replace("$", r"\$") for r in records])
+    axes[0].tick_params(axis="y", labelsize=7)
+    axes[0].set_ylabel("ECG")
+    figure.colorbar(image, ax=axes[-1], label="probability, dot: predicted", fraction=0.05)
     return figure
 
 

@@ -1,5 +1,6 @@
 """Explanations as values, text, dictionaries and tables."""
 
+import dataclasses
 import json
 import math
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsk.explain import Diagnosis, Explanation, Explanations, LabFinding
+from ecgsk.explain import Diagnosis, Evidence, Explanation, Explanations, LabFinding
 
 probabilities = st.floats(0, 1, exclude_min=True, exclude_max=True)
 diagnoses = st.lists(
@@ -209,7 +210,12 @@ def test_frame(make_explanation):
         "kind",
         "name",
         "probability",
-        "reference_probability",
+        "threshold",
+        "decision",
+        "base_rate",
+        "lift",
+        "ppv",
+        "npv",
         "low",
         "high",
         "unit",
@@ -220,12 +226,26 @@ def test_frame(make_explanation):
     assert first["name"].tolist()[:3] == ["sepsis", "hyperkalaemia", "atrial fibrillation"]
     assert first["name"].tolist()[3:] == ["potassium low", "potassium high", "troponin high"]
     assert first["probability"].tolist() == [0.04, 0.82, 0.3, 0.02, 0.71, 0.35]
-    assert first["reference_probability"].tolist() == [0.5, 0.5, 0.2, 0.1, 0.08, 0.3]
+    assert first["threshold"].tolist()[:3] == [0.5, 0.5, 0.2]
+    assert first["decision"].tolist()[:3] == ["absent", "present", "present"]
+    assert first["base_rate"].tolist()[3:] == [0.1, 0.08, 0.3]
+    assert first[["base_rate", "ppv"]].iloc[:3].isna().all(axis=None)
     np.testing.assert_array_equal(first["low"], [np.nan] * 3 + [3.5, 3.5, np.nan])
     np.testing.assert_array_equal(first["high"], [np.nan] * 3 + [5.1, 5.1, 0.04])
     assert first["unit"].isna().tolist() == [True] * 3 + [False] * 3
     assert first["unit"].tolist()[3:] == ["mmol/L", "mmol/L", "ng/mL"]
     assert frame["low"].dtype == frame["high"].dtype == np.float64
+
+
+def test_evidence_frame(make_explanation):
+    for_it = Evidence("sepsis", "lactate high", 0.4, 3.0, 2.0, 4.5, 0.2, 0.01)
+    against = Evidence("sepsis", "crp high", -0.1, 2.0, 1.2, 3.1, 0.1, 0.03)
+    some = dataclasses.replace(make_explanation("a"), evidence=(for_it, against))
+    frame = Explanations([some, make_explanation("b")]).evidence_to_frame()
+    assert frame["record"].tolist() == ["a", "a"]
+    assert frame["finding"].tolist() == ["lactate high", "crp high"]
+    assert frame["supports"].tolist() == [True, False]
+    assert len(Explanations([make_explanation("b")]).evidence_to_frame()) == 0
 
 
 @pytest.mark.parametrize("lacking", ["diagnoses", "laboratories"])
@@ -235,7 +255,8 @@ def test_frame_of_one_kind(make_explanation, lacking):
     kind = {"diagnoses": "laboratory", "laboratories": "diagnosis"}[lacking]
     expected = both[both["kind"] == kind].reset_index(drop=True)
     for table in (frame, expected):
-        table["unit"] = table["unit"].fillna("")
+        for name in ("unit", "decision"):
+            table[name] = table[name].astype(object).where(table[name].notna(), "")
     pd.testing.assert_frame_equal(frame, expected, check_dtype=False)
 
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from ecgsk.explain import Diagnosis, LabFinding
+from ecgsk.explain import Diagnosis, Explanations, LabFinding
 from ecgsk.signals import STANDARD_12_LEADS
 
 MM_PER_INCH = 25.4
@@ -118,3 +118,25 @@ def test_dollar_signs_are_no_formulas(make_explanation, make_record):
 
 def test_the_title_names_the_record(make_explanation, make_record):
     assert "ECG visit 3" in texts(make_explanation("visit 3", ecg=make_record()).plot().axes[0])
+
+
+def test_many_records_are_drawn_side_by_side(make_explanation):
+    several = Explanations([make_explanation("a"), make_explanation("b$"), make_explanation("c")])
+    frame = several.to_frame()
+    figure = several.plot()
+    diagnoses, laboratories, _ = figure.axes
+    for ax, kind in ((diagnoses, "diagnosis"), (laboratories, "laboratory")):
+        of_kind = frame[frame["kind"] == kind]
+        expected = of_kind["probability"].to_numpy().reshape(3, -1)
+        np.testing.assert_array_equal(ax.images[0].get_array(), expected)
+        names = [label.get_text() for label in ax.get_xticklabels()]
+        assert names == of_kind["name"].iloc[: expected.shape[1]].tolist()
+    dots = diagnoses.collections[0].get_offsets()
+    assert len(dots) == (frame["decision"] == "present").sum()
+    assert [label.get_text() for label in diagnoses.get_yticklabels()] == ["a", r"b\$", "c"]
+    save(figure)
+
+
+def test_nothing_said_is_nothing_drawn():
+    with pytest.raises(ValueError, match="nothing to draw"):
+        Explanations([]).plot()
