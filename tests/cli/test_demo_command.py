@@ -114,7 +114,7 @@ def test_report_tells_what_was_found(demo):
 def test_one_patient_is_explained(demo):
     text, out = demo
     explanation = json.loads((out / "explanation.json").read_text("utf-8"))
-    assert f"ECG {explanation['record']}\nDiagnoses\n" in text
+    assert f"ECG {explanation['record']}\nDiagnoses" in text
     assert {"laboratory", "direction", "probability", "base_rate", "low", "high", "unit"} <= set(
         explanation["laboratories"][0]
     )
@@ -128,7 +128,7 @@ def test_the_model_explains_other_records(demo, invoke, write_patient, tmp_path,
     _, out = demo
     path = write_patient("p7", rate)
     text = invoke("explain", path, "--model", out / "model", "--out", tmp_path / "out")
-    assert text.startswith("ECG p7\nDiagnoses\n  ")
+    assert text.startswith("ECG p7\nDiagnoses  ")
     assert ", reference " in text
     assert (tmp_path / "out" / "report.html").exists()
     labels = ecgsk.load(out / "model")[-1].encoder_.label_names_
@@ -159,7 +159,7 @@ def test_demo_on_mimic_iv_s_layout(invoke, real_data, tmp_path):
     assert set(verdicts) == {"too few patients"}
     record = pd.read_csv(tree / "ecg" / "record_list.csv").iloc[0]
     text = invoke("explain", tree / "ecg" / record["path"], "--model", tmp_path / "out" / "model")
-    assert text.startswith(f"ECG {record['study_id']}\nDiagnoses\n")
+    assert text.startswith(f"ECG {record['study_id']}\nDiagnoses")
     assert ", reference " in text
 
 
