@@ -128,7 +128,7 @@ def test_the_model_explains_other_records(demo, invoke, write_patient, tmp_path,
     _, out = demo
     path = write_patient("p7", rate)
     text = invoke("explain", path, "--model", out / "model", "--out", tmp_path / "out")
-    assert text.startswith("ECG p7\nDiagnoses  ")
+    assert text.startswith("ECG p7\nDiagnoses, not calibrated\n  ")
     assert ", reference " in text
     assert (tmp_path / "out" / "report.html").exists()
     labels = ecgsk.load(out / "model")[-1].encoder_.label_names_
