@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.preprocessing import Resample
 
-KINDS = ["pretrainer", "scratch", "one_of_three", "probe", "pretrained", "multimodal"]
+KINDS = ["pretrainer", "scratch", "one_of_three", "probe", "pretrained", "distilled", "multimodal"]
 
 
 @pytest.fixture(params=KINDS)
@@ -21,6 +21,7 @@ def fit(request, make_pretrainer, make_classifier, X, Y):
         "one_of_three": {},
         "probe": {"fine_tune": "probe"},
         "pretrained": {"encoder": make_pretrainer(), "fine_tune": "probe_then_full"},
+        "distilled": {"encoder": make_pretrainer(), "fine_tune": "distill"},
         "multimodal": {"encoder": make_pretrainer(), "inputs": "ecg+clinical"},
     }
 
