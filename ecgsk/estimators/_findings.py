@@ -43,6 +43,7 @@ def explain_records(
     n_similar: int,
 ) -> Explanations:
     """Tell everything that a fitted explainer knows of each record."""
+    _check_prevalence(explainer, prevalence)
     embedding = np.asarray(explainer.encoder_.transform(X))
     records, ecgs, problems = _records(X)
     diagnoses = _diagnoses(explainer, embedding)
@@ -138,15 +139,27 @@ def _laboratories(
     ]
 
 
+def _check_prevalence(explainer: "LabAbnormalityExplainer", given: Any) -> None:
+    if given is None:
+        return
+    owner = "LabAbnormalityExplainer.explain"
+    if explainer.calibration_ is None:
+        raise ValueError(f"{owner}: predictive values at a prevalence need calibrate first.")
+    known = explainer.label_names_ or []
+    shares = given if isinstance(given, Mapping) else dict.fromkeys(known, given)
+    unknown = [name for name in shares if name not in known]
+    if unknown:
+        raise ValueError(f"{owner}: prevalence names {unknown}; targets are {known}.")
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ValueError(
+                f"{owner}: a prevalence is a share from 0 to 1, got {share!r} for {name!r}."
+            )
+
+
 def _prevalence(given: Any, name: str, base_rate: float) -> float:
-    chosen = given.get(name, base_rate) if isinstance(given, Mapping) else given
-    chosen = base_rate if chosen is None else float(chosen)
-    if not 0 <= chosen <= 1:
-        raise ValueError(
-            f"LabAbnormalityExplainer.explain: a prevalence is a share from 0 to 1, got {chosen:g} "
-            f"for {name!r}."
-        )
-    return chosen
+    chosen = given.get(name) if isinstance(given, Mapping) else given
+    return base_rate if chosen is None else float(chosen)
 
 
 def _ranges(

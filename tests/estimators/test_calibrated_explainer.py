@@ -194,9 +194,18 @@ def test_diagnoses_need_a_classifier(sides):
         explainer.fit(X, labs, diagnoses=Y)
 
 
-def test_a_prevalence_is_a_share(explainer, sides):
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        explainer.explain(sides["new"][0].iloc[:1], prevalence=20)
+@pytest.mark.parametrize(
+    ("prevalence", "message"),
+    [(20, "from 0 to 1"), ({"potassium high": -0.1}, "from 0 to 1"), ({"kalium": 0.1}, "kalium")],
+)
+def test_a_prevalence_is_a_share_of_a_target(explainer, sides, prevalence, message):
+    with pytest.raises(ValueError, match=message):
+        explainer.explain(sides["new"][0].iloc[:1], prevalence=prevalence)
+
+
+def test_a_prevalence_needs_calibration(fitted, sides):
+    with pytest.raises(ValueError, match="calibrate first"):
+        fitted.explain(sides["new"][0].iloc[:1], prevalence=0.1)
 
 
 def test_what_few_patients_cannot_tell_is_named(copied, sides):
