@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 import ecgsk
 from ecgsk.estimators._calibration import LabelCalibration
@@ -75,19 +74,13 @@ def _records(X: Any) -> tuple[list, list[ECGRecord | None], list[str]]:
     return names, list(array), quality(array)["problem"].tolist()
 
 
-def diagnose(model: ECGDiagnosisClassifier, embedding: np.ndarray) -> np.ndarray:
-    """Return what `model.predict_proba` does, of records that it has embedded already."""
-    weight, bias = (part.numpy(force=True) for part in model.net_.module_.head.parameters())
-    return expit(embedding.astype(np.float64) @ weight.T + bias)
-
-
 def _diagnoses(
     explainer: "LabAbnormalityExplainer", embedding: np.ndarray
 ) -> list[tuple[Diagnosis, ...]]:
     model = explainer.encoder_
     if not isinstance(model, ECGDiagnosisClassifier) or not model.label_names_:
         return [()] * len(embedding)
-    P, thresholds = diagnose(model, embedding), model.thresholds_
+    P, thresholds = model._judge(embedding), model.thresholds_
     answers: Any = np.full(P.shape, None)
     coverage = None
     assert thresholds is not None  # many labels have them
@@ -266,11 +259,16 @@ def _describe(explainer: "LabAbnormalityExplainer") -> dict[str, Any]:
         "diagnosis model": repr(encoder),
         "leads": list(encoder.leads_ or ()),
         "sampling rate, Hz": encoder.sampling_rate_,
-        "records measured in training": int(explainer.n_measured_.max()),
+        "training records per laboratory finding": _range(explainer.n_measured_),
         "calibrated diagnoses": _share_calibrated(explainer.diagnosis_calibration_),
         "calibrated laboratory findings": _share_calibrated(explainer.calibration_),
         "software": f"ecgsk {ecgsk.__version__}",
     }
+
+
+def _range(counts: np.ndarray) -> str:
+    low, high = f"{counts.min():,}", f"{counts.max():,}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _share_calibrated(calibration: LabelCalibration | None) -> str:

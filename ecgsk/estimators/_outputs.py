@@ -38,6 +38,25 @@ class LogitsClassifierMixin(ClassifierMixin):
     def _logits(self, X: Any) -> np.ndarray:
         raise TypeError(f"{type(self).__name__} gives no logits")
 
+    def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
+        """Return what ``_logits`` does, of records that are embedded already."""
+        raise TypeError(f"{type(self).__name__} has no head over an embedding")
+
+    def _judge(self, embedding: np.ndarray) -> np.ndarray:
+        """Return what ``predict_proba`` does, of records that are embedded already."""
+        return self._probabilities(self._logits_of(embedding))
+
+    def _probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Turn logits of shape (n_records, n_outputs) into what ``predict_proba`` returns."""
+        logits = logits.astype(np.float64)
+        if self.label_names_ is None and not self._is_binary:
+            p = softmax(logits, axis=1)
+        elif self._is_binary:
+            p = expit(np.hstack([-logits, logits]))
+        else:
+            p = expit(logits)
+        return np.clip(p, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
+
     def _patients_before(self) -> SeenPatients | None:
         """Return the patients of a pre-training that was not a part of this fit."""
         return None
@@ -83,14 +102,8 @@ class LogitsClassifierMixin(ClassifierMixin):
             With many labels, column j is the probability of
             ``label_names_[j]``, each by itself.
         """
-        logits = self.decision_function(X)
-        if self.label_names_ is None and not self._is_binary:
-            p = softmax(logits, axis=1)
-        elif self._is_binary:
-            p = expit(np.column_stack([-logits, logits]))
-        else:
-            p = expit(logits)
-        return np.clip(p, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
+        check_is_fitted(self)
+        return self._probabilities(self._logits(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the class, or 0 and 1 for each label.

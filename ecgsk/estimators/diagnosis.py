@@ -244,6 +244,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     def _logits(self, X: Any) -> np.ndarray:
         return self._run(self.net_.module_, self._dataset(X))
 
+    def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
+        weight, bias = (part.numpy(force=True) for part in self.net_.module_.head.parameters())
+        return embedding.astype(np.float64) @ weight.T + bias
+
     def transform(self, X: Any) -> np.ndarray:
         """Embed ECGs with the fine-tuned encoder.
 

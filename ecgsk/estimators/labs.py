@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
@@ -14,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ecgsk._leakage import SeenPatients, remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients, number_patients
 from ecgsk.estimators._calibration import LabelCalibration
-from ecgsk.estimators._findings import diagnose, explain_records, tell_directions
+from ecgsk.estimators._findings import explain_records, tell_directions
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._targets import read_targets
@@ -191,9 +190,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
         return embedding.astype(np.float64) @ self.coef_.T + self.intercept_
 
-    def _judge(self, embedding: np.ndarray) -> np.ndarray:
-        """Return what `predict_proba` does, of records that are embedded already."""
-        p = expit(self._logits_of(embedding))
+    def _probabilities(self, logits: np.ndarray) -> np.ndarray:
+        p = super()._probabilities(logits)
         return p if self.calibration_ is None else self.calibration_.transform(p)
 
     def _patients_before(self) -> SeenPatients | None:
@@ -218,7 +216,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         y : DataFrame of shape (n_records, n_laboratories or n_targets)
             As in ``fit``.
         diagnoses : DataFrame of shape (n_records, n_labels) or None
-            0, 1 or NaN, with the classifier's labels as columns.
+            0, 1 or NaN, with the classifier's labels as columns. None leaves what an
+            earlier call learned of diagnoses and links as it is.
         groups : array-like of shape (n_records,) or None
             The patients, where X has no ``group_column``.
 
@@ -243,33 +242,18 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         embedding = np.asarray(self.encoder_.transform(X))
         labs = self._as_targets(y, len(embedding))
         patients = self._patients(X, groups, len(embedding))
-        raw = expit(self._logits_of(embedding))
+        raw = super()._probabilities(self._logits_of(embedding))
         self.calibration_ = LabelCalibration("youden", self.coverage).fit(raw, labs, patients)
         self.thresholds_ = self.calibration_.thresholds_
         if diagnoses is not None:
             Y = self._known_diagnoses(diagnoses, len(embedding))
             calibration = LabelCalibration("f1", self.coverage)
             self.diagnosis_calibration_ = calibration.fit(
-                diagnose(self.encoder_, embedding), Y, patients
+                self.encoder_._judge(embedding), Y, patients
             )
             if self.evidence_ is not None:
                 self.evidence_.validate(embedding, labs, Y, patients)
         return self
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of each abnormality, calibrated after ``calibrate``.
-
-        Parameters
-        ----------
-        X : DataFrame with an ECG column, or ndarray
-            The ECG alone is enough.
-
-        Returns
-        -------
-        ndarray of shape (n_records, n_targets), float64
-        """
-        p = super().predict_proba(X)
-        return p if self.calibration_ is None else self.calibration_.transform(p)
 
     def explain(
         self,
