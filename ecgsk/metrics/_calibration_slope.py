@@ -21,8 +21,8 @@ _COLUMNS = [f"{name}{end}" for name in ("intercept", "slope") for end in ("", "_
 def calibration_slope(
     Y: ArrayLike,
     P: ArrayLike,
-    groups: ArrayLike | None = None,
     *,
+    groups: ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> Any:
     """Calibration intercept and slope of each label, over the measured records.

@@ -41,9 +41,10 @@ def test_intervals_cover_the_truth_and_know_of_patients():
     rng = np.random.default_rng(0)
     Y, P = zip(*(draw(300, rng, 0, 0.8) for _ in range(60)), strict=True)
     Y, P = np.column_stack(Y), np.column_stack(P)
-    table = calibration_slope(Y, P, np.arange(300))
+    table = calibration_slope(Y, P, groups=np.arange(300))
     assert 0.88 <= ((table["slope_low"] < 0.8) & (table["slope_high"] > 0.8)).mean() < 1
-    four = calibration_slope(np.tile(Y, (4, 1)), np.tile(P, (4, 1)), np.tile(np.arange(300), 4))
+    groups = np.tile(np.arange(300), 4)
+    four = calibration_slope(np.tile(Y, (4, 1)), np.tile(P, (4, 1)), groups=groups)
     pd.testing.assert_frame_equal(
         four.drop(columns=["n", "n_positive"]), table.drop(columns=["n", "n_positive"]), rtol=1e-5
     )

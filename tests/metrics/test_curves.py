@@ -56,7 +56,7 @@ def test_net_benefit_intervals_are_of_the_same_resamples_as_every_other(calibrat
         return np.average(gain[seen], weights=w[seen])
 
     expected = patient_bootstrap(Y, P, groups, statistic=at_a_fifth, **kw)
-    row = net_benefit(Y, P, [0.2, 0.5], groups, **kw).iloc[2]
+    row = net_benefit(Y, P, [0.2, 0.5], groups=groups, **kw).iloc[2]
     assert row["label"] == "MI"
     np.testing.assert_allclose(
         row[["model", "low", "high"]].astype(float),
@@ -105,7 +105,7 @@ def test_an_unmeasured_label_has_no_curve(calibrated):
     Y, P, groups = calibrated
     Y["AF"] = np.nan
     assert set(calibration_curve(Y, P)["label"]) == {"MI"}
-    decision = net_benefit(Y, P, [0.2], groups, n_resamples=10).set_index("label")
+    decision = net_benefit(Y, P, [0.2], groups=groups, n_resamples=10).set_index("label")
     assert decision.loc["AF", ["model", "treat_all", "low"]].isna().all()
     with pytest.raises(ECGError, match="at least one label with measured records"):
         calibration_curve(Y[["AF"]], P[["AF"]])
