@@ -49,7 +49,7 @@ def teach(
     seen = np.concatenate([features, np.nan_to_num(table), np.isfinite(table)], axis=1)
     seen = seen.astype(np.float32, copy=False)
     known = ~np.isnan(targets)
-    labelled = np.flatnonzero(known.any(axis=1))
+    labelled = np.flatnonzero(known.any(axis=1) & (sample_weight > 0))
     rest = np.setdiff1d(np.arange(len(targets)), labelled)
     n_folds = min(_FOLDS, len(np.unique(groups[labelled])))
     taught = np.zeros(targets.shape)

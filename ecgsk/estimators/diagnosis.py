@@ -210,8 +210,14 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             self.scale_ = data.scale
         targets = read_targets(y, len(inputs), type(self).__name__, data.numbers)
         self._remember_targets(targets)
-        n_labelled = data.weight[targets.labelled].sum()
-        can_distil = self.inputs == "ecg" and data.table is not None and targets.is_multilabel
+        counted = targets.labelled[data.weight[targets.labelled] > 0]
+        n_labelled = data.weight[counted].sum()
+        can_distil = (
+            self.inputs == "ecg"
+            and data.table is not None
+            and targets.is_multilabel
+            and len(np.unique(data.groups[counted])) > 1
+        )
         self.fine_tune_ = self._resolve_fine_tune(pretrainer, n_labelled, can_distil)
         table = self._fit_table(data)
         with self._seeded(seed):
@@ -314,7 +320,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             raise ValueError(
                 f"{type(self).__name__}: fine_tune='distill' teaches a model of inputs='ecg' what "
                 f"clinical columns of X say of many labels; got inputs={self.inputs!r}, "
-                "and a table in X and several columns in y are needed too. Use fine_tune='auto'."
+                "and a table in X, several columns in y and labels of two patients or more are "
+                "needed too. Use fine_tune='auto'."
             )
         if self.fine_tune != "auto":
             return self.fine_tune

@@ -118,13 +118,17 @@ def test_from_scratch_and_inside_fit(cohort):
         assert np.isfinite(P).all()
 
 
-@pytest.mark.parametrize("what", ["no table", "one class of several", "the table at inference"])
+@pytest.mark.parametrize(
+    "what", ["no table", "one class of several", "one patient", "the table at inference"]
+)
 def test_what_cannot_be_distilled(cohort, what):
     X, y, parameters = cohort.X, cohort.Y, {}
     if what == "no table":
         X = X[["ecg", "subject_id"]]
     elif what == "one class of several":
         y = pd.Series(np.arange(len(X)) % 3)
+    elif what == "one patient":
+        y = y.where(cohort.groups == cohort.groups.iloc[0])
     else:
         parameters = {"inputs": "ecg+clinical"}
     with pytest.raises(ValueError, match="fine_tune='auto'"):
