@@ -49,7 +49,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     Stage (ii) of Fernandes et al. [1]_. With a
     :class:`~ecgsk.JointEmbeddingPretrainer` as ``encoder``, ``fit`` first
     pre-trains on every row of X, those without labels included, and then
-    learns the diagnoses from the labelled rows. Predictions need the ECG only.
+    learns the diagnoses: from the labelled rows, and with ``fine_tune="distill"``
+    from the tables of all. Predictions need the ECG only.
 
     Parameters
     ----------
@@ -182,7 +183,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             One row per ECG. An array is (n_records, n_leads, n_samples), in mV.
         y : DataFrame or array-like of shape (n_records, n_labels) or (n_records,)
             0, 1 or NaN for each label; NaN is "not known". Rows of NaN alone
-            take part in pre-training only. One column: two or more classes.
+            take part in pre-training and distillation. One column: two or more classes.
         sample_weight : array-like of shape (n_records,) or None
             How often each record counts, in a pre-training inside ``fit`` too:
             0 is not at all, 2 is as if it stood in X twice, 0.5 is in every

@@ -76,7 +76,7 @@ def compare_arms(
         Shares of the labelled training patients whose labels are used. The
         others' rows join the archive.
     archive_sizes : sequence of int or None, default=(None,)
-        How many unlabelled records stage (i) sees beside the labelled ones;
+        How many unlabelled records pre-training sees beside the labelled ones;
         None takes all there are. Sizes that come to the same are one setting.
     test_size : float, default=0.25
         Share of the records to test on, met with whole patients.

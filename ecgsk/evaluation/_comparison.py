@@ -43,7 +43,7 @@ class ArmScore:
     label_fraction : float
         Share of the training patients whose labels were used.
     archive : int
-        Records without labels that took part in stage (i).
+        Records without labels that took part.
     arm : str
         Name of the arm.
     labelled : ndarray of int
