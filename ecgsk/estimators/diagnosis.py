@@ -68,10 +68,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         ``"distill"`` starts from it too, and learns, beside the labels, what a model
         of embedding *and* table makes of every row of X, those without labels
         included: the table is needed in ``fit``, and not after.
-        ``"auto"`` trains a fresh encoder fully. A pre-trained one learns by
-        ``"distill"`` where X has a table and 200 records or more have labels; else
-        by ``"probe"`` below 1,000 of them, and by ``"probe_then_full"`` from there
-        on. An encoder that has nothing to learn gets a ``"probe"``.
+        ``"auto"`` trains a fresh encoder fully, and a pre-trained one where X has
+        no table. With a table it learns by ``"distill"`` where 200 records or more
+        have many labels; else, and as multimodal model, by ``"probe"`` below 1,000
+        labelled records, and by ``"probe_then_full"`` from there on. An encoder that
+        has nothing to learn gets a ``"probe"``.
     clinical_encoder : ClinicalMLP or None, default=None
         Network of the table where it is trained fully.
     clinical_columns, group_column, augmentation, batch_size, weight_decay, \
@@ -213,13 +214,14 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self._remember_targets(targets)
         counted = targets.labelled[data.weight[targets.labelled] > 0]
         n_labelled = data.weight[counted].sum()
+        has_table = data.table is not None
         can_distil = (
             self.inputs == "ecg"
-            and data.table is not None
+            and has_table
             and targets.is_multilabel
             and len(np.unique(data.groups[counted])) > 1
         )
-        self.fine_tune_ = self._resolve_fine_tune(pretrainer, n_labelled, can_distil)
+        self.fine_tune_ = self._resolve_fine_tune(pretrainer, n_labelled, has_table, can_distil)
         table = self._fit_table(data)
         with self._seeded(seed):
             module = self._build_module()
@@ -316,7 +318,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             inputs = self._read(X, fitting=False, groups=groups)
         return inputs
 
-    def _resolve_fine_tune(self, pretrainer: Any, n_labelled: float, can_distil: bool) -> str:
+    def _resolve_fine_tune(
+        self, pretrainer: Any, n_labelled: float, has_table: bool, can_distil: bool
+    ) -> str:
         if self.fine_tune == "distill" and not can_distil:
             raise ValueError(
                 f"{type(self).__name__}: fine_tune='distill' teaches a model of inputs='ecg' what "
@@ -331,7 +335,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             return "probe" if few else "full"
         if not self.encoder_spec_.trains:
             return "probe"
-        if not self._is_pretrained(pretrainer):
+        if not (self._is_pretrained(pretrainer) and has_table):
             return "full"
         if can_distil and n_labelled >= FEW_TO_TEACH:
             return "distill"

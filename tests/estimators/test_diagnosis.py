@@ -114,20 +114,21 @@ def test_spellings_of_y_agree(make_classifier, classifier, X, Y):
 
 
 @pytest.mark.parametrize(
-    ("n_labelled", "with_table", "without"),
+    ("n_labelled", "many_labels", "classes"),
     [(40, "probe", "probe"), (400, "distill", "probe"), (1200, "distill", "probe_then_full")],
 )
 def test_automatic_fine_tuning_goes_by_labels_and_table(
-    pretrainer, make_classifier, n_labelled, with_table, without
+    pretrainer, make_classifier, n_labelled, many_labels, classes
 ):
     model = make_classifier()
     model.encoder_spec_ = resolve_encoder(model.encoder)  # as fit leaves it
-    for can_distil, expected in ((True, with_table), (False, without)):
-        assert model._resolve_fine_tune(None, n_labelled, can_distil) == "full"
-        assert model._resolve_fine_tune(pretrainer, n_labelled, can_distil) == expected
+    for can_distil, expected in ((True, many_labels), (False, classes)):
+        assert model._resolve_fine_tune(None, n_labelled, True, can_distil) == "full"
+        assert model._resolve_fine_tune(pretrainer, n_labelled, True, can_distil) == expected
+    assert model._resolve_fine_tune(pretrainer, n_labelled, False, False) == "full"
     of_table = make_classifier(inputs="clinical")
     expected = "probe" if n_labelled < 1000 else "full"
-    assert of_table._resolve_fine_tune(None, n_labelled, can_distil=False) == expected
+    assert of_table._resolve_fine_tune(None, n_labelled, True, False) == expected
 
 
 def test_ways_of_fine_tuning(pretrainer, make_classifier, X, Y, assert_same_weights, copy_weights):
