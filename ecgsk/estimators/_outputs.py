@@ -39,11 +39,11 @@ class LogitsClassifierMixin(ClassifierMixin):
         raise TypeError(f"{type(self).__name__} gives no logits")
 
     def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
-        """Return what ``_logits`` does, of records that are embedded already."""
+        """Return what ``_logits`` does, to float32's precision, of embedded records."""
         raise TypeError(f"{type(self).__name__} has no head over an embedding")
 
     def _judge(self, embedding: np.ndarray) -> np.ndarray:
-        """Return what ``predict_proba`` does, of records that are embedded already."""
+        """Return what ``predict_proba`` does, to float32's precision, of embedded records."""
         return self._probabilities(self._logits_of(embedding))
 
     def _probabilities(self, logits: np.ndarray) -> np.ndarray:

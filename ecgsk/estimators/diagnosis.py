@@ -335,6 +335,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             return "probe" if few else "full"
         if not self.encoder_spec_.trains:
             return "probe"
+        # Without a table, pre-training was on the ECG alone or on other patients; a probe of
+        # either falls behind: docs/recipes.md has the measurements.
         if not (self._is_pretrained(pretrainer) and has_table):
             return "full"
         if can_distil and n_labelled >= FEW_TO_TEACH:
