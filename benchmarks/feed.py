@@ -23,7 +23,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
-from ecgsk.training import BatchDataset, Feed
+from ecgsk.training._loader import BatchLoader
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.signals import Signals
 
 BATCH = 128
 GAIN = 1000.0
@@ -80,9 +82,9 @@ def main() -> None:
         x, stored, arrays, wfdbs = write(folder, options.records, options.files)
         n = len(x)
 
-        def feed(ecg: ECGArray) -> Feed:
-            data = BatchDataset(ecg, None, None, np.arange(n))
-            return Feed(data, BATCH, order=Shuffled(n))
+        def feed(ecg: ECGArray) -> BatchLoader:
+            data = BatchDataset(Signals(ecg, "benchmark"))
+            return BatchLoader(data, BATCH, order=Shuffled(n))
 
         described = {"sampling_rate": 100, "leads": STANDARD_12_LEADS}
         net = NeuralNet(torch.nn.Identity, torch.nn.MSELoss, batch_size=BATCH)

@@ -27,7 +27,8 @@ from ecgsk.encoders import resolve_encoder
 from ecgsk.metrics import masked_roc_auc
 from ecgsk.model_selection import patient_split
 from ecgsk.signals import ECGArray
-from ecgsk.training import Augmentation, autocast
+from ecgsk.training import Augmentation
+from ecgsk.training.device import autocast
 
 CPU = torch.device("cpu")
 

@@ -58,3 +58,7 @@ class CollapseWarning(UserWarning):
 
 class CalibrationWarning(UserWarning):
     """Some labels have too few patients for a calibration or a threshold of their own."""
+
+
+class RecipeWarning(UserWarning):
+    """``"auto"`` chooses another way of training for a little more or less data."""

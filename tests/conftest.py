@@ -77,18 +77,28 @@ def _y(cohort):
     return cohort.Y[frequent]
 
 
+def make(cls, **parameters):
+    """Make an estimator; settings of the engine go into its trainer."""
+    from ecgsk.training import Trainer
+
+    settings = {name: parameters.pop(name) for name in Trainer().get_params() if name in parameters}
+    if settings:
+        parameters["trainer"] = Trainer(**settings)
+    return cls(**parameters)
+
+
 @pytest.fixture(scope="session")
 def make_pretrainer(tiny, quick):
     from ecgsk import JointEmbeddingPretrainer
 
-    return lambda **changes: JointEmbeddingPretrainer(**{"encoder": tiny, **quick, **changes})
+    return lambda **changes: make(JointEmbeddingPretrainer, **{"encoder": tiny, **quick, **changes})
 
 
 @pytest.fixture(scope="session")
 def make_classifier(tiny, quick):
     from ecgsk import ECGDiagnosisClassifier
 
-    return lambda **changes: ECGDiagnosisClassifier(**{"encoder": tiny, **quick, **changes})
+    return lambda **changes: make(ECGDiagnosisClassifier, **{"encoder": tiny, **quick, **changes})
 
 
 @pytest.fixture(scope="session")

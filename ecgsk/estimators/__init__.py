@@ -3,5 +3,11 @@
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
 from ecgsk.estimators.labs import LabAbnormalityExplainer
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
+from ecgsk.estimators.recipe import Recipe
 
-__all__ = ["ECGDiagnosisClassifier", "JointEmbeddingPretrainer", "LabAbnormalityExplainer"]
+__all__ = [
+    "ECGDiagnosisClassifier",
+    "JointEmbeddingPretrainer",
+    "LabAbnormalityExplainer",
+    "Recipe",
+]

@@ -1,14 +1,14 @@
-"""X taken apart: signals, clinical table, patients."""
+"""X parsed once: signals, clinical columns, patients and their signature."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, validate_data
 
 from ecgsk._patients import find_patients, number_patients
-from ecgsk.estimators._signals import Signals
 from ecgsk.exceptions import (
     DurationError,
     ECGError,
@@ -16,58 +16,107 @@ from ecgsk.exceptions import (
     SamplingRateError,
 )
 from ecgsk.signals import ECGArray, ECGDtype, find_ecg_column, format_hertz
+from ecgsk.training.signals import Signals
+
+_DEFAULT_GROUP_COLUMN = "subject_id"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Leads, sampling rate and shape of the records of a fit.
+
+    Attributes
+    ----------
+    leads : tuple of str or None
+        None for a plain array.
+    sampling_rate : float or None
+        In Hz; None for a plain array.
+    shape : tuple of int
+        Number of leads and of samples.
+    """
+
+    leads: tuple[str, ...] | None
+    sampling_rate: float | None
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """Return the signature of a fitted estimator."""
+        return cls(estimator.leads_, estimator.sampling_rate_, estimator.shape_)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """X taken apart.
+    """X parsed.
 
     Attributes
     ----------
     signals : Signals or None
-        None where X is a table without ECGs.
+        None for a model of the table alone.
     table : DataFrame or None
-        The clinical columns; None where there are none.
+        Every column but the ECGs and the patients; None where there are none.
     groups : ndarray of shape (n_records,) or None
         Numbers of the patients; None where X names none.
     n_records : int
         Rows of X.
+    n_columns : int or None
+        Columns of X, where it is a DataFrame.
     """
 
     signals: Signals | None
     table: pd.DataFrame | None
     groups: np.ndarray | None
     n_records: int
+    n_columns: int | None
 
     def __len__(self) -> int:
         return self.n_records
 
+    @property
+    def signature(self) -> Signature | None:
+        """Leads, sampling rate and shape; None without signals."""
+        if self.signals is None:
+            return None
+        return Signature(self.signals.leads, self.signals.sampling_rate, self.signals.shape)
 
-def read_inputs(
-    estimator: Any, X: Any, *, fitting: bool, groups: Any = None, needs_ecg: bool = True
+
+def parse_inputs(
+    estimator: Any,
+    X: Any,
+    *,
+    fitting: bool,
+    expected: Signature | None = None,
+    groups: Any = None,
+    needs_ecg: bool = True,
+    group_columns: Sequence[str] = (),
 ) -> Inputs:
-    """Take X apart and hold it against what the estimator was fitted on.
+    """Parse X and compare it with what the estimator was fitted on. No signal is read.
 
     Parameters
     ----------
-    estimator : estimator with ``group_column`` and ``clinical_columns``
-        In ``fit`` it is given ``leads_``, ``sampling_rate_`` and ``shape_``.
+    estimator : estimator with ``group_column``
+        Gives its name to messages. Of a plain array, scikit-learn's validation sets its
+        ``n_features_in_`` in ``fit``.
     X : DataFrame with an ECG column, Series of ECGs, ECGArray or ndarray
-        A plain array is (n_records, n_leads, n_samples), or one lead if 2-D. It carries
-        no names: it is taken to have the fitted leads, sampling rate and unit.
+        A plain array is (n_records, n_leads, n_samples), or one lead if 2-D. It has no
+        names: it is taken to have the fitted leads, sampling rate and unit.
     fitting : bool
-        Whether to remember leads, rate and length, or to compare with them.
+        Whether ``fit`` is the caller.
+    expected : Signature or None
+        What the signals must agree with.
     groups : array-like of shape (n_records,) or None
         Patients, where X has no group column.
     needs_ecg : bool
         False for a model of the table alone.
+    group_columns : sequence of str
+        Further columns that name patients and are no clinical columns.
     """
     owner = type(estimator).__name__
     if isinstance(X, ECGArray) or isinstance(getattr(X, "dtype", None), ECGDtype):
         X = pd.DataFrame({"ecg": X})
     column = find_ecg_column(X, name=owner)
     is_frame = isinstance(X, pd.DataFrame) and (column is not None or not needs_ecg)
-    if isinstance(X, pd.DataFrame) and not is_frame and _is_table(estimator, X, fitting):
+    if isinstance(X, pd.DataFrame) and not is_frame and _is_table(estimator, X, expected):
         raise ECGError(
             f"{owner} expected a column of ECGs in X, got only {list(X.columns)}. "
             "Make one with ECGArray.from_numpy(x, sampling_rate=..., leads=...)."
@@ -75,37 +124,70 @@ def read_inputs(
     if is_frame and len(X) == 0:
         raise ECGError(
             f"{owner} expected at least one record, got an empty frame (0 rows). "
-            "See what the filter before it left over."
+            "Check the filter before it."
         )
     signals: Signals | None = None
     table = None
     if is_frame:
         n_records = len(X)
-        table = _clinical_table(estimator, X, column, owner, fitting)
+        aside = {column, estimator.group_column, *group_columns}
+        names = [name for name in X.columns if name not in aside]
+        table = X[names] if names else None
         if needs_ecg:
             signals = Signals(X[column].array, owner)
-        if fitting:
-            estimator.n_features_in_ = X.shape[1]
+        if fitting and groups is None:
+            _check_group_column(estimator, X)
     else:
-        signals = _plain_signals(estimator, X, owner, fitting)
+        signals = _plain_signals(estimator, X, owner, fitting, expected)
         n_records = len(signals)
-    if signals is not None:
-        signals = _remember(estimator, signals) if fitting else _compare(estimator, signals, owner)
-    return Inputs(signals, table, _groups(estimator, X, groups, n_records, owner), n_records)
+    if signals is not None and expected is not None:
+        signals = _compare(signals, expected, owner)
+    patients = find_patients(X, groups, estimator.group_column)
+    numbers = None if patients is None else number_patients(owner, patients, n_records)[0]
+    return Inputs(signals, table, numbers, n_records, X.shape[1] if is_frame else None)
 
 
-def _is_table(estimator: Any, X: pd.DataFrame, fitting: bool) -> bool:
-    """Tell a clinical table from a plain array that came as a frame."""
-    knows_leads = not fitting and not _fitted_on_plain_array(estimator)
+def select_clinical_columns(
+    table: pd.DataFrame | None, columns: Sequence[str] | None, owner: str, *, fitting: bool = True
+) -> pd.DataFrame | None:
+    """Return the clinical columns that an estimator uses; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, where a column is missing.
+    """
+    if columns is None:
+        return table
+    present = [] if table is None else list(table.columns)
+    missing = [name for name in columns if name not in present]
+    if missing and fitting:
+        raise ValueError(
+            f"{owner}: clinical_columns names {missing}, which X has not; it has {present}."
+        )
+    names = [name for name in columns if name in present]
+    return table[names] if table is not None and names else None
+
+
+def _check_group_column(estimator: Any, X: pd.DataFrame) -> None:
+    name = estimator.group_column
+    if name != _DEFAULT_GROUP_COLUMN and name not in X.columns:
+        raise ValueError(
+            f"{type(estimator).__name__}: group_column names {name!r}, which X has not; it has "
+            f"{list(X.columns)}. Name the column of patients, or pass groups=."
+        )
+
+
+def _is_table(estimator: Any, X: pd.DataFrame, expected: Signature | None) -> bool:
+    """Return whether a frame without ECGs is a clinical table, and not a plain array."""
+    has_leads = expected is not None and expected.leads is not None
     numeric = all(pd.api.types.is_numeric_dtype(dtype) for dtype in X.dtypes)
-    return knows_leads or not numeric or estimator.group_column in X.columns
+    return has_leads or not numeric or estimator.group_column in X.columns
 
 
-def _fitted_on_plain_array(estimator: Any) -> bool:
-    return getattr(estimator, "leads_", ()) is None
-
-
-def _plain_signals(estimator: Any, X: Any, owner: str, fitting: bool) -> Signals:
+def _plain_signals(
+    estimator: Any, X: Any, owner: str, fitting: bool, expected: Signature | None
+) -> Signals:
     check: dict[str, Any] = {
         "allow_nd": True,
         "dtype": np.float32,
@@ -114,7 +196,7 @@ def _plain_signals(estimator: Any, X: Any, owner: str, fitting: bool) -> Signals
     }
     if getattr(X, "ndim", 2) == 3 and X.shape[1] == 1:
         X = X[:, 0]  # one lead, as scikit-learn has it: its samples are the features
-    if fitting or _fitted_on_plain_array(estimator):
+    if fitting or (expected is not None and expected.leads is None):
         x = validate_data(estimator, X, reset=fitting, **check)
     else:  # the columns of the fitted frame are not features of an array
         x = check_array(X, input_name="X", estimator=estimator, **check)
@@ -128,39 +210,17 @@ def _plain_signals(estimator: Any, X: Any, owner: str, fitting: bool) -> Signals
     return Signals(x, owner)
 
 
-def _clinical_table(
-    estimator: Any, X: pd.DataFrame, column: Any, owner: str, fitting: bool
-) -> pd.DataFrame | None:
-    aside = {column, estimator.group_column}
-    wanted = estimator.clinical_columns
-    names = [name for name in X.columns if name not in aside]
-    if wanted is not None:
-        absent = [name for name in wanted if name not in names]
-        if absent and fitting:
-            raise ValueError(
-                f"{owner}: clinical_columns names {absent}, which X has not; it has {names}."
-            )
-        names = [name for name in wanted if name in names]
-    return X[names] if names else None
-
-
-def _remember(estimator: Any, signals: Signals) -> Signals:
-    estimator.leads_ = signals.leads
-    estimator.sampling_rate_ = signals.sampling_rate
-    estimator.shape_ = signals.shape
-    return signals
-
-
-def _compare(estimator: Any, signals: Signals, owner: str) -> Signals:
+def _compare(signals: Signals, expected: Signature, owner: str) -> Signals:
     array = signals.source
-    if isinstance(array, ECGArray) and estimator.leads_ is not None:
-        signals = Signals(_same_leads(estimator, array, owner), owner)
-        if array.sampling_rate != estimator.sampling_rate_:
+    if isinstance(array, ECGArray) and expected.leads is not None:
+        signals = Signals(_same_leads(array, expected.leads, owner), owner)
+        if array.sampling_rate != expected.sampling_rate:
+            assert expected.sampling_rate is not None
             raise SamplingRateError(
-                f"{owner} was fitted on {format_hertz(estimator.sampling_rate_)}; got "
-                f"{format_hertz(array.sampling_rate)}. Use Resample({estimator.sampling_rate_:g})."
+                f"{owner} was fitted on {format_hertz(expected.sampling_rate)}; got "
+                f"{format_hertz(array.sampling_rate)}. Use Resample({expected.sampling_rate:g})."
             )
-    n_leads, n_samples = estimator.shape_
+    n_leads, n_samples = expected.shape
     if signals.shape[0] != n_leads:
         raise LeadMismatchError(
             f"{owner} was fitted on {n_leads} leads; got {signals.shape[0]}. "
@@ -174,8 +234,8 @@ def _compare(estimator: Any, signals: Signals, owner: str) -> Signals:
     return signals
 
 
-def _same_leads(estimator: Any, array: ECGArray, owner: str) -> ECGArray:
-    expected, got = estimator.leads_, array.leads
+def _same_leads(array: ECGArray, expected: tuple[str, ...], owner: str) -> ECGArray:
+    got = array.leads
     if set(expected) != set(got):
         raise LeadMismatchError(
             f"{owner} was fitted on {len(expected)} leads ({', '.join(expected)}); got "
@@ -183,8 +243,3 @@ def _same_leads(estimator: Any, array: ECGArray, owner: str) -> ECGArray:
             "the leads you have."
         )
     return array if expected == got else array.select_leads(expected)
-
-
-def _groups(estimator: Any, X: Any, groups: Any, n_records: int, owner: str) -> np.ndarray | None:
-    groups = find_patients(X, groups, estimator.group_column)
-    return None if groups is None else number_patients(owner, groups, n_records)[0]

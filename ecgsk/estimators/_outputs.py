@@ -57,11 +57,11 @@ class LogitsClassifierMixin(ClassifierMixin):
             p = expit(logits)
         return np.clip(p, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
 
-    def _patients_before(self) -> SeenPatients | None:
+    def _frozen_patients(self) -> SeenPatients | None:
         """Return the patients of a pre-training that was not a part of this fit."""
         return None
 
-    def _remember_targets(self, targets: Targets) -> None:
+    def _store_targets(self, targets: Targets) -> None:
         self.classes_, self.label_names_ = targets.classes, targets.label_names
         self.n_outputs_ = targets.n_outputs
         self.thresholds_ = np.full(self.n_outputs_, 0.5) if targets.is_multilabel else None
@@ -149,7 +149,7 @@ class LogitsClassifierMixin(ClassifierMixin):
             Where an encoder that was fitted before has seen patients of X.
         """
         patients = find_patients(X, None, self.group_column)
-        warn_of_seen_patients(type(self).__name__, patients, self._patients_before())
+        warn_of_seen_patients(type(self).__name__, patients, self._frozen_patients())
         if not sparse.issparse(y) and pd.isna(np.asarray(y)).any():
             raise ValueError(
                 f"{type(self).__name__}.score expected labels that are all known; got NaN in y. "

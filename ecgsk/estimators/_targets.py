@@ -1,7 +1,7 @@
-"""y taken apart: one class of several, or many labels with some unmeasured."""
+"""y parsed: one class per record, or many labels with some of them unknown."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.utils.validation import column_or_1d
 
 @dataclass(frozen=True)
 class Targets:
-    """What is to be predicted.
+    """Targets of a classifier.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Targets:
     classes : ndarray
         The classes; for many labels their numbers, as scikit-learn has it.
     label_names : list of str or None
-        Names of the labels; None for one class of several.
+        Names of the labels; None for one class per record.
     """
 
     values: np.ndarray
@@ -45,10 +45,14 @@ class Targets:
 
     @property
     def labelled(self) -> np.ndarray:
-        """Row numbers where something is known."""
+        """Numbers of the rows with a known label."""
         if self.is_multilabel:
             return np.flatnonzero(~np.isnan(self.values).all(axis=1))
         return np.arange(len(self.values))
+
+    def take(self, rows: np.ndarray) -> "Targets":
+        """Return the targets of some rows, with the same classes."""
+        return replace(self, values=self.values[rows])
 
     def as_matrix(self) -> np.ndarray:
         """Return the targets as 0, 1 or NaN, of shape (n_records, n_outputs)."""
@@ -60,7 +64,7 @@ class Targets:
 
 
 def read_targets(y: Any, n_records: int, owner: str, rows: np.ndarray | None = None) -> Targets:
-    """Take y apart.
+    """Parse y.
 
     Parameters
     ----------
@@ -72,7 +76,7 @@ def read_targets(y: Any, n_records: int, owner: str, rows: np.ndarray | None = N
     owner : str
         The estimator's name, for messages.
     rows : ndarray of int or None
-        The rows to take, in this order; None takes all.
+        Rows to parse, in this order; None takes all.
     """
     if y is None:
         raise ValueError(f"{owner} requires y to be passed, but the target y is None.")
@@ -96,7 +100,7 @@ def read_targets(y: Any, n_records: int, owner: str, rows: np.ndarray | None = N
         array = array.ravel()
     if array.ndim == 2:
         return _many_labels(array, names, owner)
-    return _one_of_several(array, owner)
+    return _one_class(array, owner)
 
 
 def _many_labels(array: np.ndarray, names: list[str] | None, owner: str) -> Targets:
@@ -111,7 +115,7 @@ def _many_labels(array: np.ndarray, names: list[str] | None, owner: str) -> Targ
     if names is None:
         names = [f"label{i}" for i in range(values.shape[1])]
     if not known.size:
-        raise ValueError(f"{owner}: every label of every row is NaN; there is nothing to learn.")
+        raise ValueError(f"{owner}: every label of every row is NaN. Give some labels.")
     return Targets(values, np.arange(values.shape[1]), names)
 
 
@@ -121,11 +125,11 @@ def _numbers(y: pd.DataFrame, owner: str) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{owner} expected a DataFrame y to hold labels of 0, 1 or NaN: {error}. "
-            "For one class of several give a Series."
+            "For one class per record give a Series."
         ) from error
 
 
-def _one_of_several(array: np.ndarray, owner: str) -> Targets:
+def _one_class(array: np.ndarray, owner: str) -> Targets:
     array = column_or_1d(array)
     if pd.isna(array).any() or (array.dtype.kind == "f" and np.isinf(array).any()):
         raise ValueError(

@@ -1,92 +1,103 @@
 """Stage (ii): diagnoses from the ECG."""
 
 from collections.abc import Sequence
-from os import PathLike
 from typing import Any
 
 import numpy as np
-import torch
-from sklearn.base import clone
+import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from ecgsk._leakage import SeenPatients, remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder
-from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, wrap
-from ecgsk.estimators._inputs import Inputs
-from ecgsk.estimators._outputs import LogitsClassifierMixin
-from ecgsk.estimators._probe import fit_linear_probe
-from ecgsk.estimators._rows import Rows, arrange
-from ecgsk.estimators._targets import Targets, read_targets
-from ecgsk.estimators._teacher import teach
-from ecgsk.estimators.pretrainer import (
-    JointEmbeddingPretrainer,
+from ecgsk.estimators._backbone import (
+    build_augmentation,
     build_backbone,
     check_encoder,
-    start_backbone,
+    initialise_backbone,
 )
-from ecgsk.objectives import MaskedBCE
+from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
+from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
+from ecgsk.estimators._fitting import hold_out_patients
+from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
+from ecgsk.estimators._outputs import LogitsClassifierMixin
+from ecgsk.estimators._pretraining import PretrainingPlan, plan_pretraining, pretrain
+from ecgsk.estimators._settings import check_settings, draw_seed, inherit_settings
+from ecgsk.estimators._targets import Targets, read_targets
+from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_training_rows
+from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
+from ecgsk.estimators.recipe import Recipe, Task, resolve_recipe, warn_near_threshold
 from ecgsk.preprocessing import ClinicalScaler
-from ecgsk.training import Augmentation, Backbone, BatchDataset, DiagnosisModule, MeasuredValues
+from ecgsk.training import Augmentation, Trainer
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.fitting import history_frame
+from ecgsk.training.modules import Backbone, DiagnosisModule, MeasuredValues
 
 _INPUTS = ("ecg", "clinical", "ecg+clinical")
 _FINE_TUNE = ("auto", "probe", "probe_then_full", "full", "distill")
-# Fewer labelled records than this leave a pre-trained encoder, or a network
-# over the table, as it is: docs/recipes.md has the measurements.
-_FEW_RECORDS = 1000
-# Fewer than this teach a teacher nothing.
-FEW_TO_TEACH = 200
-# Epochs and peak learning rate of "auto". A head that starts from a probe needs
-# few and small steps; larger ones wash the pre-training out.
-FROM_SCRATCH, FINE_TUNING, FROM_PROBE = (20, 3e-3), (10, 3e-3), (5, 1e-3)
 
 
 class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimator):
-    """Multi-label diagnosis from the ECG, with an encoder pre-trained or not.
+    """Multi-label diagnosis from the ECG, with or without a pre-trained encoder.
 
     Stage (ii) of Fernandes et al. [1]_. With a
-    :class:`~ecgsk.JointEmbeddingPretrainer` as ``encoder``, ``fit`` first
-    pre-trains on every row of X, those without labels included, and then
-    learns the diagnoses: from the labelled rows, and with ``fine_tune="distill"``
-    from the tables of all. Predictions need the ECG only.
+    :class:`~ecgsk.JointEmbeddingPretrainer` as ``encoder``, ``fit`` first pre-trains on
+    every row of X, those without labels included, and then trains on the diagnoses: of the
+    labelled rows, and with ``fine_tune="distill"`` also through the tables of all rows.
+    Predictions need the ECG only.
 
     Parameters
     ----------
     encoder : Encoder, str, JointEmbeddingPretrainer or FrozenEstimator, default="resnet18"
-        An architecture is trained from scratch. A bare pretrainer is fitted
-        inside ``fit``, so that every fold of a cross-validation is honest;
-        ``FrozenEstimator(pretrainer)`` is used as it is. It is copied, never
-        changed.
+        An architecture is trained from scratch. A bare pretrainer is cloned and fitted
+        inside ``fit``, so that every fold of a cross-validation is honest; parameters that
+        it leaves at None it takes from here. ``FrozenEstimator(pretrainer)`` is used as it
+        is; its encoder is copied, never changed.
     inputs : {"ecg", "clinical", "ecg+clinical"}, default="ecg"
-        What a prediction looks at. ``"ecg+clinical"`` is the multimodal upper
-        bound, ``"clinical"`` the table alone.
+        Inputs of a prediction. ``"ecg+clinical"`` is the multimodal upper bound,
+        ``"clinical"`` the table alone.
     fine_tune : {"auto", "probe", "probe_then_full", "full", "distill"}, default="auto"
-        ``"probe"`` fits a linear head on frozen features; ``"full"`` trains
-        everything at once; ``"probe_then_full"`` starts from the probe.
-        ``"distill"`` starts from it too, and learns, beside the labels, what a model
-        of embedding *and* table makes of every row of X, those without labels
-        included: the table is needed in ``fit``, and not after.
-        ``"auto"`` trains a fresh encoder fully, and a pre-trained one where X has
-        no table. With a table it learns by ``"distill"`` where 200 records or more
-        have many labels; else, and as multimodal model, by ``"probe"`` below 1,000
-        labelled records, and by ``"probe_then_full"`` from there on. An encoder that
-        has nothing to learn gets a ``"probe"``.
+        ``"probe"`` fits a linear head on frozen features; ``"full"`` trains all weights at
+        once; ``"probe_then_full"`` starts full training from the probe. ``"distill"`` starts
+        from the probe too; its targets are the labels and the probabilities of a model of
+        embedding *and* table, for every row of X: the table is needed in ``fit`` only.
+        ``"auto"`` is ``"full"`` for a fresh encoder, and for a pre-trained one where X has
+        no table. With a table it is ``"distill"`` where y has many labels and 200 records or
+        more have some; else, and for a multimodal model, ``"probe"`` below 1,000 labelled
+        records and ``"probe_then_full"`` from there on. An encoder without weights to train
+        gets a ``"probe"``. ``recipe_`` has the choice and its reason.
     clinical_encoder : ClinicalMLP or None, default=None
-        Network of the table where it is trained fully.
-    clinical_columns, group_column, augmentation, batch_size, weight_decay, \
-    early_stopping, validation_fraction, n_iter_no_change, callbacks, device, \
-    precision, compile, accumulation_steps, checkpoint_folder, random_state, verbose
-        As in :class:`~ecgsk.JointEmbeddingPretrainer`.
+        Network of the table where it is trained fully; None is ``ClinicalMLP()``.
+    clinical_columns : sequence of str or None, default=None
+        Clinical columns of X; None is every column but the ECG and ``group_column``.
+    group_column : str, default="subject_id"
+        Column of X that identifies the patient. It is never an input.
+    augmentation : Augmentation or None, default=None
+        Random changes of the training signals; None is ``Augmentation()``.
     dropout : float, default=0.2
         Share of features dropped before the last layer, in training.
     max_epochs : int or "auto", default="auto"
-        ``"auto"`` is 20 from scratch, 10 for ``"full"`` from a pre-trained
-        encoder and for ``"distill"``, and 5 for ``"probe_then_full"``.
+        ``"auto"`` is 20 from scratch, 10 for ``"full"`` from a pre-trained encoder and for
+        ``"distill"``, and 5 for ``"probe_then_full"``.
+    batch_size : int or "auto", default="auto"
+        Records per step; ``"auto"`` is 32 to 256, depending on the size of the cohort.
     learning_rate : float or "auto", default="auto"
-        Peak of the one-cycle schedule; ``"auto"`` is 1e-3 after a probe, which
-        larger steps wash out, else 3e-3.
+        Peak of the one-cycle schedule; ``"auto"`` is 1e-3 for ``"probe_then_full"``, whose
+        probe larger steps overwrite, else 3e-3.
+    early_stopping : bool or "auto", default="auto"
+        Hold patients out, and keep the epoch with the lowest validation loss. ``"auto"``
+        does from 4,000 labelled patients on.
+    trainer : Trainer or None, default=None
+        Settings of the engine: :class:`ecgsk.training.Trainer`; None is ``Trainer()``.
+    device : str or None, default=None
+        ``"auto"`` and None are a GPU where there is one; of several, each worker of a
+        parallel search uses its own. ``"accelerate"`` trains on all GPUs of ``accelerate
+        launch``, and needs a ``random_state``.
+    random_state : int, RandomState or None, default=None
+        Equal seeds give equal weights on one machine; the global generators are unchanged.
+    verbose : int or None, default=None
+        1 and None show a progress bar, since a fit takes minutes; 0 nothing.
 
     Attributes
     ----------
@@ -96,16 +107,30 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Names of the labels; None where y had one column.
     thresholds_ : ndarray of shape (n_labels,) or None
         A label is predicted above its threshold.
-    fine_tune_ : str
-        The mode that was used.
+    recipe_ : Recipe
+        How stage (ii) was trained: ``fine_tune``, ``max_epochs``, ``learning_rate`` and the
+        ``reason`` of the choice.
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module.
+        Trained net; ``net_.module_`` is the torch module.
+    encoder_spec_ : Encoder
+        Encoder as it was built.
+    scaler_ : ClinicalScaler or None
+        Scaler of the clinical columns, where predictions use them.
+    scale_ : tuple of two ndarray of shape (n_leads,)
+        Mean and standard deviation of each lead in training, in mV.
     history_ : DataFrame
         Losses and seconds per epoch; empty for a probe.
     pretraining_history_ : DataFrame or None
         Of a pretrainer fitted inside ``fit``.
-    leads_, sampling_rate_, shape_, patients_seen_
-        As in :class:`~ecgsk.JointEmbeddingPretrainer`.
+    leads_ : tuple of str or None
+        Leads in the order of the encoder's input; None when fitted on a plain array.
+    sampling_rate_ : float or None
+        In Hz.
+    shape_ : tuple of int
+        Number of leads and samples of a record.
+    patients_seen_ : tuple or None
+        Salt and salted hashes of the patients of training, a frozen pre-training's
+        included; None where X names none.
 
     References
     ----------
@@ -117,9 +142,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     >>> from ecgsk import ECGDiagnosisClassifier
     >>> from ecgsk.datasets import make_clinical_ecg
     >>> X, Y = make_clinical_ecg(n_subjects=20, random_state=0, return_X_y=True)
-    >>> model = ECGDiagnosisClassifier(max_epochs=1, random_state=0, verbose=False).fit(X, Y)
+    >>> model = ECGDiagnosisClassifier(max_epochs=1, random_state=0, verbose=0).fit(X, Y)
     >>> model.predict_proba(X[["ecg"]]).shape == Y.shape
     True
+    >>> model.recipe_.fine_tune, model.recipe_.reason
+    ('full', 'the encoder is not pre-trained')
     """
 
     def __init__(
@@ -136,18 +163,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
-        weight_decay: float = 0.02,
         early_stopping: bool | str = "auto",
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        callbacks: Sequence[Any] | None = None,
-        device: str = "auto",
-        precision: str = "auto",
-        compile: bool = False,
-        accumulation_steps: int = 1,
-        checkpoint_folder: str | PathLike | None = None,
+        trainer: Trainer | None = None,
+        device: str | None = None,
         random_state: Any = None,
-        verbose: bool = True,
+        verbose: int | None = None,
     ):
         self.encoder = encoder
         self.inputs = inputs
@@ -160,37 +180,31 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
         self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.callbacks = callbacks
+        self.trainer = trainer
         self.device = device
-        self.precision = precision
-        self.compile = compile
-        self.accumulation_steps = accumulation_steps
-        self.checkpoint_folder = checkpoint_folder
         self.random_state = random_state
         self.verbose = verbose
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
     ) -> "ECGDiagnosisClassifier":
-        """Learn the diagnoses, after pre-training where the encoder asks for it.
+        """Train on the diagnoses, after pre-training where the encoder is a pretrainer.
+
+        Everything is checked before the first training step.
 
         Parameters
         ----------
         X : DataFrame with an ECG column, or ndarray
             One row per ECG. An array is (n_records, n_leads, n_samples), in mV.
         y : DataFrame or array-like of shape (n_records, n_labels) or (n_records,)
-            0, 1 or NaN for each label; NaN is "not known". Rows of NaN alone
-            take part in pre-training and distillation. One column: two or more classes.
+            0, 1 or NaN for each label; NaN is "not known". Rows of NaN alone take part in
+            pre-training and distillation. One column: two or more classes.
         sample_weight : array-like of shape (n_records,) or None
-            How often each record counts, in a pre-training inside ``fit`` too:
-            0 is not at all, 2 is as if it stood in X twice, 0.5 is in every
-            other epoch.
+            How often each record counts, in a pre-training inside ``fit`` too: 0 is not at
+            all, 2 is as if it were in X twice, 0.5 is in every other epoch.
         groups : array-like of shape (n_records,) or None
-            The patients, where X has no ``group_column``.
+            Patients, where X has no ``group_column``.
 
         Returns
         -------
@@ -199,89 +213,82 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Raises
         ------
         ECGError
-            For signals that cannot be used; the message says what to do.
-        ValueError
+            For signals that cannot be used.
+        ValueError, TypeError
             For a parameter, a table or labels that cannot be used.
+
+        Warns
+        -----
+        RecipeWarning
+            Where ``fine_tune="auto"`` is near a threshold, so that folds may differ.
         """
+        owner = type(self).__name__
         self._check_parameters()
-        seed = self._draw_seed()
-        pretrainer = self._fit_pretrainer(X, sample_weight, groups, seed)
-        inputs = self._read_training(X, groups, pretrainer)
-        data = arrange(inputs, sample_weight, type(self).__name__)
-        if pretrainer is None:
-            self.scale_ = data.scale
-        targets = read_targets(y, len(inputs), type(self).__name__, data.numbers)
-        self._remember_targets(targets)
-        counted = targets.labelled[data.weight[targets.labelled] > 0]
-        n_labelled = data.weight[counted].sum()
-        has_table = data.table is not None
-        can_distil = (
-            self.inputs == "ecg"
-            and has_table
-            and targets.is_multilabel
-            and len(np.unique(data.groups[counted])) > 1
-        )
-        self.fine_tune_ = self._resolve_fine_tune(pretrainer, n_labelled, has_table, can_distil)
-        table = self._fit_table(data)
+        seed = draw_seed(self)
+        pretrainer = self._resolve_pretrainer(seed)
+        inputs = self._parse_training(X, groups, pretrainer)
+        weight = check_weights(sample_weight, len(inputs), owner)
+        used = np.flatnonzero(weight)
+        targets = read_targets(y, len(inputs), owner, used)
+        plan = self._plan_encoder(inputs, pretrainer)
+        rows = order_training_rows(inputs, weight)
+        targets = targets.take(np.searchsorted(used, rows.numbers))
+        self._store_targets(targets)
+        self.scale_ = rows.scale if pretrainer is None or plan else pretrainer.scale_
+        self.recipe_ = self._resolve_recipe(rows, targets, pretrainer is not None)
+        data = self._training_data(rows, targets, seed)
         with self._seeded(seed):
             module = self._build_module()
-            if module.backbone is not None and pretrainer is not None:
-                module.backbone.load_state_dict(pretrainer.net_.module_.backbone.state_dict())
-            elif module.backbone is not None:
-                everything = np.arange(len(data.numbers))
-                training = BatchDataset(data.signals, None, None, everything)
-                start_backbone(module.backbone, self.encoder, training)
-            self._learn(module, data, table, targets, seed, self._is_pretrained(pretrainer))
-        self._remember_patients(X, groups, data.numbers, pretrainer)
+            self._initialise(module, pretrainer, plan, data)
+            self._store_net(fine_tune(self, module, data, self.recipe_))
+        self._store_patients(X, groups, rows.numbers, pretrainer, is_nested=plan is not None)
         self._n_features_out = module.n_features
         return self
 
-    def _remember_patients(
-        self, X: Any, groups: Any, rows: np.ndarray, pretrainer: JointEmbeddingPretrainer | None
-    ) -> None:
-        # One fitted inside fit saw the same patients; only one from elsewhere may know others.
-        frozen = isinstance(self.encoder, FrozenEstimator)
-        seen = pretrainer.patients_seen_ if frozen and pretrainer is not None else None
-        self.patients_seen_elsewhere_ = seen
-        self.patients_seen_ = remember_patients(
-            find_patients(X, groups, self.group_column), rows, seen
-        )
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed ECGs with the fine-tuned encoder.
 
-    def _patients_before(self) -> SeenPatients | None:
-        return self.patients_seen_elsewhere_
+        Parameters
+        ----------
+        X : DataFrame with an ECG column, or ndarray
+            Records with the fitted leads, sampling rate and length.
+
+        Returns
+        -------
+        ndarray of shape (n_records, n_features), float32
+            Input of the linear head; with ``inputs="ecg+clinical"`` the table's features
+            too.
+        """
+        check_is_fitted(self)
+        return self._embed(self._dataset(X))
 
     def _logits(self, X: Any) -> np.ndarray:
-        return self._run(self.net_.module_, self._dataset(X))
+        return self._predict(self._dataset(X))
 
     def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
         weight, bias = (part.numpy(force=True) for part in self.net_.module_.head.parameters())
         return embedding.astype(np.float64) @ weight.T + bias
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Embed ECGs with the fine-tuned encoder.
-
-        Returns
-        -------
-        ndarray of shape (n_records, n_features), float32
-            What the linear head sees; with ``inputs="ecg+clinical"`` the
-            table's features too.
-        """
-        check_is_fitted(self)
-        return self._embed(self.net_.module_, self._dataset(X), "features")
+    def _frozen_patients(self) -> SeenPatients | None:
+        return self.frozen_patients_
 
     def _check_parameters(self) -> None:
+        owner = type(self).__name__
+        check_settings(self)
         for name, allowed in (("inputs", _INPUTS), ("fine_tune", _FINE_TUNE)):
             value = getattr(self, name)
             if value not in allowed:
-                raise ValueError(
-                    f"{type(self).__name__}: {name} must be one of {allowed}, got {value!r}."
-                )
+                raise ValueError(f"{owner}: {name} must be one of {allowed}, got {value!r}.")
+        if not (isinstance(self.dropout, (int, float)) and 0 <= self.dropout < 1):
+            raise ValueError(f"{owner}: dropout must be in [0, 1), got {self.dropout!r}.")
+        if self.clinical_encoder is not None and not isinstance(self.clinical_encoder, ClinicalMLP):
+            raise TypeError(
+                f"{owner}: clinical_encoder must be a ClinicalMLP or None, got "
+                f"{self.clinical_encoder!r}."
+            )
 
-    def _fit_pretrainer(
-        self, X: Any, sample_weight: Any, groups: Any, seed: int
-    ) -> JointEmbeddingPretrainer | None:
-        """Return a fitted pretrainer, or None for an encoder trained from scratch."""
-        self.pretraining_history_ = None
+    def _resolve_pretrainer(self, seed: int) -> JointEmbeddingPretrainer | None:
+        """Return the pretrainer: fitted where it is frozen, else an unfitted clone."""
         if self.inputs == "clinical":
             return None
         if isinstance(self.encoder, FrozenEstimator):
@@ -293,174 +300,147 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                 )
             check_is_fitted(pretrainer)
             return pretrainer
-        if not isinstance(self.encoder, JointEmbeddingPretrainer):
-            return None
-        pretrainer = clone(self.encoder)
-        if pretrainer.random_state is None:
-            pretrainer.set_params(random_state=seed)
-        pretrainer.fit(X, sample_weight=sample_weight, groups=groups)
-        self.pretraining_history_ = pretrainer.history_
-        return pretrainer
+        if isinstance(self.encoder, JointEmbeddingPretrainer):
+            return inherit_settings(self.encoder, self, seed)
+        return None
 
-    def _read_training(
+    def _parse_training(
         self, X: Any, groups: Any, pretrainer: JointEmbeddingPretrainer | None
     ) -> Inputs:
-        """Read X; remember what later X are held against."""
-        needs_ecg = self.inputs != "clinical"
-        if pretrainer is None:
-            inputs = self._read(X, fitting=True, groups=groups, needs_ecg=needs_ecg)
-            if needs_ecg:
-                self.encoder_spec_ = check_encoder(self.encoder, self.leads_, self.sampling_rate_)
-        else:
-            for name in ("leads_", "sampling_rate_", "shape_", "encoder_spec_", "scale_"):
-                setattr(self, name, getattr(pretrainer, name))
-            self.n_features_in_ = pretrainer.n_features_in_
-            inputs = self._read(X, fitting=False, groups=groups)
-        return inputs
-
-    def _resolve_fine_tune(
-        self, pretrainer: Any, n_labelled: float, has_table: bool, can_distil: bool
-    ) -> str:
-        if self.fine_tune == "distill" and not can_distil:
-            raise ValueError(
-                f"{type(self).__name__}: fine_tune='distill' teaches a model of inputs='ecg' what "
-                f"clinical columns of X say of many labels; got inputs={self.inputs!r}, "
-                "and a table in X, several columns in y and labels of two patients or more are "
-                "needed too. Use fine_tune='auto'."
-            )
-        if self.fine_tune != "auto":
-            return self.fine_tune
-        few = n_labelled < _FEW_RECORDS
-        if self.inputs == "clinical":
-            return "probe" if few else "full"
-        if not self.encoder_spec_.trains:
-            return "probe"
-        # Without a table, pre-training was on the ECG alone or on other patients; a probe of
-        # either falls behind: docs/recipes.md has the measurements.
-        if not (self._is_pretrained(pretrainer) and has_table):
-            return "full"
-        if can_distil and n_labelled >= FEW_TO_TEACH:
-            return "distill"
-        return "probe" if few else "probe_then_full"
-
-    def _is_pretrained(self, pretrainer: JointEmbeddingPretrainer | None) -> bool:
-        has_encoder = self.inputs != "clinical"
-        return has_encoder and (pretrainer is not None or self.encoder_spec_.pretrained)
-
-    def _fit_table(self, data: Rows) -> np.ndarray | None:
-        """Scale the table, where predictions look at it."""
-        self.scaler_ = None
-        if "clinical" not in self.inputs:
-            return None
-        if data.table is None:
+        """Parse X, compare it with a frozen pre-training, and store its signature."""
+        is_frozen = isinstance(self.encoder, FrozenEstimator) and pretrainer is not None
+        inputs = parse_inputs(
+            self,
+            X,
+            fitting=True,
+            expected=Signature.of(pretrainer) if is_frozen else None,
+            groups=groups,
+            needs_ecg=self.inputs != "clinical",
+            group_columns=[] if pretrainer is None else [pretrainer.group_column],
+        )
+        table = select_clinical_columns(inputs.table, self.clinical_columns, type(self).__name__)
+        if "clinical" in self.inputs and table is None:
             raise ValueError(
                 f"{type(self).__name__}: inputs={self.inputs!r} needs clinical columns, and X has "
                 "none. Add them, or set inputs='ecg'."
             )
-        self.scaler_ = ClinicalScaler().fit(data.table)
-        return self.scaler_.transform(data.table)
+        self._store_signature(inputs)
+        return inputs
 
-    def _learn(
+    def _plan_encoder(
+        self, inputs: Inputs, pretrainer: JointEmbeddingPretrainer | None
+    ) -> PretrainingPlan | None:
+        """Check the encoder against X; return the plan of a pre-training inside ``fit``."""
+        if inputs.signature is None:
+            return None
+        build_augmentation(self.augmentation, inputs.signature.sampling_rate)
+        if pretrainer is None:
+            self.encoder_spec_ = check_encoder(self.encoder, inputs.signature)
+            return None
+        if isinstance(self.encoder, FrozenEstimator):
+            self.encoder_spec_ = pretrainer.encoder_spec_
+            return None
+        plan = plan_pretraining(pretrainer, inputs, self.clinical_columns)
+        self.encoder_spec_ = plan.encoder_spec
+        return plan
+
+    def _resolve_recipe(self, rows: TrainingRows, targets: Targets, has_pretrainer: bool) -> Recipe:
+        labelled = targets.labelled
+        encoder = None if self.inputs == "clinical" else self.encoder_spec_
+        task = Task(
+            encoder=encoder,
+            is_pretrained=has_pretrainer or (encoder is not None and encoder.pretrained),
+            has_table=self._table(rows) is not None,
+            is_multilabel=targets.is_multilabel,
+            n_labelled=float(rows.weight[labelled].sum()),
+            n_labelled_patients=len(np.unique(rows.groups[labelled])),
+        )
+        recipe = resolve_recipe(self, task)
+        warn_near_threshold(self, task, recipe)
+        return recipe
+
+    def _table(self, rows: TrainingRows) -> pd.DataFrame | None:
+        return select_clinical_columns(rows.table, self.clinical_columns, type(self).__name__)
+
+    def _training_data(self, rows: TrainingRows, targets: Targets, seed: int) -> DiagnosisData:
+        """Scale the table and hold patients out: the last that can fail before training."""
+        self.scaler_, table, distillation_table = None, None, None
+        if "clinical" in self.inputs:
+            self.scaler_ = ClinicalScaler().fit(self._table(rows))
+            table = self.scaler_.transform(self._table(rows))
+        if self.recipe_.distils:
+            distillation_table = ClinicalScaler().fit_transform(self._table(rows))
+        kept, held_out = targets.labelled, None
+        if self.recipe_.fine_tune != "probe":
+            kept, held_out = hold_out_patients(self, rows, kept, seed)
+        return DiagnosisData(rows, targets, table, distillation_table, kept, held_out)
+
+    def _initialise(
         self,
         module: DiagnosisModule,
-        data: Rows,
-        table: np.ndarray | None,
-        targets: Targets,
-        seed: int,
-        pretrained: bool,
+        pretrainer: JointEmbeddingPretrainer | None,
+        plan: PretrainingPlan | None,
+        data: DiagnosisData,
     ) -> None:
-        rows = targets.labelled
-        several = not targets.is_multilabel and targets.n_outputs > 1
-        criterion = nn.CrossEntropyLoss() if several else MaskedBCE()
-        known = taught = targets.values if several else targets.as_matrix()
-        if self.fine_tune_ != "full":
-            taught = self._start_from_probe(module, data, table, targets, taught)
-        if self.fine_tune_ == "probe":
-            self._keep(wrap(module, criterion))
+        """Set the backbone: pre-trained here, pre-trained before, or fresh."""
+        self.pretraining_history_ = None
+        if module.backbone is None:
             return
-        kept, held_out = self._hold_out(data, rows, seed)
-        if self.fine_tune_ == "distill":  # every row but those of early stopping's patients
-            asked = data.groups[np.setdiff1d(rows, kept)]
-            kept = np.flatnonzero(~np.isin(data.groups, asked))
-        if self.fine_tune_ == "probe_then_full":
-            epochs, learning_rate = FROM_PROBE
-        else:
-            epochs, learning_rate = FINE_TUNING if pretrained else FROM_SCRATCH
-        self._keep(
-            self._train(
-                module,
-                criterion,
-                BatchDataset(data.signals, table, taught, kept, data.weight),
-                None if held_out is None else BatchDataset(data.signals, table, known, held_out),
-                description="Fine-tuning" if pretrained else "Training",
-                max_epochs=epochs if self.max_epochs == "auto" else None,
-                learning_rate=learning_rate if self.learning_rate == "auto" else None,
-            )
-        )
+        if pretrainer is None:
+            initialise_backbone(module.backbone, self.encoder, data.rows.dataset())
+            return
+        net = pretrainer.net_ if plan is None else pretrain(pretrainer, plan, data.rows).net
+        if plan is not None:
+            self.pretraining_history_ = history_frame(net)
+        module.backbone.load_state_dict(net.module_.backbone.state_dict())
 
-    def _start_from_probe(
+    def _store_patients(
         self,
-        module: DiagnosisModule,
-        data: Rows,
-        table: np.ndarray | None,
-        targets: Targets,
-        taught: np.ndarray,
-    ) -> np.ndarray:
-        """Make a linear probe the module's head; return what is to be learned from here."""
-        values, rows = targets.as_matrix(), targets.labelled
-        distils = self.fine_tune_ == "distill"
-        seen = np.arange(len(values)) if distils else rows
-        dataset = BatchDataset(data.signals, table, None, seen)
-        features = self._run(module, dataset, method="features")
-        if distils:
-            clinical = ClinicalScaler().fit_transform(data.table)
-            taught = teach(features, clinical, values, data.groups, data.weight)
-            features = features[rows]
-        weight, bias = fit_linear_probe(
-            features,
-            values[rows],
-            data.groups[rows],
-            data.weight[rows],
-            multinomial=not targets.is_multilabel and targets.n_outputs > 1,
+        X: Any,
+        groups: Any,
+        numbers: np.ndarray,
+        pretrainer: JointEmbeddingPretrainer | None,
+        *,
+        is_nested: bool,
+    ) -> None:
+        # A frozen pretrainer may have seen further patients: merge its hashes.
+        frozen = None if is_nested else pretrainer
+        self.frozen_patients_ = None if frozen is None else frozen.patients_seen_
+        self.patients_seen_ = remember_patients(
+            find_patients(X, groups, self.group_column), numbers, self.frozen_patients_
         )
-        set_head(module, weight, bias)
-        return taught
 
     def _build_module(self) -> DiagnosisModule:
         backbone: Backbone | None = None
         clinical: ClinicalMLPModule | MeasuredValues | None = None
         if self.inputs != "clinical":
             backbone = build_backbone(
-                self.encoder_spec_,
-                self.augmentation,
-                self.shape_,
-                self.sampling_rate_,
-                self.scale_,
+                self.encoder_spec_, self.augmentation, self._signature, self.scale_
             )
         if self.scaler_ is not None:
             n_columns = len(self.scaler_.feature_names_out_)
-            if self.fine_tune_ == "full":
+            if self.recipe_.fine_tune == "full":
                 clinical = (self.clinical_encoder or ClinicalMLP()).build(n_columns)
             else:
                 clinical = MeasuredValues(n_columns)
         return DiagnosisModule(backbone, clinical, self.n_outputs_, self.dropout)
 
     def _dataset(self, X: Any) -> BatchDataset:
-        inputs = self._read(X, fitting=False, needs_ecg=self.inputs != "clinical")
-        table = None
-        if self.scaler_ is not None:
-            if inputs.table is None:
-                raise ValueError(
-                    f"{type(self).__name__} was fitted with inputs={self.inputs!r} and needs the "
-                    f"columns {self.scaler_.columns_}; X has none of them. Add them, as NaN where "
-                    "nothing was measured, or fit with inputs='ecg'."
-                )
-            table = self.scaler_.transform(inputs.table)
-        return BatchDataset(inputs.signals, table, None, np.arange(len(inputs)))
-
-
-def set_head(module: DiagnosisModule, weight: np.ndarray, bias: np.ndarray) -> None:
-    """Put a linear probe into the module's last layer."""
-    state = module.head.state_dict()
-    for name, values in (("weight", weight), ("bias", bias)):
-        state[name].copy_(torch.from_numpy(values.astype(np.float32)))
+        owner, needs_ecg = type(self).__name__, self.inputs != "clinical"
+        inputs = parse_inputs(
+            self,
+            X,
+            fitting=False,
+            expected=self._signature if needs_ecg else None,
+            needs_ecg=needs_ecg,
+        )
+        if self.scaler_ is None:
+            return BatchDataset(inputs.signals)
+        table = select_clinical_columns(inputs.table, self.clinical_columns, owner, fitting=False)
+        if table is None:
+            raise ValueError(
+                f"{owner} was fitted with inputs={self.inputs!r} and needs the columns "
+                f"{self.scaler_.columns_}; X has none of them. Add them, as NaN where missing, "
+                "or fit with inputs='ecg'."
+            )
+        return BatchDataset(inputs.signals, self.scaler_.transform(table))

@@ -152,7 +152,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         embedding = np.asarray(self.encoder_.transform(X))
         patients = self._patients(X, groups, len(embedding))
         targets = read_targets(self._abnormalities(y), len(embedding), type(self).__name__)
-        self._remember_targets(targets)
+        self._store_targets(targets)
         values, rows = targets.as_matrix(), targets.labelled
         self.n_measured_ = (~np.isnan(values)).sum(axis=0)
         # A target nobody was measured for has no rate; NaN says so.
@@ -194,7 +194,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         p = super()._probabilities(logits)
         return p if self.calibration_ is None else self.calibration_.transform(p)
 
-    def _patients_before(self) -> SeenPatients | None:
+    def _frozen_patients(self) -> SeenPatients | None:
         fitted_here = isinstance(self.encoder, JointEmbeddingPretrainer) or self.encoder is None
         return None if fitted_here else self.encoder_.patients_seen_
 

@@ -1,124 +1,99 @@
 """Stage (i): a self-supervised joint embedding of ECG and clinical table."""
 
-from collections.abc import Callable, Sequence
-from os import PathLike
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
-from ecgsk.encoders import Encoder, resolve_encoder
+from ecgsk.encoders import Encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
-from ecgsk.estimators._rows import arrange
-from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
-from ecgsk.preprocessing import ClinicalScaler
-from ecgsk.training import (
-    Augmentation,
-    Backbone,
-    BatchDataset,
-    EffectiveRank,
-    MeanOutput,
-    PretrainingModule,
-    resolve_device,
-    run,
+from ecgsk.estimators._inputs import parse_inputs
+from ecgsk.estimators._pretraining import (
+    Pretraining,
+    build_pretraining_module,
+    plan_pretraining,
+    pretrain,
 )
-
-# Records that an encoder is calibrated on.
-_CALIBRATION = 256
-# Records by which a collapse is noticed: enough for their directions, few for their seconds.
-_WATCHED = (64, 256)
+from ecgsk.estimators._training_rows import check_weights, order_training_rows
+from ecgsk.objectives import Objective
+from ecgsk.training import Augmentation, Trainer
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.modules import PretrainingModule
 
 
 class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
-    """Teach an encoder what the patient's table knows; then embed ECGs alone.
+    """Self-supervised joint embedding of ECGs and clinical tables.
 
-    Stage (i) of Fernandes et al. [1]_: an ECG encoder is aligned with the
-    laboratory results, vital signs and biometrics beside each ECG, without any
-    diagnosis. Afterwards ``transform`` needs the ECG only. The objective and
-    the architecture are this project's choice, by measurement: the paper's
-    body gives none.
+    Stage (i) of Fernandes et al. [1]_: an ECG encoder is aligned with the laboratory
+    results, vital signs and biometrics of the same row, without any diagnosis. Afterwards
+    ``transform`` needs the ECG only. The objective and the architecture are this project's
+    choice, by measurement, since the body of the paper is not public.
 
     Parameters
     ----------
     encoder : Encoder or str, default="resnet18"
-        Architecture of the ECG encoder.
+        Architecture of the ECG encoder: a spec of :mod:`ecgsk.encoders`, or a name of
+        :data:`ecgsk.encoders.ENCODERS`.
     objective : Objective or str, default="auto"
-        What is learned: a name of ``ecgsk.objectives.OBJECTIVES`` such as
-        ``"clip"``, ``"table_prediction"`` or ``"ecg_contrast"``, or a spec.
-        ``"auto"`` is ``"clip"`` where there is a table and
-        ``"ecg_contrast"``, which looks at the signal alone, where there is none.
+        Self-supervised objective: a spec of :mod:`ecgsk.objectives`, or a name such as
+        ``"clip"``, ``"table_prediction"`` or ``"ecg_contrast"``. ``"auto"`` is ``"clip"``
+        where X has clinical columns, else ``"ecg_contrast"``, which needs the signal alone.
     clinical_columns : sequence of str or None, default=None
-        Columns of X to learn from; None takes every column but the ECG and
-        ``group_column``.
+        Columns of X that the objective uses. None is every column but the ECG and
+        ``group_column``; inside another estimator, that estimator's.
     group_column : str, default="subject_id"
-        Column of X that names the patient. It is never learned from.
+        Column of X that identifies the patient. It is never an input.
     augmentation : Augmentation or None, default=None
         Random changes of the training signals; None is ``Augmentation()``.
     max_epochs : int, default=12
         Passes over the records.
     batch_size : int or "auto", default="auto"
-        Records per step; ``"auto"`` is 32 to 256, by the size of the cohort.
+        Records per step; ``"auto"`` is 32 to 256, depending on the size of the cohort.
     learning_rate : float, default=3e-3
         Peak of the one-cycle schedule.
-    weight_decay : float, default=0.02
-        AdamW's.
     early_stopping : bool or "auto", default="auto"
-        Whether to hold patients out and keep the epoch with the least
-        validation loss; ``"auto"`` does from 4,000 patients on.
-    validation_fraction : float, default=0.1
-        Share of patients held out for that.
-    n_iter_no_change : int, default=10
-        Epochs without a better validation loss after which training ends.
-    callbacks : sequence of skorch callbacks or None, default=None
-        Yours, beside our own.
-    device : str, default="auto"
-        ``"auto"`` is a GPU where there is one; of several, each worker of a
-        parallel search takes its own. ``"accelerate"`` trains on all that
-        ``accelerate launch`` gives, and needs a ``random_state``.
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the training steps; predictions are float32 always.
-    compile : bool, default=False
-        Compile the encoder with ``torch.compile`` for training; pays on a GPU,
-        in fits of minutes.
-    accumulation_steps : int, default=1
-        Parts in which a batch goes through the network, where a whole one does
-        not fit into memory. An objective that compares records compares those
-        of a part.
-    checkpoint_folder : path-like or None, default=None
-        Where the state of the fit is kept after every epoch. The same fit,
-        started again after a kill, goes on from there and ends with the same
-        weights, bit by bit; a finished one is not done again. Needs a
-        ``random_state``. Fits of a search may share a folder.
+        Hold patients out, and keep the epoch with the lowest validation loss. ``"auto"``
+        does from 4,000 patients on.
+    trainer : Trainer or None, default=None
+        Settings of the engine: :class:`ecgsk.training.Trainer`. None is that of the
+        enclosing estimator, or ``Trainer()``.
+    device : str or None, default=None
+        ``"auto"`` is a GPU where there is one; of several, each worker of a parallel search
+        uses its own. ``"accelerate"`` trains on all GPUs of ``accelerate launch``, and needs
+        a ``random_state``. None is that of the enclosing estimator, or ``"auto"``.
     random_state : int, RandomState or None, default=None
-        Equal seeds give equal weights on one machine; the global generators
-        are left alone.
-    verbose : bool, default=True
-        Show a progress bar.
+        Equal seeds give equal weights on one machine; the global generators are unchanged.
+        None takes a seed from the enclosing estimator.
+    verbose : int or None, default=None
+        1 shows a progress bar, 0 nothing. None is that of the enclosing estimator, or 1: a
+        fit takes minutes.
 
     Attributes
     ----------
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module.
+        Trained net; ``net_.module_`` is the torch module.
     encoder_spec_ : Encoder
-        The encoder as it was built.
+        Encoder as it was built.
     objective_ : Objective
-        The objective as it was used.
+        Objective as it was used.
+    scaler_ : ClinicalScaler or None
+        Scaler of the clinical columns; None where the objective uses none.
+    scale_ : tuple of two ndarray of shape (n_leads,)
+        Mean and standard deviation of each lead in training, in mV.
     history_ : DataFrame
         Losses, effective rank of the embeddings, and seconds per epoch.
     leads_ : tuple of str or None
-        Leads in the order the encoder sees; None when fitted on a plain array.
+        Leads in the order of the encoder's input; None when fitted on a plain array.
     sampling_rate_ : float or None
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
     patients_seen_ : tuple or None
-        Salt and salted hashes of the patients of ``fit``, by which a score on
-        them is noticed; None where X names none.
+        Salt and salted hashes of the patients of ``fit``, by which scoring on them is
+        detected; None where X names none.
 
     References
     ----------
@@ -130,7 +105,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     >>> from ecgsk import JointEmbeddingPretrainer
     >>> from ecgsk.datasets import make_clinical_ecg
     >>> X = make_clinical_ecg(n_subjects=20, random_state=0).X
-    >>> pretrainer = JointEmbeddingPretrainer(max_epochs=1, random_state=0, verbose=False).fit(X)
+    >>> pretrainer = JointEmbeddingPretrainer(max_epochs=1, random_state=0, verbose=0).fit(X)
     >>> pretrainer.transform(X[["ecg"]]).shape == (len(X), 256)
     True
     """
@@ -146,18 +121,11 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         max_epochs: int = 12,
         batch_size: int | str = "auto",
         learning_rate: float = 3e-3,
-        weight_decay: float = 0.02,
         early_stopping: bool | str = "auto",
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        callbacks: Sequence[Any] | None = None,
-        device: str = "auto",
-        precision: str = "auto",
-        compile: bool = False,
-        accumulation_steps: int = 1,
-        checkpoint_folder: str | PathLike | None = None,
+        trainer: Trainer | None = None,
+        device: str | None = None,
         random_state: Any = None,
-        verbose: bool = True,
+        verbose: int | None = None,
     ):
         self.encoder = encoder
         self.objective = objective
@@ -167,37 +135,30 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
         self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.callbacks = callbacks
+        self.trainer = trainer
         self.device = device
-        self.precision = precision
-        self.compile = compile
-        self.accumulation_steps = accumulation_steps
-        self.checkpoint_folder = checkpoint_folder
         self.random_state = random_state
         self.verbose = verbose
 
     def fit(
         self, X: Any, y: object = None, sample_weight: Any = None, *, groups: Any = None
     ) -> "JointEmbeddingPretrainer":
-        """Align the encoder with the table.
+        """Align the encoder with the clinical table.
 
         Parameters
         ----------
         X : DataFrame with an ECG column, or ndarray
-            One row per ECG; every further column but ``group_column`` is the
-            clinical table, NaN where not measured. An array is
-            (n_records, n_leads, n_samples), in mV, and has no table.
+            One row per ECG; every further column but ``group_column`` is the clinical
+            table, NaN where missing. An array is (n_records, n_leads, n_samples), in mV, and
+            has no table.
         y : None
-            Diagnoses are never looked at in this stage.
+            Ignored: stage (i) uses no labels.
         sample_weight : array-like of shape (n_records,) or None
-            How often each record counts: 0 is not at all, 2 is as if it stood
-            in X twice, 0.5 is in every other epoch.
+            How often each record counts: 0 is not at all, 2 is as if it were in X twice,
+            0.5 is in every other epoch.
         groups : array-like of shape (n_records,) or None
-            The patients, where X has no ``group_column``.
+            Patients, where X has no ``group_column``.
 
         Returns
         -------
@@ -206,38 +167,31 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         Raises
         ------
         ECGError
-            For signals that cannot be used; the message says what to do.
+            For signals that cannot be used.
+        ValueError, TypeError
+            For a parameter or a table that cannot be used; before training starts.
         """
-        inputs = self._read(X, fitting=True, groups=groups)
-        self.encoder_spec_ = check_encoder(self.encoder, self.leads_, self.sampling_rate_)
-        data = arrange(inputs, sample_weight, type(self).__name__)
-        self.scale_ = data.scale
-        table = self._choose_objective(data.table)
-        seed = self._draw_seed()
-        kept, held_out = self._hold_out(data, np.arange(len(data.numbers)), seed)
-        with self._seeded(seed):
-            module = self._build_module()
-            training = BatchDataset(data.signals, table, None, kept, data.weight, data.groups)
-            start_backbone(module.backbone, self.encoder, training)
-            net = self._train(
-                module,
-                MeanOutput(),
-                training,
-                None
-                if held_out is None
-                else BatchDataset(data.signals, table, None, held_out, None, data.groups),
-                description="Pre-training",
-                callbacks=[EffectiveRank(self._embedder_of(training))],
-            )
-        self._keep(net)
+        owner = type(self).__name__
+        inputs = parse_inputs(self, X, fitting=True, groups=groups)
+        weight = check_weights(sample_weight, len(inputs), owner)
+        plan = plan_pretraining(self, inputs)
+        rows = order_training_rows(inputs, weight)
+        self._store_signature(inputs)
+        self.scale_ = rows.scale
+        self._store(pretrain(self, plan, rows))
         self.patients_seen_ = remember_patients(
-            find_patients(X, groups, self.group_column), data.numbers
+            find_patients(X, groups, self.group_column), rows.numbers
         )
-        self._n_features_out = net.module_.backbone.n_features
         return self
 
+    def _store(self, stage: Pretraining) -> None:
+        self.encoder_spec_, self.objective_ = stage.encoder_spec, stage.objective
+        self.scaler_ = stage.scaler
+        self._n_features_out = stage.net.module_.backbone.n_features
+        self._store_net(stage.net)
+
     def transform(self, X: Any) -> np.ndarray:
-        """Embed ECGs; the table is not needed, and not looked at.
+        """Embed ECGs; clinical columns are ignored.
 
         Parameters
         ----------
@@ -249,83 +203,15 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         ndarray of shape (n_records, n_features), float32
         """
         check_is_fitted(self)
-        inputs = self._read(X, fitting=False)
-        data = BatchDataset(inputs.signals, None, None, np.arange(len(inputs)))
-        return self._embed(_Embedder(self.net_.module_.backbone), data, "forward")
-
-    def _embedder_of(self, training: BatchDataset) -> Callable[[Any], np.ndarray]:
-        """Return what embeds a tenth of the training records, to watch for a collapse."""
-        n_records = int(np.clip(len(training) // 10, *_WATCHED))
-        rows = np.linspace(0, len(training) - 1, min(n_records, len(training)), dtype=int)
-        watched = BatchDataset(training.signals, None, None, training.rows[rows])
-        device = resolve_device(self.device)
-        return lambda module: run(
-            _Embedder(module.backbone), watched, device=device, batch_size=len(watched)
-        )
-
-    def _choose_objective(self, table: pd.DataFrame | None) -> np.ndarray | None:
-        """Settle the objective; return the scaled table it learns from."""
-        has_table = table is not None
-        if self.objective == "auto":
-            self.objective_ = InfoNCE() if has_table else ECGContrast()
-        else:
-            self.objective_ = clone(resolve_objective(self.objective))
-        if self.objective_.uses_table and not has_table:
-            raise ValueError(
-                f"JointEmbeddingPretrainer: the objective {self.objective_!r} learns from a "
-                "clinical table, and X has no column for it. Add the columns, or set "
-                "objective='ecg_contrast'."
-            )
-        self.scaler_ = None
-        if table is None or not self.objective_.uses_table:
-            return None
-        self.scaler_ = ClinicalScaler().fit(table)
-        return self.scaler_.transform(table)
+        inputs = parse_inputs(self, X, fitting=False, expected=self._signature)
+        return self._embed(BatchDataset(inputs.signals))
 
     def _build_module(self) -> PretrainingModule:
-        n_columns = 0 if self.scaler_ is None else len(self.scaler_.feature_names_out_)
-        backbone = build_backbone(
-            self.encoder_spec_, self.augmentation, self.shape_, self.sampling_rate_, self.scale_
+        return build_pretraining_module(
+            self.encoder_spec_,
+            self.augmentation,
+            self._signature,
+            self.scale_,
+            self.objective_,
+            self.scaler_,
         )
-        return PretrainingModule(backbone, self.objective_.build(backbone.n_features, n_columns))
-
-
-class _Embedder(nn.Module):
-    """A backbone that takes what a dataset yields."""
-
-    def __init__(self, backbone: Backbone):
-        super().__init__()
-        self.backbone = backbone
-
-    def forward(self, ecg):
-        return self.backbone(ecg, augment=False)
-
-
-def build_backbone(
-    encoder: Encoder,
-    augmentation: Augmentation | None,
-    shape: tuple[int, int],
-    sampling_rate: float | None,
-    scale: tuple[np.ndarray, np.ndarray],
-) -> Backbone:
-    """Make a backbone with fresh weights for records of this shape, sampling rate and scale."""
-    augment = (Augmentation() if augmentation is None else augmentation).build(sampling_rate)
-    if encoder.scales_itself:
-        scale = np.zeros(shape[0]), np.ones(shape[0])
-    return Backbone(encoder.build(*shape), augment, *scale)
-
-
-def check_encoder(
-    encoder: Encoder | str, leads: tuple[str, ...] | None, sampling_rate: float | None
-) -> Encoder:
-    """Hold the signals of a fit against an encoder; return the spec to build it by."""
-    spec = resolve_encoder(encoder)
-    spec.check_signal(leads, sampling_rate)
-    return spec.architecture()
-
-
-def start_backbone(backbone: Backbone, encoder: Encoder | str, data: BatchDataset) -> None:
-    """Give a fresh backbone what this fit does not learn: published weights, calibration."""
-    resolve_encoder(encoder).load_weights(backbone.encoder)
-    some = np.linspace(0, len(data) - 1, min(len(data), _CALIBRATION)).round().astype(int)
-    backbone.calibrate(data.__getitems__(some)[0]["ecg"])

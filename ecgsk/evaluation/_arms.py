@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
-from ecgsk.estimators.diagnosis import FINE_TUNING, FROM_PROBE
+from ecgsk.estimators.recipe import Recipe
 from ecgsk.objectives import ECGContrast
 
 OURS = "joint embedding"
@@ -20,22 +20,22 @@ MULTIMODAL = "multimodal (ECG + table at inference)"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What all arms of a comparison share.
+class ArmSetting:
+    """What all arms of a setting share.
 
     Attributes
     ----------
     pretrainer : JointEmbeddingPretrainer
         Unfitted; its encoder is every arm's.
     classifier : ECGDiagnosisClassifier
-        Unfitted; the parameters of stage (ii). What it sees is the arm's choice.
+        Unfitted; the parameters of stage (ii). Its inputs are the arm's choice.
     pretrain : callable
-        Takes an unfitted pretrainer, returns it fitted on the setting's
-        pre-training rows; each is fitted once.
+        Takes an unfitted pretrainer, returns it fitted on the setting's pre-training rows;
+        each is fitted once.
     n_pretraining, n_labelled : int
         Records of stage (i) and (ii).
-    distils : bool
-        Whether ours looks at the records of stage (i) in stage (ii) again.
+    recipe : Recipe
+        Of the joint embedding, in stage (ii).
     """
 
     pretrainer: JointEmbeddingPretrainer
@@ -43,12 +43,12 @@ class Recipe:
     pretrain: Callable[[JointEmbeddingPretrainer], JointEmbeddingPretrainer]
     n_pretraining: int
     n_labelled: int
-    distils: bool
+    recipe: Recipe
 
     def make(self, **changes: Any) -> ECGDiagnosisClassifier:
         """Return a fresh classifier from scratch with these parameters changed."""
         own = {"encoder": self.pretrainer.encoder, "inputs": "ecg"}
-        if self.classifier.fine_tune == "distill":  # only ours has a table to be taught
+        if self.classifier.fine_tune == "distill":  # only the joint embedding gets the table
             own["fine_tune"] = "auto"
         return clone(self.classifier).set_params(**(own | changes))
 
@@ -59,51 +59,49 @@ class Recipe:
         return self.make().set_params(encoder=FrozenEstimator(self.pretrain(pretrainer)), **changes)
 
 
-def random_encoder(recipe: Recipe) -> ECGDiagnosisClassifier:
+def random_encoder(setting: ArmSetting) -> ECGDiagnosisClassifier:
     """Return a linear head on an encoder that learned nothing."""
-    return recipe.make(fine_tune="probe")
+    return setting.make(fine_tune="probe")
 
 
-def table_only(recipe: Recipe) -> ECGDiagnosisClassifier:
+def table_only(setting: ArmSetting) -> ECGDiagnosisClassifier:
     """Return a model of the table without the ECG."""
-    return recipe.make(inputs="clinical")
+    return setting.make(inputs="clinical")
 
 
-def signal_only(recipe: Recipe) -> ECGDiagnosisClassifier:
+def signal_only(setting: ArmSetting) -> ECGDiagnosisClassifier:
     """Return a model of the ECG, trained from scratch."""
-    return recipe.make(fine_tune="full")
+    return setting.make(fine_tune="full")
 
 
-def compute_matched(recipe: Recipe) -> ECGDiagnosisClassifier:
+def compute_matched(setting: ArmSetting) -> ECGDiagnosisClassifier:
     """Return the signal-only model, trained on as many records as stages (i) and (ii) together."""
-    mode, own = recipe.classifier.fine_tune, recipe.classifier.max_epochs
-    auto, _ = FINE_TUNING if recipe.distils or mode == "full" else FROM_PROBE
-    n_seen = recipe.n_pretraining * recipe.pretrainer.max_epochs
-    n_again = recipe.n_pretraining if recipe.distils else recipe.n_labelled
-    n_seen += n_again * (auto if own == "auto" else int(own))
-    return recipe.make(fine_tune="full", max_epochs=ceil(n_seen / recipe.n_labelled))
+    n_tuned = setting.n_pretraining if setting.recipe.distils else setting.n_labelled
+    n_seen = setting.n_pretraining * setting.pretrainer.max_epochs
+    n_seen += n_tuned * setting.recipe.max_epochs
+    return setting.make(fine_tune="full", max_epochs=ceil(n_seen / setting.n_labelled))
 
 
-def ecg_only_self_supervision(recipe: Recipe) -> ECGDiagnosisClassifier:
+def ecg_only_self_supervision(setting: ArmSetting) -> ECGDiagnosisClassifier:
     """Return a model whose encoder was pre-trained on signals without tables."""
-    return recipe.make_pretrained(clone(recipe.pretrainer).set_params(objective=ECGContrast()))
+    return setting.make_pretrained(clone(setting.pretrainer).set_params(objective=ECGContrast()))
 
 
-def joint_embedding(recipe: Recipe) -> ECGDiagnosisClassifier:
+def joint_embedding(setting: ArmSetting) -> ECGDiagnosisClassifier:
     """Return ours: it learned from tables, and diagnoses from the ECG alone."""
-    mode = recipe.classifier.fine_tune
-    return recipe.make_pretrained(clone(recipe.pretrainer), fine_tune=mode)
+    mode = setting.classifier.fine_tune
+    return setting.make_pretrained(clone(setting.pretrainer), fine_tune=mode)
 
 
-def multimodal(recipe: Recipe) -> ECGDiagnosisClassifier:
+def multimodal(setting: ArmSetting) -> ECGDiagnosisClassifier:
     """Return the upper bound: pre-trained as ours, and given the table at inference too."""
-    return recipe.make_pretrained(clone(recipe.pretrainer), inputs="ecg+clinical")
+    return setting.make_pretrained(clone(setting.pretrainer), inputs="ecg+clinical")
 
 
 # The other arms are not shown the table, in training neither.
 WITH_TABLE = ("table only", OURS, MULTIMODAL)
 
-ARMS: dict[str, Callable[[Recipe], ECGDiagnosisClassifier]] = {
+ARMS: dict[str, Callable[[ArmSetting], ECGDiagnosisClassifier]] = {
     "random encoder + linear": random_encoder,
     "table only": table_only,
     SIGNAL: signal_only,

@@ -25,7 +25,7 @@ _SEES = {
     "ecg+clinical": "the ECG and the clinical table",
 }
 # Where and how loudly a fit ran is not what it learned.
-_NO_MATTER = ("verbose", "device", "callbacks", "checkpoint_folder", "encoder")
+_NO_MATTER = ("verbose", "device", "trainer", "encoder")
 
 
 def take_apart(model: Any) -> tuple[list[Any], ECGDiagnosisClassifier]:
@@ -93,9 +93,10 @@ def describe_training(
         }
     else:
         facts["pre-training"] = "none"
+    recipe = model.recipe_
     facts |= {
         "loss of the diagnoses": "binary cross-entropy over the labels that were measured",
-        "training of the diagnoses": f"fine_tune={model.fine_tune_!r}",
+        "training of the diagnoses": f"fine_tune={recipe.fine_tune!r}: {recipe.reason}",
         "epochs": _epochs(model.history_) or "none: a linear head was solved for",
         "parameters": _changed(model),
         "seed": model.random_state,

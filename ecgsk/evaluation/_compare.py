@@ -13,13 +13,14 @@ from sklearn.utils import check_random_state
 
 from ecgsk._patients import find_patients, number_patients
 from ecgsk._progress import progress_bar
+from ecgsk.encoders import resolve_encoder
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
     JointEmbeddingPretrainer,
     LabAbnormalityExplainer,
 )
-from ecgsk.estimators.diagnosis import FEW_TO_TEACH
-from ecgsk.evaluation._arms import ARMS, OURS, WITH_TABLE, Recipe
+from ecgsk.estimators.recipe import Recipe, Task, resolve_recipe
+from ecgsk.evaluation._arms import ARMS, OURS, WITH_TABLE, ArmSetting
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.metrics import masked_roc_auc
@@ -166,7 +167,7 @@ class _Comparer:
     def score(self, setting: _Setting, arm: str) -> ArmScore:
         """Fit one arm in one setting and score it on the test patients."""
         start = time.perf_counter()
-        model = ARMS[arm](self._recipe(setting))
+        model = ARMS[arm](self._arm_setting(setting))
         X = self.X if arm in WITH_TABLE else self.X[[find_ecg_column(self.X)]]
         # Ours may learn from what tables say of rows without labels.
         rows = setting.pretraining if arm == OURS else setting.labelled
@@ -191,7 +192,7 @@ class _Comparer:
             P.astype(np.float32),
         )
 
-    def _recipe(self, setting: _Setting) -> Recipe:
+    def _arm_setting(self, setting: _Setting) -> ArmSetting:
         def pretrain(pretrainer: JointEmbeddingPretrainer) -> JointEmbeddingPretrainer:
             key = (repr(pretrainer.objective), setting.pretraining.tobytes())
             if key not in self.pretrained:
@@ -199,18 +200,28 @@ class _Comparer:
                 self.pretrained[key] = pretrainer.fit(self.X.iloc[rows], groups=self.patients[rows])
             return self.pretrained[key]
 
-        n_labelled, mode = len(setting.labelled), self.classifier.fine_tune
-        beside = {find_ecg_column(self.X), self.pretrainer.group_column}
-        has_table = bool(set(self.X.columns) - beside)
-        automatic = mode == "auto" and has_table and n_labelled >= FEW_TO_TEACH
-        return Recipe(
+        return ArmSetting(
             self.pretrainer,
             self.classifier,
             pretrain,
             len(setting.pretraining),
-            n_labelled,
-            distils=mode == "distill" or automatic,
+            len(setting.labelled),
+            self._joint_recipe(setting),
         )
+
+    def _joint_recipe(self, setting: _Setting) -> Recipe:
+        """Resolve how the joint embedding is fine-tuned, as its classifier does."""
+        beside = {find_ecg_column(self.X), self.classifier.group_column}
+        columns = self.classifier.clinical_columns or set(self.X.columns) - beside
+        task = Task(
+            encoder=resolve_encoder(self.pretrainer.encoder),
+            is_pretrained=True,
+            has_table=bool(columns),
+            is_multilabel=True,
+            n_labelled=len(setting.labelled),
+            n_labelled_patients=len(np.unique(self.patients[setting.labelled])),
+        )
+        return resolve_recipe(clone(self.classifier).set_params(inputs="ecg"), task)
 
     def _laboratories(self, model: ECGDiagnosisClassifier, setting: _Setting) -> pd.Series | None:
         if self.labs is None or model.inputs != "ecg":

@@ -5,6 +5,7 @@ what JSON can; whatever else there is becomes an object with one key that starts
 with a dollar sign. Numbers in arrays go to a dictionary beside it.
 """
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Iterable
@@ -73,6 +74,9 @@ class Encoder:
             return self._frame(value, path)
         if isinstance(value, BaseEstimator):
             return self._estimator(value, path)
+        if dataclasses.is_dataclass(value) and _is_ours(type(value)):
+            fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+            return {"$dataclass": [_public_name(type(value)), self.encode(fields, path)]}
         if isinstance(value, (np.random.RandomState, np.random.Generator)):
             return None  # a generator's state matters to training alone
         raise TypeError(
@@ -168,6 +172,8 @@ class Decoder:
             return self._made[content]
         if kind == "$frame":
             return self._frame(content)
+        if kind == "$dataclass":
+            return _dataclass(content[0])(**self.decode(content[1]))
         if kind == "$dict":
             return {self.decode(key): self.decode(item) for key, item in content}
         if kind in ("$tuple", "$set"):
@@ -213,6 +219,20 @@ class Decoder:
             f"ecgsk.load: manifest.json asks for {name!r}, which is not among the classes that "
             "may be made. If it is yours and you trust the file, pass trusted=[TheClass]."
         )
+
+
+def _dataclass(name: str) -> type:
+    """Return the frozen dataclass of ours with this name."""
+    module, _, attribute = name.rpartition(".")
+    cls: Any = None
+    if module.split(".")[0] == "ecgsk":
+        try:
+            cls = getattr(import_module(module), attribute, None)
+        except ImportError:
+            cls = None
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and _is_ours(cls)):
+        raise ECGError(f"ecgsk.load: manifest.json holds {name!r}, which this version cannot read.")
+    return cls
 
 
 def _takes_data_alone(cls: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The state of a fit on disk: killed at any moment, it goes on and ends the same."""
+"""Checkpoints: the state of a fit on disk, from which it resumes bit by bit."""
 
 import hashlib
 import json
@@ -13,24 +13,24 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from ecgsk.training._batches import BatchDataset
+from ecgsk.training.batches import BatchDataset
 
 _PLAIN = (bool, int, float, str, type(None), torch.Tensor)
 
 
 class Checkpoint(Callback):
-    """Keep everything that a fit's next epoch depends on, after every epoch.
+    """Store everything that the next epoch of a fit depends on, after every epoch.
 
-    Weights, optimiser, schedule, averages, early stopping, history and random
-    numbers; of your own callbacks the attributes whose names end in ``_`` and
-    hold numbers, text or tensors.
+    Weights, optimiser, schedule, averages, early stopping, history and random state; of
+    further callbacks the attributes whose names end in ``_`` and hold numbers, text or
+    tensors.
 
     Parameters
     ----------
     folder : path-like
-        Made where it is not there. Fits of a search may share one.
+        Created where it is missing. Fits of a search may share one.
     name : str
-        What the fit is known by, see :func:`fingerprint`.
+        Identifier of the fit, see :func:`fingerprint`.
     """
 
     def __init__(self, folder: str | PathLike, name: str):
@@ -39,13 +39,13 @@ class Checkpoint(Callback):
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
         return Path(self.folder) / f"{self.name}.pt"
 
     def on_epoch_end(self, net, **kwargs):
-        """Replace the file by the present state; a kill leaves the old one or the new."""
-        if net.together is not None and net.together.rank:
-            return  # all hold the same state; one writes it
+        """Replace the file by the present state; an interruption leaves the old or the new."""
+        if net.distributed is not None and net.distributed.rank:
+            return  # all processes hold the same state; the first writes it
         self.path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self.path.with_suffix(f".{os.getpid()}.tmp")
         with scratch.open("wb") as file:
@@ -55,7 +55,7 @@ class Checkpoint(Callback):
         scratch.replace(self.path)
 
     def resume(self, net) -> int:
-        """Put a net where the file left off; return the number of epochs done."""
+        """Load the state into a net; return the number of epochs done."""
         if not self.path.exists():
             return 0
         state = torch.load(self.path, map_location=net.device, weights_only=True)
@@ -79,7 +79,7 @@ def _state(net) -> dict[str, Any]:
     state = {
         "module": net.module_.state_dict(),
         "optimizer": net.optimizer_.state_dict(),
-        # As text: NumPy's numbers are no plain types.
+        # As text: NumPy scalars are not plain types.
         "history": json.dumps(list(net.history), default=lambda number: number.item()),
         "callbacks": {name: dict(_attributes(callback)) for name, callback in net.callbacks_},
         "random": torch.get_rng_state(),
@@ -110,7 +110,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def fingerprint(module: nn.Module, datasets: Iterable[BatchDataset | None], settings: tuple) -> str:
-    """Return what tells a fit from every other: its start, its rows, its settings.
+    """Return a hash of a fit's initial weights, rows and settings.
 
     The signals take part through their scale, which the module holds.
     """
@@ -121,6 +121,7 @@ def fingerprint(module: nn.Module, datasets: Iterable[BatchDataset | None], sett
     for dataset in datasets:
         if dataset is None:
             continue
-        for values in (dataset.rows, dataset.weight, dataset.table, dataset.targets):
+        rows = None if dataset.signals is None else dataset.signals.numbers
+        for values in (rows, dataset.weight, dataset.table, dataset.targets):
             digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()[:32]

@@ -210,7 +210,7 @@ def test_a_fitted_model_needs_the_file_no_more(founder, cohort, tmp_path):
     X, Y = cohort
     spec = PretrainedEncoder(founder)
     model = ECGDiagnosisClassifier(spec, random_state=0, verbose=False).fit(X, Y)
-    assert model.fine_tune_ == "probe"
+    assert model.recipe_.fine_tune == "probe"
     backbone = model.net_.module_.backbone
     assert not backbone.mean.any()
     assert (backbone.scale == 1).all()

@@ -126,7 +126,7 @@ def test_number_of_features():
 def test_the_classifier_calibrates_it_and_fits_a_probe():
     X, Y = make_clinical_ecg(n_subjects=30, random_state=0, return_X_y=True)
     model = ECGDiagnosisClassifier(SMALL, random_state=0, verbose=False).fit(X, Y)
-    assert model.fine_tune_ == "probe"
+    assert model.recipe_.fine_tune == "probe"
     assert len(model.history_) == 0
     shares = model.transform(X)
     np.testing.assert_allclose(np.quantile(shares.mean(axis=0), 0.5), 0.5, atol=0.05)
@@ -138,5 +138,5 @@ def test_a_pretrainer_calibrates_it_and_hands_it_on():
     X, Y = make_clinical_ecg(n_subjects=20, random_state=0, return_X_y=True)
     pretrainer = JointEmbeddingPretrainer(SMALL, max_epochs=1, random_state=0, verbose=False)
     model = ECGDiagnosisClassifier(pretrainer, random_state=0, verbose=False).fit(X, Y)
-    assert model.fine_tune_ == "probe"
+    assert model.recipe_.fine_tune == "probe"
     np.testing.assert_allclose(np.median(model.transform(X).mean(axis=0)), 0.5, atol=0.05)

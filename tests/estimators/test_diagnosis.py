@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback
 
-from ecgsk.encoders import resolve_encoder
 from ecgsk.metrics import masked_roc_auc_scorer
 
 
@@ -32,7 +31,7 @@ def test_ecg_alone_is_enough(classifier, X):
 def test_pretrained_with_a_table_predicts_without(make_classifier, make_pretrainer, X, Y):
     model = make_classifier(encoder=make_pretrainer()).fit(X, Y)
     np.testing.assert_array_equal(model.predict_proba(X[["ecg"]]), model.predict_proba(X))
-    assert model.fine_tune_ == "probe"
+    assert model.recipe_.fine_tune == "probe"
     assert len(model.pretraining_history_) == 1
     assert model.history_.empty
     assert model.leads_ == X["ecg"].ecg.leads
@@ -113,29 +112,11 @@ def test_spellings_of_y_agree(make_classifier, classifier, X, Y):
         assert model.label_names_ == (list(Y) if named else [f"label{i}" for i in range(4)])
 
 
-@pytest.mark.parametrize(
-    ("n_labelled", "many_labels", "classes"),
-    [(40, "probe", "probe"), (400, "distill", "probe"), (1200, "distill", "probe_then_full")],
-)
-def test_automatic_fine_tuning_goes_by_labels_and_table(
-    pretrainer, make_classifier, n_labelled, many_labels, classes
-):
-    model = make_classifier()
-    model.encoder_spec_ = resolve_encoder(model.encoder)  # as fit leaves it
-    for can_distil, expected in ((True, many_labels), (False, classes)):
-        assert model._resolve_fine_tune(None, n_labelled, True, can_distil) == "full"
-        assert model._resolve_fine_tune(pretrainer, n_labelled, True, can_distil) == expected
-    assert model._resolve_fine_tune(pretrainer, n_labelled, False, False) == "full"
-    of_table = make_classifier(inputs="clinical")
-    expected = "probe" if n_labelled < 1000 else "full"
-    assert of_table._resolve_fine_tune(None, n_labelled, True, False) == expected
-
-
 def test_ways_of_fine_tuning(pretrainer, make_classifier, X, Y, assert_same_weights, copy_weights):
     before = copy_weights(pretrainer)
     for mode in ("probe", "probe_then_full", "full"):
         model = make_classifier(encoder=FrozenEstimator(pretrainer), fine_tune=mode).fit(X, Y)
-        assert model.fine_tune_ == mode
+        assert model.recipe_.fine_tune == mode
         assert len(model.history_) == (0 if mode == "probe" else 1)
         same = mode == "probe"
         try:

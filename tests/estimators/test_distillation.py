@@ -8,8 +8,9 @@ from sklearn.frozen import FrozenEstimator
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import ResNet1d
-from ecgsk.estimators._teacher import teach
+from ecgsk.estimators._distillation import distillation_targets
 from ecgsk.metrics import masked_roc_auc
+from ecgsk.training import Trainer
 
 ENCODER = ResNet1d(10, width=4)
 
@@ -47,7 +48,7 @@ def teaching():
 
 def test_the_teacher_tells_of_rows_without_labels_what_their_table_tells(teaching):
     *given, truth = teaching
-    taught = teach(*given)
+    taught = distillation_targets(*given)
     assert masked_roc_auc(truth[300:], taught[300:]) > 0.9
     assert taught.min() > 0
     assert taught.max() < 1
@@ -58,8 +59,8 @@ def test_a_patients_own_label_comes_back_as_the_known_share_alone(teaching):
     flipped = targets.copy()
     own = groups == 7
     flipped[own] = 1 - flipped[own]
-    before = teach(features, table, targets, groups, weight)
-    after = teach(features, table, flipped, groups, weight)
+    before = distillation_targets(features, table, targets, groups, weight)
+    after = distillation_targets(features, table, flipped, groups, weight)
     change = (flipped - targets)[own]
     np.testing.assert_allclose((after - before)[own], 0.3 * change, atol=1e-6)
     assert not np.allclose(after[~own], before[~own])
@@ -72,8 +73,8 @@ def test_rows_that_do_not_count_do_not_teach(teaching):
     weight[:50] = 0
     rest = slice(50, None)
     np.testing.assert_allclose(
-        teach(features, table, targets, groups, weight)[rest],
-        teach(features, table, wrong, groups, weight)[rest],
+        distillation_targets(features, table, targets, groups, weight)[rest],
+        distillation_targets(features, table, wrong, groups, weight)[rest],
         atol=1e-5,
     )
 
@@ -94,12 +95,12 @@ def test_rows_without_labels_take_part(cohort, pretrained):
     with_archive = make(pretrained).fit(X, Y)
     without = make(pretrained).fit(X.iloc[:half], Y.iloc[:half])
     assert not np.allclose(with_archive.predict_proba(X), without.predict_proba(X))
-    assert with_archive.fine_tune_ == "distill"
+    assert with_archive.recipe_.fine_tune == "distill"
 
 
 def test_patients_of_early_stopping_are_not_taught(cohort, pretrained):
     """Their other records, without labels, are kept out too."""
-    model = make(pretrained, early_stopping=True, validation_fraction=0.5)
+    model = make(pretrained, early_stopping=True, trainer=Trainer(validation_fraction=0.5))
     Y = cohort.Y.copy()
     Y[cohort.groups.duplicated()] = np.nan
     model.fit(cohort.X, Y)

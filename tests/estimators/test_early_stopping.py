@@ -56,7 +56,7 @@ def test_small_cohorts_hold_nobody_out(fit, X, Y, early_stopping, sides):
 
 
 def test_large_cohorts_hold_patients_out(make_classifier, X, Y, monkeypatch, sides):
-    monkeypatch.setattr("ecgsk.estimators._base._MANY_PATIENTS", 40)
+    monkeypatch.setattr("ecgsk.estimators._fitting.MIN_PATIENTS_FOR_EARLY_STOPPING", 40)
     make_classifier(callbacks=[sides]).fit(X, Y)
     assert len(set(X["subject_id"].iloc[sides.validation])) == 4
 

@@ -20,7 +20,7 @@ from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 
 TWELVE = ", ".join(STANDARD_12_LEADS)
 AFFECTED = r"ECGDiagnosisClassifier: 1 of 6 records have missing samples or leads "
-MEND = r" They are treated as absent; X\['ecg'\].ecg.quality\(\) lists all"
+MEND = r" They count as missing; X\['ecg'\].ecg.quality\(\) lists all"
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_text_as_labels(make_classifier, X):
 
 
 def test_no_label_at_all(make_classifier, X, Y):
-    message = "ECGDiagnosisClassifier: every label of every row is NaN; there is nothing to learn"
+    message = "ECGDiagnosisClassifier: every label of every row is NaN. Give some labels"
     with pytest.raises(ValueError, match=message):
         make_classifier().fit(X, Y * np.nan)
 

@@ -148,12 +148,12 @@ def test_parameters_are_left_as_given(make_pretrainer, make_classifier, X, Y):
 def test_a_model_outlives_its_gpu(classifier, X, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     model = copy.deepcopy(classifier).set_params(device="cuda")
-    with pytest.warns(UserWarning, match="device='cuda' is not there; predicting on 'cpu'"):
+    with pytest.warns(UserWarning, match="device='cuda' is not available; predicting on 'cpu'"):
         p = model.predict_proba(X)
     np.testing.assert_array_equal(p, classifier.predict_proba(X))
 
 
 def test_a_fit_does_not_change_the_device_asked_for(make_classifier, X, Y, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(ValueError, match="device='cuda' was asked for, but torch sees no GPU"):
+    with pytest.raises(ValueError, match="device='cuda' is not available: torch finds no GPU"):
         make_classifier(device="cuda").fit(X, Y)

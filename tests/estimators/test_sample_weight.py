@@ -122,7 +122,7 @@ def test_a_pipeline_passes_weights_on(make_classifier, X, Y):
     [
         ([1.0, 2.0], r"expected sample_weight of shape \(71,\), one weight per record; got \(2,\)"),
         ([[1.0]] * 71, r"of shape \(71,\), one weight per record; got \(71, 1\)"),
-        ([-1.0] + [1.0] * 70, r"finite and not negative. Give a record that is to take no part"),
+        ([-1.0] + [1.0] * 70, r"finite and not negative. Give the weight 0 to"),
         ([np.nan] + [1.0] * 70, r"finite and not negative"),
         ([np.inf] + [1.0] * 70, r"finite and not negative"),
         ([0.0] * 71, r"every sample_weight is zero"),

@@ -15,7 +15,7 @@ class CountRecords(Callback):
         self.stage = stage
 
     def on_train_begin(self, net, X=None, **kwargs):
-        SEEN.setdefault(self.stage, []).append(sorted(X.signals.rows[X.rows].tolist()))
+        SEEN.setdefault(self.stage, []).append(sorted(X.signals.numbers.tolist()))
 
 
 @pytest.fixture(autouse=True)

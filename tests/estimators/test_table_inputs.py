@@ -19,7 +19,7 @@ def test_multimodal_needs_the_table_when_it_predicts(make_classifier, X, Y, fine
     message = (
         r"ECGDiagnosisClassifier was fitted with inputs='ecg\+clinical' and needs the columns "
         r"\['age', 'sex', 'potassium', 'heart_rate', 'troponin'\]; X has none of them. Add them, "
-        r"as NaN where nothing was measured, or fit with inputs='ecg'"
+        r"as NaN where missing, or fit with inputs='ecg'"
     )
     with pytest.raises(ValueError, match=message):
         model.predict_proba(X[["ecg"]])
@@ -123,7 +123,7 @@ def test_pretrained_multimodal(
     pretrainer, make_classifier, X, Y, assert_same_weights, copy_weights
 ):
     model = make_classifier(**MULTIMODAL, encoder=FrozenEstimator(pretrainer)).fit(X, Y)
-    assert model.fine_tune_ == "probe"
+    assert model.recipe_.fine_tune == "probe"
     assert_same_weights(copy_weights(pretrainer), model, "backbone")
     embedding, features = pretrainer.transform(X), model.transform(X)
     np.testing.assert_allclose(features[:, :64], embedding, atol=1e-6)

@@ -184,7 +184,7 @@ def test_groups_and_weights_are_routed_to_the_fit(make_classifier, X, Y, sides):
         assert not set(subjects[sides.training]) & set(subjects[sides.validation])
         assert not set(np.flatnonzero(weight == 0)) & {*sides.training, *sides.validation}
         results = cross_validate(
-            pipeline.set_params(ecgdiagnosisclassifier__callbacks=None),
+            pipeline.set_params(ecgdiagnosisclassifier__trainer=None),
             X[["ecg"]],
             Y,
             cv=GroupKFold(2),

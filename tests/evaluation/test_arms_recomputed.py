@@ -187,7 +187,7 @@ def test_the_matched_arm_sees_as_many_records_as_a_distilled_one(
 def test_ours_alone_is_distilled(compare, make_classifier):
     classifier = make_classifier(fine_tune="distill")
     scores = compare(classifier=classifier, label_fractions=(0.6,)).scores
-    modes = {score.arm: score.model.fine_tune_ for score in scores}
+    modes = {score.arm: score.model.recipe_.fine_tune for score in scores}
     assert modes.pop(OURS) == "distill"
     assert "distill" not in modes.values()
 
@@ -197,8 +197,8 @@ def test_signal_arms_are_trained_whatever_the_others_do(compare, make_classifier
     """A probe of an encoder that learned nothing is another arm."""
     classifier = make_classifier(fine_tune=fine_tune)
     signal, ours = compare(classifier=classifier, arms=[SIGNAL, OURS]).scores
-    assert signal.model.fine_tune_ == "full"
-    assert ours.model.fine_tune_ == fine_tune
+    assert signal.model.recipe_.fine_tune == "full"
+    assert ours.model.recipe_.fine_tune == fine_tune
     plain = compare(arms=[SIGNAL]).scores[0]
     assert signal.auroc.estimate == plain.auroc.estimate
 

@@ -7,7 +7,8 @@ from sklearn.base import clone
 
 from ecgsk.encoders import ResNet1d
 from ecgsk.objectives import OBJECTIVES, InfoNCE, ObjectiveSum, TablePrediction, resolve_objective
-from ecgsk.training import Augmentation, Backbone, PretrainingModule
+from ecgsk.training import Augmentation
+from ecgsk.training.modules import Backbone, PretrainingModule
 
 SPECS = {name: make() for name, make in OBJECTIVES.items()}
 SPECS["sum"] = ObjectiveSum(InfoNCE(), TablePrediction(), weight=0.5)

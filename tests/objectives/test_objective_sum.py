@@ -9,7 +9,8 @@ from sklearn.model_selection import ParameterGrid
 
 from ecgsk.encoders import ResNet1d
 from ecgsk.objectives import ECGContrast, InfoNCE, ObjectiveSum, SIGReg, TablePrediction
-from ecgsk.training import Augmentation, Backbone, PretrainingModule
+from ecgsk.training import Augmentation
+from ecgsk.training.modules import Backbone, PretrainingModule
 
 MEMBERS = [InfoNCE(), TablePrediction(), ECGContrast(), SIGReg()]
 

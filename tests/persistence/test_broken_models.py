@@ -215,7 +215,7 @@ def test_a_parameter_that_is_not_data(X, tmp_path, value, message):
 
 def test_callbacks_stay_behind(make_classifier, X, Y, tmp_path):
     model = make_classifier(callbacks=[]).fit(X, Y)
-    model.set_params(callbacks=[EpochScoring("accuracy")])
+    model.set_params(trainer__callbacks=[EpochScoring("accuracy")])
     with pytest.warns(UserWarning, match=r"leaves out the callbacks of ECGDiagnosisClassifier"):
         folder = ecgsk.save(model, tmp_path / "model")
-    assert ecgsk.load(folder).callbacks is None
+    assert ecgsk.load(folder).trainer.callbacks is None

@@ -45,7 +45,8 @@ from ecgsk.preprocessing import (
     Resample,
     SelectLeads,
 )
-from ecgsk.training import Augmentation, ECGNet
+from ecgsk.training import Augmentation, Trainer
+from ecgsk.training.net import ECGNet
 
 _QUICK = {"max_epochs": 1, "random_state": 0, "verbose": False, "device": "cpu"}
 _TINY = ResNet1d(10, width=4)
@@ -80,6 +81,7 @@ _ESTIMATORS = [
             inputs="ecg+clinical",
             clinical_encoder=ClinicalMLP(hidden_size=8, n_features=4),
             early_stopping=True,
+            trainer=Trainer(n_iter_no_change=3),
             **_QUICK,
         ),
         "XY",

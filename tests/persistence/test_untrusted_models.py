@@ -49,9 +49,9 @@ def _ask_for(name):
         "ecgsk.persistence._codec.import_module",
         "ecgsk.persistence._codec.BaseEstimator",
         "ecgsk.estimators._probe.LogisticRegression",
-        "ecgsk.training._net.NeuralNet",
+        "ecgsk.training.net.NeuralNet",
         # Ours, but its state is unpickled.
-        "ecgsk.training.ECGNet",
+        "ecgsk.training.net.ECGNet",
         "ecgsk_by_another_hand.Encoder",
         "ecgsk.not_there.Encoder",
         "ecgsk.encoders.NotThere",
@@ -95,7 +95,7 @@ class _Payload:
         return Path.touch, (self.marker,)
 
 
-@pytest.mark.parametrize("name", ["ecgsk.training.ECGNet", "ecgsk.training._net.NeuralNet"])
+@pytest.mark.parametrize("name", ["ecgsk.training.net.ECGNet", "ecgsk.training.net.NeuralNet"])
 def test_a_pickle_among_the_weights_is_not_read(folder, edit_manifest, tmp_path, name):
     """skorch's nets unpickle part of their state, and it could be any array of bytes."""
     marker = tmp_path / "unpickled"

@@ -5,7 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from ecgsk.training import BatchDataset, forked_rng, train
+from ecgsk.training import Trainer
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.device import forked_rng
+from ecgsk.training.fitting import fit_net
 
 
 class Linear(nn.Module):
@@ -26,7 +29,7 @@ def linear_data():
         rng = np.random.default_rng(seed)
         table = rng.normal(size=(n_records, 2)).astype(np.float32)
         target = (table @ np.array(slope, np.float32))[:, None]
-        return BatchDataset(None, table, target, np.arange(n_records))
+        return BatchDataset(None, table, target)
 
     return make
 
@@ -35,22 +38,24 @@ def linear_data():
 def train_linear(linear_data):
     def call(training=None, validation=None, module=None, seed=0, **changes):
         settings = {
-            "device": torch.device("cpu"),
             "precision": "float32",
             "batch_size": 16,
             "max_epochs": 3,
             "learning_rate": 0.05,
             "weight_decay": 0.0,
-            "patience": 10,
-            "description": None,
+            **changes,
         }
+        names = Trainer().get_params()
+        trainer = Trainer(**{name: settings.pop(name) for name in names if name in settings})
         with forked_rng(seed, torch.device("cpu")):
-            return train(
+            return fit_net(
                 Linear() if module is None else module,
                 nn.MSELoss(),
                 linear_data() if training is None else training,
                 validation,
-                **{**settings, **changes},
+                trainer=trainer,
+                device=torch.device("cpu"),
+                **settings,
             )
 
     return call

@@ -12,7 +12,8 @@ from sklearn.base import clone
 
 from ecgsk.encoders import ResNet1d
 from ecgsk.objectives import ECGContrast, TablePrediction
-from ecgsk.training import Augmentation, Backbone, DiagnosisModule, PretrainingModule
+from ecgsk.training import Augmentation
+from ecgsk.training.modules import Backbone, DiagnosisModule, PretrainingModule
 
 NAN = float("nan")
 NOTHING = {

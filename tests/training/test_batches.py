@@ -5,21 +5,22 @@ import pytest
 import torch
 
 from ecgsk.signals import ECGArray
-from ecgsk.training import BatchDataset, resolve_batch_size
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.fitting import resolve_batch_size
+from ecgsk.training.signals import Signals
 
 
-class Counted:
+class Counted(Signals):
     """Signals that count how often they are read."""
 
-    def __init__(self, x):
-        self.x, self.n_reads = x, 0
+    n_reads = 0
 
-    def __len__(self):
-        return len(self.x)
+    def __init__(self, x):
+        super().__init__(x, "Test")
 
     def read(self, rows):
         self.n_reads += 1
-        return self.x[rows]
+        return super().read(rows)
 
 
 @pytest.fixture
@@ -32,10 +33,9 @@ def parts():
 
 def test_one_batch_is_one_read_of_the_rows_asked_for(parts):
     x, table, targets = parts
-    signals = Counted(x)
-    data = BatchDataset(signals, table, targets, rows=[8, 0, 3, 5])
+    data = BatchDataset(Counted(x), table, targets).take(np.array([8, 0, 3, 5]))
     inputs, y = data.__getitems__([2, 0, 0])
-    assert signals.n_reads == 1
+    assert data.signals.n_reads == 1
     np.testing.assert_array_equal(inputs["ecg"], x[[3, 8, 8]])
     np.testing.assert_array_equal(inputs["table"], table[[3, 8, 8]])
     np.testing.assert_array_equal(y, targets[[3, 8, 8]])
@@ -45,25 +45,25 @@ def test_one_batch_is_one_read_of_the_rows_asked_for(parts):
 
 def test_only_what_is_given_is_passed_on(parts):
     x, table, _ = parts
-    inputs, y = BatchDataset(None, table, None, np.arange(9)).__getitems__([1, 2])
+    inputs, y = BatchDataset(None, table).__getitems__([1, 2])
     assert list(inputs) == ["table"]
     assert torch.equal(y, torch.zeros(2))
-    assert list(BatchDataset(Counted(x), None, None, np.arange(9))[0][0]) == ["ecg"]
+    assert list(BatchDataset(Counted(x))[0][0]) == ["ecg"]
 
 
 def test_patients_go_with_their_records(parts):
     x, _, _ = parts
     patients = np.array([3, 3, 1, 0, 0, 0, 2, 2, 4], dtype=np.int32)
-    data = BatchDataset(Counted(x), None, None, np.arange(9)[::-1], patients=patients)
+    data = BatchDataset(Counted(x), patients=patients).take(np.arange(9)[::-1])
     given = data.__getitems__([0, 8, 2])[0]["patients"]
     assert given.dtype == torch.int64
     assert given.tolist() == [4, 3, 2]
 
 
-def test_an_ecg_array_is_a_reader(parts):
+def test_signals_of_an_ecg_array(parts):
     x = parts[0]
     ecg = ECGArray.from_numpy(x, sampling_rate=5, leads=["I", "II"])
-    batch = BatchDataset(ecg, None, None, np.array([4, 2]))[1][0]["ecg"]
+    batch = BatchDataset(Signals(ecg, "Test")).take(np.array([4, 2]))[1][0]["ecg"]
     assert batch.dtype == torch.float32
     np.testing.assert_array_equal(batch, x[[2]])
 

@@ -14,7 +14,8 @@ from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import ResNet1d
 from ecgsk.objectives import ECGContrast
-from ecgsk.training import Augmentation, history_frame
+from ecgsk.training import Augmentation, Trainer
+from ecgsk.training.fitting import history_frame
 
 ENCODER = ResNet1d(10, width=4)
 
@@ -59,7 +60,7 @@ def test_early_stopping_goes_on_counting(train_linear, linear_data, tmp_path):
     settings = {
         "validation": linear_data(16, seed=1, slope=(-1.0, 2.0)),
         "max_epochs": 20,
-        "patience": 3,
+        "n_iter_no_change": 3,
     }
     whole = train_linear(**settings)
     assert len(history_frame(whole)) < 20
@@ -93,7 +94,7 @@ def test_another_fit_has_another_file(train_linear, linear_data, tmp_path):
     [
         {"augmentation": Augmentation(noise=0.1)},
         {"objective": ECGContrast(temperature=0.3)},
-        {"weight_decay": 0.1},
+        {"trainer": {"weight_decay": 0.1}},
         {"random_state": 1},
     ],
 )
@@ -101,15 +102,15 @@ def test_any_other_parameter_is_another_fit(tmp_path, changes):
     X = make_clinical_ecg(10, random_state=0).X[["ecg"]]
 
     def fit(**parameters):
-        defaults = {"objective": ECGContrast(), "max_epochs": 1, "random_state": 0}
-        stage = defaults | parameters | {"checkpoint_folder": tmp_path, "verbose": False}
-        return JointEmbeddingPretrainer(ENCODER, **stage).fit(X)
+        defaults = {"objective": ECGContrast(), "max_epochs": 1, "random_state": 0, "verbose": 0}
+        trainer = Trainer(checkpoint_folder=tmp_path, **parameters.pop("trainer", {}))
+        return JointEmbeddingPretrainer(ENCODER, trainer=trainer, **defaults | parameters).fit(X)
 
     first, other = fit(), fit(**changes)
     assert len(list(tmp_path.iterdir())) == 2
     with pytest.raises(AssertionError):
         assert_same_net(first.net_, other.net_)
-    fit(verbose=True, callbacks=[])  # does not matter
+    fit(verbose=True, trainer={"callbacks": []})  # the result is the same
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -149,6 +150,7 @@ SCRIPT = """
     from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
     from ecgsk.datasets import make_clinical_ecg
     from ecgsk.encoders import ResNet1d
+    from ecgsk.training import Trainer
 
     class Kill(Callback):
         def on_batch_end(self, net, training=False, **kwargs):
@@ -156,12 +158,13 @@ SCRIPT = """
                 os.kill(os.getpid(), signal.SIGKILL)
 
     X, Y = make_clinical_ecg(40, random_state=0, return_X_y=True)
-    stage = dict(max_epochs=3, checkpoint_folder=sys.argv[1], random_state=0, verbose=False)
-    pretrainer = JointEmbeddingPretrainer(ResNet1d(10, width=4), callbacks={of_pretrainer}, **stage)
-    model = ECGDiagnosisClassifier(
-        pretrainer, fine_tune="full", callbacks={of_classifier}, **stage
-    )
-    model.fit(X, Y)
+    stage = dict(max_epochs=3, random_state=0, verbose=False)
+    trainers = [
+        Trainer(checkpoint_folder=sys.argv[1], callbacks=callbacks)
+        for callbacks in ({of_pretrainer}, {of_classifier})
+    ]
+    pretrainer = JointEmbeddingPretrainer(ResNet1d(10, width=4), trainer=trainers[0], **stage)
+    ECGDiagnosisClassifier(pretrainer, fine_tune="full", trainer=trainers[1], **stage).fit(X, Y)
 """
 
 
@@ -177,9 +180,12 @@ def test_killed_process_is_resumed_bit_by_bit(tmp_path, killed_in):
     X, Y = make_clinical_ecg(40, random_state=0, return_X_y=True)
 
     def fit(folder):
-        stage = {"max_epochs": 3, "checkpoint_folder": folder, "random_state": 0, "verbose": False}
+        stage = {"max_epochs": 3, "random_state": 0, "verbose": False}
         pretrainer = JointEmbeddingPretrainer(ENCODER, **stage)
-        return ECGDiagnosisClassifier(pretrainer, fine_tune="full", **stage).fit(X, Y)
+        trainer = Trainer(checkpoint_folder=folder)  # the pretrainer's too
+        return ECGDiagnosisClassifier(
+            pretrainer, fine_tune="full", trainer=trainer, **stage
+        ).fit(X, Y)  # fmt: skip
 
     n_files = len(list(tmp_path.iterdir()))
     assert n_files == {"pretraining": 1, "fine-tuning": 2}[killed_in]

@@ -9,9 +9,10 @@ import torch
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import ResNet1d
+from ecgsk.training import Trainer
 
 ENCODER = ResNet1d(10, width=4)
-STAGE = {"max_epochs": 2, "random_state": 0, "verbose": False, "precision": "float32"}
+STAGE = {"max_epochs": 2, "random_state": 0, "verbose": False}
 
 
 @pytest.fixture
@@ -32,10 +33,10 @@ def test_both_stages_train_the_same_model(compiled):
     X, Y = make_clinical_ecg(30, random_state=0, return_X_y=True)
 
     def fit(compile):
-        pretrainer = JointEmbeddingPretrainer(ENCODER, compile=compile, **STAGE)
-        return ECGDiagnosisClassifier(
-            pretrainer, fine_tune="full", compile=compile, **STAGE
-        ).fit(X, Y)  # fmt: skip
+        trainer = Trainer(compile=compile, precision="float32")
+        pretrainer = JointEmbeddingPretrainer(ENCODER, **STAGE)
+        model = ECGDiagnosisClassifier(pretrainer, fine_tune="full", trainer=trainer, **STAGE)
+        return model.fit(X, Y)
 
     plain, traced = fit(False), fit(True)
     assert [type(module).__name__ for module in compiled] == ["ResNet1dModule"] * 2
@@ -47,6 +48,7 @@ def test_both_stages_train_the_same_model(compiled):
 
 def test_a_model_of_the_table_has_nothing_to_compile(compiled):
     X, Y = make_clinical_ecg(30, random_state=0, return_X_y=True)
-    model = ECGDiagnosisClassifier(inputs="clinical", fine_tune="full", compile=True, **STAGE)
+    trainer = Trainer(compile=True)
+    model = ECGDiagnosisClassifier(inputs="clinical", fine_tune="full", trainer=trainer, **STAGE)
     assert model.fit(X, Y).predict_proba(X).shape == Y.shape
     assert not compiled

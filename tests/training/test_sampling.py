@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ecgsk.training import draw
-from ecgsk.training._sampling import WeightedOrder
+from ecgsk.training.sampling import WeightedOrder, systematic_sample
 
 starts = st.floats(0, 1, exclude_max=True)
 weights = arrays(float, st.integers(1, 40), elements=st.floats(0.01, 1))
@@ -16,7 +15,7 @@ weights = arrays(float, st.integers(1, 40), elements=st.floats(0.01, 1))
 
 @given(weight=weights, start=starts)
 def test_each_row_is_drawn_as_its_share_has_it_rounded_up_or_down(weight, start):
-    rows = draw(weight, start)
+    rows = systematic_sample(weight, start)
     expected = weight / weight.sum() * len(rows)
     drawn = np.bincount(rows, minlength=len(weight))
     assert len(rows) == max(int(weight.sum() + 1e-6), 1)
@@ -26,7 +25,9 @@ def test_each_row_is_drawn_as_its_share_has_it_rounded_up_or_down(weight, start)
 
 @given(times=arrays(int, st.integers(1, 40), elements=st.integers(1, 5)), start=starts)
 def test_whole_numbers_are_exact(times, start):
-    np.testing.assert_array_equal(np.bincount(draw(times, start), minlength=len(times)), times)
+    np.testing.assert_array_equal(
+        np.bincount(systematic_sample(times, start), minlength=len(times)), times
+    )
 
 
 def test_an_epoch_is_each_row_once_in_random_order():

@@ -5,7 +5,9 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
-from ecgsk.training import BatchDataset, history_frame, run
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.fitting import history_frame
+from ecgsk.training.prediction import predict_batches
 
 
 class Watch(Callback):
@@ -82,7 +84,7 @@ def test_early_stopping_restores_the_best_epoch(train_linear, linear_data):
         validation=linear_data(16, seed=1, slope=(-1.0, 2.0)),
         callbacks=[watch],
         max_epochs=20,
-        patience=3,
+        n_iter_no_change=3,
     )
     losses = history_frame(net)["valid_loss"]
     best = int(losses.idxmin())
@@ -92,7 +94,7 @@ def test_early_stopping_restores_the_best_epoch(train_linear, linear_data):
 
 
 def test_without_validation_every_epoch_is_run(train_linear):
-    assert len(history_frame(train_linear(max_epochs=5, patience=1))) == 5
+    assert len(history_frame(train_linear(max_epochs=5, n_iter_no_change=1))) == 5
 
 
 def test_history_is_one_row_per_epoch(train_linear, linear_data):
@@ -154,19 +156,21 @@ def test_loss_is_float32_in_reduced_precision(train_linear):
     assert net.module_.layer.weight.dtype == torch.float32
 
 
-def test_run_gives_every_record_in_order_whatever_the_batch(train_linear, linear_data):
+def test_predict_batches_gives_every_record_in_order_whatever_the_batch(train_linear, linear_data):
     net, data = train_linear(), linear_data(30, seed=2)
-    whole = run(net.module_, data, device=torch.device("cpu"), batch_size=256)
-    pieces = run(net.module_, data, device=torch.device("cpu"), batch_size=7)
+    whole = predict_batches(net.module_, data, device=torch.device("cpu"), batch_size=256)
+    pieces = predict_batches(net.module_, data, device=torch.device("cpu"), batch_size=7)
     assert whole.shape == (30, 1)
     np.testing.assert_allclose(pieces, whole, atol=1e-6)
-    back = BatchDataset(None, data.table, None, np.arange(30)[::-1])
-    turned = run(net.module_, back, device=torch.device("cpu"), batch_size=256)
+    back = BatchDataset(None, data.table).take(np.arange(30)[::-1])
+    turned = predict_batches(net.module_, back, device=torch.device("cpu"), batch_size=256)
     np.testing.assert_allclose(turned[::-1], whole, atol=1e-6)
 
 
-def test_run_calls_another_method(train_linear, linear_data):
+def test_predict_batches_calls_another_method(train_linear, linear_data):
     net, data = train_linear(), linear_data(3)
     net.module_.features = lambda table: table * 2
-    out = run(net.module_, data, device=torch.device("cpu"), batch_size=2, method="features")
+    out = predict_batches(
+        net.module_, data, device=torch.device("cpu"), batch_size=2, method="features"
+    )
     np.testing.assert_array_equal(out, data.table * 2)

@@ -1,9 +1,9 @@
-"""How batches come to the device: read when asked for, read ahead, or kept there.
+"""Batches on the device: read when needed, read ahead, or resident.
 
-On the CPU a batch is gathered in place: its cores are the network's own, and memory that
-was just used is still in their cache. To a GPU samples travel ahead of their use, as they
-are stored, in int16 half the bytes, and become millivolts there; where a cohort fits into
-its memory it travels once.
+On the CPU a batch is gathered in place: the cores are the network's own, and memory that was
+just used is still in their cache. To a GPU samples travel ahead of their use, as they are
+stored (int16 is half the bytes), and become millivolts there. A dataset that fits into the
+GPU's memory travels once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,34 +14,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecgsk.training._batches import Batch, BatchDataset, decode
+from ecgsk.training.batches import Batch, BatchDataset, decode
 
 T = TypeVar("T")
-# Share of a GPU's free memory that records may fill; the rest is the network's.
-_MEMORY_FOR_RECORDS = 0.5
-_RECORDS_AT_ONCE = 1024
+# Share of a GPU's free memory that a resident dataset may fill; the rest is the network's.
+_RESIDENT_SHARE = 0.5
+_RECORDS_PER_READ = 1024
 
 
-class Feed:
-    """Batches of a dataset, on the device; an iterator for skorch.
+class BatchLoader:
+    """Iterator over the batches of a dataset, on the device, for skorch.
 
     Parameters
     ----------
     dataset : BatchDataset
-        What is read.
+        Records.
     batch_size : int
         Records per batch.
     device : torch.device or str, default="cpu"
-        Where batches are wanted.
+        Device of the batches.
     order : iterable of int or None, default=None
-        Records of one epoch; asked anew for every epoch. None is as they stand.
+        Records of one epoch; iterated anew for every epoch. None is the dataset's order.
     drop_last : bool, default=False
-        Leave a smaller last batch out.
+        Leave out a smaller last batch.
     share : tuple of int, default=(0, 1)
-        Which share of each batch, of how many: a process's own.
+        Number of this process and number of processes: each takes its share of a batch.
     resident : bool or None, default=None
-        Keep all records on the device. None does where they fit on a GPU and are
-        read more than once, as training and validation records are.
+        Keep all records on the device. None does where they fit on a GPU.
     """
 
     def __init__(
@@ -58,13 +57,13 @@ class Feed:
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
         self.device = torch.device(device)
         self.order, self.share = order, share
-        keep = fits(dataset, self.device) if resident is None else resident
-        self.records = Records(dataset, self.device) if keep else None
+        keep = fits_on_gpu(dataset, self.device) if resident is None else resident
+        self.resident = ResidentDataset(dataset, self.device) if keep else None
 
     def __iter__(self) -> Iterator[Batch]:
         batches = self._batches()
-        if self.records is not None:
-            yield from map(self.records.batch, batches)
+        if self.resident is not None:
+            yield from map(self.resident.batch, batches)
         elif self.device.type == "cpu":
             yield from map(self.dataset.__getitems__, batches)
         else:
@@ -86,29 +85,28 @@ class Feed:
         rank, n_shares = self.share
         return [batch[rank::n_shares] for batch in batches]
 
-    def _gather(self, indices: np.ndarray) -> tuple[Tensor | None, float, Batch]:
-        """Read a batch into memory that a GPU copies from by itself."""
-        inputs, targets = self.dataset.beside_signals(indices)
+    def _gather(self, rows: np.ndarray) -> tuple[Tensor | None, float, Batch]:
+        """Read a batch into memory that a GPU copies from directly."""
+        rest = self.dataset.without_signals(rows)
         if self.dataset.signals is None:
-            return None, 1.0, (inputs, targets)
-        raw, gain = self.dataset.raw_signals(indices)
-        pinned = raw.pin_memory() if self.device.type == "cuda" else raw
-        return pinned, gain, (inputs, targets)
+            return None, 1.0, rest
+        raw, gain = self.dataset.raw_signals(rows)
+        return raw.pin_memory() if self.device.type == "cuda" else raw, gain, rest
 
 
-class Records:
+class ResidentDataset:
     """All records of a dataset on a device, as they are stored.
 
     Parameters
     ----------
     dataset : BatchDataset
-        What is read, once.
+        Records; each is read once.
     device : torch.device
-        Where it is kept.
+        Device that holds them.
     """
 
     def __init__(self, dataset: BatchDataset, device: torch.device):
-        inputs, targets = dataset.beside_signals(np.arange(len(dataset)))
+        inputs, targets = dataset.without_signals(np.arange(len(dataset)))
         self.inputs, self.targets = to_device(inputs, device), targets.to(device)
         self.device = device
         self.raw, self.gain = None, 1.0
@@ -116,34 +114,34 @@ class Records:
             self.raw, self.gain = self._read(dataset)
 
     def _read(self, dataset: BatchDataset) -> tuple[Tensor, float]:
-        starts = range(0, len(dataset), _RECORDS_AT_ONCE)
+        starts = range(0, len(dataset), _RECORDS_PER_READ)
         rows = np.arange(len(dataset))
-        batches = [rows[start : start + _RECORDS_AT_ONCE] for start in starts]
+        batches = [rows[start : start + _RECORDS_PER_READ] for start in starts]
         parts = [
             (raw.to(self.device), gain) for raw, gain in read_ahead(dataset.raw_signals, batches)
         ]
-        if len({(raw.dtype, gain) for raw, gain in parts}) > 1:  # stored in several ways
+        if len({(raw.dtype, gain) for raw, gain in parts}) > 1:  # stored in several forms
             parts = [(decode(raw, gain), 1.0) for raw, gain in parts]
         return torch.cat([raw for raw, _ in parts]), parts[0][1]
 
-    def batch(self, indices: np.ndarray) -> Batch:
+    def batch(self, rows: np.ndarray) -> Batch:
         """Gather a batch on the device."""
-        rows = torch.from_numpy(indices).to(self.device, non_blocking=True)
-        inputs = {name: values[rows] for name, values in self.inputs.items()}
+        index = torch.from_numpy(rows).to(self.device, non_blocking=True)
+        inputs = {name: values[index] for name, values in self.inputs.items()}
         if self.raw is not None:
-            inputs["ecg"] = decode(self.raw[rows], self.gain)
-        return inputs, self.targets[rows]
+            inputs["ecg"] = decode(self.raw[index], self.gain)
+        return inputs, self.targets[index]
 
 
-def fits(dataset: BatchDataset, device: torch.device) -> bool:
-    """Tell whether a GPU's free memory holds all records beside the network."""
+def fits_on_gpu(dataset: BatchDataset, device: torch.device) -> bool:
+    """Return whether a GPU's free memory holds all records beside the network."""
     if device.type != "cuda" or not len(dataset):
         return False
     n_bytes = 0
     if dataset.signals is not None:
         n_bytes = dataset.raw_signals(np.arange(1))[0].nbytes * len(dataset)
     free, _ = torch.cuda.mem_get_info(device)
-    return n_bytes <= _MEMORY_FOR_RECORDS * free
+    return n_bytes <= _RESIDENT_SHARE * free
 
 
 def to_device(inputs: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
@@ -156,7 +154,7 @@ def read_ahead(read: Callable[[np.ndarray], T], batches: Sequence[np.ndarray]) -
     if len(batches) < 2:
         yield from map(read, batches)
         return
-    with ThreadPoolExecutor(1, thread_name_prefix="ecgsk-feed") as reader:
+    with ThreadPoolExecutor(1, thread_name_prefix="ecgsk-loader") as reader:
         coming = reader.submit(read, batches[0])
         for batch in batches[1:]:
             ready = coming.result()

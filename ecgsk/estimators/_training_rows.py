@@ -1,7 +1,7 @@
-"""The rows of a fit: in an order that is not X's, each as often as it weighs.
+"""Training rows in an order independent of X's, repeated by ``sample_weight``.
 
-A fit depends on what X holds, not on how its rows stand; and a record of weight 2
-is that record twice. So sorted and repeated rows are the same fit, bit by bit.
+A fit depends on the records in X and not on their order, and a record of weight 2 is that
+record twice. So sorted and repeated rows give the same fit, bit by bit.
 """
 
 from dataclasses import dataclass
@@ -11,26 +11,27 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.estimators._inputs import Inputs
-from ecgsk.estimators._signals import Signals
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.signals import Signals
 
-# Weights outside are a mistake of scale: an epoch would have too many steps, or none.
-_MEAN_WEIGHT = (0.01, 100.0)
+# Mean weights outside are an error of scale: an epoch would have too many steps, or none.
+_MIN_MEAN_WEIGHT, _MAX_MEAN_WEIGHT = 0.01, 100.0
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What a fit learns from: rows of X, ordered and repeated.
+class TrainingRows:
+    """Rows of X, ordered and repeated.
 
     Attributes
     ----------
     signals : Signals or None
         None for a model of the table alone.
     table : DataFrame or None
-        The clinical columns; None where there are none.
+        Clinical columns; None where there are none.
     groups : ndarray of shape (n_rows,)
         Numbers of the patients. Where X names none, each distinct signal is one.
     numbers : ndarray of shape (n_rows,)
-        The number that each row has in X.
+        Row number in X of each row.
     weight : ndarray of shape (n_rows,)
         Share of the epochs in which a row takes part, in (0, 1].
     scale : tuple of two ndarray of shape (n_leads,)
@@ -44,28 +45,35 @@ class Rows:
     weight: np.ndarray
     scale: tuple[np.ndarray, np.ndarray]
 
+    def __len__(self) -> int:
+        return len(self.numbers)
 
-def arrange(inputs: Inputs, sample_weight: Any, owner: str) -> Rows:
-    """Order and repeat the rows of a fit, and measure the leads' scale on the way.
+    def dataset(
+        self, table: np.ndarray | None = None, targets: np.ndarray | None = None
+    ) -> BatchDataset:
+        """Return the dataset of all rows, with a scaled table and targets."""
+        return BatchDataset(self.signals, table, targets, self.weight)
 
-    Every signal is read once, which also finds those that cannot be used and
-    warns of what is missing. A table without signals keeps its order.
+
+def order_training_rows(inputs: Inputs, weight: np.ndarray) -> TrainingRows:
+    """Order and repeat the rows of a fit, and estimate the scale of the leads.
+
+    Every signal is read once, which also finds those that cannot be used and warns of
+    missing samples. A table without signals keeps its order.
 
     Parameters
     ----------
     inputs : Inputs
-        X as it stands.
-    sample_weight : array-like of shape (n_records,) or None
-        How often each record counts; fractions are drawn by chance, epoch by epoch.
-    owner : str
-        The estimator's name, for messages.
+        X parsed.
+    weight : ndarray of shape (n_records,)
+        How often each record counts, see :func:`check_weights`; fractions are sampled epoch
+        by epoch.
 
     Returns
     -------
-    Rows
-        A record of weight w stands ceil(w) times, each of weight w / ceil(w).
+    TrainingRows
+        A record of weight w is repeated ceil(w) times, each of weight w / ceil(w).
     """
-    weight = check_weights(sample_weight, len(inputs), owner)
     used = np.flatnonzero(weight)
     signals, moments = inputs.signals, np.empty((len(used), 3, 0))
     groups = np.arange(len(used)) if inputs.groups is None else inputs.groups[used]
@@ -80,7 +88,7 @@ def arrange(inputs: Inputs, sample_weight: Any, owner: str) -> Rows:
             groups = np.unique(sums[order], axis=0, return_inverse=True)[1].reshape(-1)
     copies = np.ceil(weight[used]).astype(int)
     numbers, share = np.repeat(used, copies), np.repeat(weight[used] / copies, copies)
-    return Rows(
+    return TrainingRows(
         None if signals is None else signals.take(numbers),
         None if inputs.table is None else inputs.table.iloc[numbers],
         np.repeat(groups, copies),
@@ -102,15 +110,15 @@ def check_weights(sample_weight: Any, n_records: int, owner: str) -> np.ndarray:
         )
     if not np.isfinite(weight).all() or (weight < 0).any():
         raise ValueError(
-            f"{owner} expected sample_weight to be finite and not negative. Give a record that "
-            "is to take no part the weight 0."
+            f"{owner} expected sample_weight to be finite and not negative. Give the weight 0 to "
+            "a record that is to take no part."
         )
     if not weight.any():
-        raise ValueError(f"{owner}: every sample_weight is zero; there is nothing to learn from.")
+        raise ValueError(f"{owner}: every sample_weight is zero. Give some records a weight.")
     mean = weight[weight > 0].mean()
-    if not _MEAN_WEIGHT[0] <= mean <= _MEAN_WEIGHT[1]:
+    if not _MIN_MEAN_WEIGHT <= mean <= _MAX_MEAN_WEIGHT:
         raise ValueError(
-            f"{owner}: a sample_weight says how often an epoch sees a record, and these are "
+            f"{owner}: a sample_weight is how often an epoch uses a record, and these are "
             f"{mean:.3g} on average. Divide them by their mean."
         )
     return weight
@@ -122,6 +130,6 @@ def _scale(moments: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarr
     count = np.maximum(count, np.finfo(float).tiny)
     mean = total / count
     scale = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    # A lead that never moves, or is never there, stays as it is.
+    # A lead that is constant or missing in all records is not scaled.
     scale[scale < 1e-6] = 1.0
     return mean, scale

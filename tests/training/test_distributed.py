@@ -10,7 +10,10 @@ import pytest
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.training import BatchDataset, Feed, Together
+from ecgsk.training import Trainer
+from ecgsk.training._loader import BatchLoader
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.distributed import DistributedContext
 
 # What accelerate launch does on machines with GPUs, which it counts; here there may be none.
 LAUNCH = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -20,11 +23,14 @@ LINEAR = """
     import numpy as np
     import torch
     from torch import nn
-    from ecgsk.training import BatchDataset, forked_rng, train
+    from ecgsk.training import Trainer
+    from ecgsk.training.batches import BatchDataset
+    from ecgsk.training.device import forked_rng
+    from ecgsk.training.fitting import fit_net
 
     rng = np.random.default_rng(0)
     table = rng.normal(size=(60, 3)).astype(np.float32)
-    data = BatchDataset(None, table, table[:, :1] * 2 + 1, np.arange(60))
+    data = BatchDataset(None, table, table[:, :1] * 2 + 1)
 
     class Linear(nn.Module):
         def __init__(self):
@@ -34,13 +40,13 @@ LINEAR = """
         def forward(self, table):
             return self.layer(table)
 
-    def regression(together=None):
+    def regression(distributed=None):
         device = torch.device("cpu")
         with forked_rng(0, device):
-            return train(
-                Linear(), nn.MSELoss(), data, None, device=device, precision="float32",
-                batch_size=20, max_epochs=3, learning_rate=0.05, weight_decay=0.0, patience=3,
-                description=None, together=together,
+            return fit_net(
+                Linear(), nn.MSELoss(), data, device=device, batch_size=20, max_epochs=3,
+                trainer=Trainer(precision="float32", weight_decay=0.0), learning_rate=0.05,
+                distributed=distributed,
             )
 """
 
@@ -52,22 +58,25 @@ SCRIPT = (
     from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
     from ecgsk.datasets import make_clinical_ecg
     from ecgsk.encoders import ResNet1d
-    from ecgsk.training import Together
+    from ecgsk.training.distributed import DistributedContext
 
-    together, folder = Together(), Path(sys.argv[1])
-    assert together.n_processes == 2
-    net = regression(together)
+    distributed, folder = DistributedContext(), Path(sys.argv[1])
+    assert distributed.n_processes == 2
+    net = regression(distributed)
     losses = np.array([row["train_loss"] for row in net.history])
-    np.savez(folder / f"linear{together.rank}.npz", losses=losses,
+    np.savez(folder / f"linear{distributed.rank}.npz", losses=losses,
              **{k: v.numpy() for k, v in net.module_.state_dict().items()})
 
     X, Y = make_clinical_ecg(40, random_state=0, return_X_y=True)
     stage = dict(max_epochs=2, random_state=0, verbose=False, device="accelerate")
-    pretrainer = JointEmbeddingPretrainer(ResNet1d(10, width=4), early_stopping=True, **stage)
+    pretrainer = JointEmbeddingPretrainer(
+        ResNet1d(10, width=4), early_stopping=True, trainer=Trainer(), **stage
+    )
     model = ECGDiagnosisClassifier(
-        pretrainer, fine_tune="full", checkpoint_folder=folder / "checkpoints", **stage
+        pretrainer, fine_tune="full", trainer=Trainer(checkpoint_folder=folder / "checkpoints"),
+        **stage,
     ).fit(X, Y)
-    np.save(folder / f"model{together.rank}.npy", model.predict_proba(X))
+    np.save(folder / f"model{distributed.rank}.npy", model.predict_proba(X))
 """
 )
 
@@ -106,9 +115,10 @@ def test_both_stages_end_with_the_same_model_in_each_process(folder):
 
 
 def test_shares_of_a_batch_are_the_batch():
-    data = BatchDataset(None, np.arange(10, dtype=np.float32)[:, None], None, np.arange(10))
+    data = BatchDataset(None, np.arange(10, dtype=np.float32)[:, None])
     shares = [
-        [x["table"].ravel().tolist() for x, _ in Feed(data, 4, share=(r, 3))] for r in range(3)
+        [x["table"].ravel().tolist() for x, _ in BatchLoader(data, 4, share=(r, 3))]
+        for r in range(3)
     ]
     for batch in zip(*shares, strict=True):
         assert batch
@@ -117,16 +127,16 @@ def test_shares_of_a_batch_are_the_batch():
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("ecgsk.training._together.find_spec", lambda name: None)
+    monkeypatch.setattr("ecgsk.training.distributed.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"needs the accelerate package: pip install 'ecgsk\["):
-        Together()
+        DistributedContext()
 
 
-@pytest.mark.parametrize("parameters", [{"device": "accelerate"}, {"checkpoint_folder": "runs"}])
+@pytest.mark.parametrize(
+    "parameters", [{"device": "accelerate"}, {"trainer": Trainer(checkpoint_folder="runs")}]
+)
 @pytest.mark.parametrize("kind", [ECGDiagnosisClassifier, JointEmbeddingPretrainer])
-def test_what_must_be_told_again_needs_a_seed(kind, parameters):
+def test_a_fit_that_must_be_repeatable_needs_a_random_state(kind, parameters):
     cohort = make_clinical_ecg(5, random_state=0)
-    with pytest.raises(
-        ValueError, match=r"needs a random_state, so that the fit can be told again"
-    ):
+    with pytest.raises(ValueError, match=r"needs a random_state, so that the fit can be repeated"):
         kind(**parameters).fit(cohort.X, cohort.Y)

@@ -5,7 +5,7 @@ import multiprocessing
 import pytest
 import torch
 
-from ecgsk.training import autocast, forked_rng, resolve_device
+from ecgsk.training.device import autocast, forked_rng, resolve_device
 
 CPU = torch.device("cpu")
 
@@ -28,13 +28,13 @@ def test_devices_as_torch_writes_them():
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", torch.device("cuda")])
 def test_a_gpu_that_is_not_there(monkeypatch, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match=r"device=.*cuda.* torch sees no GPU; use 'auto'"):
+    with pytest.raises(ValueError, match=r"device=.*cuda.* torch finds no GPU. Use 'auto'"):
         resolve_device(device)
 
 
 def test_apple_gpu_that_is_not_there(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="device='mps' was asked for, but torch sees no GPU"):
+    with pytest.raises(ValueError, match="device='mps' is not available: torch finds no GPU"):
         resolve_device("mps")
 
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgsk.signals import INT16_NAN, ArrayStorage, ConcatStorage, ECGArray
-from ecgsk.training import BatchDataset, Feed
-from ecgsk.training._batches import decode
-from ecgsk.training._feed import Records, fits, read_ahead
+from ecgsk.training._loader import BatchLoader, ResidentDataset, fits_on_gpu, read_ahead
+from ecgsk.training.batches import BatchDataset, decode
+from ecgsk.training.signals import Signals
 
 LEADS = ("I", "II")
 CPU = torch.device("cpu")
@@ -28,7 +28,9 @@ def dataset(signals: ECGArray, rows=None) -> BatchDataset:
     table = np.random.default_rng(1).normal(size=(n_records, 3)).astype(np.float32)
     targets = np.arange(n_records, dtype=np.float32)[:, None]
     rows = np.arange(n_records)[::-1] if rows is None else rows
-    return BatchDataset(signals, table, targets, rows, patients=np.arange(n_records) // 2)
+    patients = np.arange(n_records) // 2
+    data = BatchDataset(Signals(signals, "Test"), table, targets, patients=patients)
+    return data.take(rows)
 
 
 def assert_same(batches, others):
@@ -47,7 +49,7 @@ def assert_same(batches, others):
 @given(st.integers(1, 12), st.booleans())
 def test_as_it_stands_every_record_comes_once(batch_size, drop_last):
     data = dataset(stored())
-    batches = list(Feed(data, batch_size, drop_last=drop_last))
+    batches = list(BatchLoader(data, batch_size, drop_last=drop_last))
     n_whole = 9 // batch_size
     assert [len(y) for _, y in batches[:n_whole]] == [batch_size] * n_whole
     assert len(batches) == n_whole + (9 % batch_size > 0 and not drop_last)
@@ -58,13 +60,15 @@ def test_as_it_stands_every_record_comes_once(batch_size, drop_last):
 @pytest.mark.parametrize("batch_size", [1, 4, 20])
 def test_kept_on_the_device_or_read_ahead_is_the_same(batch_size):
     data = dataset(stored())
-    assert_same(Feed(data, batch_size, resident=True), Feed(data, batch_size, resident=False))
+    assert_same(
+        BatchLoader(data, batch_size, resident=True), BatchLoader(data, batch_size, resident=False)
+    )
 
 
 def test_what_a_gpu_would_get_is_the_same():
     data = dataset(stored())
-    feed = Feed(data, 4)
-    raw, gain, (inputs, targets) = feed._gather(np.array([0, 6, 7]))
+    loader = BatchLoader(data, 4)
+    raw, gain, (inputs, targets) = loader._gather(np.array([0, 6, 7]))
     assert raw is not None
     assert (raw.dtype, gain) == (torch.int16, 200)  # half the bytes travel
     (expected, expected_targets) = data.__getitems__([0, 6, 7])
@@ -77,7 +81,7 @@ def test_parts_stored_in_several_ways_are_kept_as_millivolts():
     both = pd.concat([pd.Series(one), pd.Series(other)]).array
     assert isinstance(both.storage, ConcatStorage)
     data = dataset(both)
-    assert_same([Records(data, CPU).batch(np.arange(8))], [data.__getitems__(np.arange(8))])
+    assert_same([ResidentDataset(data, CPU).batch(np.arange(8))], [data.__getitems__(np.arange(8))])
 
 
 def test_every_epoch_asks_for_its_order():
@@ -87,15 +91,15 @@ def test_every_epoch_asks_for_its_order():
         def __iter__(self):
             return iter(next(orders))
 
-    feed = Feed(dataset(stored(3), rows=np.arange(3)), 3, order=Order())
-    assert [y.ravel().tolist() for _ in range(2) for _, y in feed] == [[0, 1, 2], [2, 0, 1]]
+    loader = BatchLoader(dataset(stored(3), rows=np.arange(3)), 3, order=Order())
+    assert [y.ravel().tolist() for _ in range(2) for _, y in loader] == [[0, 1, 2], [2, 0, 1]]
 
 
 def test_a_table_alone_is_fed_too():
     table = np.arange(6, dtype=np.float32).reshape(3, 2)
-    data = BatchDataset(None, table, None, np.array([2, 0]))
+    data = BatchDataset(None, table).take(np.array([2, 0]))
     for resident in (True, False):
-        ((inputs, targets),) = Feed(data, 5, resident=resident)
+        ((inputs, targets),) = BatchLoader(data, 5, resident=resident)
         assert list(inputs) == ["table"]
         np.testing.assert_array_equal(inputs["table"], table[[2, 0]])
         assert torch.equal(targets, torch.zeros(2))
@@ -121,7 +125,7 @@ def test_an_error_while_reading_ahead_reaches_the_reader():
 def test_batches_for_another_device_are_read_ahead_in_their_stored_form():
     data = dataset(stored())  # "meta" has shapes and no numbers: there may be no GPU
     for (inputs, targets), (expected, expected_targets) in zip(
-        Feed(data, 4, device="meta"), Feed(data, 4), strict=True
+        BatchLoader(data, 4, device="meta"), BatchLoader(data, 4), strict=True
     ):
         assert targets.shape == expected_targets.shape
         assert {name: (x.shape, x.dtype) for name, x in inputs.items()} == {
@@ -134,5 +138,5 @@ def test_batches_for_another_device_are_read_ahead_in_their_stored_form():
 def test_records_stay_on_a_gpu_that_has_twice_their_memory_free(monkeypatch, free, resident):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10 * free))
     data = dataset(stored())  # 9 records of 2 x 6 samples of 2 bytes: 216
-    assert fits(data, torch.device("cuda")) is resident
-    assert not fits(data, CPU)  # its memory is where they are
+    assert fits_on_gpu(data, torch.device("cuda")) is resident
+    assert not fits_on_gpu(data, CPU)  # its memory is where they are

@@ -1,4 +1,4 @@
-"""The torch modules that the three stages train."""
+"""Torch modules of the stages: backbone, pre-training and diagnosis."""
 
 import numpy as np
 import torch
@@ -12,8 +12,8 @@ from ecgsk.training.augmentation import AugmentationModule
 class Backbone(nn.Module):
     """Augmentation, scaling and encoder: millivolts in, embedding out.
 
-    The scale is that of the training patients and a part of the model, so a
-    patient's result never depends on who else is in the batch.
+    The scale is estimated on the training patients and is part of the model, so a
+    prediction never depends on other records of the batch.
     """
 
     mean: Tensor
@@ -34,28 +34,32 @@ class Backbone(nn.Module):
         self.n_features = encoder.n_features
 
     def forward(self, ecg: Tensor, augment: bool) -> Tensor:
-        """Return embeddings of shape (n_samples, n_features); NaN samples count as absent."""
+        """Return embeddings of shape (n_samples, n_features); NaN samples count as missing."""
         if augment:
             ecg = self.augmentation(ecg)
         return self.encoder(self._scaled(ecg))
 
     def calibrate(self, ecg: Tensor) -> None:
-        """Let the encoder settle what no gradient learns, from some training ECGs in mV."""
+        """Set the parameters of the encoder that no gradient learns, from training ECGs in mV."""
         with torch.no_grad():
             self.encoder.calibrate(self._scaled(ecg))
 
     def _scaled(self, ecg: Tensor) -> Tensor:
-        # In place: new memory for each step costs as much as the arithmetic.
+        # In place: allocating memory for each step costs as much as the arithmetic.
         return (ecg - self.mean).div_(self.scale).nan_to_num_(0.0)
 
 
 class PretrainingModule(nn.Module):
-    """Stage (i): a backbone and the objective that trains it; its output is the loss."""
+    """Stage (i): a backbone and its objective; the output is the loss."""
 
     def __init__(self, backbone: Backbone, objective: ObjectiveModule):
         super().__init__()
         self.backbone = backbone
         self.objective = objective
+
+    def features(self, ecg: Tensor) -> Tensor:
+        """Return embeddings of shape (n_samples, n_features)."""
+        return self.backbone(ecg, augment=False)
 
     def forward(
         self, ecg: Tensor, table: Tensor | None = None, patients: Tensor | None = None
@@ -74,7 +78,7 @@ class PretrainingModule(nn.Module):
 
 
 class MeasuredValues(nn.Module):
-    """The table as it is: values with 0 for missing, and which were measured."""
+    """The scaled table, 0 where missing, and a mask of the measured values."""
 
     def __init__(self, n_columns: int):
         super().__init__()
@@ -86,7 +90,7 @@ class MeasuredValues(nn.Module):
 
 
 class DiagnosisModule(nn.Module):
-    """Stage (ii): ECG, table or both, and one linear layer to the logits."""
+    """Stage (ii): ECG, table or both, and one linear layer that gives the logits."""
 
     def __init__(
         self,
@@ -104,7 +108,7 @@ class DiagnosisModule(nn.Module):
         self.head = nn.Linear(self.n_features, n_outputs)
 
     def features(self, ecg: Tensor | None = None, table: Tensor | None = None) -> Tensor:
-        """Return what the linear layer sees, of shape (n_samples, n_features)."""
+        """Return the input of the linear layer, of shape (n_samples, n_features)."""
         parts = []
         if self.backbone is not None:
             parts.append(self.backbone(ecg, self.training).float())

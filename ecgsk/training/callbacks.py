@@ -1,4 +1,4 @@
-"""skorch callbacks: averaged weights, a watch for collapse, and a progress bar."""
+"""skorch callbacks: weight averaging, collapse detection and a progress bar."""
 
 import warnings
 from collections.abc import Callable
@@ -12,24 +12,25 @@ from ecgsk._progress import progress_bar
 from ecgsk.exceptions import CollapseWarning
 from ecgsk.metrics import effective_rank
 
-# Under objectives that work the rank stays near its peak; where all embeddings near one
+# With working objectives the rank stays near its peak; where all embeddings approach one
 # vector it falls to a third of it and less (docs/recipes.md).
-_COLLAPSED = 0.4
-_ENOUGH = 64  # records; the rank of a few is a matter of chance
+_COLLAPSED_SHARE_OF_PEAK = 0.4
+_MIN_RECORDS_FOR_RANK = 64  # the rank of fewer records is random
 
 
 class WeightAverage(Callback):
-    """Validate with, and end with, a running average of the weights.
+    """Validate with, and end with, an exponential moving average of the weights.
 
-    The average of the last steps generalises better than the last step and
-    needs no validation set to pick an epoch, which overfits a small one
-    (Izmailov et al. 2018; Morales-Brotons et al. 2024).
+    The average of the last steps generalises better than the last step and needs no
+    validation set to choose an epoch, which overfits a small one (Izmailov et al. 2018;
+    Morales-Brotons et al. 2024). ``torch.optim.swa_utils.AveragedModel`` has a constant
+    decay and copies the module; here the decay rises, and only weights are copied.
 
     Parameters
     ----------
     decay : float
-        Weight of the past at each step. It starts lower, so that the random
-        start is soon forgotten.
+        Weight of the past at each step. It starts lower, so that the random start is soon
+        forgotten.
     """
 
     def __init__(self, decay: float):
@@ -39,12 +40,12 @@ class WeightAverage(Callback):
         """Start at the present weights."""
         self.n_steps_ = 0
         self.in_use_ = False
-        # Listed once: to walk through all layers at every step would take a share of it.
+        # Listed once: traversing all layers at every step takes a share of its time.
         self._weights = [t for t in net.module_.state_dict().values() if t.is_floating_point()]
         self.other_ = [tensor.detach().clone() for tensor in self._weights]
 
     def on_batch_begin(self, net, training, **kwargs):
-        """Train on the weights themselves, validate on their average."""
+        """Train on the weights, validate on their average."""
         if training == self.in_use_:
             self._swap()
 
@@ -71,28 +72,28 @@ class WeightAverage(Callback):
 
 
 class EffectiveRank(Callback):
-    """Record how many directions the embeddings use; warn where they have collapsed.
+    """Record the effective rank of embeddings; warn where it has collapsed.
 
-    A loss may fall to nothing while all records get one embedding, so the loss
-    does not show it (Jing et al. 2022; Garrido et al. 2023).
+    A loss may fall to zero while all records get one embedding, so the loss does not show
+    a collapse (Jing et al. 2022; Garrido et al. 2023).
 
     Parameters
     ----------
     embed : callable
-        Takes the module, returns embeddings of the same few records each time.
+        Takes the module, returns embeddings of the same records each time.
     """
 
     def __init__(self, embed: Callable[[nn.Module], np.ndarray]):
         self.embed = embed
 
     def on_epoch_end(self, net, **kwargs):
-        """Write this epoch's rank into the history."""
+        """Write the rank after this epoch into the history."""
         net.history.record("effective_rank", self._rank(net))
 
     def on_train_end(self, net, **kwargs):
-        """Warn where the rank has fallen far."""
+        """Warn where the rank has fallen far below its peak."""
         ranks = [row["effective_rank"] for row in net.history if "effective_rank" in row]
-        if ranks and ranks[-1] < _COLLAPSED * max(ranks):
+        if ranks and ranks[-1] < _COLLAPSED_SHARE_OF_PEAK * max(ranks):
             warnings.warn(
                 f"The embeddings have collapsed: they use {ranks[-1]:.1f} directions (effective "
                 f"rank) and used {max(ranks):.1f} before. The loss does not show that. Try another "
@@ -103,23 +104,23 @@ class EffectiveRank(Callback):
 
     def _rank(self, net) -> float:
         embeddings = self.embed(net.module_)
-        # A fit that diverges tells so by its losses.
-        judged = len(embeddings) >= _ENOUGH and np.isfinite(embeddings).all()
-        return effective_rank(embeddings) if judged else np.nan
+        # Where a fit diverges the losses show it.
+        has_rank = len(embeddings) >= _MIN_RECORDS_FOR_RANK and np.isfinite(embeddings).all()
+        return effective_rank(embeddings) if has_rank else np.nan
 
 
 class Progress(Callback):
-    """One bar over all epochs, with the losses."""
+    """Show one progress bar over all epochs, with the losses."""
 
     def __init__(self, description: str):
         self.description = description
 
     def on_train_begin(self, net, **kwargs):
-        """Draw the bar."""
+        """Show the bar."""
         self.bar_ = progress_bar(total=net.max_epochs, desc=self.description, unit="epoch")
 
     def on_epoch_end(self, net, **kwargs):
-        """Advance, with this epoch's losses beside it."""
+        """Advance, and show the losses of this epoch."""
         row = net.history[-1]
         losses = {key: f"{row[key]:.3f}" for key in ("train_loss", "valid_loss") if key in row}
         self.bar_.set_postfix(losses, refresh=False)

@@ -1,4 +1,4 @@
-"""Which device and which precision, and how randomness is kept apart."""
+"""Device, precision, threads and random state of training."""
 
 import re
 import warnings
@@ -8,66 +8,67 @@ from multiprocessing import current_process
 
 import torch
 
-from ecgsk.training._together import Together
+from ecgsk.training.distributed import DistributedContext
+from ecgsk.training.trainer import PRECISIONS
 
 
-def resolve_device(device: str | torch.device) -> torch.device:
-    """Return the device a parameter stands for; ``"auto"`` is the best at hand.
+def resolve_device(device: str | torch.device | None) -> torch.device:
+    """Return the torch device of a parameter; None and ``"auto"`` are the best available.
 
-    Of several GPUs, the workers of a parallel search each take their own in turn.
-    ``"accelerate"`` is the one that ``accelerate launch`` gives to the process.
+    Of several GPUs, each worker of a parallel search takes its own in turn.
+    ``"accelerate"`` is the device that ``accelerate launch`` gives to the process.
 
     Raises
     ------
     ValueError
-        Where the device asked for is not there; the message says what is.
+        Where the device is not available.
 
     Examples
     --------
-    >>> from ecgsk.training import resolve_device
+    >>> from ecgsk.training.device import resolve_device
     >>> resolve_device("cpu")
     device(type='cpu')
     """
-    if device == "auto":
+    if device is None or device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", _worker_number() % torch.cuda.device_count())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     if device == "accelerate":
-        return Together().device
+        return DistributedContext().device
     try:
         resolved = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ValueError(
             f"device must be 'auto' or a torch device such as 'cpu' or 'cuda', got {device!r}."
         ) from error
-    at_hand = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not at_hand.get(resolved.type, True):
-        raise ValueError(f"device={device!r} was asked for, but torch sees no GPU; use 'auto'.")
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(resolved.type, True):
+        raise ValueError(f"device={device!r} is not available: torch finds no GPU. Use 'auto'.")
     return resolved
 
 
 def _worker_number() -> int:
-    """Return the number of a worker process of joblib or dask, from 0; 0 in the main process."""
+    """Return the number of a joblib or dask worker process, from 0; 0 in the main process."""
     number = re.search(r"\d+$", current_process().name)
     return 0 if number is None else int(number[0]) - 1
 
 
-def device_at_hand(device: str | torch.device) -> torch.device:
-    """Return the device to predict on; the best at hand where the one asked for is gone.
+def prediction_device(device: str | torch.device | None) -> torch.device:
+    """Return the device to predict on; the best available where `device` is not.
 
-    A fitted model outlives the machine it was trained on.
+    A fitted model may be loaded on another machine than it was trained on.
 
     Warns
     -----
     UserWarning
-        Where the device asked for is not there.
+        Where the device is not available.
     """
     try:
         return resolve_device(device)
     except ValueError:
         best = resolve_device("auto")
         warnings.warn(
-            f"device={device!r} is not there; predicting on {best.type!r}. "
+            f"device={device!r} is not available; predicting on {best.type!r}. "
             "set_params(device='auto') silences this.",
             stacklevel=2,
         )
@@ -75,17 +76,17 @@ def device_at_hand(device: str | torch.device) -> torch.device:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Return the context in which training steps run.
+    """Return the autocast context of training steps.
 
     Parameters
     ----------
     device : torch.device
-        Where the step runs.
+        Device of the step.
     precision : {"auto", "float32", "bfloat16"}
         ``"auto"`` is bfloat16 where the hardware multiplies in it. Weights,
         loss and predictions are float32 always.
     """
-    if precision not in ("auto", "float32", "bfloat16"):
+    if precision not in PRECISIONS:
         raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}.")
     if precision == "auto":
         if device.type == "cuda":
@@ -98,17 +99,17 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    # Private to torch: where it is gone, float32 does.
+    # Private to torch: where a version lacks it, float32 is used.
     probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return probe is not None and bool(probe())
 
 
 @contextmanager
 def threads_for(batch_size: int, device: torch.device) -> Iterator[None]:
-    """Use as many CPU threads inside the block as a batch can feed.
+    """Limit the CPU threads inside the block to one per 64 records of a batch.
 
-    A thread with fewer than 64 records waits for the others more than it
-    works; where cores are shared it makes a fit slower, not faster.
+    With fewer records a thread waits more than it computes; where cores are shared that
+    makes a fit slower.
     """
     before = torch.get_num_threads()
     wanted = before if device.type != "cpu" else min(before, -(-batch_size // 64))
@@ -121,7 +122,7 @@ def threads_for(batch_size: int, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def forked_rng(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch inside the block and leave its global state as it was."""
+    """Seed torch inside the block and restore its global state."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

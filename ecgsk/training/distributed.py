@@ -1,4 +1,4 @@
-"""Several processes, one a GPU, that train one model together."""
+"""Training of one model in several processes, one per GPU."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 
-class Together:
-    """The processes that ``accelerate launch`` started, seen from one of them.
+class DistributedContext:
+    """The processes that ``accelerate launch`` started, as seen from one of them.
 
-    Each draws the same random numbers, takes its share of every batch, and steps
-    along the mean of all gradients, so that all hold the same weights at any time.
-    Batch norm's running statistics are averaged at every step; its normalisation
-    is that of the process's share.
+    Each process draws the same random numbers, takes its share of every batch, and steps
+    along the mean of all gradients, so that all hold the same weights at any time. The
+    running statistics of batch normalisation are averaged at every step; it normalises by
+    the process's share of the batch.
 
     Raises
     ------
@@ -23,9 +23,9 @@ class Together:
     Attributes
     ----------
     rank, n_processes : int
-        Which of how many.
+        Number of this process, and number of processes.
     device : torch.device
-        This process's own.
+        Device of this process.
     """
 
     def __init__(self) -> None:

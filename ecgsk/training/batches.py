@@ -1,6 +1,7 @@
-"""Whole batches, gathered from the storage in one call."""
+"""A dataset whose items are whole batches, read from the storage in one call."""
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,77 +9,69 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ecgsk.signals import INT16_NAN
+from ecgsk.training.signals import Signals
 
 Batch = tuple[dict[str, Tensor], Tensor]
 
 
-class SignalReader(Protocol):
-    """What the loader needs of signals: an ``ECGArray`` is one."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        """Return float32 of shape (n_rows, n_leads, n_samples), NaN where absent."""
-
-    def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return samples as they are stored, and their units per millivolt."""
-
-
 class BatchDataset(Dataset):
-    """Rows of signals, table and targets; one call makes one batch.
+    """Signals, table and targets of the same records; one call makes one batch.
 
     Parameters
     ----------
-    signals : SignalReader or None
-        Where the ECGs are read from.
+    signals : Signals or None
+        ECGs.
     table : ndarray of shape (n_records, n_columns) or None
-        The scaled clinical table.
+        Scaled clinical table, float32.
     targets : ndarray of shape (n_records, ...) or None
-        What is to be predicted; zeros where the objective needs none.
-    rows : ndarray of int
-        The records that take part, as row numbers of the arrays.
+        Targets; zeros where the objective needs none.
     weight : ndarray of shape (n_records,) or None
         Share of the training epochs in which a record takes part; None is 1.
     patients : ndarray of shape (n_records,) or None
-        Whole numbers of the patients, for objectives that compare records.
+        Numbers of the patients, for objectives that compare records.
     """
 
     def __init__(
         self,
-        signals: SignalReader | None,
-        table: np.ndarray | None,
-        targets: np.ndarray | None,
-        rows: np.ndarray,
+        signals: Signals | None = None,
+        table: np.ndarray | None = None,
+        targets: np.ndarray | None = None,
         weight: np.ndarray | None = None,
         patients: np.ndarray | None = None,
     ):
         self.signals, self.table, self.targets = signals, table, targets
-        self.rows = np.asarray(rows, dtype=np.intp)
-        self.weight = np.ones(len(self.rows)) if weight is None else weight[self.rows]
+        records: Any = table if signals is None else signals
+        self.weight = np.ones(len(records)) if weight is None else weight
         self.patients = None if patients is None else np.asarray(patients, dtype=np.int64)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.weight)
 
-    def __getitem__(self, i: int) -> Batch:
-        return self.__getitems__([i])
+    def take(self, rows: np.ndarray) -> "BatchDataset":
+        """Return the dataset of some records, in order."""
+        parts = (self.table, self.targets, self.weight, self.patients)
+        table, targets, weight, patients = (p if p is None else p[rows] for p in parts)
+        signals = None if self.signals is None else self.signals.take(rows)
+        return BatchDataset(signals, table, targets, weight, patients)
 
-    def __getitems__(self, indices: Any) -> Batch:
-        inputs, targets = self.beside_signals(indices)
+    def __getitem__(self, row: int) -> Batch:
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows: Sequence[int] | np.ndarray) -> Batch:
+        rows = np.asarray(rows, dtype=np.intp)
+        inputs, targets = self.without_signals(rows)
         if self.signals is not None:
-            ecg = torch.from_numpy(self.signals.read(self._rows(indices)))
-            inputs = {"ecg": ecg, **inputs}
+            inputs = {"ecg": torch.from_numpy(self.signals.read(rows)), **inputs}
         return inputs, targets
 
-    def raw_signals(self, indices: Any) -> tuple[Tensor, float]:
+    def raw_signals(self, rows: np.ndarray) -> tuple[Tensor, float]:
         """Return signals as they are stored, for :func:`decode` on the device."""
         assert self.signals is not None
-        raw, gain = self.signals.read_raw(self._rows(indices))
+        raw, gain = self.signals.read_raw(rows)
         return torch.from_numpy(raw), gain
 
-    def beside_signals(self, indices: Any) -> Batch:
+    def without_signals(self, rows: np.ndarray) -> Batch:
         """Return table, patients and targets of a batch."""
-        rows = self._rows(indices)
         inputs = {}
         if self.table is not None:
             inputs["table"] = torch.from_numpy(self.table[rows])
@@ -88,12 +81,9 @@ class BatchDataset(Dataset):
             return inputs, torch.zeros(len(rows))
         return inputs, torch.from_numpy(self.targets[rows])
 
-    def _rows(self, indices: Any) -> np.ndarray:
-        return self.rows[np.asarray(indices, dtype=np.intp)]
-
 
 def decode(raw: Tensor, gain: float) -> Tensor:
-    """Return millivolts, NaN where missing, from samples as they are stored.
+    """Convert stored samples to millivolts, NaN where missing.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ def test_collapse_is_warned_of_while_the_loss_falls(cohort):
 def test_rank_of_every_epoch_is_that_of_the_embeddings(cohort):
     with warnings.catch_warnings():
         warnings.simplefilter("error", CollapseWarning)
-        fitted = pretrainer(validation_fraction=0.2, early_stopping=False).fit(cohort.X)
+        fitted = pretrainer(early_stopping=False).fit(cohort.X)
     ranks = fitted.history_["effective_rank"]
     assert ranks.notna().all()
     assert len(ranks) == 3
@@ -60,8 +60,12 @@ def test_rank_of_every_epoch_is_that_of_the_embeddings(cohort):
 
 def test_watching_changes_no_weight_and_no_random_number(cohort, monkeypatch):
     watched = pretrainer().fit(cohort.X)
-    monkeypatch.setattr("ecgsk.training.EffectiveRank.on_epoch_end", lambda *_, **__: None)
-    monkeypatch.setattr("ecgsk.training.EffectiveRank.on_train_end", lambda *_, **__: None)
+    monkeypatch.setattr(
+        "ecgsk.training.callbacks.EffectiveRank.on_epoch_end", lambda *_, **__: None
+    )
+    monkeypatch.setattr(
+        "ecgsk.training.callbacks.EffectiveRank.on_train_end", lambda *_, **__: None
+    )
     alone = pretrainer().fit(cohort.X)
     np.testing.assert_array_equal(watched.transform(cohort.X), alone.transform(cohort.X))
 

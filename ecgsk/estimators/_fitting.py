@@ -1,0 +1,92 @@
+"""Steps of a fit that both torch estimators share: holding patients out, and training."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ecgsk.estimators._settings import settings_text, trainer_of
+from ecgsk.estimators._training_rows import TrainingRows
+from ecgsk.model_selection import patient_split
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.device import resolve_device
+from ecgsk.training.distributed import DistributedContext
+from ecgsk.training.fitting import fit_net, resolve_batch_size
+from ecgsk.training.net import ECGNet
+from ecgsk.training.sampling import systematic_sample
+
+# From this many patients on, holding some out for early stopping costs little accuracy.
+MIN_PATIENTS_FOR_EARLY_STOPPING = 4000
+
+
+def hold_out_patients(
+    estimator: Any, data: TrainingRows, rows: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Split rows into training and validation patients, or keep all for training.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``early_stopping`` and ``trainer`` decide.
+    data : TrainingRows
+        Names the patients.
+    rows : ndarray of int
+        Rows to split.
+    seed : int
+        Seed of the split.
+    """
+    owner, groups = type(estimator).__name__, data.groups[rows]
+    n_patients = len(np.unique(groups))
+    stops_early = estimator.early_stopping
+    if isinstance(stops_early, str):  # "auto"
+        stops_early = n_patients >= MIN_PATIENTS_FOR_EARLY_STOPPING
+    if not stops_early:
+        return rows, None
+    if n_patients < 2:
+        raise ValueError(
+            f"{owner}: early_stopping needs two patients or more, got {n_patients}. "
+            "Set early_stopping=False."
+        )
+    # At least one patient is held out, and one is kept.
+    wanted = round(trainer_of(estimator).validation_fraction * n_patients)
+    n_held_out = int(np.clip(wanted, 1, n_patients - 1))
+    kept, held_out = (
+        rows[side] for side in patient_split(groups, test_size=n_held_out, random_state=seed)
+    )
+    return kept, held_out[systematic_sample(data.weight[held_out], start=0.5)]
+
+
+def fit_module(
+    estimator: Any,
+    module: nn.Module,
+    criterion: nn.Module,
+    training: BatchDataset,
+    validation: BatchDataset | None,
+    *,
+    description: str,
+    max_epochs: int,
+    learning_rate: float,
+    callbacks: Sequence[Any] = (),
+) -> ECGNet:
+    """Train a module with the settings of an estimator."""
+    return fit_net(
+        module,
+        criterion,
+        training,
+        validation,
+        trainer=trainer_of(estimator),
+        device=resolve_device(estimator.device),
+        batch_size=resolve_batch_size(estimator.batch_size, len(training)),
+        max_epochs=max_epochs,
+        learning_rate=learning_rate,
+        description=description if is_verbose(estimator) else None,
+        callbacks=callbacks,
+        identity=settings_text(estimator),
+        distributed=DistributedContext() if estimator.device == "accelerate" else None,
+    )
+
+
+def is_verbose(estimator: Any) -> bool:
+    """Return whether an estimator shows progress; None is yes."""
+    return estimator.verbose is None or bool(estimator.verbose)

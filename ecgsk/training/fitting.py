@@ -1,0 +1,227 @@
+"""Training of a torch module with the skorch net: one call from weights to trained net."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.helper import predefined_split
+from torch import nn
+
+from ecgsk.training._checkpoint import Checkpoint, fingerprint
+from ecgsk.training._loader import BatchLoader
+from ecgsk.training.batches import BatchDataset
+from ecgsk.training.callbacks import Progress, WeightAverage
+from ecgsk.training.device import threads_for
+from ecgsk.training.distributed import DistributedContext
+from ecgsk.training.net import ECGNet
+from ecgsk.training.sampling import WeightedOrder
+from ecgsk.training.trainer import Trainer, is_count
+
+_HISTORY_COLUMNS = ("train_loss", "valid_loss", "effective_rank")
+_WEIGHT_AVERAGE_DECAY = 0.99
+_STEPS_PER_EPOCH = 40  # aim of the automatic batch size
+_MIN_BATCH, _MAX_BATCH = 32, 256
+
+
+def resolve_batch_size(batch_size: int | str, n_records: int) -> int:
+    """Return the number of records per step.
+
+    ``"auto"`` aims at 40 steps an epoch with batches of 32 to 256: a small cohort needs
+    many steps, a large one large batches.
+
+    Examples
+    --------
+    >>> from ecgsk.training.fitting import resolve_batch_size
+    >>> resolve_batch_size("auto", 1_500), resolve_batch_size("auto", 800_000)
+    (32, 256)
+    """
+    if isinstance(batch_size, str) and batch_size == "auto":
+        power = 2 ** int(np.log2(max(n_records / _STEPS_PER_EPOCH, 1)))
+        return int(np.clip(power, _MIN_BATCH, _MAX_BATCH))
+    if not is_count(batch_size):
+        raise ValueError(f"batch_size must be 'auto' or a positive int, got {batch_size!r}.")
+    return int(batch_size)
+
+
+def fit_net(
+    module: nn.Module,
+    criterion: nn.Module,
+    training: BatchDataset,
+    validation: BatchDataset | None = None,
+    *,
+    trainer: Trainer,
+    device: torch.device,
+    batch_size: int,
+    max_epochs: int,
+    learning_rate: float,
+    description: str | None = None,
+    callbacks: Sequence[Callback] = (),
+    identity: str = "",
+    distributed: DistributedContext | None = None,
+) -> ECGNet:
+    """Train a module with AdamW and a one-cycle schedule; end with averaged weights.
+
+    One-cycle learning rate (Smith & Topin 2019), weights averaged over the last steps;
+    with a validation set, the epoch with the lowest validation loss.
+
+    Parameters
+    ----------
+    module, criterion : nn.Module
+        Module, and the loss of its output.
+    training, validation : BatchDataset
+        Records of different patients.
+    trainer : Trainer
+        Settings of the engine.
+    device : torch.device
+        Device to train on.
+    batch_size, max_epochs : int
+        Records per step, and epochs.
+    learning_rate : float
+        Peak of the schedule.
+    description : str or None
+        Text before the progress bar; None shows no bar.
+    callbacks : sequence of skorch callbacks
+        The estimator's own, beside those of `trainer`.
+    identity : str
+        Further settings that the fit depends on, for the name of its checkpoint.
+    distributed : DistributedContext or None
+        Processes that each take a share of every batch.
+
+    Returns
+    -------
+    ECGNet
+        Trained; without the state of the optimiser, which would triple a pickle.
+    """
+    order = WeightedOrder(training.weight)
+    batch_size = min(batch_size, len(order))
+    # A last batch of one record has no variance to normalise by, so it is left out.
+    steps_per_epoch = max(len(order) // batch_size, 1)
+    checkpoint = None
+    if trainer.checkpoint_folder is not None:
+        run = (batch_size, max_epochs, learning_rate, *trainer.result_settings, identity)
+        name = fingerprint(module, (training, validation), run)
+        checkpoint = Checkpoint(trainer.checkpoint_folder, name)
+    is_first = distributed is None or distributed.rank == 0
+    before, after = _own_callbacks(
+        _one_cycle(learning_rate, max_epochs * steps_per_epoch),
+        description if is_first else None,
+        None if validation is None else trainer.n_iter_no_change,
+        checkpoint,
+    )
+    net = ECGNet(
+        module.to(device),
+        criterion=criterion,
+        optimizer=torch.optim.AdamW,
+        optimizer__weight_decay=trainer.weight_decay,
+        optimizer__fused=device.type in ("cpu", "cuda"),
+        lr=learning_rate,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        iterator_train=BatchLoader,
+        iterator_train__order=order,
+        iterator_train__drop_last=True,
+        iterator_train__device=device,
+        iterator_train__share=_share(distributed, batch_size),
+        iterator_valid=BatchLoader,
+        iterator_valid__device=device,
+        train_split=None if validation is None else predefined_split(validation),
+        callbacks=[*before, *callbacks, *(trainer.callbacks or ()), *after],
+        callbacks__print_log=None,
+        device=str(device),
+        precision=trainer.precision,
+        accumulation_steps=trainer.accumulation_steps,
+        checkpoint=checkpoint,
+        distributed=distributed,
+        verbose=0,
+    )
+    encoder: Any = _encoder_of(module) if trainer.compile else None
+    if encoder is not None:
+        encoder.compile()
+    with threads_for(batch_size, device):
+        net.fit(training, y=None)
+    if encoder is not None:
+        encoder._compiled_call_impl = None  # compiled for batches of training
+    drop_training_state(net)
+    return net
+
+
+def _encoder_of(module: nn.Module) -> nn.Module | None:
+    backbone = getattr(module, "backbone", None)
+    return None if backbone is None else backbone.encoder
+
+
+def _own_callbacks(
+    schedule: LRScheduler,
+    description: str | None,
+    patience: int | None,
+    checkpoint: Checkpoint | None,
+) -> tuple[list[tuple[str, Callback]], list[tuple[str, Callback]]]:
+    """Return the callbacks before the user's, and those after."""
+    before: list[tuple[str, Callback]] = [
+        ("schedule", schedule),
+        ("average", WeightAverage(_WEIGHT_AVERAGE_DECAY)),
+    ]
+    if description is not None:
+        before.append(("progress", Progress(description)))
+    # Early stopping ends the epoch for the callbacks after it, and a checkpoint stores what
+    # all others have done: both come last.
+    after: list[tuple[str, Callback]] = []
+    if patience is not None:
+        after.append(("early_stopping", EarlyStopping(patience=patience, load_best=True)))
+    if checkpoint is not None:
+        after.append(("checkpoint", checkpoint))
+    return before, after
+
+
+def _share(distributed: DistributedContext | None, batch_size: int) -> tuple[int, int]:
+    if distributed is None:
+        return 0, 1
+    if batch_size < 2 * distributed.n_processes:  # one record has no variance to normalise by
+        raise ValueError(
+            f"batch_size must be {2 * distributed.n_processes} or more for "
+            f"{distributed.n_processes} processes, got {batch_size}."
+        )
+    return distributed.rank, distributed.n_processes
+
+
+def drop_training_state(net: ECGNet) -> None:
+    """Drop optimiser state, gradients and data, which only training needs."""
+    net.optimizer_.state.clear()
+    net.optimizer_.zero_grad(set_to_none=True)
+    net.train_split = None
+    net.checkpoint = net.distributed = None
+    net.module_.eval()
+
+
+def history_frame(net: ECGNet) -> pd.DataFrame:
+    """Return the training history, one row per epoch.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``train_loss``, ``valid_loss`` where patients were held out,
+        ``effective_rank`` of a pre-training, and ``seconds``; indexed by ``epoch`` from 1.
+    """
+    rows = [
+        {
+            "epoch": row["epoch"],
+            **{key: row[key] for key in _HISTORY_COLUMNS if key in row},
+            "seconds": row["dur"],
+        }
+        for row in net.history
+    ]
+    columns = None if rows else ["epoch", "train_loss", "seconds"]
+    return pd.DataFrame(rows, columns=columns).set_index("epoch")
+
+
+def _one_cycle(learning_rate: float, total_steps: int) -> LRScheduler:
+    return LRScheduler(
+        policy=torch.optim.lr_scheduler.OneCycleLR,
+        max_lr=learning_rate,
+        # One step more than are taken: skorch steps after the last batch too.
+        total_steps=total_steps + 1,
+        step_every="batch",
+    )

@@ -1,0 +1,102 @@
+"""The skorch net: whole batches, reduced precision, gradient accumulation, checkpoints."""
+
+import torch
+from skorch import NeuralNet
+from torch import nn
+
+from ecgsk.training._checkpoint import Checkpoint
+from ecgsk.training.device import autocast
+from ecgsk.training.distributed import DistributedContext
+
+
+class ECGNet(NeuralNet):
+    """A skorch net with whole batches, reduced precision, and checkpoints.
+
+    Parameters
+    ----------
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        See :func:`ecgsk.training.device.autocast`.
+    accumulation_steps : int, default=1
+        Parts in which a batch goes through the network. The step is that of the mean of
+        the parts' losses.
+    checkpoint : Checkpoint or None, default=None
+        Stores the state of the fit after every epoch, and resumes it.
+    distributed : DistributedContext or None, default=None
+        Processes that train with this one.
+    **kwargs
+        Those of :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        *args,
+        precision: str = "auto",
+        accumulation_steps: int = 1,
+        checkpoint: Checkpoint | None = None,
+        distributed: DistributedContext | None = None,
+        **kwargs,
+    ):
+        self.precision = precision
+        self.accumulation_steps = accumulation_steps
+        self.checkpoint = checkpoint
+        self.distributed = distributed
+        super().__init__(*args, **kwargs)
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train from the last epoch of a checkpoint on."""
+        epochs = self.max_epochs if epochs is None else epochs
+        if self.checkpoint is not None:
+            epochs -= self.checkpoint.resume(self)
+        return super().fit_loop(X, y, epochs=epochs, **fit_params)
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute the gradients of a batch, whole or in parts, in one process or several."""
+        if self.accumulation_steps == 1:
+            step = super().train_step_single(batch, **fit_params)
+        else:
+            step = self._step_in_parts(batch, **fit_params)
+        if self.distributed is not None:
+            self.distributed.average_step(self.module_, step["loss"])
+        return step
+
+    def _step_in_parts(self, batch, **fit_params):
+        self._set_training(True)
+        inputs, targets = batch
+        total, outputs = targets.new_zeros((), dtype=torch.float32), []
+        for rows in torch.arange(len(targets)).tensor_split(self.accumulation_steps):
+            if not len(rows):
+                continue
+            part = slice(int(rows[0]), int(rows[-1]) + 1)
+            part_of = {name: tensor[part] for name, tensor in inputs.items()}
+            y_pred = self.infer(part_of, **fit_params)
+            loss = self.get_loss(y_pred, targets[part], X=part_of, training=True)
+            loss = loss * (len(rows) / len(targets))
+            loss.backward()
+            total = total + loss.detach()
+            outputs.append(y_pred.detach())
+        return {"loss": total, "y_pred": torch.cat(outputs)}
+
+    def infer(self, x, **fit_params):
+        """Run the module; losses and everything after it stay float32."""
+        if not self.module_.training:
+            return super().infer(x, **fit_params)
+        with autocast(torch.device(self.device), self.precision):
+            return super().infer(x, **fit_params)
+
+    def get_loss(self, y_pred, y_true, *args, **kwargs):
+        """Compute the loss in float32."""
+        return super().get_loss(y_pred.float(), y_true, *args, **kwargs)
+
+
+class MeanOutput(nn.Module):
+    """Criterion of a module whose output is its loss."""
+
+    def forward(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Return the mean output; the target is ignored."""
+        return output.mean()
+
+
+def wrap_trained(module: nn.Module, criterion: nn.Module | None = None) -> ECGNet:
+    """Wrap a module that needs no training into a net, as a fit leaves it."""
+    net = ECGNet(module.eval(), criterion=criterion or MeanOutput(), train_split=None, verbose=0)
+    return net.initialize()

@@ -1,0 +1,80 @@
+"""Prediction of a torch module over a dataset, in batches."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from ecgsk.training._loader import BatchLoader
+from ecgsk.training.batches import BatchDataset
+
+_RECORDS_PER_CPU_THREAD, _RECORDS_ON_GPU = 32, 1024  # per batch
+# In batches of a multiple of this, torch's CPU convolutions add up in one order.
+EMBEDDING_MULTIPLE = 16
+
+
+@torch.inference_mode()
+def predict_batches(
+    module: nn.Module,
+    dataset: BatchDataset,
+    *,
+    device: torch.device,
+    batch_size: int | None = None,
+    method: str = "forward",
+    multiple: int = 1,
+) -> np.ndarray:
+    """Return the output of a module for every record, as float32 on the CPU.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Left on the device, in evaluation mode.
+    dataset : BatchDataset
+        Records, in the order of the output.
+    device : torch.device
+        Device to run on.
+    batch_size : int or None
+        Records per batch. None is 1,024 on a GPU, and 32 per thread on the CPU: they pass
+        through its cache, which is a third faster than 128.
+    method : str
+        Method of the module.
+    multiple : int
+        Batches are filled up to a multiple of this many records, by repeating the last: the
+        order in which torch adds up depends on the size of the batch.
+
+    Returns
+    -------
+    ndarray of shape (n_records, n_outputs)
+    """
+    # ``module.to()`` traverses all layers, which takes as long as one record: skip it where
+    # the device matches.
+    if next(module.parameters(), torch.empty(0, device=device)).device.type != device.type:
+        module = module.to(device)
+    if module.training:
+        module.eval()
+    if batch_size is None:
+        per_thread = _RECORDS_PER_CPU_THREAD * torch.get_num_threads()
+        batch_size = per_thread if device.type == "cpu" else _RECORDS_ON_GPU
+    call = getattr(module, method)
+    outputs = []
+    for inputs, _ in BatchLoader(dataset, batch_size, device=device, resident=False):
+        n_records = len(next(iter(inputs.values())))
+        if n_records % multiple:
+            rows = np.minimum(np.arange(-(-n_records // multiple) * multiple), n_records - 1)
+            inputs = {name: tensor[rows] for name, tensor in inputs.items()}
+        outputs.append(call(**inputs)[:n_records].float().cpu().numpy())
+    return np.concatenate(outputs)
+
+
+def embed_batches(module: nn.Module, dataset: BatchDataset, *, device: torch.device) -> np.ndarray:
+    """Return the features of every record, the same for a record alone or among others.
+
+    A head fitted on embeddings magnifies their last digit, so the order of summation must
+    not depend on the batch.
+
+    Returns
+    -------
+    ndarray of shape (n_records, n_features), float32
+    """
+    return predict_batches(
+        module, dataset, device=device, method="features", multiple=EMBEDDING_MULTIPLE
+    )
