@@ -106,12 +106,19 @@ def test_explanations_say_what_predict_proba_says(explained, explainer, sides):
 
 
 def test_diagnoses_have_a_calibrated_threshold_and_a_set(explained):
+    made = set()
     for explanation in explained:
         for d in explanation.diagnoses:
             assert d.coverage == 0.9
             assert set(d.answers) <= {False, True}
-            expected = {(True,): "present", (False,): "absent"}.get(d.answers, "uncertain")
-            assert d.decision in (expected, "uncertain")
+            above = d.probability > d.threshold
+            is_sure = d.answers == (above,)
+            expected = ("present" if above else "absent") if is_sure else "uncertain"
+            assert d.decision == expected
+            made.add((d.decision, above))
+    assert made == {
+        ("present", True), ("absent", False), ("uncertain", True), ("uncertain", False)
+    }  # fmt: skip
 
 
 def test_sets_hold_the_truth_about_as_often_as_asked(explainer, sides):

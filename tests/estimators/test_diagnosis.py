@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback
 
-from ecgsk.encoders import resolve_encoder
 from ecgsk.metrics import masked_roc_auc_scorer
 
 
@@ -114,21 +113,31 @@ def test_spellings_of_y_agree(make_classifier, classifier, X, Y):
 
 
 @pytest.mark.parametrize(
-    ("n_labelled", "many_labels", "classes"),
-    [(40, "probe", "probe"), (400, "distill", "probe"), (1200, "distill", "probe_then_full")],
+    ("n_labelled", "many_labels", "classes", "table_alone"),
+    [
+        (199, "probe", "probe", "probe"),
+        (200, "distill", "probe", "probe"),
+        (999, "distill", "probe", "probe"),
+        (1000, "distill", "probe_then_full", "full"),
+    ],
 )
 def test_automatic_fine_tuning_goes_by_labels_and_table(
-    pretrainer, make_classifier, n_labelled, many_labels, classes
+    pretrainer, make_classifier, X, Y, n_labelled, many_labels, classes, table_alone
 ):
-    model = make_classifier()
-    model.encoder_spec_ = resolve_encoder(model.encoder)  # as fit leaves it
-    for can_distil, expected in ((True, many_labels), (False, classes)):
-        assert model._resolve_fine_tune(None, n_labelled, True, can_distil) == "full"
-        assert model._resolve_fine_tune(pretrainer, n_labelled, True, can_distil) == expected
-    assert model._resolve_fine_tune(pretrainer, n_labelled, False, False) == "full"
-    of_table = make_classifier(inputs="clinical")
-    expected = "probe" if n_labelled < 1000 else "full"
-    assert of_table._resolve_fine_tune(None, n_labelled, True, False) == expected
+    """A record of weight w counts as w records."""
+    weight = np.ones(len(X))
+    weight[0] += n_labelled - len(X)
+    frozen = {"encoder": FrozenEstimator(pretrainer)}
+    ecg, three = X[["ecg", "subject_id"]], np.arange(len(X)) % 3
+    for parameters, given, y, expected in (
+        ({}, X, Y, "full"),
+        (frozen, ecg, Y, "full"),
+        (frozen, X, Y, many_labels),
+        (frozen, X, three, classes),
+        ({"inputs": "clinical"}, X, Y, table_alone),
+    ):
+        model = make_classifier(**parameters).fit(given, y, sample_weight=weight)
+        assert model.fine_tune_ == expected
 
 
 def test_ways_of_fine_tuning(pretrainer, make_classifier, X, Y, assert_same_weights, copy_weights):
