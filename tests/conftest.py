@@ -1,6 +1,11 @@
-"""Fixtures every test may use."""
+"""Fixtures every test may use, and one thread for all of them."""
 
 import os
+
+# Nets this small lose time to threads, above all where several tests share the cores. Read
+# once, when NumPy and PyTorch are imported, here and in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,19 +32,6 @@ def real_data() -> Path:
     if not (REAL_DATA / "README.md").exists():
         pytest.skip(f"real recordings not found at {REAL_DATA}; set ECGSK_REAL_DATA")
     return REAL_DATA
-
-
-@pytest.fixture(scope="session")
-def one_thread():
-    """Nets this small lose time to threads, above all where several tests share the cores."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(n_threads)
 
 
 # One small cohort, one tiny encoder and models that are fitted once. Imported when asked

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
@@ -72,6 +74,50 @@ def test_order_is_kept_and_extremes_stay_inside(method, distorted):
     out = ProbabilityCalibrator(method).fit(with_extremes, labels).transform(grid)
     assert (np.diff(out, axis=0) >= 0).all()
     assert ((out > 0) & (out < 1)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@given(
+    seed=st.integers(0, 2**16),
+    sharpness=st.floats(-3, 3),
+    spread=st.sampled_from([1e-6, 1e-3, 0.1, 1.0, 8.0]),
+    base=st.floats(-6, 6),
+)
+def test_a_map_is_rising_or_constant(method, seed, sharpness, spread, base):
+    """Whatever the labels are: related to the probabilities, unrelated or reversed."""
+    rng = np.random.default_rng(seed)
+    score = rng.normal(size=60)
+    p = expit(base + spread * score)
+    y = (rng.random(60) < expit(sharpness * score)).astype(float)
+    calibrator = ProbabilityCalibrator(method, min_patients=0).fit(p, y)
+    grid = np.concatenate([expit(np.linspace(-19, 19, 401)), np.sort(p)])
+    grid = np.unique(np.append(grid, [0.0, 1.0]))
+    out = calibrator.transform(grid)[:, 0]
+    steps = np.diff(out)
+    assert (steps >= -4 * np.spacing(out[1:])).all()
+    if method == "isotonic":
+        return
+    a, b, _ = calibrator.coef_[0]
+    assert a >= 0
+    assert b >= 0
+    if a == b == 0:
+        assert (out == out[0]).all()
+    else:
+        # The map's own logit rises by this much, and is rounded to about 1e-14 of its terms.
+        inside = np.clip(grid, 1e-9, 1 - 1e-9)
+        rise = np.diff(a * np.log(inside) - b * np.log1p(-inside))
+        apart = rise * out[1:] * (1 - out[1:]) > 1e-13 * (1 + np.abs(calibrator.coef_).sum())
+        assert (steps[apart] > 0).all()
+
+
+def test_a_reversed_label_gets_one_probability(distorted):
+    """The best map that reverses no ranks is the share of positives, by Platt's targets."""
+    _, Y, P = distorted
+    p, y = P[:, 0], 1 - Y[:, 0]
+    n, m = y.sum(), (1 - y).sum()
+    out = ProbabilityCalibrator().fit(p, y).transform(p)
+    expected = (n * (n + 1) / (n + 2) + m / (m + 2)) / (n + m)
+    np.testing.assert_allclose(out, expected, rtol=1e-9)
 
 
 def test_sigmoid_changes_no_auroc(distorted):

@@ -18,11 +18,6 @@ from ecgsk.preprocessing import Resample
 from ecgsk.signals import STANDARD_12_LEADS, resample
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread(one_thread):
-    """See there."""
-
-
 def _plain(text):
     """Text without colours, which some CI machines ask for."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from html.parser import HTMLParser
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 import ecgsk
-from ecgsk.evaluation import ARMS, OURS
+from ecgsk.evaluation import ARMS, OURS, compare_arms
 
 # So few patients calibrate next to nothing, and the demo says so.
 pytestmark = pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
@@ -28,14 +29,18 @@ _FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def demo(invoke, tmp_path_factory):
-    """Text and folder of one run, the smallest there is."""
+@pytest.fixture(scope="module", params=["tiny", pytest.param("default", marks=pytest.mark.slow)])
+def demo(request, invoke, make_pretrainer, make_classifier, tmp_path_factory):
+    """Text and folder of one run of the fewest patients, with tiny models or its own."""
     out = tmp_path_factory.mktemp("demo") / "new" / "out"
-    return invoke("demo", "--subjects", 100, "--label-fraction", 0.3, "--out", out), out
+    models = {"pretrainer": make_pretrainer(), "classifier": make_classifier()}
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "tiny":
+            patch.setattr("ecgsk.cli._demo.compare_arms", partial(compare_arms, **models))
+        text = invoke("demo", "--subjects", 100, "--label-fraction", 0.3, "--out", out)
+    return text, out
 
 
-@pytest.mark.slow
 def test_arms_with_intervals(demo):
     text, out = demo
     assert {path.name for path in out.iterdir()} == _FILES
@@ -52,7 +57,6 @@ def test_arms_with_intervals(demo):
         assert arm in text
 
 
-@pytest.mark.slow
 def test_further_tables(demo):
     _, out = demo
     differences = pd.read_csv(out / "differences.csv")
@@ -85,7 +89,6 @@ class _Page(HTMLParser):
                 self.handlers.append(name)
 
 
-@pytest.mark.slow
 def test_report_needs_nothing_but_itself(demo):
     _, out = demo
     text = (out / "report.html").read_text("utf-8")
@@ -97,7 +100,6 @@ def test_report_needs_nothing_but_itself(demo):
     assert not re.search(r"@import|url\(\s*['\"]?(?!#|data:)[\w/]", text)
 
 
-@pytest.mark.slow
 def test_report_tells_what_was_found(demo):
     _, out = demo
     text = (out / "report.html").read_text("utf-8")
@@ -110,7 +112,6 @@ def test_report_tells_what_was_found(demo):
     assert re.search(r"\[[+-]0\.\d{3}, [+-]0\.\d{3}\]", text), "differences without interval"
 
 
-@pytest.mark.slow
 def test_one_patient_is_explained(demo):
     text, out = demo
     explanation = json.loads((out / "explanation.json").read_text("utf-8"))
@@ -122,7 +123,6 @@ def test_one_patient_is_explained(demo):
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rate", [100, 500])
 def test_the_model_explains_other_records(demo, invoke, write_patient, tmp_path, rate):
     _, out = demo

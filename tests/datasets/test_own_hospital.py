@@ -47,7 +47,7 @@ def test_twenty_lines_make_a_cohort(cohort):
     assert cohort.folds["a/1"] == cohort.folds["a/2"]
 
 
-def test_it_trains_and_is_written(cohort, tiny, quick, one_thread, tmp_path):
+def test_it_trains_and_is_written(cohort, tiny, quick, tmp_path):
     from ecgsk import ECGDiagnosisClassifier
 
     model = ECGDiagnosisClassifier(tiny, **quick).fit(cohort.X, cohort.Y)

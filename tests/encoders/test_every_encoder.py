@@ -35,7 +35,6 @@ def small(name: str) -> Encoder:
 
 
 SPECS = {repr(small(name)): small(name) for name in sorted(ENCODERS)}
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(params=SPECS)
@@ -114,6 +113,7 @@ def test_gradients_are_finite_and_reach_every_weight(spec, n_times, dtype):
         assert weight.grad.any(), n
 
 
+@pytest.mark.slow
 def test_export_takes_any_number_of_records(spec):
     module = build(spec)
     shapes = ({0: torch.export.Dim("n_records")},)
@@ -122,6 +122,7 @@ def test_export_takes_any_number_of_records(spec):
     torch.testing.assert_close(program.module()(x), module(x), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_compiles_as_one_graph(spec):
     torch.compiler.reset()
     module = build(spec)

@@ -6,11 +6,6 @@ import torch
 from skorch.callbacks import Callback
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread(one_thread):
-    """See there."""
-
-
 @pytest.fixture
 def partly_labelled(Y):
     """Labels, the first third of rows without any, and some missing here and there."""

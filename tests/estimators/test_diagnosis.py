@@ -112,6 +112,35 @@ def test_spellings_of_y_agree(make_classifier, classifier, X, Y):
         assert model.label_names_ == (list(Y) if named else [f"label{i}" for i in range(4)])
 
 
+@pytest.mark.parametrize(
+    ("n_labelled", "many_labels", "classes", "table_alone"),
+    [
+        (199, "probe", "probe", "probe"),
+        (200, "distill", "probe", "probe"),
+        (999, "distill", "probe", "probe"),
+        (1000, "distill", "probe_then_full", "full"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ecgsk.exceptions.RecipeWarning")
+def test_automatic_fine_tuning_goes_by_labels_and_table(
+    pretrainer, make_classifier, X, Y, n_labelled, many_labels, classes, table_alone
+):
+    """A record of weight w counts as w records."""
+    weight = np.ones(len(X))
+    weight[0] += n_labelled - len(X)
+    frozen = {"encoder": FrozenEstimator(pretrainer)}
+    ecg, three = X[["ecg", "subject_id"]], np.arange(len(X)) % 3
+    for parameters, given, y, expected in (
+        ({}, X, Y, "full"),
+        (frozen, ecg, Y, "full"),
+        (frozen, X, Y, many_labels),
+        (frozen, X, three, classes),
+        ({"inputs": "clinical"}, X, Y, table_alone),
+    ):
+        model = make_classifier(**parameters).fit(given, y, sample_weight=weight)
+        assert model.recipe_.fine_tune == expected
+
+
 def test_ways_of_fine_tuning(pretrainer, make_classifier, X, Y, assert_same_weights, copy_weights):
     before = copy_weights(pretrainer)
     for mode in ("probe", "probe_then_full", "full"):

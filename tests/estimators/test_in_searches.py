@@ -71,6 +71,7 @@ def test_two_loky_workers_give_the_scores_of_one_process(search, in_sequence, X)
         assert_same_search(search(n_jobs=2), in_sequence, X)
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_gives_the_scores_of_one_process(search, in_sequence, X):
     cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
     with (

@@ -57,6 +57,7 @@ def run(store, limit):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
 def test_a_grid_search_within_a_third_of_the_stores_size(store):
     assert store.stat().st_size > 11.9 * GIB

@@ -6,11 +6,6 @@ from ecgsk import compare_arms
 from ecgsk.evaluation import ARMS
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread(one_thread):
-    """See there."""
-
-
 @pytest.fixture(scope="session")
 def compare(X, Y, make_pretrainer, make_classifier):
     """Compare arms of the small cohort with tiny models; parameters may be changed."""

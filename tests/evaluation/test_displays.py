@@ -157,7 +157,6 @@ def test_from_scikit_learn_s_estimators(scored, n_labels):
     assert len(drawn.frame) == n_labels
 
 
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_from_an_estimator_as_from_its_predictions(display, classifier, X, Y):
     """Labels are found by name, patients and sex in X."""

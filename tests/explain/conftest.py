@@ -13,12 +13,6 @@ from ecgsk.explain import (
 )
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread(one_thread):
-    """See there."""
-
-
 DIAGNOSES = (
     Diagnosis("sepsis", 0.04, 0.5),
     Diagnosis("hyperkalaemia", 0.82, 0.5),

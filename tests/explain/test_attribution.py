@@ -107,7 +107,7 @@ def test_bad_shapes_are_refused():
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_every_encoder_is_explained_and_left_as_it_was(name, one_thread):
+def test_every_encoder_is_explained_and_left_as_it_was(name):
     torch.manual_seed(0)
     spec = resolve_encoder(name)
     if {"width", "depth"} <= set(spec.get_params()):
@@ -123,7 +123,7 @@ def test_every_encoder_is_explained_and_left_as_it_was(name, one_thread):
 
 
 @pytest.fixture(scope="module")
-def fitted(tiny, one_thread):
+def fitted(tiny):
     """A small model of which half of the patients have tall beats in lead II."""
     rng = np.random.default_rng(0)
     y = np.arange(60) % 2

@@ -83,6 +83,7 @@ def test_neither_processes_nor_chunks_change_a_byte_of_the_samples(ingest):
     assert content(ingest("large", chunk_size=100))["ecg.npy"] == one["ecg.npy"]
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_writes_the_same_bytes(ingest):
     expected = content(ingest())
     cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)

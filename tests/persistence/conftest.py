@@ -13,11 +13,6 @@ from ecgsk.datasets import make_clinical_ecg
 from ecgsk.preprocessing import BandpassFilter, Resample
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread(one_thread):
-    """See there."""
-
-
 @pytest.fixture(scope="session")
 def cohort_200hz():
     """At another rate than the models', so that resampling has something to do."""

@@ -19,8 +19,6 @@ from ecgsk.model_selection import MultilabelGroupKFold
 from ecgsk.plotting import TrainingHistoryDisplay
 from ecgsk.preprocessing import Resample
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def history(train_loss, valid_loss=None, seconds=2.0):
     columns = {"train_loss": train_loss}

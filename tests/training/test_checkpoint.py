@@ -168,6 +168,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_in", ["pretraining", "fine-tuning"])
 def test_killed_process_is_resumed_bit_by_bit(tmp_path, killed_in):
     kill = {"pretraining": ("[Kill()]", "None"), "fine-tuning": ("None", "[Kill()]")}[killed_in]

@@ -94,6 +94,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_step_is_that_of_one_process_on_the_whole_batch(folder):
     names: dict = {}
     exec(textwrap.dedent(LINEAR), names)
@@ -108,6 +109,7 @@ def test_a_step_is_that_of_one_process_on_the_whole_batch(folder):
     np.testing.assert_allclose(one["losses"], expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_both_stages_end_with_the_same_model_in_each_process(folder):
     one, other = (np.load(folder / f"model{rank}.npy") for rank in (0, 1))
     np.testing.assert_array_equal(one, other)

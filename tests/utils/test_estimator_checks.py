@@ -21,11 +21,6 @@ from ecgsk.utils.estimator_checks import (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread(one_thread):
-    """See there."""
-
-
 @parametrize_with_checks(tested_estimators())
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
