@@ -133,7 +133,7 @@ def evaluate(
     model_card.md, in the order of TRIPOD+AI; and the model of the joint embedding.
     """
     from ecgsk.cli._evaluate import Settings, run
-    from ecgsk.encoders import ENCODERS
+    from ecgsk.encoders.registry import ENCODERS
     from ecgsk.evaluation import ARMS
 
     fractions = label_fraction or [1.0]

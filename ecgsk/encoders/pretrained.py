@@ -10,7 +10,8 @@ from ecgsk.encoders._ecgfounder import is_ecgfounder, load_ecgfounder
 from ecgsk.encoders._st_mem import is_st_mem, load_st_mem
 from ecgsk.encoders._weights_file import read_weights
 from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError
-from ecgsk.signals import STANDARD_12_LEADS, format_hertz
+from ecgsk.signals import STANDARD_12_LEADS
+from ecgsk.signals.units import format_hertz
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.exceptions import SignalQualityError, SignalQualityWarning
-from ecgsk.signals import FLAT_MV, IMPLAUSIBLE_SD, INT16_NAN, ECGArray, check_millivolt
+from ecgsk.signals import ECGArray
+from ecgsk.signals.record_quality import FLAT_MV, IMPLAUSIBLE_SD, check_millivolt
+from ecgsk.signals.storage import INT16_NAN
 
 _BATCH = 256
 _NAMED_RECORDS = 3

@@ -13,7 +13,8 @@ from torch import nn
 
 from ecgsk._leakage import SeenPatients, remember_patients
 from ecgsk._patients import find_patients
-from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder
+from ecgsk.encoders import ClinicalMLP, Encoder
+from ecgsk.encoders.clinical import ClinicalMLPModule
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, wrap
 from ecgsk.estimators._inputs import Inputs
 from ecgsk.estimators._outputs import LogitsClassifierMixin
@@ -27,7 +28,7 @@ from ecgsk.estimators.pretrainer import (
     check_encoder,
     start_backbone,
 )
-from ecgsk.objectives import MaskedBCE
+from ecgsk.objectives.supervised import MaskedBCE
 from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training import Augmentation, Backbone, BatchDataset, DiagnosisModule, MeasuredValues
 

@@ -12,10 +12,12 @@ from torch import nn
 
 from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
-from ecgsk.encoders import Encoder, resolve_encoder
+from ecgsk.encoders import Encoder
+from ecgsk.encoders.registry import resolve_encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
 from ecgsk.estimators._rows import arrange
-from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
+from ecgsk.objectives import ECGContrast, InfoNCE, Objective
+from ecgsk.objectives.registry import resolve_objective
 from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training import (
     Augmentation,

@@ -25,7 +25,7 @@ from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.metrics import masked_roc_auc
 from ecgsk.model_selection import check_patient_split, patient_split
 from ecgsk.preprocessing import LabAbnormality
-from ecgsk.signals import find_ecg_column
+from ecgsk.signals.columns import find_ecg_column
 
 
 def compare_arms(

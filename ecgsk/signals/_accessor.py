@@ -8,7 +8,7 @@ import pandas as pd
 
 from ecgsk.signals._array import ECGArray
 from ecgsk.signals._dtype import ECGDtype
-from ecgsk.signals._quality import quality
+from ecgsk.signals.record_quality import quality
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,11 +10,11 @@ from pandas.api.extensions import ExtensionArray, take
 from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_integer, is_list_like, pandas_dtype
 
-from ecgsk.signals._concat import merge_views
 from ecgsk.signals._dtype import ECGDtype
 from ecgsk.signals._record import ECGRecord
-from ecgsk.signals._storage import ArrayStorage, ECGStorage, NpyStorage, check_gain, select_leads
-from ecgsk.signals._units import to_millivolt
+from ecgsk.signals.concat import merge_views
+from ecgsk.signals.storage import ArrayStorage, ECGStorage, NpyStorage, check_gain, select_leads
+from ecgsk.signals.units import to_millivolt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ import pandas as pd
 from pandas.api.extensions import ExtensionDtype, register_extension_dtype
 
 from ecgsk.exceptions import DurationError, LeadMismatchError, SamplingRateError
-from ecgsk.signals._leads import KNOWN_LEADS, STANDARD_12_LEADS, canonical_leads
 from ecgsk.signals._record import ECGRecord
-from ecgsk.signals._units import check_sampling_rate, format_hertz
+from ecgsk.signals.leads import KNOWN_LEADS, STANDARD_12_LEADS, canonical_leads
+from ecgsk.signals.units import check_sampling_rate, format_hertz
 
 if TYPE_CHECKING:
     from ecgsk.signals._array import ECGArray

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecgsk.signals._storage import ArrayStorage, ECGStorage
-from ecgsk.signals._units import format_hertz, to_millivolt
+from ecgsk.signals.storage import ArrayStorage, ECGStorage
+from ecgsk.signals.units import format_hertz, to_millivolt
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecgsk.encoders import ClinicalMLPModule, EncoderModule
+from ecgsk.encoders import EncoderModule
+from ecgsk.encoders.clinical import ClinicalMLPModule
 from ecgsk.objectives import ObjectiveModule
 from ecgsk.training.augmentation import AugmentationModule
 

@@ -11,7 +11,8 @@ import torch
 from sklearn.base import clone
 
 import ecgsk.encoders
-from ecgsk.encoders import ENCODERS, Encoder, EncoderModule, resolve_encoder
+from ecgsk.encoders import Encoder, EncoderModule
+from ecgsk.encoders.registry import ENCODERS, resolve_encoder
 
 # The code of many channels and blocks is that of few, which takes a fraction of the time:
 # all are tested at a width of 8, these with the fewest blocks of their kind, and names

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback
 
-from ecgsk.encoders import resolve_encoder
+from ecgsk.encoders.registry import resolve_encoder
 from ecgsk.metrics import masked_roc_auc_scorer
 
 

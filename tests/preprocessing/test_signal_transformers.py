@@ -17,7 +17,8 @@ from ecgsk.exceptions import (
     SignalQualityError,
 )
 from ecgsk.preprocessing import BandpassFilter, Resample, SelectLeads
-from ecgsk.signals import STANDARD_12_LEADS, ArrayStorage, ECGArray
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from ecgsk.signals.storage import ArrayStorage
 
 LEADS = ("I", "II", "V1")
 RATE_AWARE = [Resample(50), Resample(250), BandpassFilter(0.5, 40)]

@@ -11,7 +11,9 @@ from ecgsk.exceptions import (
     SamplingRateError,
     UnitError,
 )
-from ecgsk.signals import ECGArray, check_millivolt, ecg_column, find_ecg_column
+from ecgsk.signals import ECGArray
+from ecgsk.signals.columns import ecg_column, find_ecg_column
+from ecgsk.signals.record_quality import check_millivolt
 
 GOOD = {"leads": ["I", "II"], "sampling_rate": 100}
 

@@ -4,16 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgsk.exceptions import LeadMismatchError, SamplingRateError, UnitError
-from ecgsk.signals import (
-    KNOWN_LEADS,
-    STANDARD_12_LEADS,
-    canonical_lead,
-    canonical_leads,
-    check_sampling_rate,
-    format_hertz,
-    lead_positions,
-    to_millivolt,
-)
+from ecgsk.signals import STANDARD_12_LEADS
+from ecgsk.signals.leads import KNOWN_LEADS, canonical_lead, canonical_leads, lead_positions
+from ecgsk.signals.units import check_sampling_rate, format_hertz, to_millivolt
 
 
 @given(st.sampled_from(KNOWN_LEADS), st.sampled_from([str.upper, str.lower, str.title]))

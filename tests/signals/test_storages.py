@@ -8,14 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ecgsk.exceptions import RecordReadError
-from ecgsk.signals import (
-    INT16_NAN,
-    ArrayStorage,
-    ConcatStorage,
-    ECGArray,
-    LeadSelection,
-    NpyStorage,
-)
+from ecgsk.signals import ECGArray
+from ecgsk.signals.concat import ConcatStorage
+from ecgsk.signals.storage import INT16_NAN, ArrayStorage, LeadSelection, NpyStorage
 
 LEADS = ("I", "II")
 

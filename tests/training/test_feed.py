@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecgsk.signals import INT16_NAN, ArrayStorage, ConcatStorage, ECGArray
+from ecgsk.signals import ECGArray
+from ecgsk.signals.concat import ConcatStorage
+from ecgsk.signals.storage import INT16_NAN, ArrayStorage
 from ecgsk.training import BatchDataset, Feed
 from ecgsk.training._batches import decode
 from ecgsk.training._feed import Records, fits, read_ahead

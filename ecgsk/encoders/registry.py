@@ -53,7 +53,7 @@ def resolve_encoder(encoder: str | Encoder) -> Encoder:
 
     Examples
     --------
-    >>> from ecgsk.encoders import resolve_encoder
+    >>> from ecgsk.encoders.registry import resolve_encoder
     >>> resolve_encoder("resnet34")
     ResNet1d(depth=34)
     """

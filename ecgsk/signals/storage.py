@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ecgsk.exceptions import DurationError, LeadMismatchError, RecordReadError, UnitError
-from ecgsk.signals._leads import canonical_leads, lead_positions
-from ecgsk.signals._units import check_sampling_rate
+from ecgsk.signals.leads import canonical_leads, lead_positions
+from ecgsk.signals.units import check_sampling_rate
 
 #: Stands for NaN in int16 samples, as in WFDB format 16.
 INT16_NAN = np.iinfo(np.int16).min

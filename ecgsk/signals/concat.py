@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ecgsk.signals._storage import ECGStorage
+from ecgsk.signals.storage import ECGStorage
 
 
 class ConcatStorage(ECGStorage):
