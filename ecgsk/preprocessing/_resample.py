@@ -3,7 +3,8 @@
 import numpy as np
 
 from ecgsk.preprocessing._base import RateAwareTransformer
-from ecgsk.signals import ECGArray, resample, resampled_length
+from ecgsk.signals import ECGArray
+from ecgsk.signals.resampling import resample, resampled_length
 from ecgsk.signals.units import check_sampling_rate
 
 

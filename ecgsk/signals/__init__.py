@@ -7,10 +7,7 @@
 from ecgsk.signals._accessor import ECGAccessor
 from ecgsk.signals._array import ECGArray
 from ecgsk.signals._dtype import ECGDtype
-from ecgsk.signals._gaps import bridge_gaps
 from ecgsk.signals._record import ECGRecord
-from ecgsk.signals._resample import resample, resampled_length, resampling_ratio
-from ecgsk.signals._spectral import butterworth_gain, filter_spectrum, low_pass_gain
 from ecgsk.signals.leads import STANDARD_12_LEADS
 from ecgsk.signals.record_quality import quality
 from ecgsk.signals.storage import ECGStorage
@@ -22,12 +19,5 @@ __all__ = [
     "ECGDtype",
     "ECGRecord",
     "ECGStorage",
-    "bridge_gaps",
-    "butterworth_gain",
-    "filter_spectrum",
-    "low_pass_gain",
     "quality",
-    "resample",
-    "resampled_length",
-    "resampling_ratio",
 ]

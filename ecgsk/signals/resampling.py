@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ecgsk.signals._spectral import filter_spectrum, low_pass_gain
+from ecgsk.signals.spectral import filter_spectrum, low_pass_gain
 from ecgsk.signals.units import check_sampling_rate
 
 
