@@ -200,7 +200,10 @@ def test_unfitted(make_classifier, make_pretrainer, tmp_path):
         (int, r"n_jobs to be .*got a type"),
         ([1, {"a": object()}], r"n_jobs\[1\]\.a to be .*got a object"),
         (date(2020, 1, 1), r"n_jobs to be .*got a date"),
-        (np.array(["2020-01-01"], "M8[D]"), r"n_jobs to be an array of .*got dtype datetime64\[D\]"),
+        (
+            np.array(["2020-01-01"], "M8[D]"),
+            r"n_jobs to be an array of .*got dtype datetime64\[D\]",
+        ),
         (np.array([1j]), r"n_jobs to be an array of .*got dtype complex128"),
         (np.array([b"x"]), r"n_jobs to be an array of .*got dtype \|S1"),
     ],
