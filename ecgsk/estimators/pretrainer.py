@@ -30,7 +30,7 @@ from ecgsk.training import (
     run,
 )
 
-# Records that an encoder is calibrated on.
+# Maximum number of records for the thresholds of an encoder.
 _CALIBRATION = 256
 # Records by which a collapse is noticed: enough for their directions, few for their seconds.
 _WATCHED = (64, 256)
@@ -330,4 +330,4 @@ def start_backbone(backbone: Backbone, encoder: Encoder | str, data: BatchDatase
     """Give a fresh backbone what this fit does not learn: published weights, calibration."""
     resolve_encoder(encoder).load_weights(backbone.encoder)
     some = np.linspace(0, len(data) - 1, min(len(data), _CALIBRATION)).round().astype(int)
-    backbone.calibrate(data.__getitems__(some)[0]["ecg"])
+    backbone.set_thresholds(data.__getitems__(some)[0]["ecg"])

@@ -40,10 +40,10 @@ class Backbone(nn.Module):
             ecg = self.augmentation(ecg)
         return self.encoder(self._scaled(ecg))
 
-    def calibrate(self, ecg: Tensor) -> None:
-        """Let the encoder settle what no gradient learns, from some training ECGs in mV."""
+    def set_thresholds(self, ecg: Tensor) -> None:
+        """Set the encoder's thresholds from training ECGs in mV."""
         with torch.no_grad():
-            self.encoder.calibrate(self._scaled(ecg))
+            self.encoder.set_thresholds(self._scaled(ecg))
 
     def _scaled(self, ecg: Tensor) -> Tensor:
         # In place: new memory for each step costs as much as the arithmetic.
