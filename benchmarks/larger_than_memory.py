@@ -19,7 +19,8 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from ecgsk import ECGDiagnosisClassifier
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import ResNet1d
-from ecgsk.signals import STANDARD_12_LEADS, ECGArray, NpyStorage
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from ecgsk.signals.storage import NpyStorage
 
 
 def write_store(path: Path, gib: float) -> int:

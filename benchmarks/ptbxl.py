@@ -22,7 +22,7 @@ from skorch import NeuralNetBinaryClassifier
 from torch import nn
 
 from ecgsk import ECGDiagnosisClassifier
-from ecgsk.encoders import ENCODERS, resolve_encoder
+from ecgsk.encoders.registry import ENCODERS, resolve_encoder
 from ecgsk.metrics import masked_roc_auc
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))

@@ -18,7 +18,8 @@ from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.metrics import masked_roc_auc, paired_difference
 from ecgsk.model_selection import patient_split
-from ecgsk.objectives import OBJECTIVES, ECGContrast, InfoNCE, ObjectiveSum, TablePrediction
+from ecgsk.objectives import ECGContrast, InfoNCE, ObjectiveSum, TablePrediction
+from ecgsk.objectives.registry import OBJECTIVES
 from ecgsk.preprocessing import BandpassFilter
 
 SPECS = {

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ecgsk import ECGDiagnosisClassifier
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.encoders import resolve_encoder
+from ecgsk.encoders.registry import resolve_encoder
 from ecgsk.metrics import masked_roc_auc
 from ecgsk.model_selection import patient_split
 from ecgsk.signals import ECGArray

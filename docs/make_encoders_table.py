@@ -7,7 +7,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ecgsk.encoders import ENCODERS, Encoder
+from ecgsk.encoders import Encoder
+from ecgsk.encoders.registry import ENCODERS
 
 PAGE = Path(__file__).parent / "encoders.md"
 BETWEEN_MARKERS = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end of table -->)", re.DOTALL)

@@ -1,11 +1,11 @@
-"""Learn from ECGs and clinical tables; predict from the ECG alone."""
+"""Pre-train ECG encoders with clinical tables; predict from the ECG alone."""
 
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
 
-# Imported when asked for: reading a folder of ECGs should not wait for torch.
+# Import on first use: reading a folder of ECGs needs no torch, which is slow to import.
 _PUBLIC = {
     "ECGDiagnosisClassifier": "ecgsk.estimators",
     "JointEmbeddingPretrainer": "ecgsk.estimators",

@@ -1,4 +1,4 @@
-"""``python -m ecgsk`` is the command ``ecgsk``."""
+"""Run the command line with ``python -m ecgsk``."""
 
 from ecgsk.cli import main
 

@@ -1,20 +1,37 @@
-"""Errors and warnings: each says what was expected, what came and what to do.
+"""Errors and warnings of ecgsk.
 
 All errors are ``ValueError`` as in scikit-learn, so a caller that catches
-``ValueError`` around ``fit`` keeps working.
+``ValueError`` around ``fit`` keeps working. Messages name the class or function,
+what was expected, what was given and what to do.
 """
+
+__all__ = [
+    "CalibrationWarning",
+    "CollapseWarning",
+    "DownloadError",
+    "DurationError",
+    "ECGError",
+    "LeadMismatchError",
+    "LeakageWarning",
+    "PatientLeakageError",
+    "RecordReadError",
+    "SamplingRateError",
+    "SignalQualityError",
+    "SignalQualityWarning",
+    "UnitError",
+]
 
 
 class ECGError(ValueError):
-    """Base class of every error that ecgsk raises about its input."""
+    """Base class of the errors that ecgsk raises about its input."""
 
 
 class LeadMismatchError(ECGError):
-    """Leads are missing, unknown, duplicated or not those an estimator was fitted on."""
+    """Leads are missing, unknown, duplicated or differ from those of ``fit``."""
 
 
 class SamplingRateError(ECGError):
-    """The sampling rate is unknown, not positive or not the one expected."""
+    """The sampling rate is unknown, not positive or not the expected one."""
 
 
 class DurationError(ECGError):
@@ -22,11 +39,11 @@ class DurationError(ECGError):
 
 
 class UnitError(ECGError):
-    """The unit is unknown, or the amplitudes cannot be millivolts."""
+    """The unit is unknown, or the amplitudes are implausible for millivolts."""
 
 
 class SignalQualityError(ECGError):
-    """A record carries no usable signal: every lead is missing or flat."""
+    """Every lead of a record is missing or flat."""
 
 
 class RecordReadError(ECGError):
@@ -34,30 +51,30 @@ class RecordReadError(ECGError):
 
 
 class DownloadError(ECGError, OSError):
-    """A file could not be downloaded, or is not the one its database lists.
+    """A download failed, or the file differs from its published checksum.
 
-    An ``OSError`` too, which is what scikit-learn's ``fetch_*`` functions raise.
+    An ``OSError`` too, as scikit-learn's ``fetch_*`` functions raise.
     """
 
 
 class PatientLeakageError(ECGError):
-    """One patient stands on both sides of a split."""
+    """A patient has records on both sides of a split."""
 
 
 class SignalQualityWarning(UserWarning):
-    """Some leads are missing, flat or broken; they are treated as absent."""
+    """Some leads are missing, flat or broken; they are treated as missing."""
 
 
 class LeakageWarning(UserWarning):
-    """A model is scored or calibrated on patients it has seen in training."""
+    """A model is scored or calibrated on patients of its training set."""
 
 
 class CollapseWarning(UserWarning):
-    """Pre-training has left embeddings that hardly tell records apart."""
+    """The embeddings after pre-training have collapsed to a few directions."""
 
 
 class CalibrationWarning(UserWarning):
-    """Some labels have too few patients for a calibration or a threshold of their own."""
+    """Some labels have too few patients for their own calibration or threshold."""
 
 
 class RecipeWarning(UserWarning):

@@ -1,5 +1,4 @@
-"""The command line ``ecgsk``."""
+"""Command line ``ecgsk``: no Python interface, so it exports no public names."""
 
-from ecgsk.cli._app import app, main
-
-__all__ = ["app", "main"]
+from ecgsk.cli._app import app as app
+from ecgsk.cli._app import main as main

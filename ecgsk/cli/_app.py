@@ -1,4 +1,4 @@
-"""Commands, their options and what ``--help`` teaches."""
+"""Commands and options of the command line ``ecgsk``."""
 
 import warnings
 from pathlib import Path
@@ -10,7 +10,7 @@ from ecgsk.cli._cohort import cohort_app
 
 app = typer.Typer(
     name="ecgsk",
-    help="Teach an ECG encoder what laboratory values know; then need only the ECG.",
+    help="Pre-train ECG encoders with clinical tables; predict from the ECG alone.",
     epilog="Research software. Not a medical device: it must not guide the care of a patient.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -21,13 +21,13 @@ app.add_typer(cohort_app, name="cohort")
 
 @app.callback()
 def ecgsk() -> None:
-    """Teach an ECG encoder what laboratory values know; then need only the ECG."""
+    """Pre-train ECG encoders with clinical tables; predict from the ECG alone."""
 
 
 @app.command()
 def demo(
     out: Annotated[
-        Path, typer.Option(help="Folder for report, tables, pictures and model.", file_okay=False)
+        Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
     ] = Path("ecgsk-demo"),
     mimic_ecg: Annotated[
         Optional[Path],  # noqa: UP045
@@ -46,33 +46,31 @@ def demo(
         typer.Option(help="MIMIC-IV-ED folder, with triage.csv.gz.", exists=True, file_okay=False),
     ] = None,
     subjects: Annotated[
-        int, typer.Option(help="Patients of the synthetic cohort; each has 1 to 7 ECGs.", min=100)
+        int, typer.Option(help="Number of patients in the synthetic cohort.", min=100)
     ] = 5000,
     label_fraction: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(
-            help="Share of patients whose diagnoses are known. [default: 0.1; all of "
-            "them on a MIMIC tree]"
+            help="Share of patients with known diagnoses. [default: 0.1; 1 with --mimic-ecg]"
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal results.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0)] = 0,
 ) -> None:
-    """Run the whole method and write a report: cohort, three stages, arms, one explanation.
+    """Run all three stages and all arms on one cohort, and write a report.
 
-    Without folders it makes a **synthetic cohort** of patients whose ECGs,
-    laboratory values and diagnoses share hidden causes; many have a table, few
-    have labels, as in a hospital's archive. With the three folders it does the
-    same on a tree in **MIMIC-IV's layout**:
+    The cohort is **synthetic** by default: ECGs, laboratory values and diagnoses
+    share latent causes, and few patients have labels. With the folders of
+    MIMIC-IV it runs on those:
 
         ecgsk demo --mimic-ecg mimic-iv-ecg --hosp mimiciv/hosp --ed mimic-iv-ed/ed
 
-    The folder then holds report.html, arms.csv and further tables, pictures,
-    and the model, which `ecgsk explain` takes.
+    Writes report.html, tables, figures, one explanation, and the model for
+    `ecgsk explain`.
     """
     from ecgsk.cli._demo import mimic_study, run, synthetic_study
 
     if (mimic_ecg is None) != (hosp is None):
-        raise typer.BadParameter("--mimic-ecg and --hosp go together; --ed may join them.")
+        raise typer.BadParameter("--mimic-ecg and --hosp need each other; --ed is optional.")
     if mimic_ecg is None and ed is not None:
         raise typer.BadParameter("--ed needs --mimic-ecg and --hosp.")
     if label_fraction is not None and not 0 < label_fraction <= 1:
@@ -89,51 +87,50 @@ def evaluate(
     cohort: Annotated[
         Path,
         typer.Argument(
-            help="Cohort folder, of `ecgsk cohort` or write_cohort.", exists=True, file_okay=False
+            help="Folder that `ecgsk cohort` or write_cohort wrote.", exists=True, file_okay=False
         ),
     ],
     out: Annotated[
-        Path, typer.Option(help="Folder for report, tables, pictures and model.", file_okay=False)
+        Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
     ] = Path("ecgsk-evaluation"),
     arm: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(help="Name of an arm; may be repeated. [default: all of them]"),
+        typer.Option(help="Arm to fit; may be repeated. [default: all]"),
     ] = None,
     label_fraction: Annotated[
         Optional[list[float]],  # noqa: UP045
         typer.Option(
-            help="Share of training patients whose diagnoses are known; may be repeated. "
-            "[default: 1]"
+            help="Share of training patients with known diagnoses; may be repeated. [default: 1]"
         ),
     ] = None,
     test_size: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(
-            help="Share of records to test on, met with whole patients. [default: the "
-            "cohort's own parts, or 0.25 where it has none]"
+            help="Share of records in the test set. [default: the cohort's split, or 0.25]"
         ),
     ] = None,
-    encoder: Annotated[str, typer.Option(help="Architecture of every arm.")] = "resnet18",
+    encoder: Annotated[str, typer.Option(help="Encoder of every arm.")] = "resnet18",
     max_epochs: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Epochs of each stage. [default: the recipe's]", min=1),
+        typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
     ] = None,
-    resamples: Annotated[int, typer.Option(help="Of the patient bootstrap.", min=1)] = 1000,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal results.", min=0)] = 0,
+    resamples: Annotated[
+        int, typer.Option(help="Bootstrap resamples of the patients.", min=1)
+    ] = 1000,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0)] = 0,
 ) -> None:
-    """Compare all arms on a cohort; write a paper's tables, pictures and a model card.
+    """Compare all arms on one cohort and write tables, figures and a model card.
 
-    Every arm is fitted on the same patients and scored on the others, with
-    intervals by patient:
+    Every arm is fitted on the same training patients and scored on the same test
+    patients, with patient-bootstrap confidence intervals:
 
         ecgsk evaluate mimic-cohort --out results --label-fraction 1 --label-fraction 0.1
 
-    Writes report.html; the arms, their differences, labels, laboratories and
-    subgroups as CSV and LaTeX; calibration, net benefit and forests as PNG;
-    model_card.md, in the order of TRIPOD+AI; and the model of the joint embedding.
+    Writes report.html, tables as CSV and LaTeX, figures as PNG, model_card.md in
+    the order of TRIPOD+AI, and the joint-embedding model.
     """
     from ecgsk.cli._evaluate import Settings, run
-    from ecgsk.encoders import ENCODERS
+    from ecgsk.encoders.registry import ENCODERS
     from ecgsk.evaluation import ARMS
 
     fractions = label_fraction or [1.0]
@@ -151,23 +148,21 @@ def evaluate(
 
 @app.command()
 def explain(
-    record: Annotated[Path, typer.Argument(help="WFDB record: path of its .hea, or without it.")],
+    record: Annotated[Path, typer.Argument(help="WFDB record, with or without .hea.")],
     model: Annotated[
         Path,
         typer.Option(
-            help="Folder that `ecgsk demo` or ecgsk.save wrote.", exists=True, file_okay=False
+            help="Model folder that ecgsk.save or `ecgsk demo` wrote.", exists=True, file_okay=False
         ),
     ],
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(
-            help="Folder for report.html, explanation.json and the picture.", file_okay=False
-        ),
+        typer.Option(help="Folder for report.html, explanation.json and figure.", file_okay=False),
     ] = None,
 ) -> None:
-    """Explain one WFDB record with a saved model; the ECG alone is needed.
+    """Explain the predictions for one WFDB record with a saved model.
 
-    Prints the diagnoses and the laboratory findings that stand beside them:
+    Prints the diagnoses with the laboratory findings predicted from the same ECG:
 
         ecgsk explain p10000032/s40689238/40689238 --model ecgsk-demo/model
     """
@@ -225,14 +220,19 @@ def check(
         ),
     ],
 ) -> None:
-    """Compare the files of an ECG folder with the checksums written beside them."""
+    """Verify the checksums of an ECG folder.
+
+    An example, for a folder that `ecgsk ingest` wrote:
+
+        ecgsk check store
+    """
     from ecgsk.cli._ingest import check_folder
 
     check_folder(folder)
 
 
 def main() -> None:
-    """Run the command line; bad input ends it with its message, not a traceback."""
+    """Run the command line; print errors about input without a traceback."""
     from ecgsk.exceptions import ECGError
 
     warnings.showwarning = lambda message, *_, **__: typer.secho(

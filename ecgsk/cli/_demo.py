@@ -1,4 +1,4 @@
-"""``ecgsk demo``: cohort, three stages, arms, one patient's explanation."""
+"""Run ``ecgsk demo``: all stages and arms on one cohort, and an explanation."""
 
 import json
 import time
@@ -29,14 +29,14 @@ from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
 
 @dataclass(frozen=True)
 class Study:
-    """A cohort, and how the demo runs on it.
+    """Cohort and settings of one demo run.
 
     Attributes
     ----------
     title : str
         Heading of the report.
     caution : str
-        What its figures may not be taken for.
+        Limits of its results, for the head of the report.
     cohort : Cohort
         Records, labels and laboratory values.
     lab_targets : DataFrame
@@ -44,7 +44,7 @@ class Study:
     label_fraction : float
         Share of the training patients whose labels are used.
     simulated : bool
-        Whether the patients are nobody, so that the model may keep their tables.
+        Whether the patients are synthetic, so that the model may store their tables.
     """
 
     title: str
@@ -56,12 +56,12 @@ class Study:
 
 
 def synthetic_study(n_subjects: int, label_fraction: float, seed: int) -> Study:
-    """Make the synthetic cohort: several times more tables than labels."""
+    """Make the study of a synthetic cohort."""
     cohort = make_clinical_ecg(n_subjects, random_state=seed)
     return Study(
         f"Synthetic cohort of {n_subjects:,} patients",
-        "The patients are simulated, on assumed physiology. The figures show that the method "
-        "works where ECG and laboratory values share causes; they say nothing about real patients.",
+        "The patients are simulated from assumed physiology. The results show that the method "
+        "works where ECG and laboratory values share causes; they do not apply to real patients.",
         cohort,
         LabAbnormality(cohort.reference_ranges).fit_transform(cohort.labs),
         label_fraction,
@@ -70,11 +70,11 @@ def synthetic_study(n_subjects: int, label_fraction: float, seed: int) -> Study:
 
 
 def mimic_study(ecg: Path, hosp: Path, ed: Path | None, label_fraction: float) -> Study:
-    """Join a tree in MIMIC-IV's layout."""
+    """Make the study of a folder in MIMIC-IV's layout."""
     cohort = load_mimic_iv(ecg=ecg, hosp=hosp, ed=ed)
     return Study(
         f"MIMIC-IV layout: {len(cohort.X):,} ECGs of {cohort.groups.nunique():,} patients",
-        "Trained and tested on the patients of this tree alone.",
+        "Trained and tested on the patients of this folder only.",
         cohort,
         cohort.lab_abnormalities,
         label_fraction,
@@ -83,7 +83,7 @@ def mimic_study(ecg: Path, hosp: Path, ed: Path | None, label_fraction: float) -
 
 
 def run(study: Study, out: Path, seed: int) -> None:
-    """Run the three stages and all arms; write report, tables, pictures and model."""
+    """Run the three stages and all arms; write report, tables, figures and model."""
     start = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     cohort = study.cohort
@@ -103,7 +103,7 @@ def run(study: Study, out: Path, seed: int) -> None:
     )
     held_out, unseen = _halves(comparison.test, cohort)
     model = _final_model(steps, comparison, study, X, held_out)
-    explanation = _one_patient(model, cohort.X[["ecg"]].iloc[unseen])
+    explanation = _explain_highest(model, cohort.X[["ecg"]].iloc[unseen])
     typer.echo(explanation.to_text())
     _write(study, comparison, explanation, out)
     save(model, out / "model", overwrite=True)
@@ -111,12 +111,12 @@ def run(study: Study, out: Path, seed: int) -> None:
         f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
         "report.html, arms.csv, arms.png, differences.csv, gap_closed.csv, laboratories.csv, "
         "explanation.html, explanation.json, explanation.png and the model.\n"
-        f"Explain a record of yours: ecgsk explain RECORD --model {out / 'model'}"
+        f"Explain your own record: ecgsk explain RECORD --model {out / 'model'}"
     )
 
 
 def _halves(rows: np.ndarray, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
-    """Split rows by patient: to calibrate on, and to explain one of."""
+    """Split test rows by patient into calibration rows and rows to explain."""
     kept, explained = patient_split(
         cohort.groups.iloc[rows], test_size=0.5, random_state=0, Y=cohort.Y.iloc[rows]
     )
@@ -126,7 +126,7 @@ def _halves(rows: np.ndarray, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
 def _final_model(
     steps: Pipeline, comparison: ArmsComparison, study: Study, X: pd.DataFrame, held_out: np.ndarray
 ) -> Pipeline:
-    """Return preprocessing, diagnoses and laboratory heads as one pipeline that needs the ECG."""
+    """Return preprocessing, diagnosis model and laboratory heads as one pipeline."""
     score, cohort, rows = comparison.score_of(OURS), study.cohort, comparison.train
     explainer = LabAbnormalityExplainer(
         FrozenEstimator(score.model),
@@ -134,7 +134,7 @@ def _final_model(
         keep_patients=study.simulated,
         random_state=0,
     )
-    # The archive's labels are not known, to stage (iii) neither.
+    # Stage (iii) uses the same labelled records as stage (ii).
     Y = cohort.Y.where(pd.Series(range(len(X)), cohort.Y.index).isin(score.labelled), np.nan)
     explainer.fit(
         X.iloc[rows],
@@ -151,8 +151,8 @@ def _final_model(
     return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
 
 
-def _one_patient(model: Pipeline, X: pd.DataFrame) -> Explanation:
-    """Explain the record with the most striking laboratory finding."""
+def _explain_highest(model: Pipeline, X: pd.DataFrame) -> Explanation:
+    """Explain the record with the highest predicted laboratory abnormality."""
     row = int(model.predict_proba(X).max(axis=1).argmax())
     return explain_row(model, X.iloc[[row]])
 
@@ -175,16 +175,16 @@ def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, o
             Section("Cohort", table=_counts(study, comparison), details=study.cohort.DESCR.strip()),
             Section(
                 "Arms",
-                "All arms share one encoder, one recipe and the same test patients. Intervals are "
-                "patient bootstraps; seconds leave out a pre-training that another arm did.",
+                "All arms share one encoder, one recipe and the same test patients. Confidence "
+                "intervals are patient bootstraps; seconds exclude shared pre-training.",
                 arms_table(comparison.to_frame()),
                 arms,
             ),
             Section(
                 "Joint embedding minus each other arm",
-                f"Paired on the same {comparison.n_test_patients:,} test patients with labels. A "
-                "verdict is given where there are 20 or more and the interval of the AUROC is on "
-                "one side of zero. The multimodal arm is the upper bound.",
+                f"Paired over {comparison.n_test_patients:,} test patients with labels. A verdict "
+                "needs at least 20 patients and an AUROC interval that excludes zero. The "
+                "multimodal arm is the upper bound.",
                 differences_table(comparison.differences()),
             ),
             Section(
@@ -197,8 +197,8 @@ def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, o
                 table=laboratories_table(comparison.laboratories()),
             ),
             Section(
-                "One patient of the test side: the most striking laboratory finding",
-                "All that is said of this ECG stands in explanation.html beside this page.",
+                "Explanation of the test record with the highest laboratory prediction",
+                "The full explanation is in explanation.html beside this page.",
                 figure=explanation.plot(),
                 lines=explanation.to_text(),
             ),
@@ -207,7 +207,7 @@ def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, o
 
 
 def _counts(study: Study, comparison: ArmsComparison) -> pd.DataFrame:
-    """Return records and patients on either side of the split."""
+    """Return the numbers of records and patients on both sides of the split."""
     groups = study.cohort.groups.to_numpy()
     labelled = comparison.scores[0].n_labelled
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""``ecgsk evaluate``: all arms on a cohort folder, a paper's tables, pictures and a model card."""
+"""Run ``ecgsk evaluate``: all arms on a cohort folder, tables, figures and a model card."""
 
 import time
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ from ecgsk.persistence import save
 from ecgsk.preprocessing import BandpassFilter, Resample
 
 _TEST_SIZE = 0.25
-_PICTURES = {
+_FIGURE_TITLES = {
     "arms": "Arms",
-    "labels": "Label by label: AUROC",
+    "labels": "AUROC per label",
     "calibration": "Calibration",
     "calibration_labels": "Calibration of the most frequent labels",
     "net_benefit": "Net benefit of the most frequent labels",
@@ -43,7 +43,7 @@ _PICTURES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command was asked for; see its help."""
+    """Options of the command; see its help."""
 
     arms: Sequence[str] | None
     label_fractions: Sequence[float]
@@ -55,13 +55,13 @@ class Settings:
 
 
 def run(folder: Path, out: Path, settings: Settings) -> None:
-    """Compare the arms and write what was found."""
+    """Compare the arms and write report, tables, figures and model."""
     start = time.perf_counter()
     cohort = read_cohort(folder)
     if not cohort.Y.notna().any(axis=None):
         raise ECGError(
-            f"ecgsk evaluate: no record of the cohort in {folder} has a diagnosis to learn from. "
-            "Build it with other --diagnoses, or with a smaller --min-count."
+            f"ecgsk evaluate: expected records with diagnoses in {folder}; none has one. "
+            "Build the cohort with other --diagnoses, or with a smaller --min-count."
         )
     typer.echo(f"{cohort}\n")
     steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
@@ -71,7 +71,7 @@ def run(folder: Path, out: Path, settings: Settings) -> None:
     _write(f"Evaluation on {folder.resolve().name}", cohort, steps, comparison, out)
     typer.echo(
         f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
-        "report.html, the tables as CSV and LaTeX, the pictures, model_card.md and the model."
+        "report.html, tables as CSV and LaTeX, figures, model_card.md and the model."
     )
 
 
@@ -100,7 +100,7 @@ def _compare(X: pd.DataFrame, cohort: Cohort, settings: Settings) -> ArmsCompari
 
 
 def _split_of_cohort(cohort: Cohort) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the cohort's own training and test rows, where it has patients to test on."""
+    """Return the cohort's own training and test rows; None if it has too few test patients."""
     parts = cohort.get("split")
     if parts is None:
         return None
@@ -109,11 +109,11 @@ def _split_of_cohort(cohort: Cohort) -> tuple[np.ndarray, np.ndarray] | None:
     n_patients = cohort.groups.iloc[test[known]].nunique()
     if n_patients < 2:
         typer.echo(
-            f"Patients with labels in the cohort's test part: {n_patients}, too few to test on. "
-            f"Instead, patients with {_TEST_SIZE:.0%} of the records are drawn."
+            f"Labelled patients in the cohort's test split: {n_patients}, too few to test on. "
+            f"Using a random split by patient with {_TEST_SIZE:.0%} of the records instead."
         )
         return None
-    typer.echo("Trained and tested on the cohort's own parts.")
+    typer.echo("Using the cohort's own training and test split.")
     return train, test
 
 
@@ -123,11 +123,11 @@ def _write(
     tables = compute_tables(comparison)
     for table in tables:
         table.write(out)
-    score = _shown(comparison)
+    score = _reported_score(comparison)
     figures = _draw(comparison, score)
     for name, figure in figures.items():
         figure.savefig(out / f"{name}.png", dpi=150)
-        figure.set_layout_engine("none")  # found once, it serves the page too
+        figure.set_layout_engine("none")  # keep this layout for the page
     model = Pipeline([*steps.steps, ("ecgdiagnosisclassifier", score.model)])
     card = card_sections(model, cohort, comparison, None)
     text = as_markdown(f"Model card: {score.arm}", card)
@@ -136,22 +136,22 @@ def _write(
     write_report(
         out / "report.html",
         title=title,
-        lead="All arms on one split by patient, on the patients of this cohort alone. Pictures "
-        f"and model card are of the arm {score.arm!r}.",
+        lead="All arms on one split by patient of this cohort. Figures and model card show the "
+        f"arm {score.arm!r}.",
         sections=[
             Section(
-                "In short",
+                "Summary",
                 lines=comparison.summary()
-                or "The joint embedding is not among the arms: nothing is compared with it.",
+                or "The joint-embedding arm was not fitted, so there is no comparison with it.",
             ),
-            *_tables_and_pictures(tables, figures),
+            *_tables_and_figures(tables, figures),
             *card,
         ],
     )
 
 
-def _shown(comparison: ArmsComparison) -> ArmScore:
-    """Return the joint embedding's score where it was fitted, else the first arm's."""
+def _reported_score(comparison: ArmsComparison) -> ArmScore:
+    """Return the score of the joint-embedding arm, or of the first arm without it."""
     arms = [score.arm for score in comparison.scores]
     return comparison.score_of(OURS if OURS in arms else arms[0])
 
@@ -178,14 +178,16 @@ def _draw(comparison: ArmsComparison, score: ArmScore) -> dict[str, Any]:
     return {"arms": comparison.plot()} | figures
 
 
-def _tables_and_pictures(tables: list[Table], figures: dict[str, Any]) -> list[Section]:
-    """Put each picture behind the table it belongs to."""
-    behind = {"arms": "arms", "per_label": "labels", "subgroups": "subgroups"}
+def _tables_and_figures(tables: list[Table], figures: dict[str, Any]) -> list[Section]:
+    """Put each figure after its table."""
+    figure_of_table = {"arms": "arms", "per_label": "labels", "subgroups": "subgroups"}
     sections = []
     left = dict(figures)
     for table in tables:
         sections.append(table.section())
-        name = behind.get(table.name)
+        name = figure_of_table.get(table.name)
         if name in left:
-            sections.append(Section(_PICTURES[name], figure=left.pop(name)))
-    return sections + [Section(_PICTURES[name], figure=figure) for name, figure in left.items()]
+            sections.append(Section(_FIGURE_TITLES[name], figure=left.pop(name)))
+    return sections + [
+        Section(_FIGURE_TITLES[name], figure=figure) for name, figure in left.items()
+    ]

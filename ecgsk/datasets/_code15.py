@@ -11,14 +11,10 @@ from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._layouts import read_table
 from ecgsk.exceptions import RecordReadError
 from ecgsk.io._hdf5_storage import HDF5Storage, load_h5py
-from ecgsk.signals import (
-    STANDARD_12_LEADS,
-    ConcatStorage,
-    ECGArray,
-    ECGStorage,
-    LeadSelection,
-    canonical_leads,
-)
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray, ECGStorage
+from ecgsk.signals.concat import ConcatStorage
+from ecgsk.signals.leads import canonical_leads
+from ecgsk.signals.storage import LeadSelection
 
 _LABELS = ["1dAVb", "RBBB", "LBBB", "SB", "ST", "AF"]
 _COLUMNS = ["exam_id", "age", "is_male", "patient_id", "trace_file", *_LABELS]

@@ -1,4 +1,4 @@
-"""What every encoder has in common: a small spec that builds a torch module."""
+"""Base classes of encoders: the spec and the torch module that it builds."""
 
 from abc import ABC, abstractmethod
 
@@ -8,14 +8,30 @@ from torch import Tensor, nn
 
 
 class EncoderModule(nn.Module, ABC):
-    """A torch module that turns each ECG into one embedding.
+    """Base class of torch modules that compute one embedding per ECG.
 
-    Any number of leads and any length of one sample or more must do.
+    A subclass sets ``n_features`` and defines ``forward_features``. It must accept
+    any number of leads and any length from one sample on.
 
     Attributes
     ----------
     n_features : int
         Length of the embedding.
+
+    See Also
+    --------
+    Encoder : The spec that builds the module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ecgsk.encoders import EncoderModule
+    >>> class Moments(EncoderModule):
+    ...     n_features = 24
+    ...     def forward_features(self, x):
+    ...         return x.square()
+    >>> Moments()(torch.zeros(2, 12, 1000)).shape
+    torch.Size([2, 24])
     """
 
     n_features: int
@@ -33,40 +49,60 @@ class EncoderModule(nn.Module, ABC):
             Scaled ECGs; missing samples are 0.
         """
         features = self.forward_features(x)
-        # The mean tells what is typical of the record, the maximum what
-        # happens anywhere in it: one ectopic beat in ten seconds counts.
+        # The mean represents the whole record, the maximum rare events such as one
+        # ectopic beat in ten seconds.
         return torch.cat([features.mean(-1), features.amax(-1)], dim=1)
 
-    def calibrate(self, x: Tensor) -> None:
-        """Settle what is not learned by gradient, from scaled training ECGs.
+    def set_thresholds(self, x: Tensor) -> None:
+        """Set values that no gradient trains, such as thresholds, from training ECGs.
 
-        Called once, before training. Most encoders need nothing.
+        Called once, before training. Most encoders do nothing here.
 
         Parameters
         ----------
         x : Tensor of shape (n_samples, n_leads, n_times)
-            Some training records, as ``forward`` sees them.
+            Training records, scaled as for ``forward``.
         """
 
 
 class Encoder(BaseEstimator, ABC):
-    """Description of an encoder: parameters, and ``build`` to make the module.
+    """Base class of encoder specs: parameters, and ``build`` to make the module.
 
     Like the kernels of scikit-learn's Gaussian processes, an encoder is a
-    parameter of an estimator: it clones, prints and takes part in a grid
-    search (``encoder__depth``). It holds no weights.
+    parameter of an estimator: it can be cloned, printed and searched
+    (``encoder__depth``). It holds no weights.
 
     Attributes
     ----------
     paper : str
-        Where the architecture is from, for the documentation's table.
+        Reference of the architecture, for the documentation's table.
     scales_itself : bool
-        Whether the module wants millivolts, because it scales them as its
-        weights expect. Otherwise leads come centred and scaled.
+        Whether the module takes millivolts and scales them itself. Otherwise it
+        gets centred and scaled leads.
     trains : bool
-        Whether the module has weights that a gradient could learn.
+        Whether the module has weights to train by gradient.
     pretrained : bool
-        Whether it starts from weights that were learned elsewhere.
+        Whether the module starts from pretrained weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ecgsk.encoders import Encoder, EncoderModule
+    >>> class ConvolutionModule(EncoderModule):
+    ...     def __init__(self, n_leads, width):
+    ...         super().__init__()
+    ...         self.convolution = torch.nn.Conv1d(n_leads, width, 9, stride=4, padding=4)
+    ...         self.n_features = 2 * width
+    ...     def forward_features(self, x):
+    ...         return self.convolution(x).relu()
+    >>> class Convolution(Encoder):
+    ...     def __init__(self, width=16):
+    ...         self.width = width
+    ...     def build(self, n_leads, n_times):
+    ...         return ConvolutionModule(n_leads, self.width)
+    >>> module = Convolution(width=8).build(n_leads=12, n_times=1000)
+    >>> module(torch.zeros(2, 12, 1000)).shape
+    torch.Size([2, 16])
     """
 
     paper: str = ""
@@ -75,9 +111,9 @@ class Encoder(BaseEstimator, ABC):
     pretrained: bool = False
 
     def check_signal(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
-        """Raise where the signals of a fit are not those the weights were trained on.
+        """Raise if pretrained weights were trained on other leads or another sampling rate.
 
-        An architecture without weights takes any.
+        An architecture without pretrained weights accepts all.
 
         Parameters
         ----------
@@ -89,19 +125,19 @@ class Encoder(BaseEstimator, ABC):
         Raises
         ------
         LeadMismatchError, SamplingRateError
-            With what was expected, what came and what to do.
+            If they differ.
         """
 
     def architecture(self) -> "Encoder":
-        """Return the spec that builds the same module from parameters alone.
+        """Return the spec that builds the same module without a weights file.
 
-        A fitted model keeps this one beside its own weights, so it loads where
-        a file of published weights is not at hand.
+        A fitted model stores this spec with its own weights, so it loads without
+        the file of published weights.
         """
         return self
 
     def load_weights(self, module: EncoderModule) -> None:
-        """Put published weights into a fresh module; an architecture has none."""
+        """Load pretrained weights into a module; does nothing without such weights."""
 
     @abstractmethod
     def build(self, n_leads: int, n_times: int) -> EncoderModule:
@@ -112,10 +148,15 @@ class Encoder(BaseEstimator, ABC):
         n_leads : int
             Leads per record.
         n_times : int
-            Samples per lead.
+            Samples per lead of the training records. The module accepts any length.
 
         Returns
         -------
         EncoderModule
             Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range.
         """

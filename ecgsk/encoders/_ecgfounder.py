@@ -1,4 +1,4 @@
-"""ECGFounder's published weights, in the names of our Net1D."""
+"""Conversion of ECGFounder's published weights to `Net1D`."""
 
 import re
 from collections.abc import Mapping
@@ -21,29 +21,29 @@ _BLOCK = re.compile(r"stage_list\.(\d+)\.block_list\.(\d+)\.(\w+(?:\.conv)?)\.(\
 
 
 def is_ecgfounder(state: Mapping[str, Tensor]) -> bool:
-    """Tell ECGFounder's weights by their names."""
+    """Return whether a state dict has the names of ECGFounder's."""
     return "first_conv.conv.weight" in state and "stage_list.0.block_list.0.se_fc1.weight" in state
 
 
 def load_ecgfounder(state: Mapping[str, Tensor]) -> tuple[Net1D, int, dict[str, Tensor]]:
-    """Read a state dict of ECGFounder.
+    """Convert a state dict of ECGFounder.
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        As published. Its classifier's head is left aside.
+        As published. The classifier's head is ignored.
 
     Returns
     -------
     spec : Net1D
         The architecture, its sizes read from the weights' shapes.
     n_leads : int
-        Leads that the weights take.
+        Number of leads of the weights.
     weights : dict of str to Tensor
         State dict of ``spec.build(n_leads, ...)``.
     """
     stem = state["first_conv.conv.weight"]
-    # The published network holds normalisations that it never used: they counted nothing.
+    # The published network has normalisations that it never used: zero batches tracked.
     batch_norm = bool(state["first_bn.num_batches_tracked"] > 0)
     weights = {}
     matches = {name: matched.groups() for name in state if (matched := _BLOCK.fullmatch(name))}
@@ -52,16 +52,16 @@ def load_ecgfounder(state: Mapping[str, Tensor]) -> tuple[Net1D, int, dict[str, 
         if name in matches:
             stage, block, layer, kind = matches[name]
             number = blocks.index((int(stage), int(block)))
-            ours = f"blocks.{number}.{_NAMES[layer]}.{kind}"
+            name_here = f"blocks.{number}.{_NAMES[layer]}.{kind}"
         elif name.startswith("first_conv.conv."):
-            ours = name.replace("first_conv.conv", "stem")
+            name_here = name.replace("first_conv.conv", "stem")
         elif name.startswith("first_bn."):
-            ours = name.replace("first_bn", "stem_act.0")
+            name_here = name.replace("first_bn", "stem_act.0")
         else:
             continue
-        if "act" in ours and (not batch_norm or ours.startswith("blocks.0.act1")):
+        if "act" in name_here and (not batch_norm or name_here.startswith("blocks.0.act1")):
             continue
-        weights[ours] = tensor.unsqueeze(2) if tensor.ndim == 3 else tensor
+        weights[name_here] = tensor.unsqueeze(2) if tensor.ndim == 3 else tensor
     spec = Net1D(
         len(blocks), width=stem.shape[0], kernel_size=stem.shape[-1], batch_norm=batch_norm
     )

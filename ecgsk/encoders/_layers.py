@@ -1,7 +1,7 @@
-"""Convolutions over time that torch runs fast, and blocks of them that encoders share.
+"""Convolutions over time, and residual blocks of them that encoders share.
 
-A 1-D convolution is a 2-D one of height 1. Written so, torch's channels-last kernels
-apply: faster on the CPU and the GPU, with the same result.
+A 1-D convolution is written as a 2-D one of height 1, so that torch uses its
+channels-last kernels: faster on CPU and GPU, with the same result.
 """
 
 from typing import TypeVar
@@ -12,6 +12,16 @@ from torch.nn import functional as F
 
 Module = TypeVar("Module", bound=nn.Module)
 
+# Shortest signal in samples of residual networks that divide the rate by 32.
+RESNET_SHORTEST = 64
+# From this depth on residual networks have bottleneck blocks.
+_BOTTLENECK_DEPTH = 50
+
+
+def bottleneck_expansion(depth: int) -> int:
+    """Return the ratio of a residual block's output channels to its inner channels."""
+    return 4 if depth >= _BOTTLENECK_DEPTH else 1
+
 
 def as_image(x: Tensor, shortest: int = 1) -> Tensor:
     """Return (n, channels, times) as a channels-last image of height 1.
@@ -20,11 +30,11 @@ def as_image(x: Tensor, shortest: int = 1) -> Tensor:
     ----------
     x : Tensor of shape (n_samples, n_channels, n_times)
     shortest : int
-        Shorter signals are padded with zeros at their end. Needed where a map
-        would become one sample wide: torch 2.13's bfloat16 kernels then leave
-        the gradient of weights that see only padding uninitialised.
+        Shorter signals are padded with zeros at their end, so that no feature
+        map is one sample wide: torch 2.13's bfloat16 kernels leave the gradient
+        of weights that meet only padding uninitialised.
     """
-    if x.shape[-1] < shortest:  # padding by nothing would copy
+    if x.shape[-1] < shortest:  # F.pad copies even without padding
         x = F.pad(x, (0, shortest - x.shape[-1]))
     return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
@@ -32,24 +42,24 @@ def as_image(x: Tensor, shortest: int = 1) -> Tensor:
 def conv(
     n_in: int, n_out: int, kernel_size: int = 1, stride: int = 1, *, groups: int = 1
 ) -> nn.Conv2d:
-    """Make a convolution over time, without bias, that keeps the length but for the stride."""
+    """Make a convolution over time without bias; its length changes by the stride only."""
     padding = (0, kernel_size // 2)
     return nn.Conv2d(n_in, n_out, (1, kernel_size), (1, stride), padding, groups=groups, bias=False)
 
 
 def channels_last(module: Module) -> Module:
-    """Lay a module's weights out as its kernels read them."""
+    """Set the channels-last memory format of a module's weights."""
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class ResidualBlock(nn.Module):
-    """Convolutions beside a shortcut.
+    """Residual block of two convolutions, or of three with a bottleneck.
 
-    Two, or where ``n_out`` is not ``width`` three: the outer ones squeeze the
-    channels to ``width`` and expand them again.
-    The last normalisation starts at zero, so that a fresh block is the
-    identity (Goyal et al. 2017); a shortcut that halves the rate averages
-    before it projects, so that no sample is thrown away (He et al. 2019).
+    With ``n_out`` other than ``width`` it has a bottleneck: the outer convolutions
+    reduce the channels to ``width`` and expand them again.
+    The last normalisation starts at zero, so that a fresh block is the identity
+    (Goyal et al. 2017). A shortcut that halves the rate averages before it
+    projects, which uses all samples (He et al. 2019).
     """
 
     def __init__(self, n_in: int, width: int, n_out: int, kernel_size: int, stride: int):
@@ -65,7 +75,7 @@ class ResidualBlock(nn.Module):
         layers: list[nn.Module] = []
         for convolution in convolutions:
             layers += [convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU()]
-        layers.pop()  # the last one acts on the sum
+        layers.pop()  # the last activation follows the sum
         nn.init.zeros_(layers[-1].weight)  # type: ignore[arg-type]
         self.residual = nn.Sequential(*layers)
         shortcut: list[nn.Module] = []

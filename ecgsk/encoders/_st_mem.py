@@ -1,4 +1,4 @@
-"""ST-MEM's published weights, in the names of our ViT1d."""
+"""Conversion of ST-MEM's published weights to `ViT1d`."""
 
 import re
 from collections.abc import Mapping
@@ -23,23 +23,23 @@ _BLOCK_NAMES = {
     "ff.fn.net.3": "mlp_out",
 }
 _BLOCK = re.compile(r"block(\d+)\.(.+)")
-# Not to be read from the weights' shapes; the same in all of their networks.
+# The shapes of the weights do not give it; equal in all published networks.
 _CHANNELS_PER_HEAD = 64
 
 
 def is_st_mem(state: Mapping[str, Tensor]) -> bool:
-    """Tell the weights of ST-MEM's encoder by their names."""
+    """Return whether a state dict has the names of ST-MEM's encoder."""
     return "sep_embedding" in state and "lead_embeddings.0" in state
 
 
 def load_st_mem(state: Mapping[str, Tensor]) -> tuple[ViT1d, int, int, dict[str, Tensor]]:
-    """Read a state dict of ST-MEM's encoder.
+    """Convert a state dict of ST-MEM's encoder.
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        As published, under the key ``"model"`` of the file of the encoder. A
-        classifier's head is left aside.
+        As published, under the key ``"model"`` of the encoder's file. A classifier's
+        head is ignored.
 
     Returns
     -------

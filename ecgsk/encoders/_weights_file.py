@@ -1,4 +1,4 @@
-"""Published weights from a local file, as data: nothing in the file is run."""
+"""Read published weights from a local file without running code from it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ecgsk.exceptions import ECGError
 
-# What training scripts wrap their weights in.
+# Keys under which training scripts store the weights.
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
-# Prefixes of a network trained on several devices, and of the part that a full model keeps.
+# Prefixes from data-parallel training and from encoders inside a larger model.
 _PREFIXES = ("module.", "encoder.")
 
 
@@ -25,32 +25,35 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     Parameters
     ----------
     path : path-like
-        ``*.safetensors``, or what ``torch.save`` wrote: a state dict, or one
-        under a name such as ``"state_dict"`` or ``"model"``.
+        ``*.safetensors``, or a file that ``torch.save`` wrote: a state dict, or one
+        under a key such as ``"state_dict"`` or ``"model"``.
 
     Returns
     -------
     dict of str to Tensor
-        Names without the prefixes of wrappers.
+        Weights by name, without prefixes of wrappers.
 
     Raises
     ------
     FileNotFoundError
-        If there is no file.
+        If the file does not exist.
     ECGError
-        If it is damaged, holds no weights, or holds more than data.
+        If the file is damaged, holds no weights, or holds more than data.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"PretrainedEncoder: {path} is no file. Download the weights from where they were "
-            "published, and give the path of that file."
+            f"PretrainedEncoder: expected a file of weights, found none at {path}. Download the "
+            "published weights and pass the path of that file."
         )
     state = _load(path)
     while isinstance(state, Mapping) and (inner := [k for k in _WRAPPERS if k in state]):
         state = state[inner[0]]
     if not isinstance(state, Mapping) or not any(torch.is_tensor(v) for v in state.values()):
-        raise ECGError(f"PretrainedEncoder: {path} holds no state dict: names and tensors.")
+        raise ECGError(
+            f"PretrainedEncoder: expected a state dict of names and tensors in {path}, got none. "
+            "Pass a file of weights."
+        )
     weights = {name: tensor for name, tensor in state.items() if torch.is_tensor(tensor)}
     for prefix in _PREFIXES:
         if any(name.startswith(prefix) for name in weights):
@@ -70,20 +73,25 @@ def _load(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
         raise ECGError(
-            f"PretrainedEncoder: {path} is damaged, or holds more than weights; none of it was "
-            "run. Download it again, or ask for safetensors. If you trust whoever made it: "
+            f"PretrainedEncoder: {path} is damaged or holds more than weights; no code from it "
+            "was run. Download it again, or as safetensors. If you trust its source: "
             "torch.save(torch.load(path, weights_only=False)['state_dict'], 'weights.pt')."
         ) from error
 
 
 def _numpy_scalars() -> list[Any]:
-    """Return what NumPy's numbers need: training scripts note scores beside their weights."""
+    """Return the globals of NumPy scalars, which training scripts store with the weights."""
     kinds = [type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64, np.bool_)]
-    return [np.dtype, *kinds, _number("numpy.core.multiarray"), _number("numpy._core.multiarray")]
+    return [
+        np.dtype,
+        *kinds,
+        _scalar_function("numpy.core.multiarray"),
+        _scalar_function("numpy._core.multiarray"),
+    ]
 
 
-def _number(module: str) -> Callable:
-    """Return a stand-in for NumPy's own function, under the name that files call it by."""
+def _scalar_function(module: str) -> Callable:
+    """Return a replacement for NumPy's ``scalar`` function, under its name in files."""
 
     def scalar(dtype: np.dtype, data: bytes) -> np.generic:
         return np.frombuffer(data, dtype)[0]

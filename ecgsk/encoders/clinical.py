@@ -1,4 +1,4 @@
-"""Network for the clinical table: values, and which of them were measured."""
+"""Multilayer perceptron over a clinical table with missing values."""
 
 import torch
 from sklearn.base import BaseEstimator
@@ -42,22 +42,22 @@ class ClinicalMLPModule(nn.Module):
         return self.embed(table)[0]
 
     def embed(self, table: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features as ``forward`` does, and which records they tell anything of.
+        """Return features as ``forward`` does, and which records have any value.
 
         Returns
         -------
         features : Tensor of shape (n_samples, n_features)
         present : Tensor of bool of shape (n_samples,)
-            Whether anything was measured and not hidden.
+            Whether any value was measured and not dropped.
         """
         measured = torch.isfinite(table)
         if self.training:
-            measured = measured & self._shown(table)
+            measured = measured & self._keep_mask(table)
         values = torch.where(measured, table, 0.0)
         features = self.layers(torch.cat([values, measured.to(table.dtype)], dim=1))
         return features, measured.any(dim=1)
 
-    def _shown(self, table: Tensor) -> Tensor:
+    def _keep_mask(self, table: Tensor) -> Tensor:
         values = torch.rand(table.shape, device=table.device) >= self.value_dropout
         tables = torch.rand(len(table), 1, device=table.device) >= self.table_dropout
         return values & tables
@@ -66,9 +66,8 @@ class ClinicalMLPModule(nn.Module):
 class ClinicalMLP(BaseEstimator):
     """Multilayer perceptron over a clinical table with missing values.
 
-    Each column enters twice, as its value and as the fact that it was
-    measured: that a test was ordered tells something about the patient too,
-    so a missing value is never replaced silently.
+    Each column enters as its value and as a mask of measured values: that a test
+    was ordered is information too, so missing values are not imputed.
 
     Parameters
     ----------
@@ -79,11 +78,11 @@ class ClinicalMLP(BaseEstimator):
     dropout : float, default=0.1
         Share of hidden units dropped in training.
     value_dropout : float, default=0.0
-        Share of the measured values hidden in training, as if never ordered.
+        Share of measured values set to missing in training.
     table_dropout : float, default=0.0
-        Share of records whose table is hidden whole in training, so that a
-        model of ECG and table gets used to the ECG alone. An objective that
-        compares ECG and table leaves them out, which makes its batches smaller.
+        Share of records whose whole table is set to missing in training, so that
+        a model of ECG and table also predicts from the ECG alone. Objectives that
+        compare ECG and table skip these records, so their batches are smaller.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Several kernel lengths side by side."""
+"""InceptionTime: parallel convolutions of several kernel lengths."""
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,13 @@ _MODULES_PER_SHORTCUT = 3
 
 
 class _Inception(nn.Module):
-    """Three convolutions of different lengths, and a maximum, of the same signal."""
+    """Three parallel convolutions of different lengths and a maximum."""
 
     def __init__(self, n_in: int, width: int, kernel_size: int):
         super().__init__()
         self.bottleneck = conv(n_in, width)
-        # The whole, half and a quarter, odd so that the length is kept. One convolution
-        # padded to the longest would do the same sums and is no faster.
+        # The whole, a half and a quarter, made odd to keep the length. One convolution
+        # padded to the longest computes the same and is no faster.
         spans = [(kernel_size // divisor) | 1 for divisor in (1, 2, 4)]
         self.convolutions = nn.ModuleList(conv(width, width, span) for span in spans)
         self.maximum = nn.Sequential(nn.MaxPool2d((1, 3), 1, (0, 1)), conv(n_in, width))
@@ -31,7 +31,7 @@ class _Inception(nn.Module):
 
 
 class _Residual(nn.Module):
-    """Three inception modules beside a shortcut."""
+    """Residual block of three inception modules."""
 
     def __init__(self, n_in: int, width: int, kernel_size: int):
         super().__init__()
@@ -60,17 +60,15 @@ class InceptionTimeModule(EncoderModule):
 
 
 class InceptionTime(Encoder):
-    """Convolutions of three lengths side by side, at the full sampling rate.
+    """InceptionTime: parallel convolutions of three lengths at the full sampling rate.
 
-    Each module squeezes the channels, convolves over 39, 19 and 9 samples and
-    sets beside these the maximum of three samples; every third module has a
-    shortcut around it and the two before. Nothing lowers the rate, so the
-    feature maps are as long as the signal and a record costs in proportion:
-    at 500 Hz resample first. One network; the paper averages five of them,
-    for which the estimators have seeds.
+    Each module reduces the channels, convolves over 39, 19 and 9 samples in
+    parallel, and adds the maximum of three samples. A shortcut spans three modules.
+    The rate is never reduced, so time and memory grow with the sampling rate:
+    resample from 500 Hz first. This is one network; the paper averages five.
 
-    The kernels are odd, 39 for the paper's 40, as in the PTB-XL benchmark [2]_,
-    and the first module squeezes a single lead too.
+    As in the PTB-XL benchmark [2]_, kernels are odd (39 for the paper's 40) and the
+    first module has a bottleneck for a single lead too.
 
     Parameters
     ----------
@@ -109,25 +107,7 @@ class InceptionTime(Encoder):
         self.kernel_size = kernel_size
 
     def build(self, n_leads: int, n_times: int) -> InceptionTimeModule:
-        """Make a module with fresh weights.
-
-        Parameters
-        ----------
-        n_leads : int
-            Leads per record.
-        n_times : int
-            Samples per lead; any length does.
-
-        Returns
-        -------
-        InceptionTimeModule
-            Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
-
-        Raises
-        ------
-        ValueError
-            For a depth that is no multiple of 3, or an even kernel.
-        """
+        """Make a module with fresh weights; see `Encoder.build`."""
         if self.depth < 1 or self.depth % _MODULES_PER_SHORTCUT:
             raise ValueError(
                 f"InceptionTime: depth must be a positive multiple of {_MODULES_PER_SHORTCUT}, "

@@ -8,17 +8,17 @@ from ecgsk.encoders._base import Encoder, EncoderModule
 from ecgsk.encoders._layers import as_image, channels_last
 
 _BLOCKS_PER_STAGE = {14: (2, 2, 2, 2, 2, 2, 2), 20: (2, 2, 2, 3, 3, 4, 4)}
-# Channels of the seven stages, in widths.
-_MULTIPLES = (1, 2.5, 2.5, 6.25, 6.25, 16, 16)
+# Channels of the seven stages, in multiples of the width.
+_WIDTH_MULTIPLES = (1, 2.5, 2.5, 6.25, 6.25, 16, 16)
 _GROUP_WIDTH = 16
-# The rate is halved eight times, and a last map one sample wide is avoided: see as_image.
+# The rate is halved eight times; the last feature map needs two samples: see as_image.
 _SHORTEST = 2**8 + 1
 
 
 class _SameConv(nn.Conv2d):
-    """Convolution over time that keeps the length but for the stride, for even kernels too.
+    """Convolution over time with "same" padding, for even kernels too.
 
-    Where the padding is odd, the sample over goes to the end.
+    The extra sample of odd padding goes to the end.
     """
 
     def __init__(self, n_in: int, n_out: int, kernel_size: int = 1, stride: int = 1, groups=1):
@@ -32,7 +32,7 @@ class _SameConv(nn.Conv2d):
 
 
 class _Activation(nn.Sequential):
-    """What stands before each convolution of a block."""
+    """Normalisation, activation and dropout before each convolution of a block."""
 
     def __init__(self, n_channels: int, batch_norm: bool, dropout: float = 0.0):
         norm = nn.BatchNorm2d(n_channels) if batch_norm else nn.Identity()
@@ -40,10 +40,10 @@ class _Activation(nn.Sequential):
 
 
 class _Block(nn.Module):
-    """Squeeze, grouped convolution, expansion, channel attention; beside a shortcut.
+    """Residual block: bottleneck, grouped convolution, expansion, channel attention.
 
-    The shortcut has no weights: it takes the maximum where the rate is halved,
-    and zeros for the channels it lacks.
+    The shortcut has no weights: it takes the maximum where the rate is halved and
+    pads missing channels with zeros.
     """
 
     def __init__(self, n_in: int, n_out: int, kernel_size: int, stride: int, **activation):
@@ -86,7 +86,7 @@ class Net1DModule(EncoderModule):
         self.stem = _SameConv(n_leads, width, kernel_size, 2)
         self.stem_act = _Activation(width, batch_norm)
         blocks, n_in = [], width
-        for multiple, n_blocks in zip(_MULTIPLES, _BLOCKS_PER_STAGE[depth], strict=True):
+        for multiple, n_blocks in zip(_WIDTH_MULTIPLES, _BLOCKS_PER_STAGE[depth], strict=True):
             n_out = max(int(multiple * width) // _GROUP_WIDTH, 1) * _GROUP_WIDTH
             for block in range(n_blocks):
                 stride = 2 if block == 0 else 1
@@ -94,7 +94,7 @@ class Net1DModule(EncoderModule):
                     _Block(n_in, n_out, kernel_size, stride, batch_norm=batch_norm, dropout=dropout)
                 )
                 n_in = n_out
-        blocks[0].act1 = nn.Identity()  # type: ignore[assignment]  # the stem ends in one
+        blocks[0].act1 = nn.Identity()  # type: ignore[assignment]  # the stem ends with an activation
         self.blocks = nn.Sequential(*blocks)
         self.n_features = 2 * n_in
 
@@ -106,29 +106,27 @@ class Net1DModule(EncoderModule):
 class Net1D(Encoder):
     """Grouped residual network with channel attention: ECGFounder's architecture.
 
-    A stem and seven stages that each halve the rate; blocks of a grouped
-    convolution between two of length one, then squeeze-and-excitation. Made
-    for 500 Hz, where a feature map's positions stand half a second apart; at
-    100 Hz that is 2.6 s. ``Net1D(20, width=64, batch_norm=False)`` is layer
-    for layer the network whose weights were published:
-    :class:`~ecgsk.encoders.PretrainedEncoder` reads them. The default is small
-    enough for a CPU.
+    A stem and seven stages each halve the rate. A block is a grouped convolution
+    between two of length one, with squeeze-and-excitation. Designed for 500 Hz,
+    where feature maps have one position per 0.5 s; at 100 Hz one per 2.6 s.
+    ``Net1D(20, width=64, batch_norm=False)`` is the published network, layer for
+    layer; :class:`~ecgsk.encoders.PretrainedEncoder` loads its weights. The default
+    is small enough for a CPU.
 
     Parameters
     ----------
     depth : {14, 20}, default=14
-        Number of blocks: two in every stage, or as ECGFounder has them.
+        Number of blocks: two per stage, or as in ECGFounder.
     width : int, default=16
-        Channels of the stem; the last stage has 16 times as many, and the
-        embedding 32 times. The stages between have multiples of 16, as every
-        group of a convolution has 16 channels.
+        Channels of the stem. The last stage has 16 times as many, the embedding 32
+        times. Stages have multiples of 16 channels, the size of a group.
     kernel_size : int, default=16
-        Samples that one grouped convolution spans, even or odd.
+        Length of the grouped convolution in samples, even or odd.
     batch_norm : bool, default=True
-        Whether activations are normalised. The published weights do without;
-        a network that is trained from scratch learns faster with it.
+        Whether to use batch normalisation. The published weights have none; training
+        from scratch is faster with it.
     dropout : float, default=0.0
-        Share of activations dropped before each convolution, in training.
+        Share of activations set to zero before each convolution, in training.
 
     References
     ----------
@@ -164,25 +162,7 @@ class Net1D(Encoder):
         self.dropout = dropout
 
     def build(self, n_leads: int, n_times: int) -> Net1DModule:
-        """Make a module with fresh weights.
-
-        Parameters
-        ----------
-        n_leads : int
-            Leads per record.
-        n_times : int
-            Samples per lead; any length does.
-
-        Returns
-        -------
-        Net1DModule
-            Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
-
-        Raises
-        ------
-        ValueError
-            For a depth that is not offered, or sizes that are not positive.
-        """
+        """Make a module with fresh weights; see `Encoder.build`."""
         if self.depth not in _BLOCKS_PER_STAGE:
             raise ValueError(
                 f"Net1D: depth must be one of {sorted(_BLOCKS_PER_STAGE)}, got {self.depth!r}."

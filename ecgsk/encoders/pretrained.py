@@ -1,4 +1,4 @@
-"""Encoders that start from published weights, read from a local file."""
+"""Encoders with published pretrained weights from a local file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,13 @@ from ecgsk.encoders._ecgfounder import is_ecgfounder, load_ecgfounder
 from ecgsk.encoders._st_mem import is_st_mem, load_st_mem
 from ecgsk.encoders._weights_file import read_weights
 from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError
-from ecgsk.signals import STANDARD_12_LEADS, format_hertz
+from ecgsk.signals import STANDARD_12_LEADS
+from ecgsk.signals.units import format_hertz
 
 
 @dataclass(frozen=True)
-class _Published:
-    """What a file of weights says, and what is known of how they were trained."""
+class _PublishedWeights:
+    """Weights of a file, their architecture and the signals they were trained on."""
 
     name: str
     network: Encoder
@@ -25,18 +26,18 @@ class _Published:
     weights: dict[str, Tensor]
 
 
-def _recognise(path: str | Path) -> _Published:
+def _read_published(path: str | Path) -> _PublishedWeights:
     state = read_weights(path)
     if is_ecgfounder(state):
         network, n_leads, weights = load_ecgfounder(state)
-        return _Published("ECGFounder", network, n_leads, None, 500, weights)
+        return _PublishedWeights("ECGFounder", network, n_leads, None, 500, weights)
     if is_st_mem(state):
         transformer, n_leads, n_times, weights = load_st_mem(state)
-        return _Published("ST-MEM", transformer, n_leads, n_times, 250, weights)
+        return _PublishedWeights("ST-MEM", transformer, n_leads, n_times, 250, weights)
     some = ", ".join(list(state)[:3])
     raise ECGError(
-        f"PretrainedEncoder knows the weights of ECGFounder and ST-MEM; {path} holds {some}, ... "
-        "and is neither. Build its architecture as an Encoder of your own."
+        f"PretrainedEncoder: expected weights of ECGFounder or ST-MEM in {path}, got {some}, ... "
+        "Define the architecture as your own Encoder."
     )
 
 
@@ -67,7 +68,7 @@ class RecordScaledModule(EncoderModule):
         if self.longest is not None and x.shape[-1] > self.longest:
             start = (x.shape[-1] - self.longest) // 2
             x = x[..., start : start + self.longest]
-        # What is missing says nothing of the record's mean and spread, and stays 0.
+        # Exclude missing samples from mean and standard deviation; they stay 0.
         present = x != 0
         n_present = present.sum((1, 2), keepdim=True).clamp(min=1)
         centred = (x - x.sum((1, 2), keepdim=True) / n_present) * present
@@ -76,18 +77,18 @@ class RecordScaledModule(EncoderModule):
 
 
 class RecordScaled(Encoder):
-    """A network that sees every record centred and scaled by itself, over all its leads.
+    """Encoder with per-record scaling: centre and scale each record over all its leads.
 
-    What :class:`PretrainedEncoder` becomes when it is fitted: with the weights
-    in the fitted model, their file is needed no more.
+    A fitted model stores this spec for :class:`PretrainedEncoder`: it holds the
+    weights itself and needs no file.
 
     Parameters
     ----------
     network : Encoder
         The architecture.
     longest : int or None, default=None
-        Samples that the network was made for; of longer records it sees the
-        middle. None takes any length.
+        Maximum number of samples of the network; longer records are cropped to
+        their middle. None accepts any length.
 
     Examples
     --------
@@ -107,49 +108,35 @@ class RecordScaled(Encoder):
         self.longest = longest
 
     def build(self, n_leads: int, n_times: int) -> RecordScaledModule:
-        """Make a module with fresh weights.
-
-        Parameters
-        ----------
-        n_leads : int
-            Leads per record.
-        n_times : int
-            Samples per lead.
-
-        Returns
-        -------
-        RecordScaledModule
-            Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
-        """
+        """Make a module with fresh weights; see `Encoder.build`."""
         network = self.network.build(n_leads, self.longest or n_times)
         return RecordScaledModule(network, n_leads, self.longest)
 
 
 class PretrainedEncoder(Encoder):
-    """Published weights of ECGFounder [1]_ or ST-MEM [2]_, from a file that you downloaded.
+    """Pretrained weights of ECGFounder [1]_ or ST-MEM [2]_ from a downloaded file.
 
-    Which of them it is, and of what size, is read off the file. The signals
-    must be those of the weights' training; ``fit`` says what is not. Filter
-    them as there, before: ``BandpassFilter(0.67, 40)``. Each record is then
-    centred and scaled by itself inside the module.
+    Network and size are read from the file. Leads and sampling rate must be those
+    of the pre-training; ``fit`` raises an error otherwise. Filter as in the
+    pre-training first: ``BandpassFilter(0.67, 40)``. The module centres and scales
+    each record.
 
-    ==========  ========  =============  =======================
+    ==========  ========  =============  =========================
     weights     leads     sampling rate  record
-    ==========  ========  =============  =======================
-    ECGFounder  12, or I  500 Hz         10 s; any length does
-    ST-MEM      12        250 Hz         9 s; the middle is seen
-    ==========  ========  =============  =======================
+    ==========  ========  =============  =========================
+    ECGFounder  12, or I  500 Hz         10 s; any length
+    ST-MEM      12        250 Hz         9 s; cropped to the middle
+    ==========  ========  =============  =========================
 
-    The published embedding is the mean over time; ECGFounder's gets the
-    maximum beside it, as every convolutional encoder's here. A fitted model
-    holds its weights: saved or pickled, it loads where the file is gone. A
-    file is read as data (``weights_only=True``, or safetensors), so it can run
-    nothing. Mind the licence that the weights come with.
+    The published embedding is the mean over time. For ECGFounder the maximum is
+    added, as in every convolutional encoder here. A fitted model holds its weights
+    and loads without the file. Loading a file runs no code (``weights_only=True``,
+    or safetensors). Check the licence of the weights.
 
     Parameters
     ----------
     path : str or Path
-        The file: what ``torch.save`` wrote, or ``*.safetensors``.
+        File that ``torch.save`` wrote, or ``*.safetensors``.
 
     References
     ----------
@@ -179,79 +166,51 @@ class PretrainedEncoder(Encoder):
         self.path = path
 
     def check_signal(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
-        """Raise where the signals are not those that the weights were trained on.
-
-        Parameters
-        ----------
-        leads : tuple of str or None
-            Names in the order of the signal; None for a plain array.
-        sampling_rate : float or None
-            In Hz; None for a plain array.
-
-        Raises
-        ------
-        LeadMismatchError, SamplingRateError
-            With what was expected, what came and what to do.
-        """
-        published = _recognise(self.path)
+        """Raise if the weights were trained on other signals; see `Encoder.check_signal`."""
+        published = _read_published(self.path)
         if sampling_rate is not None and sampling_rate != published.sampling_rate:
             raise SamplingRateError(
-                f"PretrainedEncoder: {published.name} was trained on "
+                f"PretrainedEncoder: {published.name} expects "
                 f"{format_hertz(published.sampling_rate)}; got {format_hertz(sampling_rate)}. "
                 f"Use Resample({published.sampling_rate:g})."
             )
         expected = STANDARD_12_LEADS[: published.n_leads]
         if leads is not None and tuple(leads) != expected:
             raise LeadMismatchError(
-                f"PretrainedEncoder: {published.name} was trained on {len(expected)} leads in "
-                f"this order ({', '.join(expected)}); got {len(leads)} ({', '.join(leads)}). "
+                f"PretrainedEncoder: {published.name} expects {len(expected)} leads in this order "
+                f"({', '.join(expected)}); got {len(leads)} ({', '.join(leads)}). "
                 f"Use SelectLeads({list(expected)!r})."
             )
 
     def architecture(self) -> RecordScaled:
         """Return the spec that builds the same module without the file."""
-        published = _recognise(self.path)
+        published = _read_published(self.path)
         return RecordScaled(published.network, longest=published.n_times)
 
     def load_weights(self, module: EncoderModule) -> None:
-        """Put the file's weights into a module that :meth:`architecture` built.
+        """Load the file's weights into a module that :meth:`architecture` built.
 
         Raises
         ------
         LeadMismatchError
             If the module is for another number of leads.
         """
-        published = _recognise(self.path)
+        published = _read_published(self.path)
         if not isinstance(module, RecordScaledModule):
-            raise TypeError(f"PretrainedEncoder has no weights for a {type(module).__name__}.")
+            raise TypeError(
+                "PretrainedEncoder: expected a module that architecture().build() made, got a "
+                f"{type(module).__name__}."
+            )
         if module.n_leads != published.n_leads:
             raise LeadMismatchError(
-                f"PretrainedEncoder: {published.name}'s weights in {self.path} are for "
+                f"PretrainedEncoder: {published.name}'s weights in {self.path} expect "
                 f"{published.n_leads} leads; got {module.n_leads}. "
                 f"Use SelectLeads({list(STANDARD_12_LEADS[: published.n_leads])!r})."
             )
         module.network.load_state_dict(published.weights)
 
     def build(self, n_leads: int, n_times: int) -> RecordScaledModule:
-        """Make a module with the file's weights.
-
-        Parameters
-        ----------
-        n_leads : int
-            Leads per record; those of the weights.
-        n_times : int
-            Samples per lead; any length does.
-
-        Returns
-        -------
-        RecordScaledModule
-            Maps (n_samples, n_leads, n_times), in mV, to (n_samples, n_features).
-
-        Raises
-        ------
-        LeadMismatchError
-            If the weights are for another number of leads.
-        """
+        """Make a module with the weights of the file; see `Encoder.build`."""
         module = self.architecture().build(n_leads, n_times)
         self.load_weights(module)
         return module

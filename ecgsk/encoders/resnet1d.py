@@ -1,15 +1,18 @@
-"""Residual network over time."""
+"""1-D residual network (ResNet)."""
 
 from torch import Tensor, nn
 
 from ecgsk.encoders._base import Encoder, EncoderModule
-from ecgsk.encoders._layers import ResidualBlock, as_image, channels_last, conv
+from ecgsk.encoders._layers import (
+    RESNET_SHORTEST,
+    ResidualBlock,
+    as_image,
+    bottleneck_expansion,
+    channels_last,
+    conv,
+)
 
-_SHORTEST = 64
 _BLOCKS_PER_STAGE = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
-# From 50 layers on a block squeezes its channels to a quarter, convolves, and expands.
-_BOTTLENECK_FROM = 50
-_EXPANSION = 4
 
 
 class ResNet1dModule(EncoderModule):
@@ -26,7 +29,7 @@ class ResNet1dModule(EncoderModule):
             nn.ReLU(),
             nn.MaxPool2d((1, 3), (1, 2), (0, 1)),
         )
-        expansion = _EXPANSION if depth >= _BOTTLENECK_FROM else 1
+        expansion = bottleneck_expansion(depth)
         layers, n_in = [], width
         for stage, n_blocks in enumerate(_BLOCKS_PER_STAGE[depth]):
             inner = width * 2**stage
@@ -39,15 +42,15 @@ class ResNet1dModule(EncoderModule):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps of shape (n_samples, n_channels, n_positions)."""
-        return self.blocks(self.stem(as_image(x, _SHORTEST))).squeeze(2)
+        return self.blocks(self.stem(as_image(x, RESNET_SHORTEST))).squeeze(2)
 
 
 class ResNet1d(Encoder):
-    """Residual network over time, the field's usual first choice for ECGs.
+    """1-D residual network (ResNet), a common first choice for ECGs.
 
-    A stem that quarters the rate, four stages of residual blocks that halve
-    it three times more, then the mean and the maximum over time. At 100 Hz the
-    feature maps stand 0.32 s apart.
+    The stem divides the rate by four, and the last three of four stages of residual
+    blocks each halve it; then mean and maximum over time. At 100 Hz feature maps
+    have one position per 0.32 s.
 
     Parameters
     ----------
@@ -57,7 +60,7 @@ class ResNet1d(Encoder):
         Channels of the first stage; each later stage has twice as many. The
         embedding has ``16 * width`` features, four times as many at depth 50.
     kernel_size : int, default=5
-        Samples that one convolution spans; odd.
+        Length of a convolution in samples; odd.
 
     References
     ----------
@@ -86,25 +89,7 @@ class ResNet1d(Encoder):
         self.kernel_size = kernel_size
 
     def build(self, n_leads: int, n_times: int) -> ResNet1dModule:
-        """Make a module with fresh weights.
-
-        Parameters
-        ----------
-        n_leads : int
-            Leads per record.
-        n_times : int
-            Samples per lead; any length does.
-
-        Returns
-        -------
-        ResNet1dModule
-            Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
-
-        Raises
-        ------
-        ValueError
-            For a depth that is not offered, or an even kernel.
-        """
+        """Make a module with fresh weights; see `Encoder.build`."""
         if self.depth not in _BLOCKS_PER_STAGE:
             raise ValueError(
                 f"ResNet1d: depth must be one of {sorted(_BLOCKS_PER_STAGE)}, got {self.depth!r}."

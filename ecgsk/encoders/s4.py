@@ -1,4 +1,4 @@
-"""Structured state space model (S4), in its diagonal form."""
+"""Structured state space model (S4) with a diagonal state matrix."""
 
 import math
 
@@ -8,32 +8,31 @@ from torch import Tensor, nn
 from ecgsk.encoders._base import Encoder, EncoderModule
 from ecgsk.encoders._layers import as_image, channels_last, conv
 
-# Time constants of a fresh layer, in samples: from ten to a thousand.
-_FASTEST, _SLOWEST = 1e-1, 1e-3
-# Powers of the transition up to this one are raised singly.
-_FINE = 32
+# Range of the initial step dt: time constants from ten to a thousand samples.
+_MAX_DT, _MIN_DT = 1e-1, 1e-3
+# Number of consecutive powers of the transition matrix computed directly.
+_FINE_POWERS = 32
 
 
 class StateSpace(nn.Module):
-    r"""Filter each channel, forwards and backwards, by a linear system of its own.
+    r"""Bidirectional diagonal state space layer: one linear filter per channel.
 
     Per channel :math:`x' = A x + u`, :math:`y = 2 \mathrm{Re}(C x) + D u` with a
-    diagonal complex ``A``, held for one step ``dt`` (zero-order hold). Its
-    impulse response is computed for the length at hand and convolved by FFT.
-    A second ``C`` does the same for the samples still to come.
+    diagonal complex ``A`` and zero-order hold over a step ``dt``. The impulse
+    response is computed for the length of the signal and convolved by FFT. A second
+    ``C`` filters backwards in time.
 
-    Complex numbers are kept as real tensors: optimisers, autocast and formats
-    of files take them as any other. ``A`` and ``dt`` are learned as departures
-    from where they start, so that weight decay draws them there and not to an
-    ``A`` that forgets everything at once.
+    Complex numbers are stored as pairs of real tensors, which optimisers, autocast
+    and file formats support. ``A`` and ``dt`` are stored as differences from their
+    initial values, so that weight decay keeps them near those.
 
     Parameters
     ----------
     width : int
         Channels.
     state_size : int
-        Real numbers of state per channel and direction; half as many complex
-        ones, whose conjugates are implied.
+        Real state variables per channel and direction, as half as many complex
+        conjugate pairs.
     """
 
     log_dt_start: Tensor
@@ -41,7 +40,7 @@ class StateSpace(nn.Module):
     def __init__(self, width: int, state_size: int):
         super().__init__()
         n_modes = state_size // 2
-        log_dt = torch.empty(width, 1).uniform_(math.log(_SLOWEST), math.log(_FASTEST))
+        log_dt = torch.empty(width, 1).uniform_(math.log(_MIN_DT), math.log(_MAX_DT))
         self.register_buffer("log_dt_start", log_dt)
         self.log_dt = nn.Parameter(torch.zeros(width, 1))
         self.log_decay = nn.Parameter(torch.zeros(width, n_modes))
@@ -51,9 +50,9 @@ class StateSpace(nn.Module):
         self.d = nn.Parameter(torch.randn(width))
 
     def continuous(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the step and the real and imaginary part of ``A``, a row per channel.
+        """Return ``dt`` and the real and imaginary part of ``A``, one row per channel.
 
-        They start as S4D-Lin: a decay of 1/2, frequencies of 0, pi, 2 pi, ...
+        The initial values are those of S4D-Lin: decay 1/2, frequencies 0, pi, 2 pi, ...
         """
         harmonics = torch.arange(self.frequency.shape[1], device=self.frequency.device)
         dt = torch.exp(self.log_dt_start + self.log_dt)
@@ -62,12 +61,12 @@ class StateSpace(nn.Module):
     def kernel(self, length: int) -> Tensor:
         """Return the impulse responses, of shape (2, width, length): past and future.
 
-        A power of the transition ``exp(dt A)`` is the product of a coarse and
-        a fine one: for a thousand powers only 64 are raised.
+        Each power of the transition ``exp(dt A)`` is the product of a coarse and a
+        fine one: a thousand powers need 64 exponentials.
         """
         dt, a_real, a_imag = self.continuous()
         decay, angle = dt * a_real, dt * a_imag
-        # The input's weight (exp(dt A) - 1) / A, written so that small steps keep their digits.
+        # Input weight (exp(dt A) - 1) / A in a form that is precise for small steps.
         up_real = torch.expm1(decay) * torch.cos(angle) - 2 * torch.sin(angle / 2).square()
         up_imag = torch.exp(decay) * torch.sin(angle)
         size = 2 / (a_real.square() + a_imag.square())
@@ -76,8 +75,8 @@ class StateSpace(nn.Module):
         c_real = self.c_real * b_real - self.c_imag * b_imag
         c_imag = self.c_real * b_imag + self.c_imag * b_real
 
-        fine = torch.arange(_FINE, device=dt.device)
-        coarse = torch.arange(0, length, _FINE, device=dt.device)
+        fine = torch.arange(_FINE_POWERS, device=dt.device)
+        coarse = torch.arange(0, length, _FINE_POWERS, device=dt.device)
         fine_real, fine_imag = _powers(decay, angle, fine)
         coarse_real, coarse_imag = _powers(decay, angle, coarse)
         c_real, c_imag = c_real[..., None], c_imag[..., None]
@@ -94,23 +93,23 @@ class StateSpace(nn.Module):
             length = u.shape[1]
             past, future = self.kernel(length)
             room = past.new_zeros(len(past), _fast_length(2 * length) - 2 * length)
-            # Circular: what stands at the end is what is to come.
+            # Circular convolution: the end of the response applies to future samples.
             response = torch.cat([past, room, future.flip(-1)], dim=-1)
             return _convolve(u, response.T) + self.d * u
 
 
 def _convolve(u: Tensor, response: Tensor) -> Tensor:
-    """Convolve (n, times, width) with responses (longer, width) in a circle, for ``times``."""
+    """Convolve signals (n, times, width) with longer responses, circularly."""
     if not torch.compiler.is_compiling():
         return _Convolution.apply(u, response)
-    # Compilers trace torch's own gradient without a warning.
+    # torch.compile traces the built-in gradient without a warning.
     n = len(response)
     spectrum = torch.fft.rfft(u, n, dim=1) * torch.fft.rfft(response, dim=0)
     return torch.fft.irfft(spectrum, n, dim=1)[:, : u.shape[1]]
 
 
 class _Convolution(torch.autograd.Function):
-    """What ``_convolve`` does, with a gradient of real FFTs; torch's is complex, twice the work."""
+    """FFT convolution with a gradient by real FFTs: half the work of torch's complex ones."""
 
     @staticmethod
     def forward(ctx, u: Tensor, response: Tensor) -> Tensor:
@@ -138,7 +137,7 @@ def _powers(log_radius: Tensor, angle: Tensor, exponents: Tensor) -> tuple[Tenso
 
 
 def _fast_length(n: int) -> int:
-    """Return the next length without a prime factor over 7; FFTs of others are slow."""
+    """Return the next length without a prime factor above 7, for which FFTs are fast."""
     while True:
         rest = n
         for prime in (2, 3, 5, 7):
@@ -150,7 +149,7 @@ def _fast_length(n: int) -> int:
 
 
 class _Block(nn.Module):
-    """Filter over time, mix the channels, add, normalise."""
+    """Residual block: state space layer, gated linear unit, layer normalisation."""
 
     def __init__(self, width: int, state_size: int, dropout: float):
         super().__init__()
@@ -164,7 +163,7 @@ class _Block(nn.Module):
         return self.norm(x + self._drop(nn.functional.glu(self.mix(z))))
 
     def _drop(self, x: Tensor) -> Tensor:
-        # Whole channels, as the state space can fill in single samples from their neighbours.
+        # Drop whole channels: the layer could interpolate single dropped samples.
         return self.dropout(x.transpose(1, 2)).transpose(1, 2)
 
 
@@ -186,25 +185,24 @@ class S4Module(EncoderModule):
 
 
 class S4(Encoder):
-    """Structured state spaces: filters that remember the whole record.
+    """Structured state space model (S4): linear filters as long as the record.
 
-    The variant is S4D-Lin [2]_: S4 [1]_ with a diagonal state matrix. Filters
-    run both ways, so that every position sees all the others. Layers are those
-    with which [3]_ and [4]_ classify PTB-XL and MIMIC-IV-ECG; ``width=512,
-    stride=1`` gives their size. Per record it takes about ten times as long as a
-    :class:`ResNet1d`.
+    The variant is S4D-Lin [2]_: S4 [1]_ with a diagonal state matrix. Filters are
+    bidirectional, so that each position depends on all others. The layers are those
+    of [3]_ and [4]_ for PTB-XL and MIMIC-IV-ECG; ``width=512, stride=1`` gives their
+    size. It takes about ten times as long per record as :class:`ResNet1d`.
 
     Parameters
     ----------
     depth : int, default=4
-        Number of blocks: filters over time, then a gated mix of channels.
+        Number of blocks: filters over time, then a gated linear unit over channels.
     width : int, default=128
         Channels; the embedding has twice as many features.
     state_size : int, default=8
-        Real numbers that a channel remembers, in each direction; even.
+        Real state variables per channel and direction; even.
     stride : int, default=2
-        The stem keeps every ``stride``-th sample, convolving ``2 * stride - 1``
-        of them; half the rate is half the time.
+        Stride of the stem, a convolution over ``2 * stride - 1`` samples. Computing
+        time is inversely proportional to it.
     dropout : float, default=0.2
         Share of channels set to zero in training.
 
@@ -250,25 +248,7 @@ class S4(Encoder):
         self.dropout = dropout
 
     def build(self, n_leads: int, n_times: int) -> S4Module:
-        """Make a module with fresh weights.
-
-        Parameters
-        ----------
-        n_leads : int
-            Leads per record.
-        n_times : int
-            Samples per lead; any length does.
-
-        Returns
-        -------
-        S4Module
-            Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
-
-        Raises
-        ------
-        ValueError
-            For an odd state, or a size or share outside its range.
-        """
+        """Make a module with fresh weights; see `Encoder.build`."""
         if min(self.depth, self.width, self.stride) < 1 or not 0 <= self.dropout < 1:
             raise ValueError(
                 "S4: depth, width and stride must be positive and dropout in [0, 1), "

@@ -1,4 +1,4 @@
-"""Vision transformer over patches of each lead."""
+"""Vision transformer (ViT) over patches of each lead."""
 
 import torch
 from torch import Tensor, nn
@@ -7,12 +7,12 @@ from torch.nn import functional as F
 from ecgsk.encoders._base import Encoder, EncoderModule
 
 _POOLINGS = ("mean+max", "mean")
-# The slowest wave of the position code takes this many patches a radian.
-_SLOWEST = 10_000
+# Base of the wavelengths of the position encoding (Vaswani et al. 2017).
+_WAVELENGTH_BASE = 10_000
 
 
 class _Block(nn.Module):
-    """Attention, then a perceptron, each beside a shortcut and normalised before (pre-norm)."""
+    """Pre-norm transformer block: self-attention, then a multilayer perceptron."""
 
     def __init__(self, width: int, n_heads: int, dropout: float):
         super().__init__()
@@ -56,8 +56,10 @@ class ViT1dModule(EncoderModule):
         self.patches = nn.Sequential(
             nn.LayerNorm(patch_size), nn.Linear(patch_size, width), nn.LayerNorm(width)
         )
-        # One position for each patch, and one for the separator at either end.
-        self.positions = nn.Parameter(F.pad(_waves(-(-n_times // patch_size), width), (0, 0, 1, 1)))
+        # One position per patch, and one for the separator at each end.
+        self.positions = nn.Parameter(
+            F.pad(_sinusoids(-(-n_times // patch_size), width), (0, 0, 1, 1))
+        )
         self.separator = nn.Parameter(torch.randn(width) * 0.02)
         self.leads = nn.Parameter(torch.randn(n_leads, width) * 0.02)
         self.dropout = nn.Dropout(dropout)
@@ -70,7 +72,7 @@ class ViT1dModule(EncoderModule):
                 nn.init.zeros_(layer.bias)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return the tokens of the patches, lead after lead: (n_samples, width, n_tokens)."""
+        """Return the patch tokens of all leads, of shape (n_samples, width, n_tokens)."""
         x = F.pad(x, (0, -x.shape[-1] % self.patch_size))
         tokens = self.patches(x.unflatten(-1, (-1, self.patch_size)))
         tokens = tokens + self._positions(tokens.shape[2])
@@ -83,8 +85,8 @@ class ViT1dModule(EncoderModule):
     def forward(self, x: Tensor) -> Tensor:
         """Return embeddings of shape (n_samples, n_features).
 
-        Pre-norm tokens grow from block to block, so that what is pooled has to
-        be normalised; ST-MEM does so after its mean, not before.
+        Pre-norm tokens grow from block to block, so the pooled token is normalised;
+        like ST-MEM after pooling, not before.
 
         Parameters
         ----------
@@ -98,54 +100,51 @@ class ViT1dModule(EncoderModule):
         return torch.cat([mean, self.norm(tokens.amax(-1))], dim=1)
 
     def _positions(self, n_patches: int) -> Tensor:
-        """Return positions for a number of patches that may not be the one built for."""
-        known = self.positions[1:-1]
-        if n_patches > len(known):
-            stretched = F.interpolate(known.T[None], n_patches, mode="linear", align_corners=True)
+        """Return positions for any number of patches: interpolated, cropped or as built."""
+        learned = self.positions[1:-1]
+        if n_patches > len(learned):
+            stretched = F.interpolate(learned.T[None], n_patches, mode="linear", align_corners=True)
             return stretched[0].T
-        if self.training and n_patches < len(known):
-            # A training crop may stand anywhere in its record: so every position is learned.
-            start = torch.randint(len(known) - n_patches + 1, (1,), device=known.device)
-            return known[start + torch.arange(n_patches, device=known.device)]
-        return known[:n_patches]
+        if self.training and n_patches < len(learned):
+            # A training crop takes a random start, so that every position is trained.
+            start = torch.randint(len(learned) - n_patches + 1, (1,), device=learned.device)
+            return learned[start + torch.arange(n_patches, device=learned.device)]
+        return learned[:n_patches]
 
 
-def _waves(n_positions: int, width: int) -> Tensor:
-    """Return sines and cosines of position (Vaswani et al. 2017), a row per position."""
+def _sinusoids(n_positions: int, width: int) -> Tensor:
+    """Return sines and cosines of positions (Vaswani et al. 2017), one row per position."""
     half = -(-width // 2)
-    angle = torch.arange(n_positions)[:, None] * _SLOWEST ** (-torch.arange(half) / half)
+    angle = torch.arange(n_positions)[:, None] * _WAVELENGTH_BASE ** (-torch.arange(half) / half)
     return torch.cat([angle.sin(), angle.cos()], dim=1)[:, :width]
 
 
 class ViT1d(Encoder):
-    """Vision transformer: every patch of every lead attends to all the others.
+    """Vision transformer (ViT) over patches of all leads, as in ST-MEM.
 
-    The architecture of ST-MEM [2]_: each lead is cut into patches; a token is
-    a patch, plus where it stands, plus which lead it is from; separators stand
-    at the ends of a lead. With ``depth=12, width=768, n_heads=12,
-    patch_size=75, pooling="mean"`` it is ST-MEM's base network, number for
-    number. Without its pre-training a transformer wants more records than a
-    convolutional network.
+    The architecture of ST-MEM [2]_: each lead is divided into patches. A token is
+    the sum of the embeddings of patch, position and lead, with separator tokens at
+    the ends of a lead. With ``depth=12, width=768, n_heads=12, patch_size=75,
+    pooling="mean"`` it equals ST-MEM's base network numerically. Without pre-training
+    a transformer needs more records than a convolutional network.
 
-    Each patch is centred and scaled by itself, as there: the shape of a wave
-    counts, its height in mV does not.
+    Each patch is centred and scaled, as in ST-MEM, so amplitude in mV is not used.
 
     Parameters
     ----------
     depth : int, default=4
-        Number of blocks: attention, then a perceptron.
+        Number of blocks: self-attention, then a multilayer perceptron.
     width : int, default=128
         Channels of a token, a multiple of ``n_heads``.
     n_heads : int, default=4
-        Attentions side by side in a block.
+        Attention heads per block.
     patch_size : int, default=50
-        Samples in a patch. Time grows with the square of the number of
-        patches; ST-MEM's are of 0.3 s.
+        Samples per patch. Computing time grows with the square of the number of
+        patches; ST-MEM's patches are 0.3 s long.
     dropout : float, default=0.1
         Share of activations set to zero in training.
     pooling : {"mean+max", "mean"}, default="mean+max"
-        What is kept of the tokens: ``2 * width`` features, or ``width`` as in
-        ST-MEM.
+        Pooling over tokens: ``2 * width`` features, or ``width`` as in ST-MEM.
 
     References
     ----------
@@ -185,26 +184,7 @@ class ViT1d(Encoder):
         self.pooling = pooling
 
     def build(self, n_leads: int, n_times: int) -> ViT1dModule:
-        """Make a module with fresh weights.
-
-        Parameters
-        ----------
-        n_leads : int
-            Leads per record.
-        n_times : int
-            Samples per lead that positions are learned for. Of shorter
-            records the first are taken, for longer ones they are stretched.
-
-        Returns
-        -------
-        ViT1dModule
-            Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
-
-        Raises
-        ------
-        ValueError
-            For a size or share outside its range, or an unknown pooling.
-        """
+        """Make a module with fresh weights; see `Encoder.build`."""
         if min(self.depth, self.n_heads, self.patch_size) < 1 or not 0 <= self.dropout < 1:
             raise ValueError(
                 "ViT1d: depth, n_heads and patch_size must be positive and dropout in [0, 1), "

@@ -1,15 +1,18 @@
-"""The residual network that leads the PTB-XL benchmark."""
+"""XResNet1d, the residual network of the PTB-XL benchmark."""
 
 from torch import Tensor, nn
 
 from ecgsk.encoders._base import Encoder, EncoderModule
-from ecgsk.encoders._layers import ResidualBlock, as_image, channels_last, conv
+from ecgsk.encoders._layers import (
+    RESNET_SHORTEST,
+    ResidualBlock,
+    as_image,
+    bottleneck_expansion,
+    channels_last,
+    conv,
+)
 
-_SHORTEST = 64
 _BLOCKS_PER_STAGE = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-# From 50 layers on a block squeezes its channels to a quarter, convolves, and expands.
-_BOTTLENECK_FROM = 50
-_EXPANSION = 4
 _STEM_KERNEL = 5
 
 
@@ -24,7 +27,7 @@ class XResNet1dModule(EncoderModule):
             stem += [conv(n_in, n_out, _STEM_KERNEL, stride), nn.BatchNorm2d(n_out), nn.ReLU()]
             n_in = n_out
         self.stem = nn.Sequential(*stem, nn.MaxPool2d((1, 3), (1, 2), (0, 1)))
-        n_out = width * (_EXPANSION if depth >= _BOTTLENECK_FROM else 1)
+        n_out = width * bottleneck_expansion(depth)
         blocks: list[nn.Module] = []
         for stage, n_blocks in enumerate(_BLOCKS_PER_STAGE[depth]):
             for block in range(n_blocks):
@@ -39,27 +42,25 @@ class XResNet1dModule(EncoderModule):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return feature maps of shape (n_samples, n_channels, n_positions)."""
-        return self.blocks(self.stem(as_image(x, _SHORTEST))).squeeze(2)
+        return self.blocks(self.stem(as_image(x, RESNET_SHORTEST))).squeeze(2)
 
 
 class XResNet1d(Encoder):
-    """Residual network of the PTB-XL benchmark, layer for layer.
+    """XResNet1d, the residual network of the PTB-XL benchmark, layer for layer.
 
-    As :class:`ResNet1d` but for two things: the stem has three convolutions,
-    and every stage has the same width, since an ECG's later feature maps need
-    no more channels than its earlier ones. The benchmark's own head is left
-    out; its pooling, mean and maximum over time, is every encoder's here.
+    It differs from :class:`ResNet1d` in two ways: the stem has three convolutions,
+    and every stage has the same width. The benchmark's head is omitted; its pooling,
+    mean and maximum over time, is that of every encoder here.
 
     Parameters
     ----------
     depth : {18, 34, 50, 101}, default=50
-        Number of layers as the benchmark names them; 50 and 101 have
-        bottleneck blocks.
+        Number of layers as in the benchmark; 50 and 101 have bottleneck blocks.
     width : int, default=64
         Channels of every block's inner convolution; even. The embedding has
         ``2 * width`` features, four times as many from depth 50 on.
     kernel_size : int, default=5
-        Samples that a block's convolution spans; odd.
+        Length of a block's convolution in samples; odd.
 
     References
     ----------
@@ -87,25 +88,7 @@ class XResNet1d(Encoder):
         self.kernel_size = kernel_size
 
     def build(self, n_leads: int, n_times: int) -> XResNet1dModule:
-        """Make a module with fresh weights.
-
-        Parameters
-        ----------
-        n_leads : int
-            Leads per record.
-        n_times : int
-            Samples per lead; any length does.
-
-        Returns
-        -------
-        XResNet1dModule
-            Maps (n_samples, n_leads, n_times) to (n_samples, n_features).
-
-        Raises
-        ------
-        ValueError
-            For a depth that is not offered, an odd width or an even kernel.
-        """
+        """Make a module with fresh weights; see `Encoder.build`."""
         if self.depth not in _BLOCKS_PER_STAGE:
             raise ValueError(
                 f"XResNet1d: depth must be one of {sorted(_BLOCKS_PER_STAGE)}, got {self.depth!r}."

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ecgsk.encoders import Encoder, EncoderModule, resolve_encoder
+from ecgsk.encoders import Encoder, EncoderModule
+from ecgsk.encoders.registry import resolve_encoder
 from ecgsk.estimators._inputs import Signature
 from ecgsk.training import Augmentation
 from ecgsk.training.batches import BatchDataset
@@ -40,7 +41,7 @@ def build_backbone(
 def initialise_backbone(backbone: Backbone, encoder: Encoder | str, data: BatchDataset) -> None:
     """Load published weights, and set what no gradient learns from some training records."""
     resolve_encoder(encoder).load_weights(backbone.encoder)
-    if type(backbone.encoder).calibrate is EncoderModule.calibrate:
+    if type(backbone.encoder).set_thresholds is EncoderModule.set_thresholds:
         return
     some = np.linspace(0, len(data) - 1, min(len(data), _CALIBRATION_RECORDS))
-    backbone.calibrate(data.__getitems__(some.round().astype(int))[0]["ecg"])
+    backbone.set_thresholds(data.__getitems__(some.round().astype(int))[0]["ecg"])

@@ -20,7 +20,8 @@ from ecgsk.explain import (
     attribute,
 )
 from ecgsk.preprocessing._abnormality import read_ranges
-from ecgsk.signals import ECGArray, ECGDtype, ECGRecord, find_ecg_column, quality
+from ecgsk.signals import ECGArray, ECGDtype, ECGRecord, quality
+from ecgsk.signals.columns import find_ecg_column
 
 if TYPE_CHECKING:
     from ecgsk.estimators.labs import LabAbnormalityExplainer

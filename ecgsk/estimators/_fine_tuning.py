@@ -13,7 +13,7 @@ from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._targets import Targets
 from ecgsk.estimators._training_rows import TrainingRows
 from ecgsk.estimators.recipe import Recipe
-from ecgsk.objectives import MaskedBCE
+from ecgsk.objectives.supervised import MaskedBCE
 from ecgsk.training.batches import BatchDataset
 from ecgsk.training.device import resolve_device
 from ecgsk.training.modules import DiagnosisModule

@@ -15,7 +15,9 @@ from ecgsk.exceptions import (
     LeadMismatchError,
     SamplingRateError,
 )
-from ecgsk.signals import ECGArray, ECGDtype, find_ecg_column, format_hertz
+from ecgsk.signals import ECGArray, ECGDtype
+from ecgsk.signals.columns import find_ecg_column
+from ecgsk.signals.units import format_hertz
 from ecgsk.training.signals import Signals
 
 _DEFAULT_GROUP_COLUMN = "subject_id"

@@ -19,7 +19,8 @@ from ecgsk.estimators._fitting import fit_module, hold_out_patients
 from ecgsk.estimators._inputs import Inputs, Signature, select_clinical_columns
 from ecgsk.estimators._settings import check_settings, draw_seed
 from ecgsk.estimators._training_rows import TrainingRows
-from ecgsk.objectives import ECGContrast, InfoNCE, Objective, resolve_objective
+from ecgsk.objectives import ECGContrast, InfoNCE, Objective
+from ecgsk.objectives.registry import resolve_objective
 from ecgsk.preprocessing import ClinicalScaler
 from ecgsk.training.batches import BatchDataset
 from ecgsk.training.callbacks import EffectiveRank

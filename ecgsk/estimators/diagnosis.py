@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ecgsk._leakage import SeenPatients, remember_patients
 from ecgsk._patients import find_patients
-from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder
+from ecgsk.encoders import ClinicalMLP, Encoder
+from ecgsk.encoders.clinical import ClinicalMLPModule
 from ecgsk.estimators._backbone import (
     build_augmentation,
     build_backbone,

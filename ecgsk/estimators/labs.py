@@ -22,7 +22,7 @@ from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Explanations, LabEvidence, SimilarPatients
 from ecgsk.preprocessing import LabAbnormality
-from ecgsk.signals import find_ecg_column
+from ecgsk.signals.columns import find_ecg_column
 
 
 class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):

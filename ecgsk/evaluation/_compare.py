@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from ecgsk._patients import find_patients, number_patients
 from ecgsk._progress import progress_bar
-from ecgsk.encoders import resolve_encoder
+from ecgsk.encoders.registry import resolve_encoder
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
     JointEmbeddingPretrainer,
@@ -26,7 +26,7 @@ from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.metrics import masked_roc_auc
 from ecgsk.model_selection import check_patient_split, patient_split
 from ecgsk.preprocessing import LabAbnormality
-from ecgsk.signals import find_ecg_column
+from ecgsk.signals.columns import find_ecg_column
 
 
 def compare_arms(

@@ -7,7 +7,9 @@ import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
 from ecgsk.io._wfdb import load_wfdb
-from ecgsk.signals import bridge_gaps, check_sampling_rate, resample
+from ecgsk.signals.gaps import bridge_gaps
+from ecgsk.signals.resampling import resample
+from ecgsk.signals.units import check_sampling_rate
 
 # GQRS finds most at this rate; below it, its integer filters grow coarse.
 _RATE = 250.0

@@ -13,7 +13,9 @@ import pandas as pd
 
 from ecgsk._progress import progress_bar
 from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
-from ecgsk.signals import INT16_NAN, ECGArray, ECGStorage, NpyStorage, find_ecg_column
+from ecgsk.signals import ECGArray, ECGStorage
+from ecgsk.signals.columns import find_ecg_column
+from ecgsk.signals.storage import INT16_NAN, NpyStorage
 
 FORMAT = "ecgsk cohort folder"
 VERSION = 1

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ecgsk.exceptions import DurationError, RecordReadError, UnitError
-from ecgsk.signals import ECGStorage, canonical_leads, check_sampling_rate
+from ecgsk.signals import ECGStorage
+from ecgsk.signals.leads import canonical_leads
+from ecgsk.signals.units import check_sampling_rate
 
 
 def load_h5py() -> Any:

@@ -25,7 +25,9 @@ from ecgsk.io._ecg_folder import (
 from ecgsk.io._ingest_chunk import Conversion, convert
 from ecgsk.io._ingest_journal import Journal
 from ecgsk.io._wfdb_header import RecordHeader, read_header
-from ecgsk.signals import STANDARD_12_LEADS, canonical_leads, check_sampling_rate
+from ecgsk.signals import STANDARD_12_LEADS
+from ecgsk.signals.leads import canonical_leads
+from ecgsk.signals.units import check_sampling_rate
 
 _VERSION = 1
 _LOOKED_AT = 64  # records, for what most of them are

@@ -13,13 +13,9 @@ from ecgsk.io._ecg_folder import to_int16
 from ecgsk.io._wfdb_folder import comments_frame
 from ecgsk.io._wfdb_header import RecordHeader, read_header
 from ecgsk.io._wfdb_storage import WFDBStorage
-from ecgsk.signals import (
-    butterworth_gain,
-    describe_signals,
-    filter_spectrum,
-    low_pass_gain,
-    resampling_ratio,
-)
+from ecgsk.signals.record_quality import describe_signals
+from ecgsk.signals.resampling import resampling_ratio
+from ecgsk.signals.spectral import butterworth_gain, filter_spectrum, low_pass_gain
 
 _BATCH = 64  # records read and described at once
 _FILTERED = 8  # and filtered: more falls out of the cache

@@ -18,13 +18,9 @@ from ecgsk.exceptions import (
 )
 from ecgsk.io._wfdb_header import RecordHeader, read_header
 from ecgsk.io._wfdb_storage import WFDBStorage
-from ecgsk.signals import (
-    STANDARD_12_LEADS,
-    ECGArray,
-    canonical_leads,
-    check_sampling_rate,
-    format_hertz,
-)
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from ecgsk.signals.leads import canonical_leads
+from ecgsk.signals.units import check_sampling_rate, format_hertz
 
 _SHOWN = 6
 

@@ -15,7 +15,8 @@ from ecgsk.exceptions import LeadMismatchError, RecordReadError, UnitError
 from ecgsk.io._wfdb import load_wfdb
 from ecgsk.io._wfdb_samples import SampleBlock, find_block
 from ecgsk.io._wfdb_text import parse_ordinary
-from ecgsk.signals import canonical_lead, to_millivolt
+from ecgsk.signals.leads import canonical_lead
+from ecgsk.signals.units import to_millivolt
 
 # Bytes a sample takes, for formats of fixed size; others (FLAC) are checked on reading.
 _BYTES_PER_SAMPLE = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5}

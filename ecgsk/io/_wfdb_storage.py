@@ -10,7 +10,9 @@ from ecgsk.exceptions import RecordReadError
 from ecgsk.io._wfdb import load_wfdb
 from ecgsk.io._wfdb_header import RecordLayout, read_header, record_path
 from ecgsk.io._wfdb_samples import read_block
-from ecgsk.signals import ECGStorage, canonical_leads, resample
+from ecgsk.signals import ECGStorage
+from ecgsk.signals.leads import canonical_leads
+from ecgsk.signals.resampling import resample
 
 # Read beyond the end of a crop, so that the resampling filter has neighbours there.
 _MARGIN_SECONDS = 1.0

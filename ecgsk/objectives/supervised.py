@@ -11,7 +11,7 @@ class MaskedBCE(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from ecgsk.objectives import MaskedBCE
+    >>> from ecgsk.objectives.supervised import MaskedBCE
     >>> logits = torch.tensor([[0.0, 7.0]])
     >>> MaskedBCE()(logits, torch.tensor([[1.0, float("nan")]])).item()  # log(2)
     0.693...

@@ -1,4 +1,4 @@
-"""Models on disk: safetensors and JSON, without pickle."""
+"""Save and load fitted models as safetensors and JSON, without pickle."""
 
 from ecgsk.persistence._save import load, save
 

@@ -1,8 +1,8 @@
-"""Fitted estimators as JSON and arrays, and back, without pickle.
+"""Encode fitted estimators as JSON and arrays, and decode them, without pickle.
 
-An estimator is its class and its state, as ``__getstate__`` gives it. JSON takes
-what JSON can; whatever else there is becomes an object with one key that starts
-with a dollar sign. Numbers in arrays go to a dictionary beside it.
+An estimator is stored as its class name and the state that ``__getstate__``
+returns. Values that JSON lacks become an object with one key that starts with a
+dollar sign. Arrays of numbers go to a separate dictionary.
 """
 
 import dataclasses
@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from ecgsk.estimators._base import TorchEstimator
 from ecgsk.exceptions import ECGError
 
 _SCIKIT_LEARN = frozenset(
@@ -27,23 +26,20 @@ _SCIKIT_LEARN = frozenset(
         "sklearn.preprocessing.QuantileTransformer",
     }
 )
-# Setting state by these puts data into attributes. A class with a way of its own may
-# do anything: skorch's nets unpickle.
-_SETTERS = (BaseEstimator.__setstate__, TorchEstimator.__setstate__)
 
 
-class Encoder:
-    """Turns a value into what JSON takes; collects arrays on the way.
+class ManifestEncoder:
+    """Encode a value as JSON and collect its arrays.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
-        What goes into the weights file.
+        Contents of the weights file.
     """
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
-        # The estimator itself is kept: the id of one that is gone is given to another.
+        # Keep a reference to each estimator: Python reuses the id of a deleted object.
         self._seen: dict[int, tuple[int, BaseEstimator]] = {}
 
     def encode(self, value: Any, path: str) -> Any:
@@ -74,14 +70,14 @@ class Encoder:
             return self._frame(value, path)
         if isinstance(value, BaseEstimator):
             return self._estimator(value, path)
-        if dataclasses.is_dataclass(value) and _is_ours(type(value)):
+        if dataclasses.is_dataclass(value) and _is_in_ecgsk(type(value)):
             fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
             return {"$dataclass": [_public_name(type(value)), self.encode(fields, path)]}
         if isinstance(value, (np.random.RandomState, np.random.Generator)):
-            return None  # a generator's state matters to training alone
+            return None  # only training uses a generator's state
         raise TypeError(
-            f"ecgsk.save cannot write {path}: a {type(value).__name__} is not data. Replace it by "
-            "numbers, text, arrays, frames or estimators."
+            f"ecgsk.save: expected {path} to be numbers, text, arrays, data frames or estimators; "
+            f"got a {type(value).__name__}. Replace it."
         )
 
     def _array(self, value: np.ndarray, path: str) -> Any:
@@ -90,10 +86,10 @@ class Encoder:
             return {kind: self.encode(value.tolist(), path)}
         if value.dtype.kind not in "biuf":
             raise TypeError(
-                f"ecgsk.save cannot write {path}: an array of {value.dtype} is neither numbers "
-                "nor text. Convert it."
+                f"ecgsk.save: expected {path} to be an array of numbers or text; got dtype "
+                f"{value.dtype}. Convert it."
             )
-        while path in self.arrays:  # names may hold the dots that paths are joined by
+        while path in self.arrays:  # a name may contain dots, so two paths may be equal
             path += "'"
         self.arrays[path] = np.asarray(value, order="C")
         return {"$array": path}
@@ -119,7 +115,7 @@ class Encoder:
         state = dict(value.__getstate__())
         if state.get("callbacks"):
             warnings.warn(
-                f"ecgsk.save leaves out the callbacks of {path}: they matter to training alone.",
+                f"ecgsk.save omits the callbacks of {path}: only training uses them.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -131,17 +127,17 @@ class Encoder:
         }
 
 
-class Decoder:
-    """Turns JSON and arrays back into the value.
+class ManifestDecoder:
+    """Decode the value that `ManifestEncoder` encoded.
 
     Parameters
     ----------
     arrays : dict of str to ndarray
-        The weights file.
+        Contents of the weights file.
     trusted : iterable of type
-        Further classes that may be made.
+        Further classes that may be instantiated.
     device : str or None
-        Device to set in place of the saved one.
+        Device that replaces the saved one.
     """
 
     def __init__(
@@ -152,7 +148,7 @@ class Decoder:
         self._made: dict[int, Any] = {}
 
     def decode(self, value: Any) -> Any:
-        """Return the value of a JSON form."""
+        """Return the value that a JSON form encodes."""
         if isinstance(value, list):
             return [self.decode(item) for item in value]
         if not isinstance(value, dict):
@@ -178,7 +174,10 @@ class Decoder:
             return {self.decode(key): self.decode(item) for key, item in content}
         if kind in ("$tuple", "$set"):
             return {"$tuple": tuple, "$set": set}[kind](self.decode(content))
-        raise ECGError(f"ecgsk.load: manifest.json holds {kind!r}, which this version cannot read.")
+        raise ECGError(
+            f"ecgsk.load: this version cannot read {kind!r} in manifest.json. Use the ecgsk "
+            "version that wrote it."
+        )
 
     def _frame(self, content: dict[str, Any]) -> pd.DataFrame:
         name, index = content["index"]
@@ -203,7 +202,7 @@ class Decoder:
         if name in self.trusted:
             return self.trusted[name]
         module, _, attribute = name.rpartition(".")
-        if module == "__main__":  # a script's or notebook's then; now in a module, or another's
+        if module == "__main__":  # saved from a script or notebook: match by class name
             same = [cls for cls in self.trusted.values() if cls.__qualname__ == attribute]
             if len(same) == 1:
                 return same[0]
@@ -212,12 +211,12 @@ class Decoder:
                 cls: Any = getattr(import_module(module), attribute, None)
             except ImportError:
                 cls = None
-            # Modules of ours import others' classes too: those are not ours to make.
-            if _takes_data_alone(cls) and (name in _SCIKIT_LEARN or _is_ours(cls)):
+            # Modules of ecgsk also import classes of other libraries: refuse those.
+            if _sets_attributes_only(cls) and (name in _SCIKIT_LEARN or _is_in_ecgsk(cls)):
                 return cls
         raise ECGError(
-            f"ecgsk.load: manifest.json asks for {name!r}, which is not among the classes that "
-            "may be made. If it is yours and you trust the file, pass trusted=[TheClass]."
+            f"ecgsk.load: manifest.json asks for {name!r}, which is not an allowed class. "
+            "If it is yours and you trust the file, pass trusted=[TheClass]."
         )
 
 
@@ -230,22 +229,25 @@ def _dataclass(name: str) -> type:
             cls = getattr(import_module(module), attribute, None)
         except ImportError:
             cls = None
-    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and _is_ours(cls)):
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls) and _is_in_ecgsk(cls)):
         raise ECGError(f"ecgsk.load: manifest.json holds {name!r}, which this version cannot read.")
     return cls
 
 
-def _takes_data_alone(cls: Any) -> bool:
+def _sets_attributes_only(cls: Any) -> bool:
+    """Check that ``__setstate__`` is scikit-learn's or ours: others, as skorch's, may unpickle."""
     is_estimator = isinstance(cls, type) and issubclass(cls, BaseEstimator)
-    return is_estimator and cls.__setstate__ in _SETTERS
+    return is_estimator and (
+        cls.__setstate__.__module__ == "sklearn.base" or _is_in_ecgsk(cls.__setstate__)
+    )
 
 
-def _is_ours(cls: Any) -> bool:
-    return cls.__module__.split(".")[0] == "ecgsk"
+def _is_in_ecgsk(value: Any) -> bool:
+    return value.__module__.split(".")[0] == "ecgsk"
 
 
 def _public_name(cls: type) -> str:
-    """Return the name users import a class by: private modules may move."""
+    """Return the name that users import a class by: private modules may move."""
     package = ".".join(cls.__module__.split(".")[:2])
     try:
         if getattr(import_module(package), cls.__name__, None) is cls:

@@ -1,4 +1,4 @@
-"""Write and read a model folder."""
+"""Save and load a model folder."""
 
 import hashlib
 import json
@@ -20,30 +20,29 @@ from sklearn.utils.validation import check_is_fitted
 
 import ecgsk
 from ecgsk.exceptions import ECGError
-from ecgsk.persistence._codec import Decoder, Encoder
+from ecgsk.persistence._codec import ManifestDecoder, ManifestEncoder
 
 _FORMAT, _VERSION = "ecgsk model", 1
 _MANIFEST, _WEIGHTS = "manifest.json", "weights.safetensors"
-# What file managers leave in any folder that is looked at.
-_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
+# Files that file managers create in any folder they show.
+_FILE_MANAGER_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a fitted estimator or pipeline as safetensors and JSON, without pickle.
+    """Save a fitted estimator or pipeline as safetensors and JSON, without pickle.
 
-    The folder holds ``weights.safetensors`` and ``manifest.json``, which says in
-    readable form what the model is: leads, sampling rate, preprocessing, labels
-    and laboratory names, and how each estimator was set and fitted.
+    The folder holds ``weights.safetensors`` and a readable ``manifest.json``:
+    leads, sampling rate, preprocessing, labels and laboratory names, and the
+    parameters and fitted attributes of each estimator.
 
     Parameters
     ----------
     estimator : estimator
         One of ecgsk's, or a scikit-learn ``Pipeline`` of them.
     folder : path-like
-        Where to; made with its parents.
+        Folder to write; it and its parents are created.
     overwrite : bool, default=False
-        Replace a model that is there. Nothing but a model is ever replaced: not a
-        folder with other files in it.
+        Replace an existing model. A folder with other files in it is never replaced.
 
     Returns
     -------
@@ -55,9 +54,9 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
     NotFittedError
         If the estimator is not fitted.
     FileExistsError
-        If the folder is there and ``overwrite`` is False, or it is no model.
+        If the folder exists and ``overwrite`` is False, or it is not a model.
     TypeError
-        For a parameter that is not data; the message names it.
+        If a parameter or attribute is not data; the message names it.
 
     Examples
     --------
@@ -73,7 +72,7 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
     folder = Path(folder)
     if folder.exists():
         _check_replaceable(folder, overwrite)
-    encoder = Encoder()
+    encoder = ManifestEncoder()
     tree = encoder.encode(estimator, type(estimator).__name__)
     weights = save_arrays(encoder.arrays)
     manifest = {
@@ -90,7 +89,7 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
         "model": tree,
     }
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Complete or not there at all: written beside, then moved into place.
+    # Write to a temporary folder and rename it, so that an interruption leaves no half model.
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         temporary.chmod(0o755)
@@ -107,7 +106,7 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
 def load(
     folder: str | Path, *, device: str | None = None, trusted: Iterable[type] = ()
 ) -> BaseEstimator:
-    """Read what :func:`save` wrote; it runs no code of the file's.
+    """Load a model that :func:`save` wrote, without running code from the file.
 
     Parameters
     ----------
@@ -116,41 +115,51 @@ def load(
     device : str or None, default=None
         Device to predict on, such as ``"cpu"``; None keeps the saved parameter.
     trusted : iterable of type, default=()
-        Classes of yours that the model uses, such as an encoder. Others than
-        ecgsk's and a few of scikit-learn's are refused.
+        Your own classes that the model uses, such as an encoder. Only these,
+        ecgsk's and a few of scikit-learn's are allowed.
 
     Returns
     -------
     estimator
-        Fitted, predicting as before.
+        The fitted estimator.
 
     Raises
     ------
     FileNotFoundError
-        If there is no model.
+        If the folder holds no model.
     ECGError
-        If it is damaged, of another format, or asks for a class that is not
-        trusted.
+        If the model is damaged, of another format, or uses a class that is not
+        allowed.
+
+    Examples
+    --------
+    >>> import ecgsk
+    >>> from ecgsk.datasets import make_clinical_ecg
+    >>> from ecgsk.preprocessing import Resample
+    >>> X = make_clinical_ecg(n_subjects=5, random_state=0).X
+    >>> folder = ecgsk.save(Resample(50).fit(X), getfixture("tmp_path") / "model")
+    >>> ecgsk.load(folder).transform(X)["ecg"].ecg.sampling_rate
+    50.0
     """
     folder = Path(folder)
     if not (folder / _MANIFEST).exists() or not (folder / _WEIGHTS).exists():
         raise FileNotFoundError(
-            f"ecgsk.load: {folder} holds no model; expected {_MANIFEST} and {_WEIGHTS}, which "
-            "ecgsk.save writes."
+            f"ecgsk.load: expected {_MANIFEST} and {_WEIGHTS}, as ecgsk.save writes them, in "
+            f"{folder}. Check the path."
         )
     manifest = _read_manifest(folder / _MANIFEST)
     weights = (folder / _WEIGHTS).read_bytes()
     if hashlib.sha256(weights).hexdigest() != manifest.get("weights_sha256"):
         raise ECGError(
-            f"ecgsk.load: {folder / _WEIGHTS} is not the file that the manifest was written with; "
-            "it is damaged or from another model. Copy the folder again."
+            f"ecgsk.load: {folder / _WEIGHTS} does not match the checksum in {_MANIFEST}; it is "
+            "damaged or from another model. Copy the folder again."
         )
     try:
         arrays = load_arrays(weights)
     except SafetensorError as error:
-        raise ECGError(f"ecgsk.load: {folder / _WEIGHTS} cannot be read: {error}.") from error
+        raise ECGError(f"ecgsk.load: cannot read {folder / _WEIGHTS}: {error}.") from error
     try:
-        model = Decoder(arrays, trusted, device).decode(manifest["model"])
+        model = ManifestDecoder(arrays, trusted, device).decode(manifest["model"])
         check_is_fitted(model)
     except ECGError:
         raise
@@ -163,21 +172,21 @@ def load(
 
 
 def _check_replaceable(folder: Path, overwrite: bool) -> None:
-    """Raise unless the folder is a model, nothing else, and may be replaced."""
+    """Raise unless the folder holds a model and no other file, and may be replaced."""
     try:
-        names = {path.name for path in folder.iterdir()} - _LITTER
+        names = {path.name for path in folder.iterdir()} - _FILE_MANAGER_FILES
         manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
         is_model = names == {_MANIFEST, _WEIGHTS} and manifest["format"] == _FORMAT
     except (OSError, ValueError, LookupError, TypeError):
         is_model = False
     if not is_model:
         raise FileExistsError(
-            f"ecgsk.save: {folder} exists and is not a model, or holds other files too; that is "
-            "never replaced. Choose another folder."
+            f"ecgsk.save: {folder} exists and is not a model, or holds other files too. "
+            "Choose another folder."
         )
     if not overwrite:
         raise FileExistsError(
-            f"ecgsk.save: {folder} holds a model already. Pass overwrite=True to replace it."
+            f"ecgsk.save: {folder} already holds a model. Pass overwrite=True to replace it."
         )
 
 
@@ -198,7 +207,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _summary(estimator: BaseEstimator) -> dict[str, Any]:
-    """Say what a reader asks first: what goes in, what comes out."""
+    """Return the model's inputs and outputs for the head of the manifest."""
     steps = (
         [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
     )
@@ -206,7 +215,7 @@ def _summary(estimator: BaseEstimator) -> dict[str, Any]:
     model = getattr(last, "encoder_", last)
     leads = getattr(model, "leads_", None) or getattr(first, "leads_in_", None)
     n_samples = getattr(model, "shape_", (None, None))[1]
-    # In full: a default may be another one day, and a reader may not know it.
+    # Write defaults too: they may change between versions.
     with sklearn.config_context(print_changed_only=False):
         preprocessing = [repr(step) for step in steps[:-1]]
     return {

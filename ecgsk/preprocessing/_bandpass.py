@@ -4,7 +4,8 @@ import numpy as np
 
 from ecgsk.exceptions import SamplingRateError
 from ecgsk.preprocessing._base import RateAwareTransformer
-from ecgsk.signals import butterworth_gain, filter_spectrum, format_hertz
+from ecgsk.signals.spectral import butterworth_gain, filter_spectrum
+from ecgsk.signals.units import format_hertz
 
 
 class BandpassFilter(RateAwareTransformer):

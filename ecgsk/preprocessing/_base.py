@@ -11,15 +11,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError, SignalQualityError
-from ecgsk.signals import (
-    ArrayStorage,
-    ECGArray,
-    ECGDtype,
-    check_sampling_rate,
-    ecg_column,
-    find_ecg_column,
-    format_hertz,
-)
+from ecgsk.signals import ECGArray, ECGDtype
+from ecgsk.signals.columns import ecg_column, find_ecg_column
+from ecgsk.signals.storage import ArrayStorage
+from ecgsk.signals.units import check_sampling_rate, format_hertz
 
 _BATCH = 16  # records filtered at once: more falls out of the cache
 

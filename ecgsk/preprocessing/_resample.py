@@ -3,7 +3,9 @@
 import numpy as np
 
 from ecgsk.preprocessing._base import RateAwareTransformer
-from ecgsk.signals import ECGArray, check_sampling_rate, resample, resampled_length
+from ecgsk.signals import ECGArray
+from ecgsk.signals.resampling import resample, resampled_length
+from ecgsk.signals.units import check_sampling_rate
 
 
 class Resample(RateAwareTransformer):

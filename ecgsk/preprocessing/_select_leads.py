@@ -6,7 +6,8 @@ import numpy as np
 
 from ecgsk.exceptions import LeadMismatchError
 from ecgsk.preprocessing._base import SignalTransformer
-from ecgsk.signals import STANDARD_12_LEADS, ECGArray, canonical_leads, lead_positions
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from ecgsk.signals.leads import canonical_leads, lead_positions
 
 
 class SelectLeads(SignalTransformer):

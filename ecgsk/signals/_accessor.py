@@ -1,4 +1,4 @@
-"""``series.ecg``: what an ECG column can tell and do."""
+"""Pandas accessor of ECG columns, ``series.ecg``."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ import pandas as pd
 
 from ecgsk.signals._array import ECGArray
 from ecgsk.signals._dtype import ECGDtype
-from ecgsk.signals._quality import quality
+from ecgsk.signals.record_quality import quality
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ class ECGAccessor:
     def __init__(self, series: pd.Series):
         if not isinstance(series.dtype, ECGDtype):
             raise AttributeError(
-                f".ecg: expected a Series of ECGs, got dtype {series.dtype}. Make one with "
+                f".ecg: expected a Series of ECGs, got dtype {series.dtype}. Create one with "
                 "pd.Series(ECGArray.from_numpy(x, sampling_rate=..., leads=...))."
             )
         self._series = series
@@ -71,7 +71,7 @@ class ECGAccessor:
         return self.array.read()
 
     def select_leads(self, leads: Sequence[str]) -> pd.Series:
-        """Choose and order leads by name, without copying samples.
+        """Select and order leads by name, without copying samples.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class ECGAccessor:
         return pd.Series(array, index=self._series.index, name=self._series.name)
 
     def quality(self, batch_size: int = 256) -> pd.DataFrame:
-        """Describe what is wrong with each record; see `ecgsk.signals.quality`.
+        """Describe the signal quality of each record; see `ecgsk.signals.quality`.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class ECGAccessor:
         return quality(self.array, batch_size).set_index(self._series.index)
 
     def plot(self, row: int = 0, **kwargs: Any) -> "Figure":
-        """Draw one record on ECG paper.
+        """Plot one record on ECG paper.
 
         Parameters
         ----------

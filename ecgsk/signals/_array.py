@@ -1,4 +1,4 @@
-"""The ECG column: a pandas extension array of row numbers over a storage."""
+"""Pandas extension array of ECGs: row numbers over a storage."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,36 +10,36 @@ from pandas.api.extensions import ExtensionArray, take
 from pandas.api.indexers import check_array_indexer
 from pandas.api.types import is_integer, is_list_like, pandas_dtype
 
-from ecgsk.signals._concat import merge_views
 from ecgsk.signals._dtype import ECGDtype
 from ecgsk.signals._record import ECGRecord
-from ecgsk.signals._storage import ArrayStorage, ECGStorage, NpyStorage, check_gain, select_leads
-from ecgsk.signals._units import to_millivolt
+from ecgsk.signals.concat import merge_views
+from ecgsk.signals.storage import ArrayStorage, ECGStorage, NpyStorage, check_gain, select_leads
+from ecgsk.signals.units import to_millivolt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_BATCH = 64  # records compared at once
+_COMPARED_RECORDS = 64  # records in memory at once while comparing
 
 
 class ECGArray(ExtensionArray):
     """ECGs as a pandas column: row numbers over a storage.
 
-    Slicing, shuffling, masking, merging and splitting move row numbers and leave
-    the samples where they are; pickling a view carries the rows it shows, and of
-    a file-backed storage the path alone.
+    Slicing, shuffling, masking, merging and splitting change row numbers and copy
+    no samples. A pickled view holds the samples of its rows, or only the path of a
+    file-backed storage.
 
     Parameters
     ----------
     storage : ECGStorage
-        Where the samples are.
+        Storage of the samples.
     rows : array-like of int, shape (n,), optional
         Row numbers in the storage, -1 for a missing record; all rows by default.
 
     See Also
     --------
-    ECGArray.from_numpy : Make one from samples in memory.
-    ECGArray.from_npy : Make one from a file that `numpy.save` wrote.
+    ECGArray.from_numpy : Create one from samples in memory.
+    ECGArray.from_npy : Create one from a file that `numpy.save` wrote.
 
     Examples
     --------
@@ -56,24 +56,27 @@ class ECGArray(ExtensionArray):
     (2, 12, 1000)
     """
 
-    _readonly = False  # set by pandas >= 3 on what it hands out
+    _readonly = False  # pandas >= 3 sets it on arrays that it returns
 
     def __init__(self, storage: ECGStorage, rows: Any = None):
         if not isinstance(storage, ECGStorage):
             raise TypeError(
                 f"ECGArray: expected an ECGStorage, got {type(storage).__name__}. "
-                "Samples in memory become a column with ECGArray.from_numpy(...)."
+                "Convert samples in memory with ECGArray.from_numpy(...)."
             )
         n_rows = len(storage)
         rows = np.arange(n_rows) if rows is None else np.array(rows)
         if rows.size == 0:
             rows = rows.astype(np.int64)
         if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise TypeError(f"ECGArray: expected row numbers, got {rows.dtype} of {rows.shape}.")
+            raise TypeError(
+                "ECGArray: expected one-dimensional integer row numbers, got shape "
+                f"{rows.shape} of {rows.dtype}. Pass row numbers of the storage."
+            )
         if len(rows) and (rows.min() < -1 or rows.max() >= n_rows):
             raise IndexError(
                 f"ECGArray: expected row numbers from -1 (missing) to {n_rows - 1}, got "
-                f"{rows.min()} to {rows.max()}."
+                f"{rows.min()} to {rows.max()}. Pass row numbers of the storage."
             )
         self._storage = storage
         self._rows = rows.astype(np.int64, copy=False)
@@ -88,13 +91,13 @@ class ECGArray(ExtensionArray):
         unit: str = "mV",
         gain: float | None = None,
     ) -> Self:
-        """Make a column of samples in memory, which are not copied.
+        """Create a column from samples in memory, without copying them.
 
         Parameters
         ----------
         x : ndarray, shape (n_records, n_leads, n_samples)
-            float32 or float16 in `unit`, or int16 with a gain; NaN, and -32768
-            in int16, is a missing sample. Don't change it afterwards.
+            float32 or float16 in `unit`, or int16 with a gain. A missing sample is
+            NaN, or -32768 in int16. Do not change the array afterwards.
         sampling_rate : float
             Hz.
         leads : sequence of str
@@ -111,7 +114,7 @@ class ECGArray(ExtensionArray):
         Raises
         ------
         LeadMismatchError, SamplingRateError, DurationError, UnitError
-            When the samples are not what their description says.
+            If the samples do not match the parameters.
 
         Examples
         --------
@@ -133,7 +136,7 @@ class ECGArray(ExtensionArray):
         leads: Sequence[str],
         gain: float | None = None,
     ) -> Self:
-        """Make a column over a ``.npy`` file, of which only the rows read enter memory.
+        """Create a column from a memory-mapped ``.npy`` file.
 
         Parameters
         ----------
@@ -153,15 +156,15 @@ class ECGArray(ExtensionArray):
         Raises
         ------
         RecordReadError
-            When the file cannot be read.
+            If the file cannot be read.
         """
         return cls(NpyStorage(path, leads, sampling_rate, gain=gain))
 
-    # -- what is beneath ---------------------------------------------------------------
+    # -- samples and their description -------------------------------------------------
 
     @property
     def storage(self) -> ECGStorage:
-        """Where the samples are; views of one array share it."""
+        """Storage of the samples; views of one array share it."""
         return self._storage
 
     @property
@@ -195,7 +198,7 @@ class ECGArray(ExtensionArray):
         Returns
         -------
         ndarray of float32, shape (n, n_leads, n_samples)
-            Millivolts, NaN where missing; a missing record is NaN throughout.
+            Millivolts, NaN where missing; every sample of a missing record is NaN.
         """
         numbers = self._rows if rows is None else self[rows]._rows
         if len(numbers) == 0 or numbers.min() >= 0:
@@ -205,7 +208,7 @@ class ECGArray(ExtensionArray):
         return out
 
     def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
-        """Read samples as they are stored, half the bytes where that is int16.
+        """Read samples in their stored dtype; int16 takes half the memory of float32.
 
         Parameters
         ----------
@@ -215,7 +218,7 @@ class ECGArray(ExtensionArray):
         Returns
         -------
         samples : ndarray of int16 or float32, shape (n, n_leads, n_samples)
-            int16 is missing at -32768, float32 at NaN.
+            Missing samples are -32768 in int16, NaN in float32.
         gain : float
             Units of the samples per millivolt.
         """
@@ -225,7 +228,7 @@ class ECGArray(ExtensionArray):
         return self._storage.read_raw(numbers)
 
     def select_leads(self, leads: Sequence[str]) -> Self:
-        """Choose and order leads by name, without copying samples.
+        """Select and order leads by name, without copying samples.
 
         Parameters
         ----------
@@ -239,18 +242,18 @@ class ECGArray(ExtensionArray):
         Raises
         ------
         LeadMismatchError
-            When one is unknown, named twice or not there.
+            If a lead is unknown, repeated or missing.
         """
         return self._over(select_leads(self._storage, leads), self._rows.copy())
 
     @classmethod
     def _over(cls, storage: ECGStorage, rows: np.ndarray) -> Self:
-        """Make a view of row numbers known to be valid, which are not copied."""
+        """Create a view from valid row numbers, without copying them."""
         array = cls.__new__(cls)
         array._storage, array._rows = storage, rows
         return array
 
-    # -- pandas' interface -------------------------------------------------------------
+    # -- pandas interface --------------------------------------------------------------
 
     @property
     def dtype(self) -> ECGDtype:
@@ -259,14 +262,14 @@ class ECGArray(ExtensionArray):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the row numbers and of the samples in memory, which other views may share."""
+        """Bytes of the row numbers and of samples in memory; other views may share these."""
         return self._rows.nbytes + self._storage.nbytes
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def isna(self) -> np.ndarray:
-        """Tell which records are missing."""
+        """Return which records are missing."""
         return self._rows < 0
 
     def __getitem__(self, item: Any) -> Any:
@@ -285,12 +288,12 @@ class ECGArray(ExtensionArray):
         key = check_array_indexer(self, _without_ellipsis(key))
         storage, rows, new = self._merged(value)
         if storage is not self._storage:
-            # Row numbers mean something else from here on: part from other views.
+            # The rows refer to the new storage now: stop sharing them with other views.
             self._storage, self._rows = storage, rows.copy()
         self._rows[key] = new if is_list_like(value) else new[0]
 
     def _merged(self, value: Any) -> tuple[ECGStorage, np.ndarray, np.ndarray]:
-        """Give a storage that holds own records and others, and row numbers of both."""
+        """Return one storage for own and new records, and the row numbers of both."""
         others = value if is_list_like(value) else [value]
         other = self._from_sequence(others, dtype=self.dtype)
         if (other._rows < 0).all():
@@ -309,13 +312,13 @@ class ECGArray(ExtensionArray):
         return self._over(storage, np.asarray(taken))
 
     def copy(self) -> Self:
-        """Copy the row numbers; samples never change, so they are shared."""
+        """Copy the row numbers; the samples are read-only and shared."""
         return self._over(self._storage, self._rows.copy())
 
     def view(self, dtype: Any = None) -> Any:
-        """Give another array over the same row numbers."""
+        """Return another array over the same row numbers."""
         if dtype is not None and pandas_dtype(dtype) != self.dtype:
-            raise NotImplementedError(dtype)  # what pandas expects for a dtype change
+            raise NotImplementedError(dtype)  # pandas expects this for a dtype change
         view = self._over(self._storage, self._rows)
         view._readonly = self._readonly
         return view
@@ -328,7 +331,7 @@ class ECGArray(ExtensionArray):
         if isinstance(scalars, cls):
             array = scalars if dtype is None else scalars._as(dtype)
             return array.copy() if copy or array is scalars else array
-        # By identity: equality of storages, such as of long lists of paths, can be slow.
+        # Group by identity: comparing storages, such as long lists of paths, can be slow.
         records: dict[int, tuple[ECGStorage, list[int], list[int]]] = {}
         scalars = list(scalars)
         for position, scalar in enumerate(scalars):
@@ -340,12 +343,14 @@ class ECGArray(ExtensionArray):
             elif is_list_like(scalar) or not pd.isna(scalar):
                 raise TypeError(
                     f"{cls.__name__}: expected ECGRecord or missing (pd.NA), got {scalar!r:.60} "
-                    f"({type(scalar).__name__}). Make records of samples with from_numpy(...)."
+                    f"({type(scalar).__name__}). Create records with from_numpy(...)."
                 )
         arrays = [cls._over(storage, np.array(rows)) for storage, _, rows in records.values()]
         if dtype is None:
             if not arrays:
-                raise ValueError(f"{cls.__name__}: no record to take leads from; give dtype=.")
+                raise ValueError(
+                    f"{cls.__name__}: expected a record or dtype=, got neither. Pass dtype=."
+                )
             dtype = arrays[0].dtype
         out = np.full(len(scalars), -1, np.int64)
         if not arrays:
@@ -357,7 +362,7 @@ class ECGArray(ExtensionArray):
         return cls._over(storage, out)
 
     def _as(self, dtype: ECGDtype) -> Self:
-        """Self seen as another ECG dtype: at most the order of leads may differ."""
+        """Cast to another ECG dtype, which may differ in the order of leads only."""
         if dtype == self.dtype:
             return self
         dtype.check_joins(self.dtype)
@@ -382,7 +387,7 @@ class ECGArray(ExtensionArray):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("ECGArray: an array of records cannot be made without copying.")
+            raise ValueError("ECGArray: expected copy=None or True, as records must be copied.")
         out = np.empty(len(self), dtype=object)
         out[:] = list(self)
         return out if dtype is None else out.astype(dtype, copy=False)
@@ -390,20 +395,20 @@ class ECGArray(ExtensionArray):
     def to_numpy(
         self, dtype: Any = None, copy: bool = False, na_value: Any = pd.api.extensions.no_default
     ) -> np.ndarray:
-        """Make a 1-D object array of records; samples come from `read`."""
-        out = np.asarray(self, dtype=dtype)  # always new, so also ours to change
+        """Return a 1-D object array of records; use `read` for samples."""
+        out = np.asarray(self, dtype=dtype)  # always a new array, so it may be changed
         if na_value is not pd.api.extensions.no_default:
             out[self.isna()] = na_value
         return out
 
     def argsort(self, **kwargs: Any) -> Any:
-        """Refuse: records have no order."""
+        """Raise a TypeError: records have no order."""
         raise TypeError("ECGArray: ECG records have no order. Sort by another column.")
 
     def __arrow_array__(self, type: Any = None) -> Any:
         raise TypeError(
-            f"ECGArray: a column of {self.dtype} cannot be written to parquet or Arrow, which "
-            "would lose leads, sampling rate and unit. Write the cohort as a folder with "
+            f"ECGArray: cannot write a column of {self.dtype} to parquet or Arrow, which would "
+            "lose leads, sampling rate and unit. Write the cohort with "
             "ecgsk.datasets.write_cohort(cohort, folder), or drop the column first."
         )
 
@@ -435,8 +440,8 @@ class ECGArray(ExtensionArray):
         else:
             equal = np.zeros(len(self), bool)
         undecided = np.flatnonzero(both & ~equal)
-        for start in range(0, len(undecided), _BATCH):
-            batch = undecided[start : start + _BATCH]
+        for start in range(0, len(undecided), _COMPARED_RECORDS):
+            batch = undecided[start : start + _COMPARED_RECORDS]
             a, b = self.read(batch), other.read(batch)
             equal[batch] = ((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=(1, 2))
         return equal
@@ -452,14 +457,17 @@ class ECGArray(ExtensionArray):
         return {"_storage": storage, "_rows": rows}
 
 
+ECGDtype._array_type = ECGArray
+
+
 def _no_records(dtype: ECGDtype) -> ECGStorage:
-    """Storage of a column in which every record is missing."""
+    """Return the storage of a column in which every record is missing."""
     shape = (0, len(dtype.leads), dtype.n_samples)
     return ArrayStorage(np.empty(shape, np.float32), dtype.leads, dtype.sampling_rate)
 
 
 def _without_ellipsis(item: Any) -> Any:
-    """Drop a lone ellipsis, as in ``array[..., :3]``: there is one axis."""
+    """Remove an ellipsis, as in ``array[..., :3]``: the array has one axis."""
     if item is Ellipsis:
         return slice(None)
     if isinstance(item, tuple):

@@ -1,19 +1,16 @@
-"""The pandas dtype of an ECG column: leads, sampling rate and length of every record in it."""
+"""Pandas dtype of ECGs: leads, sampling rate and length."""
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype, register_extension_dtype
 
 from ecgsk.exceptions import DurationError, LeadMismatchError, SamplingRateError
-from ecgsk.signals._leads import KNOWN_LEADS, STANDARD_12_LEADS, canonical_leads
 from ecgsk.signals._record import ECGRecord
-from ecgsk.signals._units import check_sampling_rate, format_hertz
-
-if TYPE_CHECKING:
-    from ecgsk.signals._array import ECGArray
+from ecgsk.signals.leads import KNOWN_LEADS, STANDARD_12_LEADS, canonical_leads
+from ecgsk.signals.units import check_sampling_rate, format_hertz
 
 _PATTERN = re.compile(
     r"ecg\[(?P<n_leads>\d+)x(?P<n_samples>\d+), (?P<rate>[0-9.e+-]+) Hz(: (?P<leads>[^\]]+))?\]"
@@ -36,8 +33,8 @@ class ECGDtype(ExtensionDtype):
     Notes
     -----
     Its name is ``ecg[12x5000, 500 Hz]`` for the standard twelve leads in the
-    standard order; any other leads are named behind a colon, so that two dtypes
-    with one name are one dtype.
+    standard order. Other leads follow a colon, so that dtypes with equal names are
+    equal.
 
     Examples
     --------
@@ -54,6 +51,7 @@ class ECGDtype(ExtensionDtype):
     kind = "O"
     na_value = pd.NA
     _metadata = ("leads", "sampling_rate", "n_samples")
+    _array_type: ClassVar[Any]  # ECGArray; set in its module, which imports this one
 
     def __init__(self, leads: Sequence[str], sampling_rate: float, n_samples: int):
         self.leads = canonical_leads(leads)
@@ -69,7 +67,7 @@ class ECGDtype(ExtensionDtype):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """Text from which `construct_from_string` makes the dtype again."""
+        """Name that `construct_from_string` parses."""
         leads = "" if self.leads == STANDARD_12_LEADS else f": {' '.join(self.leads)}"
         size = f"{len(self.leads)}x{self.n_samples}"
         return f"ecg[{size}, {format_hertz(self.sampling_rate)}{leads}]"
@@ -79,7 +77,7 @@ class ECGDtype(ExtensionDtype):
 
     @classmethod
     def construct_from_string(cls, string: str) -> "ECGDtype":
-        """Make the dtype from its name.
+        """Create the dtype from its name.
 
         Parameters
         ----------
@@ -93,7 +91,7 @@ class ECGDtype(ExtensionDtype):
         Raises
         ------
         TypeError
-            When the string is not the name of an ECG dtype.
+            If the string is not the name of an ECG dtype.
         """
         if not isinstance(string, str):
             raise TypeError(f"'construct_from_string' expects a string, got {type(string)}")
@@ -101,7 +99,7 @@ class ECGDtype(ExtensionDtype):
         leads = STANDARD_12_LEADS if match is None or not match["leads"] else match["leads"].split()
         if match is None or len(leads) != int(match["n_leads"]):
             raise TypeError(
-                f"Cannot construct a '{cls.__name__}' from '{string}'; expected such as "
+                f"Cannot construct a '{cls.__name__}' from '{string}'; expected a name such as "
                 "'ecg[12x5000, 500 Hz]' or 'ecg[2x5000, 500 Hz: I II]'."
             )
         try:
@@ -110,23 +108,21 @@ class ECGDtype(ExtensionDtype):
             raise TypeError(f"Cannot construct a '{cls.__name__}' from '{string}'") from error
 
     @classmethod
-    def construct_array_type(cls) -> "type[ECGArray]":  # type: ignore[valid-type]
-        """Return the array class that holds this dtype."""
-        from ecgsk.signals._array import ECGArray
-
-        return ECGArray
+    def construct_array_type(cls) -> Any:
+        """Return the array class of this dtype."""
+        return cls._array_type
 
     def check_joins(self, other: "ECGDtype", *, name: str = "ECGArray") -> None:
-        """Raise unless records of the other dtype can stand among these.
+        """Raise unless records of another dtype can join a column of this one.
 
-        Leads may come in another order: they are found by name.
+        The order of leads may differ, as leads are found by name.
 
         Parameters
         ----------
         other : ECGDtype
-            What came.
+            Dtype of the joining records.
         name : str
-            Who asks: the error starts with it.
+            Caller's name, for the error message.
 
         Raises
         ------
@@ -135,13 +131,13 @@ class ECGDtype(ExtensionDtype):
         if set(self.leads) != set(other.leads):
             raise LeadMismatchError(
                 f"{name}: expected {len(self.leads)} leads ({', '.join(self.leads)}), got "
-                f"{len(other.leads)} ({', '.join(other.leads)}). Bring both to the leads they "
+                f"{len(other.leads)} ({', '.join(other.leads)}). Select the leads that both "
                 "share with SelectLeads(...) first."
             )
         if self.sampling_rate != other.sampling_rate:
             raise SamplingRateError(
                 f"{name}: expected records sampled at {format_hertz(self.sampling_rate)}, got "
-                f"{format_hertz(other.sampling_rate)}. Bring both to one rate with "
+                f"{format_hertz(other.sampling_rate)}. Resample with "
                 f"Resample({self.sampling_rate:g}) first."
             )
         if self.n_samples != other.n_samples:
@@ -151,10 +147,10 @@ class ECGDtype(ExtensionDtype):
             )
 
     def _get_common_dtype(self, dtypes: list[Any]) -> Any:
-        """Dtype of what pandas would join; raises where it would fall to ``object`` silently.
+        """Return the dtype of joined columns; raise where pandas would use ``object``.
 
-        Of several orders of the same leads the most standard one wins, whatever
-        order pandas names them in.
+        Of several orders of the same leads it takes the one nearest to the standard
+        order, independent of the order of `dtypes`.
         """
         ecgs = [dtype for dtype in dtypes if isinstance(dtype, ECGDtype)]
         for dtype in ecgs:

@@ -1,4 +1,4 @@
-"""One ECG: what a cell of an ECG column holds."""
+"""One ECG record, a cell of an ECG column."""
 
 import hashlib
 import io
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecgsk.signals._storage import ArrayStorage, ECGStorage
-from ecgsk.signals._units import format_hertz, to_millivolt
+from ecgsk.signals.storage import ArrayStorage, ECGStorage
+from ecgsk.signals.units import format_hertz, to_millivolt
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class ECGRecord:
     """One ECG: samples with their leads and sampling rate.
 
-    Cells of an ECG column are records that read their samples when asked.
+    Cells of an ECG column are records that read their samples on access.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ class ECGRecord:
     -----
     A record is a scalar to pandas and NumPy, so it has no ``__array__`` and no
     ``__iter__``: with either, ``np.array([record, record], dtype=object)`` would
-    take it apart into samples. Use `signal`.
+    split it into samples. Use `signal`.
 
-    Records are equal when leads, sampling rate and every sample are; NaN equals
+    Records are equal if leads, sampling rate and all samples are equal; NaN equals
     NaN here.
 
     Examples
@@ -67,7 +67,7 @@ class ECGRecord:
 
     @property
     def signal(self) -> np.ndarray:
-        """Samples in mV, float32, shape (n_leads, n_samples); read anew at each call."""
+        """Samples in mV, float32, shape (n_leads, n_samples); read on each access."""
         return self._storage.read(np.array([self._row]))[0]
 
     @property
@@ -91,12 +91,12 @@ class ECGRecord:
         return self.n_samples / self.sampling_rate
 
     def plot(self, **kwargs: Any) -> "Figure":
-        """Draw on ECG paper; keywords go to `ecgsk.plotting.plot_ecg`."""
+        """Plot on ECG paper; keywords go to `ecgsk.plotting.plot_ecg`."""
         from ecgsk.plotting import plot_ecg
 
         return plot_ecg(self.signal, self.leads, self.sampling_rate, **kwargs)
 
-    def _physics(self) -> tuple:
+    def _signature(self) -> tuple:
         return (self.leads, self.sampling_rate, self.n_samples)
 
     def __eq__(self, other: object) -> Any:
@@ -104,15 +104,15 @@ class ECGRecord:
             return NotImplemented
         if self._row == other._row and self._storage == other._storage:
             return True
-        return self._physics() == other._physics() and np.array_equal(
+        return self._signature() == other._signature() and np.array_equal(
             self.signal, other.signal, equal_nan=True
         )
 
     def __hash__(self) -> int:
-        signal = self.signal + np.float32(0)  # -0 equals 0, so both must hash alike
+        signal = self.signal + np.float32(0)  # -0 equals 0, so their hashes must be equal
         signal[np.isnan(signal)] = np.nan
         digest = hashlib.blake2b(signal.tobytes(), digest_size=8).digest()
-        return hash((*self._physics(), digest))
+        return hash((*self._signature(), digest))
 
     def __getstate__(self) -> tuple[ECGStorage, int]:
         storage, rows = self._storage.compact(np.array([self._row]))
@@ -129,7 +129,7 @@ class ECGRecord:
         return f"ECGRecord({self}, {format_hertz(self.sampling_rate)}: {leads})"
 
     def _repr_html_(self) -> str:
-        """Draw the record where a notebook shows it."""
+        """Plot the record in a notebook."""
         svg = io.StringIO()
         self.plot().savefig(svg, format="svg")
         return svg.getvalue()[svg.getvalue().index("<svg") :]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ecgsk.signals import INT16_NAN
+from ecgsk.signals.storage import INT16_NAN
 from ecgsk.training.signals import Signals
 
 Batch = tuple[dict[str, Tensor], Tensor]

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecgsk.encoders import ClinicalMLPModule, EncoderModule
+from ecgsk.encoders import EncoderModule
+from ecgsk.encoders.clinical import ClinicalMLPModule
 from ecgsk.objectives import ObjectiveModule
 from ecgsk.training.augmentation import AugmentationModule
 
@@ -39,10 +40,10 @@ class Backbone(nn.Module):
             ecg = self.augmentation(ecg)
         return self.encoder(self._scaled(ecg))
 
-    def calibrate(self, ecg: Tensor) -> None:
-        """Set the parameters of the encoder that no gradient learns, from training ECGs in mV."""
+    def set_thresholds(self, ecg: Tensor) -> None:
+        """Set the encoder's thresholds from training ECGs in mV."""
         with torch.no_grad():
-            self.encoder.calibrate(self._scaled(ecg))
+            self.encoder.set_thresholds(self._scaled(ecg))
 
     def _scaled(self, ecg: Tensor) -> Tensor:
         # In place: allocating memory for each step costs as much as the arithmetic.

@@ -6,14 +6,14 @@ from typing import Self
 import numpy as np
 
 from ecgsk.exceptions import SignalQualityError, SignalQualityWarning
-from ecgsk.signals import (
+from ecgsk.signals import ECGArray
+from ecgsk.signals.record_quality import (
     FLAT_MV,
     IMPLAUSIBLE_SD,
-    INT16_NAN,
-    ECGArray,
     check_millivolt,
     describe_signals,
 )
+from ecgsk.signals.storage import INT16_NAN
 
 _BATCH = 256  # records read at once
 _NAMED_RECORDS = 3  # records that a message names

@@ -15,7 +15,8 @@ from ecgsk import LabAbnormalityExplainer
 from ecgsk.cli import app, main
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.preprocessing import Resample
-from ecgsk.signals import STANDARD_12_LEADS, resample
+from ecgsk.signals import STANDARD_12_LEADS
+from ecgsk.signals.resampling import resample
 
 
 def _plain(text):

@@ -166,7 +166,7 @@ def test_demo_on_mimic_iv_s_layout(invoke, real_data, tmp_path):
 @pytest.mark.parametrize("option", ["--mimic-ecg", "--hosp"])
 def test_mimic_folders_go_together(fail, tmp_path, option):
     message = fail("demo", option, tmp_path, "--out", tmp_path / "out")
-    assert "--mimic-ecg and --hosp go together" in message
+    assert "--mimic-ecg and --hosp need each other" in message
     assert not (tmp_path / "out").exists()
 
 

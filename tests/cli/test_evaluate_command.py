@@ -48,7 +48,7 @@ def test_everything_is_written(evaluated):
 
 def test_trained_and_tested_on_the_cohort_s_parts(evaluated, folder):
     text, out = evaluated
-    assert "Trained and tested on the cohort's own parts" in text
+    assert "Using the cohort's own training and test split" in text
     X = read_cohort(folder).X
     n_test = X.loc[X["subject_id"] % 3 == 0, "subject_id"].nunique()
     assert f"| test: patients | {n_test} |" in (out / "model_card.md").read_text("utf-8")
@@ -71,7 +71,7 @@ def test_the_page_tells_and_shows(evaluated):
     page = (out / "report.html").read_text("utf-8")
     assert len(re.findall("<svg", page)) == len(PICTURES)
     headings = re.findall("<h2>(.+?)</h2>", page)
-    assert headings[0] == "In short"
+    assert headings[0] == "Summary"
     assert {"Share of the gap closed", "Net benefit of the most frequent labels"} <= set(headings)
     assert headings[-1] == "TRIPOD+AI items"
     line = next(line for line in text.splitlines() if "compute-matched" in line)
@@ -97,7 +97,7 @@ def test_too_few_patients_in_the_test_part_and_a_share_of_the_labels(
     write_cohort(cohort, tmp_path / "cohort", progress=False)
     asked = ["--arm", "table only", "--label-fraction", 0.5, "--out", tmp_path / "out"]
     text = invoke("evaluate", tmp_path / "cohort", *asked, *QUICK)
-    assert "in the cohort's test part: 1, too few to test on. Instead" in text
+    assert "test split: 1, too few to test on. Using a random" in text
     assert pd.read_csv(tmp_path / "out" / "arms.csv")["label_fraction"].tolist() == [0.5]
     card = (tmp_path / "out" / "model_card.md").read_text("utf-8")
     assert card.startswith("# Model card: table only\n")
@@ -126,7 +126,7 @@ def test_folders_that_hold_no_cohort(fail, folder, tmp_path):
     cohort["Y"] = cohort.Y * np.nan
     write_cohort(cohort, tmp_path / "cohort", progress=False)
     message = fail("evaluate", tmp_path / "cohort", "--out", tmp_path / "out")
-    assert "no record of the cohort" in message
+    assert "expected records with diagnoses" in message
     assert not (tmp_path / "out").exists()
 
 

@@ -137,7 +137,7 @@ def test_record_is_truncated(fail, model, write_patient):
 def test_folder_is_no_model(fail, write_patient, tmp_path):
     record = write_patient("r")
     message = fail("explain", record, "--model", tmp_path)
-    assert "holds no model; expected manifest.json and weights.safetensors" in message
+    assert "expected manifest.json and weights.safetensors" in message
     assert "does not exist" in fail("explain", record, "--model", tmp_path / "absent")
     assert "is a file" in fail("explain", record, "--model", record.with_suffix(".hea"))
 

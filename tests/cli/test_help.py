@@ -1,4 +1,4 @@
-"""What ``--help`` teaches."""
+"""The command line: help, and its start without torch."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def test_help_names_the_commands(invoke):
             "evaluate",
             ["--out", "--arm", "--label-fraction", "--test-size", "--encoder", "--max-epochs"],
         ),
-        ("explain", ["WFDB record: path of its .hea", "--model", "--out"]),
+        ("explain", ["WFDB record, with or without .hea", "--model", "--out"]),
     ],
 )
 def test_help_names_every_option(invoke, command, names):

@@ -3,7 +3,7 @@
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from ecgsk.encoders import ENCODERS
+from ecgsk.encoders.registry import ENCODERS
 
 DOCS = Path(__file__).parents[2] / "docs"
 

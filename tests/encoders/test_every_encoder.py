@@ -11,7 +11,8 @@ import torch
 from sklearn.base import clone
 
 import ecgsk.encoders
-from ecgsk.encoders import ENCODERS, Encoder, EncoderModule, resolve_encoder
+from ecgsk.encoders import Encoder, EncoderModule
+from ecgsk.encoders.registry import ENCODERS, resolve_encoder
 
 # The code of many channels and blocks is that of few, which takes a fraction of the time:
 # all are tested at a width of 8, these with the fewest blocks of their kind, and names
@@ -47,7 +48,7 @@ def build(spec: Encoder, n_leads: int = 2, n_times: int = 250, seed: int = 0) ->
     torch.manual_seed(seed)
     module = spec.build(n_leads, n_times)
     x = torch.randn(8, n_leads, n_times)
-    module.calibrate(x)
+    module.set_thresholds(x)
     with torch.no_grad():
         module.train()(x)  # moves running statistics
     return module.eval()
@@ -69,7 +70,7 @@ def test_names_are_of_specs_that_the_package_exports():
 def test_as_registered_it_runs_at_another_length_than_it_was_built_for(name):
     """Training sees crops, prediction sees whole records."""
     module = resolve_encoder(name).build(n_leads=12, n_times=800)
-    module.calibrate(torch.randn(4, 12, 800))
+    module.set_thresholds(torch.randn(4, 12, 800))
     with torch.no_grad():
         embedding = module.eval()(torch.randn(1, 12, 1000))
     assert embedding.shape == (1, module.n_features)

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from ecgsk.encoders import Net1D, Net1DModule, resolve_encoder
+from ecgsk.encoders import Net1D
+from ecgsk.encoders.net1d import Net1DModule
+from ecgsk.encoders.registry import resolve_encoder
 
 SHORT = (1, 2, 80, 256, 257, 300)
 

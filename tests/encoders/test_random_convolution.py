@@ -68,7 +68,7 @@ def test_features_are_shares_of_time(calibrated):
     module = build(RandomConvolution(2 * 84 * 5))
     x = torch.randn(4, 3, 200)
     if calibrated:
-        module.calibrate(x)
+        module.set_thresholds(x)
     expected = naive_shares(module, x)
     # Threshold by threshold within the kernels that are computed together.
     blocks = expected.reshape(-1, 14, *expected.shape[1:]).swapaxes(1, 2)
@@ -81,7 +81,7 @@ def test_thresholds_are_quantiles_of_the_training_responses():
     module = build(RandomConvolution(3000), n_leads=2, n_times=400)
     x = 50 * torch.randn(32, 2, 400).cumsum(-1)  # far from what is expected of scaled records
     assert module(x).mean(0).std() < 0.1  # every threshold is next to zero there
-    module.calibrate(x)
+    module.set_thresholds(x)
     shares = module(x).mean(0).numpy()
     # Levels fill (0, 1) evenly, so the shares above them do.
     np.testing.assert_allclose(np.quantile(shares, [0.1, 0.5, 0.9]), [0.1, 0.5, 0.9], atol=0.05)
@@ -91,7 +91,7 @@ def test_long_records_cost_no_more_and_tell_the_same():
     module = build(n_times=5000)
     time = torch.linspace(0, 60, 5000)
     x = torch.sin(torch.stack([time, 2.3 * time, 3.1 * time]))[None]
-    module.calibrate(x)
+    module.set_thresholds(x)
     assert module.forward_features(x).shape[-1] == 500
     shares = np.concatenate(naive_shares(module, x))[:, 0]
     np.testing.assert_allclose(np.sort(module(x)[0]), np.sort(shares), atol=0.02)
@@ -99,7 +99,7 @@ def test_long_records_cost_no_more_and_tell_the_same():
 
 def test_it_holds_no_parameter_and_saves_everything():
     module = build()
-    module.calibrate(torch.randn(4, 3, 200))
+    module.set_thresholds(torch.randn(4, 3, 200))
     assert not list(module.parameters())
     other = build(seed=1)
     other.load_state_dict(module.state_dict())
@@ -111,7 +111,7 @@ def test_a_lead_that_is_absent_is_no_nan():
     x = torch.randn(4, 3, 200)
     x[:, 1] = 0
     module = build()
-    module.calibrate(x)
+    module.set_thresholds(x)
     assert torch.isfinite(module(x)).all()
 
 

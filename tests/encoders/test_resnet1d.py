@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from ecgsk.encoders import ResNet1d, ResNet1dModule
+from ecgsk.encoders import ResNet1d
+from ecgsk.encoders.resnet1d import ResNet1dModule
 
 TINY = ResNet1d(10, width=4)
 

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecgsk.encoders import ENCODERS, S4
+from ecgsk.encoders import S4
+from ecgsk.encoders.registry import ENCODERS
 from ecgsk.encoders.s4 import StateSpace, _Convolution, _fast_length
 
 TINY = S4(2, width=8, stride=1)

@@ -8,7 +8,8 @@ import torch
 from sklearn.base import clone
 
 from ecgsk import ECGDiagnosisClassifier
-from ecgsk.encoders import ENCODERS, ClinicalMLP, Encoder, EncoderModule, ResNet1d, resolve_encoder
+from ecgsk.encoders import ClinicalMLP, Encoder, EncoderModule, ResNet1d
+from ecgsk.encoders.registry import ENCODERS, resolve_encoder
 
 
 @pytest.mark.parametrize("name", sorted(ENCODERS))

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from ecgsk.encoders import ViT1d, ViT1dModule
+from ecgsk.encoders import ViT1d
 from ecgsk.encoders._st_mem import is_st_mem, load_st_mem
+from ecgsk.encoders.vit1d import ViT1dModule
 
 TINY = ViT1d(1, width=8, n_heads=2, patch_size=10)
 PUBLISHED = {"depth": 2, "width": 128, "n_heads": 2, "patch_size": 15, "pooling": "mean"}

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from ecgsk.encoders import RandomConvolution
-from ecgsk.signals import ArrayStorage, ECGArray
+from ecgsk.signals import ECGArray
+from ecgsk.signals.storage import ArrayStorage
 from ecgsk.training.net import ECGNet
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ecgsk import ECGDiagnosisClassifier
-from ecgsk.encoders import ENCODERS, resolve_encoder
+from ecgsk.encoders.registry import ENCODERS, resolve_encoder
 from ecgsk.explain import attribute
 
 RATE, LEADS = 100, ("I", "II", "V1")

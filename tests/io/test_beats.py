@@ -9,7 +9,7 @@ from ecgsk.datasets import load_ludb
 from ecgsk.exceptions import SamplingRateError
 from ecgsk.io import find_beats
 from ecgsk.io._wfdb import load_wfdb
-from ecgsk.signals import resample
+from ecgsk.signals.resampling import resample
 
 TOLERANCE = 0.075  # s
 

@@ -8,7 +8,8 @@ import pytest
 
 from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
 from ecgsk.io import read_ecg_folder, write_ecg_folder
-from ecgsk.signals import ECGArray, NpyStorage
+from ecgsk.signals import ECGArray
+from ecgsk.signals.storage import NpyStorage
 
 LEADS = ["V1", "II"]
 

@@ -82,7 +82,7 @@ def test_duplicate_lead_is_named(tmp_path, write_record):
     write_record("twice", leads=("I", "II", "ii"))
     with pytest.raises(LeadMismatchError, match="lead II stands more than once"):
         read_wfdb_record(tmp_path / "twice", leads=["I", "II"])
-    with pytest.raises(LeadMismatchError, match="lead I stands more than once"):
+    with pytest.raises(LeadMismatchError, match="lead I is repeated"):
         read_wfdb_record(tmp_path / "twice", leads=["I", "i"])
 
 

@@ -13,7 +13,8 @@ from ecgsk.io import WFDBStorage, read_wfdb_folder
 from ecgsk.io._wfdb import load_wfdb
 from ecgsk.io._wfdb_header import read_header
 from ecgsk.io._wfdb_samples import read_block
-from ecgsk.signals import STANDARD_12_LEADS, canonical_leads
+from ecgsk.signals import STANDARD_12_LEADS
+from ecgsk.signals.leads import canonical_leads
 
 DTYPES = {"16": "<i2", "61": ">i2", "32": "<i4"}
 LEADS = ("i", "II", "iii", "AVR", "v1")

@@ -6,7 +6,8 @@ import torch
 from sklearn.base import clone
 
 from ecgsk.encoders import ResNet1d
-from ecgsk.objectives import OBJECTIVES, InfoNCE, ObjectiveSum, TablePrediction, resolve_objective
+from ecgsk.objectives import InfoNCE, ObjectiveSum, TablePrediction
+from ecgsk.objectives.registry import OBJECTIVES, resolve_objective
 from ecgsk.training import Augmentation
 from ecgsk.training.modules import Backbone, PretrainingModule
 

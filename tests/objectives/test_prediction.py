@@ -8,7 +8,8 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 
 from ecgsk.encoders import ClinicalMLP
-from ecgsk.objectives import InfoNCE, MaskedBCE, TablePrediction
+from ecgsk.objectives import InfoNCE, TablePrediction
+from ecgsk.objectives.supervised import MaskedBCE
 
 NAN = float("nan")
 

@@ -31,7 +31,7 @@ def _truncate(path):
 def test_damaged_weights(folder, damage):
     damage(folder / "weights.safetensors")
     with pytest.raises(
-        ECGError, match=r"weights.safetensors is not the file .*damaged.* Copy the folder again"
+        ECGError, match=r"weights.safetensors does not match .*damaged.* Copy the folder again"
     ):
         ecgsk.load(folder)
 
@@ -40,7 +40,7 @@ def test_weights_that_are_none(folder, edit_manifest):
     (folder / "weights.safetensors").write_bytes(b"no weights")
     checksum = hashlib.sha256(b"no weights").hexdigest()
     edit_manifest(folder, lambda manifest: manifest.update(weights_sha256=checksum))
-    with pytest.raises(ECGError, match=r"weights.safetensors cannot be read: "):
+    with pytest.raises(ECGError, match=r"cannot read .*weights.safetensors: "):
         ecgsk.load(folder)
 
 
@@ -55,7 +55,7 @@ def test_weights_that_are_none(folder, edit_manifest):
         (b"{}", r"has format and version \(None, None\)"),
         (b'{"format": "mlflow", "version": 1}', r"\('mlflow', 1\)"),
         (b'{"format": "ecgsk model", "version": 2}', r"Use the ecgsk version that wrote it"),
-        (b'{"format": "ecgsk model", "version": 1}', "is not the file that the manifest was"),
+        (b'{"format": "ecgsk model", "version": 1}', "does not match the checksum"),
     ],
 )
 def test_damaged_manifest(folder, content, message):
@@ -86,7 +86,7 @@ def _widen_encoder(manifest):
         (lambda m: m.pop("model"), "does not describe a fitted model"),
         (lambda m: m.update(model=3), "does not describe a fitted model"),
         (lambda m: m.update(model={}), "does not describe a fitted model"),
-        (lambda m: m.update(model={"$lambda": "x"}), r"holds '\$lambda', which this version"),
+        (lambda m: m.update(model={"$lambda": "x"}), r"cannot read '\$lambda'"),
         (lambda m: m["model"].pop("state"), "does not describe a fitted model"),
         (lambda m: m["model"]["state"].pop("steps"), "does not describe a fitted model"),
         (
@@ -111,7 +111,7 @@ def test_a_file_that_is_absent(folder, name):
     else:
         folder = folder / "elsewhere"
     with pytest.raises(
-        FileNotFoundError, match=r"holds no model; expected manifest.json and weights.safetensors"
+        FileNotFoundError, match=r"expected manifest.json and weights.safetensors.* Check the path"
     ):
         ecgsk.load(folder)
 
@@ -123,7 +123,7 @@ def _files(folder):
 def test_a_model_is_replaced_where_asked(folder, classifier, X):
     (folder / ".DS_Store").write_bytes(b"")  # a file manager's, not the user's
     before = _files(folder)
-    with pytest.raises(FileExistsError, match=r"holds a model already\. Pass overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"already holds a model\. Pass overwrite=True"):
         ecgsk.save(classifier, folder)
     assert _files(folder) == before
     assert ecgsk.save(classifier, str(folder), overwrite=True) == folder
@@ -196,19 +196,22 @@ def test_unfitted(make_classifier, make_pretrainer, tmp_path):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (lambda: 1, r"n_jobs: a function is not data"),
-        (int, r"n_jobs: a type is not data"),
-        ([1, {"a": object()}], r"n_jobs\[1\]\.a: a object is not data"),
-        (date(2020, 1, 1), r"n_jobs: a date is not data"),
-        (np.array(["2020-01-01"], "M8[D]"), r"n_jobs: an array of datetime64\[D\] is neither"),
-        (np.array([1j]), r"n_jobs: an array of complex128 is neither"),
-        (np.array([b"x"]), r"n_jobs: an array of \|S1 is neither"),
+        (lambda: 1, r"n_jobs to be .*got a function"),
+        (int, r"n_jobs to be .*got a type"),
+        ([1, {"a": object()}], r"n_jobs\[1\]\.a to be .*got a object"),
+        (date(2020, 1, 1), r"n_jobs to be .*got a date"),
+        (
+            np.array(["2020-01-01"], "M8[D]"),
+            r"n_jobs to be an array of .*got dtype datetime64\[D\]",
+        ),
+        (np.array([1j]), r"n_jobs to be an array of .*got dtype complex128"),
+        (np.array([b"x"]), r"n_jobs to be an array of .*got dtype \|S1"),
     ],
 )
 def test_a_parameter_that_is_not_data(X, tmp_path, value, message):
     model = make_pipeline(BandpassFilter().fit(X), Resample(50).fit(X))
     model.set_params(resample__n_jobs=value)
-    with pytest.raises(TypeError, match=r"cannot write Pipeline\.steps\[1\]\[1\]\." + message):
+    with pytest.raises(TypeError, match=r"expected Pipeline\.steps\[1\]\[1\]\." + message):
         ecgsk.save(model, tmp_path / "model")
     assert not list(tmp_path.iterdir())
 
@@ -216,6 +219,6 @@ def test_a_parameter_that_is_not_data(X, tmp_path, value, message):
 def test_callbacks_stay_behind(make_classifier, X, Y, tmp_path):
     model = make_classifier(callbacks=[]).fit(X, Y)
     model.set_params(trainer__callbacks=[EpochScoring("accuracy")])
-    with pytest.warns(UserWarning, match=r"leaves out the callbacks of ECGDiagnosisClassifier"):
+    with pytest.warns(UserWarning, match=r"omits the callbacks of ECGDiagnosisClassifier"):
         folder = ecgsk.save(model, tmp_path / "model")
     assert ecgsk.load(folder).trainer.callbacks is None

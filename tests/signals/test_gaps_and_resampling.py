@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from ecgsk.exceptions import SamplingRateError
-from ecgsk.signals import bridge_gaps, resample, resampled_length
+from ecgsk.signals.gaps import bridge_gaps
+from ecgsk.signals.resampling import resample, resampled_length
 
 SAMPLES = st.one_of(st.just(np.nan), st.floats(-10, 10))
 

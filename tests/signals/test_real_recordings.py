@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import GroupKFold
 
-from ecgsk.signals import STANDARD_12_LEADS, ECGArray, check_millivolt
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from ecgsk.signals.record_quality import check_millivolt
 
 pytestmark = pytest.mark.real_data
 

@@ -8,14 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ecgsk.exceptions import RecordReadError
-from ecgsk.signals import (
-    INT16_NAN,
-    ArrayStorage,
-    ConcatStorage,
-    ECGArray,
-    LeadSelection,
-    NpyStorage,
-)
+from ecgsk.signals import ECGArray
+from ecgsk.signals.concat import ConcatStorage
+from ecgsk.signals.storage import INT16_NAN, ArrayStorage, LeadSelection, NpyStorage
 
 LEADS = ("I", "II")
 
@@ -80,7 +75,7 @@ def test_npy_that_may_not_be_mapped_is_read_row_by_row(tmp_path, monkeypatch, dt
     np.testing.assert_array_equal(storage.read(rows), expected)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(storage)).read(rows), expected)
     (tmp_path / "ecg.npy").write_bytes((tmp_path / "ecg.npy").read_bytes()[:-1])
-    with pytest.raises(RecordReadError, match="ends within row 6"):
+    with pytest.raises(RecordReadError, match="truncated in row 6"):
         storage.read(rows)
 
 
@@ -100,7 +95,7 @@ def test_npy_that_is_absent_or_no_npy(tmp_path):
     with pytest.raises(RecordReadError, match=r"cannot read samples from .*absent\.npy"):
         NpyStorage(tmp_path / "absent.npy", LEADS, 100)
     (tmp_path / "text.npy").write_text("not an array")
-    with pytest.raises(RecordReadError, match=r"Expected a file written by numpy\.save"):
+    with pytest.raises(RecordReadError, match=r"Expected a complete file that numpy\.save wrote"):
         NpyStorage(tmp_path / "text.npy", LEADS, 100)
 
 
@@ -108,7 +103,7 @@ def test_npy_cut_short(tmp_path):
     path = tmp_path / "ecg.npy"
     np.save(path, np.ones((10, 2, 50), np.float32))
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(RecordReadError, match="cut short"):
+    with pytest.raises(RecordReadError, match="Expected a complete file"):
         NpyStorage(path, LEADS, 100)
 
 
@@ -116,7 +111,7 @@ def test_npy_that_changed_since_it_was_pickled(tmp_path):
     np.save(tmp_path / "ecg.npy", np.ones((10, 2, 50), np.float32))
     pickled = pickle.dumps(NpyStorage(tmp_path / "ecg.npy", LEADS, 100))
     np.save(tmp_path / "ecg.npy", np.ones((9, 2, 50), np.float32))
-    with pytest.raises(RecordReadError, match=r"\(10, 2, 50\) and now holds \(9, 2, 50\)"):
+    with pytest.raises(RecordReadError, match=r"\(10, 2, 50\) in .*got \(9, 2, 50\)"):
         pickle.loads(pickled).read(np.array([0]))
 
 
@@ -148,5 +143,5 @@ def test_concat_reads_each_row_from_its_part(rows):
 def test_concat_of_unlike_parts():
     a = ArrayStorage(np.ones((1, 2, 3)), LEADS, 100)
     b = ArrayStorage(np.ones((1, 2, 3)), LEADS, 200)
-    with pytest.raises(ValueError, match="parts differ"):
+    with pytest.raises(ValueError, match="expected parts with equal leads"):
         ConcatStorage([a, b])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsk.signals import ECGArray, ECGRecord, NpyStorage
+from ecgsk.signals import ECGArray, ECGRecord
+from ecgsk.signals.storage import NpyStorage
 
 VIEWS = {
     "slice": lambda f: f.iloc[3:9],

@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecgsk.signals import INT16_NAN, ArrayStorage, ConcatStorage, ECGArray
+from ecgsk.signals import ECGArray
+from ecgsk.signals.concat import ConcatStorage
+from ecgsk.signals.storage import INT16_NAN, ArrayStorage
 from ecgsk.training._loader import BatchLoader, ResidentDataset, fits_on_gpu, read_ahead
 from ecgsk.training.batches import BatchDataset, decode
 from ecgsk.training.signals import Signals

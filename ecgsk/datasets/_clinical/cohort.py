@@ -14,7 +14,9 @@ from ecgsk.datasets._clinical.recording import GAIN, record
 from ecgsk.datasets._clinical.table import LABORATORY, REFERENCE_RANGES, draw_table
 from ecgsk.datasets._cohort import Cohort, assign_folds
 from ecgsk.exceptions import ECGError, SamplingRateError
-from ecgsk.signals import STANDARD_12_LEADS, ArrayStorage, ECGArray, check_sampling_rate
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from ecgsk.signals.storage import ArrayStorage
+from ecgsk.signals.units import check_sampling_rate
 
 # A QRS complex of 80 ms needs a few samples.
 LOWEST_RATE = 50.0

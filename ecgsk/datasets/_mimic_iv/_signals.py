@@ -9,7 +9,8 @@ import pandas as pd
 
 from ecgsk.exceptions import ECGError, SignalQualityWarning
 from ecgsk.io import read_ecg_folder, read_wfdb_records
-from ecgsk.signals import ECGArray, canonical_leads
+from ecgsk.signals import ECGArray
+from ecgsk.signals.leads import canonical_leads
 
 _CALLER = "build_mimic_iv_cohort"
 

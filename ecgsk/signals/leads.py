@@ -1,4 +1,4 @@
-"""Names of ECG leads: a lead is known by its name, never by its position."""
+"""Names of ECG leads, and look-up of leads by name."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,8 +8,8 @@ STANDARD_12_LEADS: tuple[str, ...] = (
     *("I", "II", "III", "aVR", "aVL", "aVF"),
     *("V1", "V2", "V3", "V4", "V5", "V6"),
 )
-#: Every lead name the package knows: the standard twelve, the posterior and
-#: right-sided chest leads, Cabrera's inverted aVR and Frank's orthogonal leads.
+#: Supported lead names: the standard twelve, the posterior and right-sided chest
+#: leads, Cabrera's inverted aVR and Frank's orthogonal leads.
 KNOWN_LEADS: tuple[str, ...] = (
     *STANDARD_12_LEADS,
     *("V7", "V8", "V9", "V3R", "V4R", "V5R", "V6R"),
@@ -21,12 +21,12 @@ _BY_LOWER_CASE = {name.lower(): name for name in KNOWN_LEADS} | {"x": "VX", "y":
 
 
 def canonical_lead(name: str) -> str:
-    """Give the one spelling of a lead that the package uses.
+    """Return the canonical spelling of a lead name.
 
     Parameters
     ----------
     name : str
-        A lead name in any case, with or without blanks or a leading "Lead".
+        Lead name in any case, with or without blanks or a leading "Lead".
 
     Returns
     -------
@@ -36,7 +36,7 @@ def canonical_lead(name: str) -> str:
     Raises
     ------
     LeadMismatchError
-        When no lead has that name.
+        If no lead has that name.
 
     Examples
     --------
@@ -50,13 +50,13 @@ def canonical_lead(name: str) -> str:
         return _BY_LOWER_CASE[key]
     except KeyError:
         raise LeadMismatchError(
-            f"unknown lead {name!r}; known leads are {', '.join(KNOWN_LEADS)} (in any case). "
+            f"unknown lead {name!r}; expected one of {', '.join(KNOWN_LEADS)} (in any case). "
             "Rename the lead, or leave it out."
         ) from None
 
 
 def canonical_leads(names: Iterable[str]) -> tuple[str, ...]:
-    """Canonical spelling of several leads, in the order given.
+    """Return the canonical spelling of several lead names, in their order.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def canonical_leads(names: Iterable[str]) -> tuple[str, ...]:
     Raises
     ------
     LeadMismatchError
-        When a name is unknown, stands twice, or none is given.
+        If a name is unknown or repeated, or the list is empty.
 
     Examples
     --------
@@ -79,12 +79,12 @@ def canonical_leads(names: Iterable[str]) -> tuple[str, ...]:
     """
     leads = tuple(canonical_lead(name) for name in ([names] if isinstance(names, str) else names))
     if not leads:
-        raise LeadMismatchError("no leads given; name at least one, such as leads=['II'].")
+        raise LeadMismatchError("expected at least one lead, got none. Pass one: leads=['II'].")
     repeated = sorted({lead for lead in leads if leads.count(lead) > 1}, key=KNOWN_LEADS.index)
     if repeated:
         raise LeadMismatchError(
-            f"lead {', '.join(repeated)} stands more than once in {', '.join(leads)}; "
-            "every lead may be named once only."
+            f"expected each lead once; lead {', '.join(repeated)} is repeated in "
+            f"{', '.join(leads)}. Remove the repeated leads."
         )
     return leads
 
@@ -92,7 +92,7 @@ def canonical_leads(names: Iterable[str]) -> tuple[str, ...]:
 def lead_positions(
     available: Sequence[str], wanted: Iterable[str], *, name: str = "ECG"
 ) -> list[int]:
-    """Positions of the wanted leads among those available.
+    """Return the positions of leads by name.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def lead_positions(
     wanted : iterable of str
         Lead names to find, in any case and order.
     name : str
-        Who asks: the error starts with it.
+        Caller's name, for the error message.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def lead_positions(
     Raises
     ------
     LeadMismatchError
-        When a wanted lead is unknown, named twice or not available.
+        If a wanted lead is unknown, repeated or not available.
 
     Examples
     --------
@@ -122,8 +122,7 @@ def lead_positions(
     missing = [lead for lead in leads if lead not in available]
     if missing:
         raise LeadMismatchError(
-            f"{name}: expected lead {', '.join(missing)}, which the data lack; they have "
-            f"{len(available)} leads ({', '.join(available)}). "
-            "Choose among those with SelectLeads(...)."
+            f"{name}: expected lead {', '.join(missing)}; got {len(available)} leads without it "
+            f"({', '.join(available)}). Choose among those with SelectLeads(...)."
         )
     return [list(available).index(lead) for lead in leads]

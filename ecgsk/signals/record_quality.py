@@ -1,4 +1,4 @@
-"""Is there an ECG in the record: missing, flat and broken leads, implausible amplitudes."""
+"""Signal quality of records: missing, flat, clipped and reversed leads, amplitudes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,25 +9,27 @@ import pandas as pd
 from ecgsk.exceptions import UnitError
 from ecgsk.signals._array import ECGArray
 
-#: A lead that moves less than this, in mV, over the whole record is flat: 1 uV, below the
-#: resolution of clinical recorders (5 uV).
+#: Range in mV below which a lead is flat: 1 uV, below the resolution of clinical recorders
+#: (5 uV).
 FLAT_MV = 1e-3
-#: No surface ECG reaches this, in mV; usually an electrode that came off.
+#: Amplitude in mV above which a surface ECG is implausible, usually a detached electrode.
 IMPLAUSIBLE_MV = 20.0
-#: Median SD per record above which samples cannot be mV. A surface ECG has 0.05-0.5; z-scored
-#: signals have 1; microvolts 50-500.
+#: Median standard deviation per record above which samples are not in mV. A surface ECG has
+#: 0.05-0.5 in mV and 50-500 in uV; z-scored signals have 1.
 IMPLAUSIBLE_SD = 20.0
-_MAX_RECORDS = 256  # enough for a median
-# A lead that comes to its extreme by a step of this share of its range, and stays for this
-# long, in s, was cut off there; a rounded wave comes to it slowly.
+_MAX_RECORDS = 256  # records read for the median
+# A clipped lead stays at an extreme for at least this time in seconds, after a step of at
+# least this share of its range: a rounded wave reaches its extreme in smaller steps.
 _CLIPPED_S, _CLIPPED_STEP = 0.02, 0.01
-# Leads I and V6 look alike, and no limb lead is as flat as this, in mV, beside chest leads
-# that are not.
-_SLOPE_S, _UNLIKE, _FLAT_LIMB_MV, _CHEST_MV = 0.02, -0.3, 0.1, 0.5
+# Reversed arm electrodes: correlation of the slopes of leads I and V6 below this, slopes over
+# this time in seconds.
+_SLOPE_S, _REVERSED_CORRELATION = 0.02, -0.3
+# Reversed right-leg electrode: range in mV of a limb lead below, of a chest lead above these.
+_FLAT_LIMB_MV, _CHEST_MV = 0.1, 0.5
 
 
 def quality(array: ECGArray, batch_size: int = 256) -> pd.DataFrame:
-    """Describe what is wrong with each record.
+    """Describe the signal quality of each record.
 
     Parameters
     ----------
@@ -42,9 +44,9 @@ def quality(array: ECGArray, batch_size: int = 256) -> pd.DataFrame:
         One row per record:
 
         n_missing_leads
-            Leads with no sample at all (NaN throughout).
+            Leads without any sample (all NaN).
         n_flat_leads
-            Leads that move by less than 1 uV.
+            Leads with a range below 1 uV.
         n_nan_leads
             Leads with some samples missing.
         n_nan_samples
@@ -52,15 +54,15 @@ def quality(array: ECGArray, batch_size: int = 256) -> pd.DataFrame:
         n_clipped_leads
             Leads that stay at their largest or smallest value for 20 ms or more.
         max_abs_mv
-            Largest amplitude, mV; NaN when nothing was recorded.
+            Largest amplitude, mV; NaN if every lead is missing.
         suspected_reversal
-            ``"arm electrodes"`` where lead I runs against V6, ``"right-leg
-            electrode"`` where I, II or III is all but flat; else empty. A
-            suspicion to look at: dextrocardia shows the same [1]_.
+            ``"arm electrodes"`` if leads I and V6 are anticorrelated, ``"right-leg
+            electrode"`` if I, II or III is almost flat; else empty. Dextrocardia
+            looks the same [1]_: check the record.
         usable
             Whether any lead is neither missing nor flat.
         problem
-            All of it in words; empty when there is nothing to report.
+            All of this in words; empty without a problem.
 
     References
     ----------
@@ -92,11 +94,11 @@ def _describe(array: ECGArray) -> pd.DataFrame:
 def describe_signals(
     signals: np.ndarray, leads: Sequence[str], sampling_rate: float
 ) -> pd.DataFrame:
-    """Describe samples in memory, of shape (n_records, n_leads, n_samples), as `quality` does."""
+    """Describe samples of shape (n_records, n_leads, n_samples) as `quality` does."""
     high, low = signals.max(axis=2), signals.min(axis=2)
     n_nan = np.zeros(high.shape, int)
     for lead in zip(*np.nonzero(np.isnan(high)), strict=True):
-        # fmax and fmin pass over NaN; of nothing but NaN they are NaN.
+        # fmax and fmin ignore NaN; they return NaN if all samples are NaN.
         high[lead], low[lead] = np.fmax.reduce(signals[lead]), np.fmin.reduce(signals[lead])
         n_nan[lead] = np.isnan(signals[lead]).sum()
     missing = np.isnan(high)
@@ -124,19 +126,19 @@ def describe_signals(
     odd = np.any([state.any(axis=1) for state in states.values()], axis=0)
     for row in np.flatnonzero(odd | (peak > IMPLAUSIBLE_MV) | (reversal != "")):
         by_state = {state: names[where[row]] for state, where in states.items()}
-        problem[row] = _in_words(by_state, len(leads), peak[row], reversal[row])
+        problem[row] = _problem_text(by_state, len(leads), peak[row], reversal[row])
     return described.assign(problem=problem)
 
 
 def _clipped(
     signals: np.ndarray, high: np.ndarray, low: np.ndarray, sampling_rate: float
 ) -> np.ndarray:
-    """Tell which leads stay at an extreme: (n_records, n_leads)."""
+    """Return which leads are clipped, of shape (n_records, n_leads)."""
     n_held = max(int(np.ceil(_CLIPPED_S * sampling_rate)), 3)
     clipped = np.zeros(high.shape, bool)
     moves = high - low >= FLAT_MV
     for extreme in (high, low):
-        # Whoever stays for n_held samples is seen by a look at every n_held-th.
+        # A run of n_held equal samples contains one of every n_held-th sample.
         seen = (signals[..., ::n_held] == extreme[..., None]).any(axis=2)
         for record, lead in np.argwhere(moves & seen):
             at = np.flatnonzero(signals[record, lead] == extreme[record, lead])
@@ -150,19 +152,19 @@ def _clipped(
 def _suspect_reversal(
     signals: np.ndarray, spread: np.ndarray, leads: Sequence[str], sampling_rate: float
 ) -> np.ndarray:
-    """Name the electrodes that look exchanged, if any: (n_records,)."""
+    """Return the suspected electrode reversal of each record, of shape (n_records,)."""
     suspected = np.full(len(signals), "", dtype=object)
     place = {lead: position for position, lead in enumerate(leads)}
     chest = [place[lead] for lead in place if lead.startswith("V")]
     if not ({"I", "V6"} <= place.keys()):
         return suspected
-    # Slopes over the time of a QRS complex's limb, which neither drift nor noise changes much.
+    # Slopes over 20 ms, about half a QRS complex: drift and noise change these little.
     lag = max(round(_SLOPE_S * sampling_rate), 1)
     leads_i_v6 = (signals[:, place[lead]] for lead in ("I", "V6"))
     first, sixth = (np.nan_to_num(x[:, lag:] - x[:, :-lag]) for x in leads_i_v6)
     product = np.einsum("rt,rt->r", first, sixth)
     size = np.sqrt(np.einsum("rt,rt->r", first, first) * np.einsum("rt,rt->r", sixth, sixth))
-    suspected[product < _UNLIKE * size] = "arm electrodes"
+    suspected[product < _REVERSED_CORRELATION * size] = "arm electrodes"
     if {"II", "III"} <= place.keys():
         limbs = spread[:, [place[lead] for lead in ("I", "II", "III")]]
         smallest = np.fmin.reduce(limbs, axis=1)
@@ -172,7 +174,7 @@ def _suspect_reversal(
     return suspected
 
 
-def _in_words(
+def _problem_text(
     leads_by_state: dict[str, np.ndarray], n_leads: int, peak: float, reversal: str
 ) -> str:
     words = []
@@ -189,22 +191,22 @@ def _in_words(
 
 
 def check_millivolt(signals: Any, *, name: str = "ECG") -> None:
-    """Raise when samples cannot be millivolts: almost always they are microvolts.
+    """Raise if samples are implausible for millivolts, usually because they are microvolts.
 
     The median over records of the standard deviation within a record must not
-    pass 20 mV. Normalised signals, with standard deviation 1, pass.
+    exceed 20 mV. Normalised signals, with standard deviation 1, pass.
 
     Parameters
     ----------
     signals : ECGArray or ndarray, shape (n_records, n_leads, n_samples) or (n_records, n_samples)
-        Samples; 256 records spread over them are read.
+        Samples; at most 256 evenly spaced records are read.
     name : str
-        Who asks: the error starts with it.
+        Caller's name, for the error message.
 
     Raises
     ------
     UnitError
-        When the amplitudes are implausible.
+        If the amplitudes are implausible.
 
     Examples
     --------
@@ -224,7 +226,7 @@ def check_millivolt(signals: Any, *, name: str = "ECG") -> None:
     sample = signals.read(chosen) if isinstance(signals, ECGArray) else np.asarray(signals)[chosen]
     records = sample[:, None] if sample.ndim == 2 else sample
     if records.size and np.abs(records).max() <= IMPLAUSIBLE_SD:
-        return  # no deviation passes the largest sample
+        return  # no standard deviation exceeds the largest sample
     deviations = [_typical_deviation(record) for record in records]
     moving = [deviation for deviation in deviations if deviation > 0]
     if moving and (median := float(np.median(moving))) > IMPLAUSIBLE_SD:
@@ -236,7 +238,7 @@ def check_millivolt(signals: Any, *, name: str = "ECG") -> None:
 
 
 def _typical_deviation(record: np.ndarray) -> float:
-    """Median over leads that move of the standard deviation in time; 0 when none does."""
+    """Return the median standard deviation of the leads that are not flat; 0 without one."""
     traces = [np.asarray(lead, np.float64)[np.isfinite(lead)] for lead in record]
     deviations = [trace.std() for trace in traces if len(trace)]
     return float(np.median([d for d in deviations if d > 0] or [0.0]))

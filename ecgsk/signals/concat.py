@@ -1,10 +1,10 @@
-"""Several storages seen as one: what concatenating views makes, without copying samples."""
+"""Concatenation of storages without copying samples."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ecgsk.signals._storage import ECGStorage
+from ecgsk.signals.storage import ECGStorage
 
 
 class ConcatStorage(ECGStorage):
@@ -21,7 +21,10 @@ class ConcatStorage(ECGStorage):
         first = parts[0]
         kinds = {(part.leads, part.sampling_rate, part.n_samples) for part in parts}
         if len(kinds) != 1:
-            raise ValueError(f"ConcatStorage: parts differ in leads, rate or length: {kinds}.")
+            raise ValueError(
+                "ConcatStorage: expected parts with equal leads, sampling rate and length, got "
+                f"{kinds}. Select leads or resample first."
+            )
         self.parts = tuple(parts)
         self.leads = first.leads
         self.sampling_rate = first.sampling_rate
@@ -37,7 +40,7 @@ class ConcatStorage(ECGStorage):
         return sum(part.nbytes for part in self.parts)
 
     def split(self, rows: np.ndarray) -> Iterator[tuple[ECGStorage, np.ndarray, np.ndarray]]:
-        """For each part in use: the part, positions in `rows`, and row numbers in the part."""
+        """Yield each used part, positions in `rows`, and row numbers in the part."""
         part_of_row = np.searchsorted(self._ends, rows, side="right")
         for number in np.unique(part_of_row):
             positions = np.flatnonzero(part_of_row == number)
@@ -52,7 +55,7 @@ class ConcatStorage(ECGStorage):
         return out
 
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
-        """Drop parts not in use and compact the others; see `ECGStorage.compact`."""
+        """Drop unused parts and compact the others; see `ECGStorage.compact`."""
         storages, compacted, start = [], np.empty_like(rows), 0
         for part, positions, part_rows in self.split(rows):
             storage, compacted_rows = part.compact(part_rows)
@@ -73,21 +76,20 @@ class ConcatStorage(ECGStorage):
 def merge_views(
     views: Iterable[tuple[ECGStorage, np.ndarray]],
 ) -> tuple[ECGStorage, list[np.ndarray]]:
-    """Bring views over different storages onto one.
+    """Merge views over different storages into views over one storage.
 
     Parameters
     ----------
     views : iterable of (storage, rows)
-        Row numbers over storages alike in leads, sampling rate and length; -1
-        is a missing record. At least one view.
+        At least one view. The storages have equal leads, sampling rate and length;
+        row number -1 is a missing record.
 
     Returns
     -------
     storage : ECGStorage
-        Holds what the views show: the storage they share, or a `ConcatStorage`
-        in which each of their storages stands once.
+        The shared storage, or a `ConcatStorage` that holds each storage once.
     rows : list of ndarray of int
-        Per view, its row numbers over that storage.
+        Row numbers of each view over that storage.
     """
     views = list(views)
     if len({id(storage) for storage, _ in views}) == 1:

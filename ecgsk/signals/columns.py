@@ -1,4 +1,4 @@
-"""Find the ECG column of a table."""
+"""ECG column of a data frame."""
 
 from typing import Any
 
@@ -10,24 +10,24 @@ from ecgsk.signals._dtype import ECGDtype
 
 
 def find_ecg_column(X: Any, *, name: str = "ecgsk") -> Any:
-    """Name of the column that holds ECGs.
+    """Find the label of the ECG column.
 
     Parameters
     ----------
-    X : DataFrame
-        Anything else has no ECG column.
+    X : DataFrame or other object
+        Only a DataFrame has an ECG column.
     name : str
-        Who asks: the error starts with it.
+        Caller's name, for the error message.
 
     Returns
     -------
     column label or None
-        None when no column holds ECGs.
+        None if no column has an ECG dtype.
 
     Raises
     ------
     ECGError
-        When several do.
+        If several columns have one.
 
     Examples
     --------
@@ -46,14 +46,14 @@ def find_ecg_column(X: Any, *, name: str = "ecgsk") -> Any:
 
 
 def ecg_column(X: Any, *, name: str = "ecgsk") -> ECGArray:
-    """Get the ECGs of a table, a Series or an ECGArray.
+    """Return the ECGs of a data frame, a Series or an ECGArray.
 
     Parameters
     ----------
     X : DataFrame with one ECG column, Series of ECGs, or ECGArray
-        What the caller was given.
+        Input of the caller.
     name : str
-        Who asks: the error starts with it.
+        Caller's name, for the error message.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def ecg_column(X: Any, *, name: str = "ecgsk") -> ECGArray:
     Raises
     ------
     ECGError
-        When there is no ECG column, or several.
+        If there is no ECG column, or several.
     """
     if isinstance(X, ECGArray):
         return X
@@ -71,12 +71,12 @@ def ecg_column(X: Any, *, name: str = "ecgsk") -> ECGArray:
     column = find_ecg_column(X, name=name)
     if column is None:
         if isinstance(X, pd.DataFrame):
-            came = ", ".join(f"{column}: {dtype}" for column, dtype in X.dtypes.items())
-            came = f"columns {came}" if came else "an empty frame"
+            got = ", ".join(f"{column}: {dtype}" for column, dtype in X.dtypes.items())
+            got = f"columns {got}" if got else "an empty frame"
         else:
-            came = type(X).__name__
+            got = type(X).__name__
         raise ECGError(
-            f"{name}: expected a DataFrame with an ECG column, got {came}. Make the column with "
+            f"{name}: expected a DataFrame with an ECG column, got {got}. Create the column with "
             "X['ecg'] = ECGArray.from_numpy(x, sampling_rate=..., leads=...)."
         )
     return X[column].array

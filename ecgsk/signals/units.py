@@ -1,4 +1,4 @@
-"""Physical units: millivolt and hertz inside, anything stated outside."""
+"""Conversion of units to millivolts and checks of sampling rates."""
 
 import math
 
@@ -13,7 +13,7 @@ _SPELLINGS = {
 
 
 def to_millivolt(unit: str) -> float:
-    """How many millivolts one unit is.
+    """Return the number of millivolts in one unit.
 
     Parameters
     ----------
@@ -23,12 +23,12 @@ def to_millivolt(unit: str) -> float:
     Returns
     -------
     float
-        Factor by which values in `unit` become millivolts.
+        Factor from `unit` to millivolts.
 
     Raises
     ------
     UnitError
-        When the unit is none of these.
+        If the unit is none of these.
 
     Examples
     --------
@@ -41,19 +41,19 @@ def to_millivolt(unit: str) -> float:
     except KeyError:
         raise UnitError(
             f"unknown unit {unit!r}; expected one of {', '.join(MILLIVOLTS_PER_UNIT)}. "
-            "State the unit of the samples, such as unit='uV'."
+            "Pass the unit of the samples, such as unit='uV'."
         ) from None
 
 
 def check_sampling_rate(sampling_rate: float, *, name: str = "ECG") -> float:
-    """Give the sampling rate as a float once it is known to be a positive number of hertz.
+    """Return the sampling rate as a float after checking that it is positive.
 
     Parameters
     ----------
     sampling_rate : float
         Samples per second.
     name : str
-        Who asks: the error starts with it.
+        Caller's name, for the error message.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def check_sampling_rate(sampling_rate: float, *, name: str = "ECG") -> float:
     Raises
     ------
     SamplingRateError
-        When it is absent, not a number, or not positive.
+        If it is None, not a number, or not positive.
 
     Examples
     --------
@@ -76,12 +76,12 @@ def check_sampling_rate(sampling_rate: float, *, name: str = "ECG") -> float:
     if not (math.isfinite(rate) and rate > 0):
         raise SamplingRateError(
             f"{name}: expected a sampling rate in Hz above 0, got {sampling_rate!r}. "
-            "State it, such as sampling_rate=500."
+            "Pass it, such as sampling_rate=500."
         )
     return rate
 
 
 def format_hertz(sampling_rate: float) -> str:
-    """Write a sampling rate without loss: ``500 Hz``, ``257.5 Hz``."""
+    """Format a sampling rate at full precision, as ``500 Hz`` or ``257.5 Hz``."""
     whole = float(sampling_rate).is_integer()
     return f"{int(sampling_rate) if whole else float(sampling_rate)!r} Hz"

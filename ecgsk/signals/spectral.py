@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ecgsk.signals._gaps import bridge_gaps
+from ecgsk.signals.gaps import bridge_gaps
 
 Gain = Callable[[np.ndarray], np.ndarray]
 

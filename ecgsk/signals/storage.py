@@ -1,4 +1,4 @@
-"""Where samples live: a storage reads rows, and is never copied to make a view."""
+"""Storages of samples: a storage reads rows and is shared by views."""
 
 import errno
 import math
@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 
 from ecgsk.exceptions import DurationError, LeadMismatchError, RecordReadError, UnitError
-from ecgsk.signals._leads import canonical_leads, lead_positions
-from ecgsk.signals._units import check_sampling_rate
+from ecgsk.signals.leads import canonical_leads, lead_positions
+from ecgsk.signals.units import check_sampling_rate
 
-#: Stands for NaN in int16 samples, as in WFDB format 16.
+#: Marks a missing int16 sample, as in WFDB format 16.
 INT16_NAN = np.iinfo(np.int16).min
-_BLOCK = 32  # rows converted at once: small enough to stay in the cache
+_BLOCK_ROWS = 32  # rows converted at once, few enough for the processor cache
 
 
 class ECGStorage(ABC):
-    """Samples of equally long records that share leads and sampling rate.
+    """Base class of storages: records of one length with equal leads and sampling rate.
 
-    A subclass sets the three attributes, and gives ``__len__`` and ``read``.
-    It must pickle; one that holds only paths pickles only those.
+    A subclass sets the three attributes and defines ``__len__`` and ``read``. It must
+    support pickle; a subclass that holds paths pickles only these.
 
     Attributes
     ----------
@@ -32,6 +32,22 @@ class ECGStorage(ABC):
         Hz.
     n_samples : int
         Samples per lead.
+
+    Examples
+    --------
+    A storage that simulates its records:
+
+    >>> import numpy as np
+    >>> from ecgsk.signals import ECGArray, ECGStorage
+    >>> class SineStorage(ECGStorage):
+    ...     leads, sampling_rate, n_samples = ("II",), 100.0, 200
+    ...     def __len__(self):
+    ...         return 3
+    ...     def read(self, rows):
+    ...         times = np.arange(self.n_samples) / self.sampling_rate
+    ...         return np.sin(times * (1 + rows[:, None, None])).astype(np.float32)
+    >>> ECGArray(SineStorage()).read([0, 2]).shape
+    (2, 1, 200)
     """
 
     leads: tuple[str, ...]
@@ -54,16 +70,16 @@ class ECGStorage(ABC):
         Returns
         -------
         ndarray of float32, shape (n, n_leads, n_samples)
-            Millivolts, NaN where missing; C-contiguous and the caller's to change.
+            Millivolts, NaN where missing; a new C-contiguous array.
         """
 
     def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
-        """Read records as they are stored, for a device that scales them itself.
+        """Read records in their stored dtype, for a device that scales them itself.
 
         Returns
         -------
         samples : ndarray of int16 or float32, shape (n, n_leads, n_samples)
-            int16 is missing at -32768, float32 at NaN; the caller's to change.
+            Missing samples are -32768 in int16, NaN in float32; a new array.
         gain : float
             Units of the samples per millivolt.
         """
@@ -71,44 +87,47 @@ class ECGStorage(ABC):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory held; 0 for what stays on disk."""
+        """Bytes in memory; 0 for samples on disk."""
         return 0
 
     def compact(self, rows: np.ndarray) -> tuple["ECGStorage", np.ndarray]:
-        """Shrink to what some rows need, for pickling.
+        """Reduce the storage to some rows, for pickling.
 
         Parameters
         ----------
         rows : ndarray of int, shape (n,)
-            Row numbers in use.
+            Row numbers to keep.
 
         Returns
         -------
         storage : ECGStorage
         rows : ndarray of int, shape (n,)
-            The same records, numbered in the returned storage.
+            Row numbers of the same records in the returned storage.
         """
         return self, rows
 
 
 def read_scaled(data: "np.ndarray | FileRows", rows: np.ndarray, gain: float) -> np.ndarray:
-    """Gather rows as float32 millivolts: samples over gain, int16 minimum as NaN."""
+    """Read rows as float32 millivolts: divide by the gain, set the int16 minimum to NaN."""
     if data.dtype == np.float32 and gain == 1.0:
         return np.ascontiguousarray(data[rows])
     out = np.empty((len(rows), *data.shape[1:]), np.float32)
-    for start in range(0, len(rows), _BLOCK):
-        block, part = np.asarray(data[rows[start : start + _BLOCK]]), out[start : start + _BLOCK]
-        # Copy, then scale in place: faster than one call that does both through a buffer.
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block, part = (
+            np.asarray(data[rows[start : start + _BLOCK_ROWS]]),
+            out[start : start + _BLOCK_ROWS],
+        )
+        # Copy, then scale in place: faster than one buffered call for both.
         part[...] = block
         part *= np.float32(1 / gain)
-        # The minimum is found far faster than every place of it.
+        # Finding the minimum is much faster than comparing every sample.
         if block.dtype == np.int16 and block.min() == INT16_NAN:
             part[block == INT16_NAN] = np.nan
     return out
 
 
 def check_gain(dtype: np.dtype, gain: float | None, name: str) -> float:
-    """Gain as a float, after making sure that samples of that dtype have one."""
+    """Return the gain as a float after checking it against the samples' dtype."""
     if dtype != np.int16 and dtype.kind != "f":
         raise UnitError(
             f"{name}: expected samples of dtype float32, float16 or int16 (with gain=), got "
@@ -117,17 +136,20 @@ def check_gain(dtype: np.dtype, gain: float | None, name: str) -> float:
     if gain is None:
         if dtype == np.int16:
             raise UnitError(
-                f"{name}: int16 samples are ADC units, and their gain is not stated. "
-                "Give gain= in ADC units per millivolt, such as gain=200."
+                f"{name}: expected gain= for int16 samples, which are ADC units; got None. "
+                "Pass ADC units per millivolt, such as gain=200."
             )
         return 1.0
     if not (np.ndim(gain) == 0 and np.isfinite(gain) and gain > 0):
-        raise UnitError(f"{name}: expected one positive gain in ADC units per mV, got {gain!r}.")
+        raise UnitError(
+            f"{name}: expected one positive gain in ADC units per mV, got {gain!r}. "
+            "Pass a number, such as gain=200."
+        )
     return float(gain)
 
 
 def check_shape(shape: tuple[int, ...], leads: tuple[str, ...], name: str) -> None:
-    """Raise unless the shape is (n_records, n_leads, n_samples) with the leads named."""
+    """Raise unless the shape is (n_records, n_leads, n_samples) with these leads."""
     if len(shape) != 3:
         raise DurationError(
             f"{name}: expected samples of shape (n_records, n_leads, n_samples), got {shape}. "
@@ -136,11 +158,13 @@ def check_shape(shape: tuple[int, ...], leads: tuple[str, ...], name: str) -> No
     if shape[1] != len(leads):
         hint = " The axes look swapped: try x.transpose(0, 2, 1)." if shape[2] == len(leads) else ""
         raise LeadMismatchError(
-            f"{name}: {len(leads)} leads are named ({', '.join(leads)}), but samples of shape "
-            f"{shape} have {shape[1]} leads. Name the leads in the order of the second axis.{hint}"
+            f"{name}: expected samples of {len(leads)} leads ({', '.join(leads)}), got shape "
+            f"{shape} with {shape[1]} leads. Name the leads of the second axis in order.{hint}"
         )
     if shape[2] == 0:
-        raise DurationError(f"{name}: records of shape {shape} have no samples.")
+        raise DurationError(
+            f"{name}: expected at least one sample per record, got shape {shape}. Drop the records."
+        )
 
 
 class ArrayStorage(ECGStorage):
@@ -149,8 +173,8 @@ class ArrayStorage(ECGStorage):
     Parameters
     ----------
     data : ndarray, shape (n_records, n_leads, n_samples)
-        float32 or float16 in mV times `gain`, or int16 ADC units, in which
-        -32768 means NaN. It is neither copied nor changed.
+        float32 or float16 in mV times `gain`, or int16 ADC units, where -32768 is a
+        missing sample. Neither copied nor changed.
     leads : sequence of str
         Lead names, in the order of the second axis.
     sampling_rate : float
@@ -181,7 +205,7 @@ class ArrayStorage(ECGStorage):
         self.gain = check_gain(data.dtype, gain, name)
         check_shape(data.shape, self.leads, name)
         self.data = data.view()
-        # A view of a shared storage must not be a way to change other views.
+        # Read-only, as views share the samples.
         self.data.flags.writeable = False
         self.n_samples = data.shape[2]
 
@@ -198,13 +222,13 @@ class ArrayStorage(ECGStorage):
         return read_scaled(self.data, rows, self.gain)
 
     def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
-        """Read records as they are stored; see `ECGStorage.read_raw`."""
+        """Read records in their stored dtype; see `ECGStorage.read_raw`."""
         if self.data.dtype != np.int16:
             return self.read(rows), 1.0
         return self.data[rows], self.gain
 
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
-        """Keep the rows in use alone; see `ECGStorage.compact`."""
+        """Keep only the rows in use; see `ECGStorage.compact`."""
         used, compacted = np.unique(rows, return_inverse=True)
         if len(used) == len(self):
             return self, rows
@@ -213,10 +237,9 @@ class ArrayStorage(ECGStorage):
 
 
 class FileRows:
-    """Rows of a ``.npy`` file, read as they are asked for.
+    """Rows of a ``.npy`` file, read on demand.
 
-    For a process that may not map the whole file, as its address space is
-    limited; half as fast as a map.
+    For a process whose limited address space forbids a memory map; half as fast.
     """
 
     def __init__(self, path: Path):
@@ -230,7 +253,7 @@ class FileRows:
             self.shape, fortran_order, self.dtype = read_header(file)
             self._start = file.tell()
         if fortran_order:
-            raise ValueError("samples in Fortran order cannot be read row by row")
+            raise ValueError("expected samples in C order, got Fortran order")
         self._row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
@@ -239,7 +262,7 @@ class FileRows:
             for place, row in enumerate(rows):
                 file.seek(self._start + int(row) * self._row_bytes)
                 if file.readinto(out[place].view(np.uint8)) != self._row_bytes:
-                    raise RecordReadError(f"{self._path} ends within row {row}. Copy it again.")
+                    raise RecordReadError(f"{self._path} is truncated in row {row}. Copy it again.")
         return out
 
 
@@ -260,7 +283,7 @@ class NpyStorage(ECGStorage):
     Raises
     ------
     RecordReadError
-        When the file is absent, not a ``.npy`` file, or changes its shape.
+        If the file is missing, not a ``.npy`` file, or changes its shape.
     """
 
     def __init__(
@@ -272,7 +295,7 @@ class NpyStorage(ECGStorage):
         gain: float | None = None,
     ):
         name = type(self).__name__
-        # Workers of a parallel run may stand in another folder.
+        # Absolute, as parallel workers may have another working directory.
         self.path = Path(path).resolve()
         self.leads = canonical_leads(leads)
         self.sampling_rate = check_sampling_rate(sampling_rate, name=name)
@@ -286,14 +309,14 @@ class NpyStorage(ECGStorage):
 
     def _open(self) -> "np.ndarray | FileRows":
         try:
-            # A plain ndarray over the map: np.memmap's own indexing is slower.
+            # A plain ndarray over the map, as indexing np.memmap is slower.
             return np.load(self.path, mmap_mode="r").view(np.ndarray)
         except (OSError, ValueError) as error:
             if getattr(error, "errno", None) == errno.ENOMEM:
                 return FileRows(self.path)
             raise RecordReadError(
                 f"NpyStorage: cannot read samples from {self.path}: {error}. "
-                "Expected a file written by numpy.save; has it been moved or cut short?"
+                "Expected a complete file that numpy.save wrote; check the path."
             ) from error
 
     def __len__(self) -> int:
@@ -304,7 +327,7 @@ class NpyStorage(ECGStorage):
         return read_scaled(self._opened(), rows, self.gain)
 
     def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
-        """Read records as they are stored; see `ECGStorage.read_raw`."""
+        """Read records in their stored dtype; see `ECGStorage.read_raw`."""
         data = self._opened()
         if data.dtype != np.int16:
             return self.read(rows), 1.0
@@ -315,8 +338,8 @@ class NpyStorage(ECGStorage):
             data = self._open()
             if data.shape != self.shape:
                 raise RecordReadError(
-                    f"NpyStorage: {self.path} held samples of shape {self.shape} and now holds "
-                    f"{data.shape}. Read the cohort anew."
+                    f"NpyStorage: expected samples of shape {self.shape} in {self.path}, got "
+                    f"{data.shape}: the file has changed. Read the cohort again."
                 )
             self._data = data
         return self._data
@@ -335,19 +358,19 @@ class NpyStorage(ECGStorage):
 
 
 class LeadSelection(ECGStorage):
-    """Some leads of a storage, in another order, without copying it.
+    """Selected leads of a storage, in a new order, without copying samples.
 
     Parameters
     ----------
     storage : ECGStorage
-        What is read.
+        Storage of all leads.
     leads : sequence of str
-        Names of the leads wanted, in the order wanted.
+        Names of the selected leads, in their new order.
 
     Raises
     ------
     LeadMismatchError
-        When the storage lacks one of them.
+        If the storage lacks one of them.
     """
 
     def __init__(self, storage: ECGStorage, leads: Sequence[str]):
@@ -365,7 +388,7 @@ class LeadSelection(ECGStorage):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the storage beneath holds."""
+        """Bytes in memory of the underlying storage."""
         return self.storage.nbytes
 
     def read(self, rows: np.ndarray) -> np.ndarray:
@@ -373,12 +396,12 @@ class LeadSelection(ECGStorage):
         return np.take(self.storage.read(rows), self.positions, axis=1)
 
     def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
-        """Read records as they are stored; see `ECGStorage.read_raw`."""
+        """Read records in their stored dtype; see `ECGStorage.read_raw`."""
         samples, gain = self.storage.read_raw(rows)
         return np.take(samples, self.positions, axis=1), gain
 
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
-        """Compact the storage beneath; see `ECGStorage.compact`."""
+        """Compact the underlying storage; see `ECGStorage.compact`."""
         storage, compacted = self.storage.compact(rows)
         return LeadSelection(storage, self.leads), compacted
 
@@ -394,7 +417,7 @@ class LeadSelection(ECGStorage):
 
 
 def select_leads(storage: ECGStorage, leads: Sequence[str]) -> ECGStorage:
-    """Give the storage seen through some leads: itself when they are all there in order."""
+    """Return a storage of selected leads; the storage itself if the leads are unchanged."""
     wanted = canonical_leads(leads)
     if storage.leads == wanted:
         return storage

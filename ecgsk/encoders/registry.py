@@ -1,4 +1,4 @@
-"""Names of encoders, for users who would rather write a string."""
+"""Names of encoders, for users who prefer a string."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -32,7 +32,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
 
 
 def resolve_encoder(encoder: str | Encoder) -> Encoder:
-    """Return the encoder a parameter stands for, as a fresh clone.
+    """Return the encoder that a parameter names, as a clone.
 
     Parameters
     ----------
@@ -42,18 +42,18 @@ def resolve_encoder(encoder: str | Encoder) -> Encoder:
     Returns
     -------
     Encoder
-        A spec that shares nothing with the one given.
+        A copy that shares no state with the given spec.
 
     Raises
     ------
     ValueError
-        For an unknown name; the message lists those there are.
+        For an unknown name; the message lists the known ones.
     TypeError
         For anything that is neither a name nor a spec.
 
     Examples
     --------
-    >>> from ecgsk.encoders import resolve_encoder
+    >>> from ecgsk.encoders.registry import resolve_encoder
     >>> resolve_encoder("resnet34")
     ResNet1d(depth=34)
     """

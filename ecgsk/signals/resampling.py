@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ecgsk.signals._spectral import filter_spectrum, low_pass_gain
-from ecgsk.signals._units import check_sampling_rate
+from ecgsk.signals.spectral import filter_spectrum, low_pass_gain
+from ecgsk.signals.units import check_sampling_rate
 
 
 def resampling_ratio(from_rate: float, to_rate: float) -> Fraction:
