@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
-    OURS,
+    JOINT_EMBEDDING,
     ArmsComparison,
     ArmScore,
     LabelScoresDisplay,
@@ -153,7 +153,7 @@ def _write(
 def _shown(comparison: ArmsComparison) -> ArmScore:
     """Return the joint embedding's score where it was fitted, else the first arm's."""
     arms = [score.arm for score in comparison.scores]
-    return comparison.score_of(OURS if OURS in arms else arms[0])
+    return comparison.score_of(JOINT_EMBEDDING if JOINT_EMBEDDING in arms else arms[0])
 
 
 def _draw(comparison: ArmsComparison, score: ArmScore) -> dict[str, Any]:

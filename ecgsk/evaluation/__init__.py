@@ -1,6 +1,6 @@
 """Does the joint embedding help, and where: all arms on one patient split, told and shown."""
 
-from ecgsk.evaluation._arms import ARMS, OURS
+from ecgsk.evaluation._arms import ARMS, JOINT_EMBEDDING
 from ecgsk.evaluation._compare import compare_arms
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._curves import MultilabelCalibrationDisplay, NetBenefitDisplay
@@ -10,7 +10,7 @@ from ecgsk.evaluation._tables import write_tables
 
 __all__ = [
     "ARMS",
-    "OURS",
+    "JOINT_EMBEDDING",
     "ArmScore",
     "ArmsComparison",
     "LabelScoresDisplay",

@@ -1,4 +1,4 @@
-"""The arms a joint embedding is judged by, each an estimator for one setting."""
+"""Arms of a comparison: one classifier for each arm and setting."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.estimators.diagnosis import FINE_TUNING, FROM_PROBE
 from ecgsk.objectives import ECGContrast
 
-OURS = "joint embedding"
+JOINT_EMBEDDING = "joint embedding"
 SIGNAL = "signal only"
 MATCHED = "signal only, compute-matched"
 SELF_SUPERVISED = "ECG-only self-supervision"
@@ -21,21 +21,22 @@ MULTIMODAL = "multimodal (ECG + table at inference)"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What all arms of a comparison share.
+    """Estimators and training sizes that all arms of a setting share.
 
     Attributes
     ----------
     pretrainer : JointEmbeddingPretrainer
-        Unfitted; its encoder is every arm's.
+        Unfitted; all arms use its encoder.
     classifier : ECGDiagnosisClassifier
-        Unfitted; the parameters of stage (ii). What it sees is the arm's choice.
+        Unfitted; the parameters of stage (ii). Each arm sets `inputs` itself.
     pretrain : callable
-        Takes an unfitted pretrainer, returns it fitted on the setting's
-        pre-training rows; each is fitted once.
+        Takes an unfitted pretrainer and returns it fitted on the setting's
+        pre-training rows. Each pretrainer is fitted once.
     n_pretraining, n_labelled : int
-        Records of stage (i) and (ii).
+        Number of records in stage (i) and in stage (ii).
     distils : bool
-        Whether ours looks at the records of stage (i) in stage (ii) again.
+        Whether the joint-embedding arm distils, which reads the records of
+        stage (i) again in stage (ii).
     """
 
     pretrainer: JointEmbeddingPretrainer
@@ -46,31 +47,31 @@ class Recipe:
     distils: bool
 
     def make(self, **changes: Any) -> ECGDiagnosisClassifier:
-        """Return a fresh classifier from scratch with these parameters changed."""
+        """Return an unfitted classifier without pre-training, with these parameters changed."""
         own = {"encoder": self.pretrainer.encoder, "inputs": "ecg"}
-        if self.classifier.fine_tune == "distill":  # only ours has a table to be taught
+        if self.classifier.fine_tune == "distill":  # distillation needs a table
             own["fine_tune"] = "auto"
         return clone(self.classifier).set_params(**(own | changes))
 
     def make_pretrained(
         self, pretrainer: JointEmbeddingPretrainer, **changes: Any
     ) -> ECGDiagnosisClassifier:
-        """Return a fresh classifier over a pretrainer that is fitted once and reused."""
+        """Return an unfitted classifier over a fitted, frozen pretrainer."""
         return self.make().set_params(encoder=FrozenEstimator(self.pretrain(pretrainer)), **changes)
 
 
 def random_encoder(recipe: Recipe) -> ECGDiagnosisClassifier:
-    """Return a linear head on an encoder that learned nothing."""
+    """Return a linear head on an untrained encoder."""
     return recipe.make(fine_tune="probe")
 
 
 def table_only(recipe: Recipe) -> ECGDiagnosisClassifier:
-    """Return a model of the table without the ECG."""
+    """Return a model of the clinical table alone."""
     return recipe.make(inputs="clinical")
 
 
 def signal_only(recipe: Recipe) -> ECGDiagnosisClassifier:
-    """Return a model of the ECG, trained from scratch."""
+    """Return a model of the ECG alone, without pre-training."""
     return recipe.make(fine_tune="full")
 
 
@@ -85,23 +86,23 @@ def compute_matched(recipe: Recipe) -> ECGDiagnosisClassifier:
 
 
 def ecg_only_self_supervision(recipe: Recipe) -> ECGDiagnosisClassifier:
-    """Return a model whose encoder was pre-trained on signals without tables."""
+    """Return a model of the ECG, pre-trained on signals alone."""
     return recipe.make_pretrained(clone(recipe.pretrainer).set_params(objective=ECGContrast()))
 
 
 def joint_embedding(recipe: Recipe) -> ECGDiagnosisClassifier:
-    """Return ours: it learned from tables, and diagnoses from the ECG alone."""
+    """Return a model of the ECG, pre-trained on signals and clinical tables."""
     mode = recipe.classifier.fine_tune
     return recipe.make_pretrained(clone(recipe.pretrainer), fine_tune=mode)
 
 
 def multimodal(recipe: Recipe) -> ECGDiagnosisClassifier:
-    """Return the upper bound: pre-trained as ours, and given the table at inference too."""
+    """Return the upper bound: the joint embedding with the table at inference too."""
     return recipe.make_pretrained(clone(recipe.pretrainer), inputs="ecg+clinical")
 
 
-# The other arms are not shown the table, in training neither.
-WITH_TABLE = ("table only", OURS, MULTIMODAL)
+# The other arms get the ECG column alone, in training and at inference.
+WITH_TABLE = ("table only", JOINT_EMBEDDING, MULTIMODAL)
 
 ARMS: dict[str, Callable[[Recipe], ECGDiagnosisClassifier]] = {
     "random encoder + linear": random_encoder,
@@ -109,6 +110,6 @@ ARMS: dict[str, Callable[[Recipe], ECGDiagnosisClassifier]] = {
     SIGNAL: signal_only,
     MATCHED: compute_matched,
     SELF_SUPERVISED: ecg_only_self_supervision,
-    OURS: joint_embedding,
+    JOINT_EMBEDDING: joint_embedding,
     MULTIMODAL: multimodal,
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.estimators import ECGDiagnosisClassifier
-from ecgsk.evaluation._arms import MATCHED, MULTIMODAL, OURS, SELF_SUPERVISED, SIGNAL
+from ecgsk.evaluation._arms import JOINT_EMBEDDING, MATCHED, MULTIMODAL, SELF_SUPERVISED, SIGNAL
 from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import (
@@ -149,9 +149,12 @@ class ArmsComparison:
         rows = []
         for setting, arms in self._settings():
             for name, score in arms.items():
-                if name == OURS or OURS not in arms:
+                if name == JOINT_EMBEDDING or JOINT_EMBEDDING not in arms:
                     continue
-                auroc, auprc = arms[OURS].auroc - score.auroc, arms[OURS].auprc - score.auprc
+                auroc, auprc = (
+                    arms[JOINT_EMBEDDING].auroc - score.auroc,
+                    arms[JOINT_EMBEDDING].auprc - score.auprc,
+                )
                 rows.append(
                     dict(zip(_SETTING, setting, strict=True))
                     | {
@@ -183,9 +186,11 @@ class ArmsComparison:
         rows = []
         for setting, arms in self._settings():
             for baseline in (MATCHED, SIGNAL, SELF_SUPERVISED):
-                if not {baseline, OURS, MULTIMODAL} <= set(arms):
+                if not {baseline, JOINT_EMBEDDING, MULTIMODAL} <= set(arms):
                     continue
-                share = gap_closed(*(arms[a].auroc for a in (OURS, baseline, MULTIMODAL)))
+                share = gap_closed(
+                    *(arms[a].auroc for a in (JOINT_EMBEDDING, baseline, MULTIMODAL))
+                )
                 rows.append(
                     dict(zip(_SETTING, setting, strict=True))
                     | {
@@ -279,9 +284,11 @@ class ArmsComparison:
         held_out = self._known_held_out("label_differences")
         parts = []
         for setting, arms in self._settings():
-            if not {OURS, baseline} <= set(arms):
+            if not {JOINT_EMBEDDING, baseline} <= set(arms):
                 continue
-            ours, other = (self.probabilities_of(arms[name]) for name in (OURS, baseline))
+            ours, other = (
+                self.probabilities_of(arms[name]) for name in (JOINT_EMBEDDING, baseline)
+            )
             part = held_out.compare(ours, other, statistic, correction)
             part = part.rename(columns={"a": "joint", "b": "baseline"}).reset_index()
             for place, (name, value) in enumerate(zip(_SETTING, setting, strict=True)):
@@ -294,7 +301,7 @@ class ArmsComparison:
         by: pd.Series | pd.DataFrame | None = None,
         *,
         edges: Mapping[str, Sequence[float]] | None = None,
-        arm: str = OURS,
+        arm: str = JOINT_EMBEDDING,
         statistic: str = "roc_auc",
     ) -> pd.DataFrame:
         """Return an arm's macro score in each subgroup of the test records.
@@ -347,9 +354,9 @@ class ArmsComparison:
 
     def plot(self) -> "Figure":
         """Draw the macro AUROC of each arm with its interval, one panel per setting."""
-        return plot_arms(self.to_frame(), highlight=OURS)
+        return plot_arms(self.to_frame(), highlight=JOINT_EMBEDDING)
 
-    def score_of(self, arm: str = OURS) -> ArmScore:
+    def score_of(self, arm: str = JOINT_EMBEDDING) -> ArmScore:
         """Return an arm's score in the first setting that has it.
 
         Raises

@@ -6,7 +6,7 @@ Each function takes the frame that the method of its name returns.
 import numpy as np
 import pandas as pd
 
-from ecgsk.evaluation._arms import OURS
+from ecgsk.evaluation._arms import JOINT_EMBEDDING
 
 
 def arms_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def label_differences_table(frame: pd.DataFrame) -> pd.DataFrame:
         "label": frame["label"],
         "positive records (patients)": _positives(frame),
         "compute-matched": _numbers(frame["baseline"]),
-        OURS: _numbers(frame["joint"]),
+        JOINT_EMBEDDING: _numbers(frame["joint"]),
         "difference [95 %]": _intervals(frame, "difference", "", "+.3f"),
         "p, corrected": [format_p(p) for p in frame["p_adjusted"]],
     }

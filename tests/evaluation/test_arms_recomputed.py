@@ -9,7 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ecgsk import LabAbnormalityExplainer
-from ecgsk.evaluation import OURS
+from ecgsk.evaluation import JOINT_EMBEDDING
 from ecgsk.preprocessing import LabAbnormality
 
 SIGNAL = "signal only"
@@ -69,16 +69,18 @@ def test_differences_are_paired_on_the_same_patients(half_tested, X, gappy):
     test = half_tested.test
     scores = {s.arm: s for s in half_tested.scores if s.label_fraction == 0.5}
     differences = half_tested.differences().query("label_fraction == 0.5").set_index("arm")
-    assert differences.index.tolist() == [arm for arm in scores if arm != OURS]
+    assert differences.index.tolist() == [arm for arm in scores if arm != JOINT_EMBEDDING]
     assert {s.auroc.n_patients for s in scores.values()} == {X["subject_id"].iloc[test].nunique()}
     for arm, row in differences.iterrows():
-        P_ours, P_arm = (scores[name].model.predict_proba(X.iloc[test]) for name in (OURS, arm))
+        P_ours, P_arm = (
+            scores[name].model.predict_proba(X.iloc[test]) for name in (JOINT_EMBEDDING, arm)
+        )
         exact = macro(roc_auc_score, gappy.iloc[test], P_ours) - macro(
             roc_auc_score, gappy.iloc[test], P_arm
         )
         assert row["auroc_difference"] == pytest.approx(exact, abs=1e-12)
         for name in ("auroc", "auprc"):
-            ours, other = (getattr(scores[a], name).distribution for a in (OURS, arm))
+            ours, other = (getattr(scores[a], name).distribution for a in (JOINT_EMBEDDING, arm))
             bounds = np.quantile(ours - other, [0.025, 0.975])
             assert row[[f"{name}_low", f"{name}_high"]].tolist() == pytest.approx(bounds)
 
@@ -107,7 +109,9 @@ def test_gap_closed_is_the_share_of_the_frame(half_tested):
     assert shares["label_fraction"].tolist() == [1.0] * 3 + [0.5] * 3
     auroc = half_tested.to_frame().set_index(["label_fraction", "arm"])["macro_auroc"]
     for row in shares.itertuples():
-        ours, base, best = (auroc[row.label_fraction, a] for a in (OURS, row.baseline, MULTIMODAL))
+        ours, base, best = (
+            auroc[row.label_fraction, a] for a in (JOINT_EMBEDDING, row.baseline, MULTIMODAL)
+        )
         if best > base:
             assert row.gap_closed == pytest.approx((ours - base) / (best - base))
         else:
@@ -188,7 +192,7 @@ def test_ours_alone_is_distilled(compare, make_classifier):
     classifier = make_classifier(fine_tune="distill")
     scores = compare(classifier=classifier, label_fractions=(0.6,)).scores
     modes = {score.arm: score.model.fine_tune_ for score in scores}
-    assert modes.pop(OURS) == "distill"
+    assert modes.pop(JOINT_EMBEDDING) == "distill"
     assert "distill" not in modes.values()
 
 
@@ -196,7 +200,7 @@ def test_ours_alone_is_distilled(compare, make_classifier):
 def test_signal_arms_are_trained_whatever_the_others_do(compare, make_classifier, fine_tune):
     """A probe of an encoder that learned nothing is another arm."""
     classifier = make_classifier(fine_tune=fine_tune)
-    signal, ours = compare(classifier=classifier, arms=[SIGNAL, OURS]).scores
+    signal, ours = compare(classifier=classifier, arms=[SIGNAL, JOINT_EMBEDDING]).scores
     assert signal.model.fine_tune_ == "full"
     assert ours.model.fine_tune_ == fine_tune
     plain = compare(arms=[SIGNAL]).scores[0]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecgsk.evaluation import ARMS, OURS, ArmsComparison, ArmScore
+from ecgsk.evaluation import ARMS, JOINT_EMBEDDING, ArmsComparison, ArmScore
 from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import patient_bootstrap
@@ -39,13 +39,13 @@ def simulated():
     ("noise", "verdict"), [(3.0, "better"), (0.3, "worse"), (1.0, "not shown")]
 )
 def test_verdict_where_the_interval_is_on_one_side(simulated, noise, verdict):
-    comparison = simulated({SIGNAL: noise, OURS: 1.0})
+    comparison = simulated({SIGNAL: noise, JOINT_EMBEDDING: 1.0})
     assert comparison.differences()["verdict"].tolist() == [verdict]
     assert verdict in comparison.summary()
 
 
 def test_few_patients_give_no_verdict(simulated):
-    comparison = simulated({SIGNAL: 10.0, OURS: 0.01}, n=19)
+    comparison = simulated({SIGNAL: 10.0, JOINT_EMBEDDING: 0.01}, n=19)
     assert comparison.differences()["verdict"].tolist() == ["too few patients"]
     assert comparison.summary().startswith("Only 19 test patients have labels")
 
@@ -90,14 +90,16 @@ def test_counts_of_each_label(comparison, X, Y):
 
 
 def test_other_scores_are_made_of_the_kept_probabilities(comparison):
-    score = comparison.score_of(OURS)
+    score = comparison.score_of(JOINT_EMBEDDING)
     Y = comparison.held_out.Y.to_numpy()
     per_label = comparison.per_label("brier")
-    ours = per_label[(per_label["arm"] == OURS) & (per_label["label_fraction"] == 1)]
+    ours = per_label[(per_label["arm"] == JOINT_EMBEDDING) & (per_label["label_fraction"] == 1)]
     expected = ((score.probabilities - Y) ** 2).mean(axis=0)
     np.testing.assert_allclose(ours["estimate"], expected, rtol=1e-6)
     frame = comparison.to_frame().set_index(["label_fraction", "arm"])
-    assert frame.loc[(1.0, OURS), "macro_brier"] == pytest.approx(expected.mean(), rel=1e-6)
+    assert frame.loc[(1.0, JOINT_EMBEDDING), "macro_brier"] == pytest.approx(
+        expected.mean(), rel=1e-6
+    )
     assert (frame["macro_f_max"].between(0, 1) & (frame["macro_calibration_error"] >= 0)).all()
 
 
@@ -107,8 +109,10 @@ def test_scores_put_together_by_hand_have_no_counts(simulated):
 
 
 def test_an_arm_that_was_not_fitted(simulated):
-    with pytest.raises(ECGError, match=f"expected one of its arms, {SIGNAL}; got '{OURS}'"):
-        simulated({SIGNAL: 1.0}).score_of(OURS)
+    with pytest.raises(
+        ECGError, match=f"expected one of its arms, {SIGNAL}; got '{JOINT_EMBEDDING}'"
+    ):
+        simulated({SIGNAL: 1.0}).score_of(JOINT_EMBEDDING)
 
 
 def test_label_differences_are_paired(comparison):
@@ -116,7 +120,9 @@ def test_label_differences_are_paired(comparison):
     assert set(table["label_fraction"]) == {1.0, 0.5}
     scores = comparison.per_label().set_index(["label_fraction", "arm", "label"])["estimate"]
     for row in table.itertuples():
-        ours, other = (scores[row.label_fraction, arm, row.label] for arm in (OURS, MATCHED))
+        ours, other = (
+            scores[row.label_fraction, arm, row.label] for arm in (JOINT_EMBEDDING, MATCHED)
+        )
         assert row.difference == pytest.approx(ours - other, abs=1e-6, nan_ok=True)
     assert comparison.label_differences(baseline="nobody").empty
 
@@ -154,5 +160,5 @@ def test_subgroups_of_the_joint_arm(comparison, X):
 
 
 def test_nothing_divides_the_records(compare, X):
-    alone = compare(X=X[["ecg", "subject_id"]], arms=[OURS])
+    alone = compare(X=X[["ecg", "subject_id"]], arms=[JOINT_EMBEDDING])
     assert alone.subgroups().empty

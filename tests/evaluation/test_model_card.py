@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 import ecgsk
 from ecgsk.datasets import Cohort
-from ecgsk.evaluation import OURS, model_card
+from ecgsk.evaluation import JOINT_EMBEDDING, model_card
 from ecgsk.evaluation._tripod import checklist
 from ecgsk.exceptions import ECGError
 from ecgsk.preprocessing import BandpassFilter, Resample
@@ -25,7 +25,7 @@ def studied(cohort, X, Y):
 
 @pytest.fixture(scope="module")
 def card(comparison, studied):
-    model = comparison.score_of(OURS).model
+    model = comparison.score_of(JOINT_EMBEDDING).model
     steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40), model)
     return model_card(
         steps, cohort=studied, comparison=comparison, intended_use="Triage | research"
@@ -43,7 +43,7 @@ def facts(card, heading):
 
 def test_the_model_and_its_steps(card, comparison):
     told = facts(card, "Model")
-    module = comparison.score_of(OURS).model.net_.module_
+    module = comparison.score_of(JOINT_EMBEDDING).model.net_.module_
     assert told["parameters"] == f"{sum(p.numel() for p in module.parameters()):,}"
     assert told["architecture"] == "ResNet1d(depth=10, width=4)"
     assert told["leads"].startswith("I, II, III, aVR")
@@ -71,14 +71,14 @@ def test_labels_with_prevalence_and_what_is_not_known(comparison, studied):
 
 
 def test_performance_is_the_comparison_s(card, comparison):
-    score = comparison.score_of(OURS)
+    score = comparison.score_of(JOINT_EMBEDDING)
     result = score.auroc
     expected = f"AUROC {result.estimate:.3f} [{result.low:.3f}, {result.high:.3f}]"
     assert expected in part(card, "Performance")
     brier = np.mean((score.probabilities - comparison.held_out.Y.to_numpy()) ** 2)
     assert f"Brier score {brier:.3f} [" in part(card, "Calibration")
     assert "| sex F" in part(card, "Subgroups") or "| sex female" in part(card, "Subgroups")
-    assert facts(card, "Training")["arm of the comparison"] == OURS
+    assert facts(card, "Training")["arm of the comparison"] == JOINT_EMBEDDING
 
 
 def test_limits_name_the_few_patients(card, comparison):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
-from ecgsk.evaluation import ARMS, OURS
+from ecgsk.evaluation import ARMS, JOINT_EMBEDDING
 from ecgsk.exceptions import ECGError
 from ecgsk.signals import ECGArray
 
@@ -67,7 +67,9 @@ def test_the_smallest_share_is_one_patient(compare, fits, X):
 
 def test_archives_are_nested_and_beside_the_labelled(compare, fits, X, gappy):
     sizes = (0, 3, 7, None)
-    comparison = compare(Y=gappy, label_fractions=(0.5,), archive_sizes=sizes, arms=[OURS])
+    comparison = compare(
+        Y=gappy, label_fractions=(0.5,), archive_sizes=sizes, arms=[JOINT_EMBEDDING]
+    )
     labelled = set(fits[ECGDiagnosisClassifier][0])
     none, few, more, every = map(set, fits[JointEmbeddingPretrainer])
     assert labelled == none < few < more < every == set(X.index[comparison.train])
@@ -79,7 +81,7 @@ def test_archives_are_nested_and_beside_the_labelled(compare, fits, X, gappy):
 
 def test_one_pretraining_serves_all_shares_of_labels(compare, fits):
     """The rows of stage (i) are the same ones, so it is the same pre-training."""
-    arms = [SELF_SUPERVISED, OURS, MULTIMODAL]
+    arms = [SELF_SUPERVISED, JOINT_EMBEDDING, MULTIMODAL]
     comparison = compare(label_fractions=(1.0, 0.5), arms=arms)
     assert len(fits[JointEmbeddingPretrainer]) == 2
     used = [score.model.encoder.estimator for score in comparison.scores]
@@ -93,7 +95,10 @@ def test_one_pretraining_serves_all_shares_of_labels(compare, fits):
 def test_laboratories_are_learned_from_all_rows_of_stage_one(compare, fits, cohort, gappy):
     labs = cohort.labs[["potassium"]]
     comparison = compare(
-        Y=gappy, labs=labs, reference_ranges=cohort.reference_ranges, arms=[RANDOM, TABLE, OURS]
+        Y=gappy,
+        labs=labs,
+        reference_ranges=cohort.reference_ranges,
+        arms=[RANDOM, TABLE, JOINT_EMBEDDING],
     )
     expected = comparison.train.tolist()
     assert fits[LabAbnormalityExplainer] == [expected, expected]
@@ -103,7 +108,11 @@ def test_rows_are_taken_by_position(compare, X, gappy, cohort):
     """Index labels may be anything, may repeat, and may differ between the tables."""
     labs, ranges = cohort.labs[["potassium"]], cohort.reference_ranges
     named = pd.Index([f"visit {i % 5}" for i in range(len(X))])
-    asked = {"reference_ranges": ranges, "arms": [OURS, TABLE], "label_fractions": (0.5,)}
+    asked = {
+        "reference_ranges": ranges,
+        "arms": [JOINT_EMBEDDING, TABLE],
+        "label_fractions": (0.5,),
+    }
     plain = compare(Y=gappy, labs=labs, **asked).to_frame()
     other = compare(X.set_axis(named), gappy.set_axis(named[::-1]), labs.set_axis(named), **asked)
     pd.testing.assert_frame_equal(
@@ -184,9 +193,9 @@ def test_names_of_patients_may_be_words(compare, X):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"archive_sizes": (-1,)}, "archive sizes must be 0 or more, got -1"),
-        ({"label_fractions": (1.0, 2)}, r"label fractions must be in \(0, 1\], got 2"),
-        ({"arms": [OURS, "wizard"]}, r"unknown arms \['wizard'\]"),
+        ({"archive_sizes": (-1,)}, "expected archive_sizes of 0 or more, or None for all; got -1"),
+        ({"label_fractions": (1.0, 2)}, r"expected label_fractions in \(0, 1\]; got 2"),
+        ({"arms": [JOINT_EMBEDDING, "wizard"]}, r"expected arms among .* got \['wizard'\]"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_fitted(compare, fits, changes, message):
@@ -198,7 +207,9 @@ def test_what_cannot_be_is_said_before_anything_is_fitted(compare, fits, changes
 def test_training_rows_without_a_label(compare, comparison, Y):
     hidden = Y.copy()
     hidden.iloc[comparison.train] = np.nan
-    with pytest.raises(ValueError, match="compare_arms: no training record has a label"):
+    with pytest.raises(
+        ValueError, match="compare_arms: expected labelled training records; got none"
+    ):
         compare(Y=hidden, split=(comparison.train, comparison.test))
 
 
