@@ -51,8 +51,9 @@ def main() -> None:
                 verbose=False,
             )
             scores |= {score.arm: score for score in comparison.scores}
+            joint = scores[JOINT_EMBEDDING]
             print(f"cohort {options.cohort}, seed {seed}, {objective}: "
-                  f"{scores[JOINT_EMBEDDING].archive} + {scores[JOINT_EMBEDDING].n_labelled} records")  # fmt: skip
+                  f"{joint.archive} + {joint.n_labelled} records")  # fmt: skip
             for arm, score in scores.items():
                 print(f"  {arm:<40}{score.auroc.estimate:.4f}  {score.seconds:.0f} s")
             for arm in baselines:

@@ -15,7 +15,7 @@ from ecgsk.cli._explain import explain_row
 from ecgsk.datasets import Cohort, load_mimic_iv, make_clinical_ecg
 from ecgsk.estimators import LabAbnormalityExplainer
 from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, compare_arms
-from ecgsk.evaluation._rounded import (
+from ecgsk.evaluation.rounded_tables import (
     arms_table,
     differences_table,
     gap_closed_table,

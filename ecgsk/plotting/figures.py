@@ -1,10 +1,10 @@
-"""What all displays share: panels to draw into, and showing themselves in a notebook."""
+"""Parts that all figures share: colours, panels, axes style, text and notebook display."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,14 +14,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+# Okabe and Ito (2008): distinct with any colour vision. Markers keep them distinct in print.
+VERMILION, BLUE = "#d55e00", "#0072b2"
+HIGHLIGHT_STYLE: dict[str, Any] = {"color": VERMILION, "marker": "D"}
+OTHER_STYLE: dict[str, Any] = {"color": BLUE, "marker": "o"}
 
-class NotebookPicture:
-    """Whatever has drawn ``figure_`` is its picture as the last line of a notebook's cell."""
+
+class NotebookFigure:
+    """Base class that shows ``figure_`` as the last line of a notebook's cell."""
 
     figure_: Figure | SubFigure
 
     def _repr_png_(self) -> bytes | None:
-        """Return the picture for a notebook, which shows pyplot's figures by itself."""
+        """Return the figure as PNG; None for pyplot's figures, which notebooks show anyway."""
         if not hasattr(self, "figure_") or self.figure_.canvas.manager is not None:
             return None
         picture = io.BytesIO()
@@ -30,7 +35,7 @@ class NotebookPicture:
 
 
 def new_axes(n_panels: int, *, width: float = 3.8, height: float = 3.0) -> list[Axes]:
-    """Return panels of this size in inches in a new figure, three in a row at most."""
+    """Return panels of this size in inches in a new figure, at most three in a row."""
     from matplotlib.figure import Figure
 
     across = min(n_panels, 3)
@@ -43,28 +48,38 @@ def new_axes(n_panels: int, *, width: float = 3.8, height: float = 3.0) -> list[
 
 
 def check_axes(caller: str, ax: Axes | Sequence[Axes], panels: Sequence[str]) -> list[Axes]:
-    """Return the axes handed in as a list, one for each panel.
+    """Return the given axes as a list, one for each panel.
 
     Raises
     ------
     ECGError
-        If there are more or fewer.
+        If the number of axes differs from the number of panels.
     """
     axes = list(np.ravel(np.asarray(ax, dtype=object)))
     if len(axes) != len(panels):
         raise ECGError(
             f"{caller}: expected one axes for each of {', '.join(panels)}; got {len(axes)}. "
-            f"Pass ax=figure.subplots(1, {len(panels)}), or leave ax out."
+            f"Pass ax=figure.subplots(1, {len(panels)}), or leave out ax."
         )
     return axes
 
 
 def style_axes(ax: Axes, *, title: str = "", x: str = "", y: str = "", grid: str = "y") -> None:
-    """Give axes small letters, a light grid and no frame."""
-    ax.set_title(title.replace("$", r"\$"), fontsize=9)  # a name is no formula
+    """Label axes in small type, with a light grid and no frame."""
+    ax.set_title(escape_dollar(title), fontsize=9)
     ax.set_xlabel(x, fontsize=8)
     ax.set_ylabel(y, fontsize=8)
     ax.tick_params(labelsize=8)
     ax.grid(axis=grid, color="0.9")  # type: ignore[arg-type]
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def escape_dollar(name: object) -> str:
+    """Escape dollar signs, which matplotlib takes for a formula."""
+    return str(name).replace("$", r"\$")
+
+
+def format_probability(p: float) -> str:
+    """Format a probability with two digits, never as 0 or 1."""
+    return "<0.01" if p < 0.005 else ">0.99" if p >= 0.995 else f"{p:.2f}"
