@@ -139,7 +139,7 @@ def test_the_mimic_iv_demo_shows_nothing_and_says_so(invoke, real_data, tmp_path
     out = tmp_path / "out"
     arms = ["--arm", MATCHED, "--arm", JOINT_EMBEDDING]
     text = invoke("evaluate", tmp_path / "cohort", "--out", out, *arms, *QUICK)
-    assert "test patients have labels: the intervals say nothing." in text
+    assert "test patients have labels: the intervals are not reliable." in text
     assert set(pd.read_csv(out / "differences.csv")["verdict"]) == {"too few patients"}
     card = (out / "model_card.md").read_text("utf-8")
-    assert "test patients have labels: the intervals say nothing." in card
+    assert "test patients have labels: the intervals are not reliable." in card
