@@ -18,7 +18,7 @@ fold_balance = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(fold_balance)
 
 
-def both(labels, n_splits=5, seed=None):
+def compare_balance(labels, n_splits=5, seed=None):
     """Return the balance of GroupKFold and of MultilabelGroupKFold, split by patient."""
     Y, patients = labels[0].to_numpy(dtype=float), pd.factorize(labels[1])[0]
     if seed is not None:
@@ -39,7 +39,7 @@ def test_imbalance_is_that_of_the_worst_fold_over_labels_with_enough_patients():
 @pytest.mark.parametrize("seed", range(4))
 def test_folds_of_a_synthetic_cohort_are_balanced(seed):
     for name, labels in fold_balance.synthetic_sets(n_subjects=400, seed=seed):
-        baseline, own = both(labels)
+        baseline, own = compare_balance(labels)
         assert own.worst < 0.7 * baseline.worst, name
         assert own.mean < 0.4 * baseline.mean, name
         assert own.folds_without == 0, name
@@ -53,7 +53,7 @@ def test_folds_are_balanced_with_few_patients_and_many_rare_labels(seed):
     patients = np.repeat(np.arange(60), np.ceil(rng.pareto(1.5, 60).clip(max=12) * 2).astype(int))
     risk = (np.geomspace(0.3, 0.005, 150) * rng.gamma(0.5, 2, (60, 150))).clip(max=1)
     Y = pd.DataFrame(rng.random((len(patients), 150)) < risk[patients])
-    baseline, own = both((Y, patients))
+    baseline, own = compare_balance((Y, patients))
     assert own.worst < baseline.worst
     assert own.mean < 0.9 * baseline.mean
     assert own.folds_without < 0.7 * baseline.folds_without
@@ -73,7 +73,7 @@ def test_patients_of_a_rare_label_are_in_different_folds():
 def test_folds_of_ptbxl_superclasses_are_balanced(real_data):
     labels = fold_balance.ptbxl_superclasses(real_data / "ptbxl_subset")
     for seed in range(5):
-        baseline, own = both(labels, seed=seed)
+        baseline, own = compare_balance(labels, seed=seed)
         assert own.worst < 0.05 < baseline.worst
         assert own.folds_without == 0
         assert own.size < 0.03
@@ -85,7 +85,7 @@ def test_folds_of_the_mimic_iv_demo_are_balanced_better_than_by_group_k_fold(rea
     """With 63 patients of up to 400 samples, some labels cannot be in every fold."""
     labels = getattr(fold_balance, labels)(real_data / "mimic_iv_demo" / "hosp")
     for seed in range(5):
-        baseline, own = both(labels, seed=seed)
+        baseline, own = compare_balance(labels, seed=seed)
         assert own.worst < baseline.worst
         assert own.mean < baseline.mean
         assert own.folds_without < baseline.folds_without
@@ -95,7 +95,7 @@ def test_folds_of_the_mimic_iv_demo_are_balanced_better_than_by_group_k_fold(rea
 def test_folds_of_ludb_statements_are_balanced(real_data):
     labels = fold_balance.ludb_statements(real_data / "ludb")
     for seed in range(5):
-        baseline, own = both(labels, seed=seed)
+        baseline, own = compare_balance(labels, seed=seed)
         assert own.worst < baseline.worst
         assert own.mean < 0.5 * baseline.mean
         assert own.folds_without <= 1  # of 175 labels; GroupKFold has about 20
