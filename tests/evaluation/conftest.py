@@ -13,11 +13,6 @@ from ecgsk.evaluation import ARMS, JOINT_EMBEDDING, model_card
 from ecgsk.preprocessing import BandpassFilter, Resample
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread(one_thread):
-    """Use one thread in all tests of this folder."""
-
-
 @pytest.fixture(scope="session")
 def compare(X, Y, make_pretrainer, make_classifier):
     """Return a function that compares arms of the small cohort with tiny models."""

@@ -63,7 +63,6 @@ def test_default_labels_are_the_most_frequent():
     assert [ax.get_title() for ax in drawn.axes_] == [str(j) for j in expected]
 
 
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_from_estimator_equals_from_predictions(display, classifier, X, Y):
     """Labels are matched by name; patients and demographics are columns of X."""
