@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics.validation import probability_matrix
-from ecgsk.plotting.figures import NotebookFigure, check_axes, new_axes
+from ecgsk.plotting.figures import NotebookFigure, panel_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,8 +102,7 @@ class PanelDisplay(PredictionDisplay):
             If the number of axes differs from the number of labels.
         """
         parts = {str(name): part for name, part in self.frame.groupby("label", sort=False)}
-        n = len(parts)
-        self.axes_ = new_axes(n) if ax is None else check_axes(type(self).__name__, ax, list(parts))
+        self.axes_ = panel_axes(type(self).__name__, ax, list(parts))
         self.figure_ = self.axes_[0].figure
         for panel, (name, part) in zip(self.axes_, parts.items(), strict=True):
             self._draw(panel, part, name, legend=panel is self.axes_[0])

@@ -12,7 +12,7 @@ from ecgsk.evaluation._display_base import PredictionDisplay
 from ecgsk.evaluation._held_out import DEMOGRAPHIC_COLUMNS, age_edges
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import paired_difference, patient_bootstrap, subgroup_scores
-from ecgsk.plotting.figures import check_axes, new_axes
+from ecgsk.plotting.figures import panel_axes
 from ecgsk.plotting.scores import draw_forest, forest_height
 
 if TYPE_CHECKING:
@@ -137,11 +137,8 @@ class LabelScoresDisplay(PredictionDisplay):
         """
         rows = self.frame.dropna(subset="estimate").sort_values("estimate", ascending=False)
         height = forest_height(len(rows))
-        (self.ax_,) = (
-            new_axes(1, width=6, height=height)
-            if ax is None
-            else check_axes(type(self).__name__, ax, ["the labels"])
-        )
+        name = type(self).__name__
+        (self.ax_,) = panel_axes(name, ax, ["the labels"], width=6, height=height)
         self.figure_ = self.ax_.figure
         draw_forest(
             self.ax_,
@@ -310,11 +307,8 @@ class SubgroupDisplay(PredictionDisplay):
         rows = self.frame
         names = [f"{row.column} {row.level} ({row.n_patients:,})" for row in rows.itertuples()]
         difference = rows[["difference", "difference_low", "difference_high"]]
-        self.axes_ = (
-            new_axes(2, width=4, height=forest_height(len(rows)))
-            if ax is None
-            else check_axes(type(self).__name__, ax, ["scores", "differences"])
-        )
+        panels, height = ["scores", "differences"], forest_height(len(rows))
+        self.axes_ = panel_axes(type(self).__name__, ax, panels, width=4, height=height)
         self.figure_ = self.axes_[0].figure
         scores, differences = self.axes_
         own = rows.rename(columns={"score": "estimate"})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecgsk.exceptions import ECGError
 from ecgsk.plotting._paper import plot_ecg
-from ecgsk.plotting._sheet import TRACE
+from ecgsk.plotting._sheet import TRACE_COLOUR
 from ecgsk.plotting.figures import BLUE, VERMILION, escape_dollar, format_probability
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _draw_bars(ax: Axes, title: str, bars: Sequence[tuple[str, float, float]], m
     positions = range(len(bars))
     colors = [_ABOVE_MARK_COLOUR if p > m else _BELOW_MARK_COLOUR for _, p, m in bars]
     ax.barh(positions, [p for _, p, _ in bars], color=colors, height=0.62)
-    ax.scatter([m for _, _, m in bars], positions, marker="|", s=90, color=TRACE)
+    ax.scatter([m for _, _, m in bars], positions, marker="|", s=90, color=TRACE_COLOUR)
     for i, (_, p, _) in enumerate(bars):
         ax.text(1.02, i, format_probability(p), va="center", fontsize=7)
     ax.set_yticks(positions, [escape_dollar(name) for name, _, _ in bars], fontsize=8)

@@ -13,8 +13,7 @@ from ecgsk.plotting.figures import (
     HIGHLIGHT_STYLE,
     OTHER_STYLE,
     NotebookFigure,
-    check_axes,
-    new_axes,
+    panel_axes,
     style_axes,
 )
 
@@ -122,11 +121,7 @@ class TrainingHistoryDisplay(NotebookFigure):
             differs from the number of stages.
         """
         stages = _check_histories(self.histories)
-        self.axes_ = (
-            new_axes(len(stages))
-            if ax is None
-            else check_axes("TrainingHistoryDisplay", ax, list(stages))
-        )
+        self.axes_ = panel_axes("TrainingHistoryDisplay", ax, list(stages))
         self.figure_ = self.axes_[0].figure
         self.lines_: list[Line2D] = []
         for panel, (stage, history) in zip(self.axes_, stages.items(), strict=True):

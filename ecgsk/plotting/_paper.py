@@ -9,18 +9,12 @@ import numpy as np
 
 from ecgsk.plotting._sheet import (
     CAPTION_ABOVE_EDGE,
-    COARSE_GRID,
+    COARSE_GRID_COLOUR,
     COARSE_GRID_MM,
-    FINE_GRID,
+    FINE_GRID_COLOUR,
     FINE_GRID_MM,
-    LABEL_ABOVE,
-    LABEL_RIGHT,
-    LEFT,
-    MM_PER_SECOND,
     PULSE_START,
-    SEPARATOR_LENGTH,
-    SEPARATOR_STARTS,
-    TRACE,
+    TRACE_COLOUR,
     Sheet,
     Strip,
     lay_out,
@@ -105,7 +99,7 @@ def plot_ecg(
         _draw_strip(ax, sheet, strip)
     for baseline in sheet.baselines:
         x, y = zip(*sheet.calibration_pulse(baseline), strict=True)
-        ax.plot(x, y, color=TRACE, linewidth=0.8, solid_joinstyle="miter", gid="calibration")
+        ax.plot(x, y, color=TRACE_COLOUR, linewidth=0.8, solid_joinstyle="miter", gid="calibration")
     if title:
         ax.text(PULSE_START, sheet.height - 4, title, va="top", fontsize=9, fontweight="bold")
     ax.text(PULSE_START, CAPTION_ABOVE_EDGE, sheet.caption, va="bottom", fontsize=7)
@@ -127,8 +121,8 @@ def _draw_grid(ax: Axes, width: float, height: float) -> None:
     for spine in ax.spines.values():
         spine.set_visible(False)
     for step, colour, points in (
-        (FINE_GRID_MM, FINE_GRID, 0.4),
-        (COARSE_GRID_MM, COARSE_GRID, 0.7),
+        (FINE_GRID_MM, FINE_GRID_COLOUR, 0.4),
+        (COARSE_GRID_MM, COARSE_GRID_COLOUR, 0.7),
     ):
         vertical = [[(x, 0), (x, height)] for x in np.arange(0, width + step / 2, step)]
         horizontal = [[(0, y), (width, y)] for y in np.arange(0, height + step / 2, step)]
@@ -140,18 +134,15 @@ def _draw_grid(ax: Axes, width: float, height: float) -> None:
 def _draw_strip(ax: Axes, sheet: Sheet, strip: Strip) -> None:
     from matplotlib.patheffects import withStroke
 
-    baseline = sheet.baselines[strip.row]
     ax.plot(
         *sheet.trace(strip),
-        color=TRACE,
+        color=TRACE_COLOUR,
         linewidth=0.8,
         solid_joinstyle="round",
         gid=f"lead-{strip.label}-row{strip.row}",
     )
-    left = LEFT + MM_PER_SECOND * strip.first
     ax.text(
-        left + LABEL_RIGHT,
-        baseline + LABEL_ABOVE,
+        *sheet.label_position(strip),
         sheet.label(strip),
         fontsize=8,
         fontweight="bold",
@@ -160,6 +151,5 @@ def _draw_strip(ax: Axes, sheet: Sheet, strip: Strip) -> None:
         path_effects=[withStroke(linewidth=2, foreground="white")],
     )
     if strip.opens_column:
-        for start in SEPARATOR_STARTS:
-            low = baseline + start
-            ax.plot([left, left], [low, low + SEPARATOR_LENGTH], color=TRACE, linewidth=0.8)
+        for x, low, high in sheet.separator(strip):
+            ax.plot([x, x], [low, high], color=TRACE_COLOUR, linewidth=0.8)

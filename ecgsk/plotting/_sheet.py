@@ -13,8 +13,7 @@ from ecgsk.exceptions import DurationError, ECGError, LeadMismatchError, Samplin
 MM_PER_SECOND = 25.0
 MM_PER_MILLIVOLT = 10.0
 FINE_GRID_MM, COARSE_GRID_MM = 1.0, 5.0
-
-TRACE, FINE_GRID, COARSE_GRID = "#111", "#f9dcd8", "#eeaaa2"
+FINE_GRID_COLOUR, COARSE_GRID_COLOUR, TRACE_COLOUR = "#f9dcd8", "#eeaaa2", "#111"
 
 # The usual order of twelve leads on paper, by column.
 COLUMNS_OF_3X4 = (
@@ -31,9 +30,6 @@ LEFT, RIGHT, TOP, BOTTOM = 15.0, 5.0, 15.0, 10.0
 PULSE_START, PULSE_WIDTH = 5.0, 5.0
 MIN_ROW_HEIGHT, MAX_ROW_HEIGHT = 25.0, 50.0
 CAPTION_ABOVE_EDGE = 2.5
-LABEL_RIGHT, LABEL_ABOVE = 1.5, 7.0  # from the start of a strip's baseline
-# A separator between columns is two strokes, which start below and above the baseline.
-SEPARATOR_STARTS, SEPARATOR_LENGTH = (-4.0, 2.0), 2.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +71,15 @@ class Sheet:
         """Return the name of a strip's lead, marked if it has no signal."""
         shown = self.signal[strip.lead, strip.samples(self.sampling_rate)]
         return strip.label if np.isfinite(shown).any() else f"{strip.label} (no signal)"
+
+    def label_position(self, strip: Strip) -> tuple[float, float]:
+        """Return x and y of the lower left corner of a strip's label in mm."""
+        return LEFT + MM_PER_SECOND * strip.first + 1.5, self.baselines[strip.row] + 7.0
+
+    def separator(self, strip: Strip) -> list[tuple[float, float, float]]:
+        """Return x, lower end and upper end in mm of the two strokes before a column."""
+        x, baseline = LEFT + MM_PER_SECOND * strip.first, self.baselines[strip.row]
+        return [(x, baseline + low, baseline + low + 2.0) for low in (2.0, -4.0)]
 
     def calibration_pulse(self, baseline: float) -> list[tuple[float, float]]:
         """Return the corners of a row's calibration pulse in mm."""

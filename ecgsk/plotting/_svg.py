@@ -9,18 +9,14 @@ import numpy as np
 from ecgsk.exceptions import LeadMismatchError
 from ecgsk.plotting._sheet import (
     CAPTION_ABOVE_EDGE,
-    COARSE_GRID,
+    COARSE_GRID_COLOUR,
     COARSE_GRID_MM,
-    FINE_GRID,
+    FINE_GRID_COLOUR,
     FINE_GRID_MM,
-    LABEL_ABOVE,
-    LABEL_RIGHT,
     LEFT,
     MM_PER_SECOND,
     PULSE_START,
-    SEPARATOR_LENGTH,
-    SEPARATOR_STARTS,
-    TRACE,
+    TRACE_COLOUR,
     Sheet,
     Strip,
     lay_out,
@@ -96,13 +92,13 @@ def ecg_svg(
     parts = [
         f'<svg class="ecg" role="img" aria-label="{name}" {size} {box} '
         'xmlns="http://www.w3.org/2000/svg" style="font:3px sans-serif;'
-        f'fill:var(--ecg-ink,{TRACE})">',
+        f'fill:var(--ecg-ink,{TRACE_COLOUR})">',
         '<rect width="100%" height="100%" style="fill:var(--ecg-paper,#fff)"/>',
         *_shades(sheet, shade),
-        _grid(sheet, "fine", FINE_GRID_MM, FINE_GRID, ".13"),
-        _grid(sheet, "coarse", COARSE_GRID_MM, COARSE_GRID, ".2"),
-        f'<g style="fill:none;stroke:var(--ecg-ink,{TRACE});stroke-width:.28;stroke-linecap:round;'
-        'stroke-linejoin:round">',
+        _grid(sheet, "fine", FINE_GRID_MM, FINE_GRID_COLOUR, ".13"),
+        _grid(sheet, "coarse", COARSE_GRID_MM, COARSE_GRID_COLOUR, ".2"),
+        f'<g style="fill:none;stroke:var(--ecg-ink,{TRACE_COLOUR});stroke-width:.28;'
+        'stroke-linecap:round;stroke-linejoin:round">',
         *(_pulse(sheet, baseline) for baseline in sheet.baselines),
         *(_trace(sheet, strip) for strip in sheet.strips),
         *(_separator(sheet, strip) for strip in sheet.strips if strip.opens_column),
@@ -153,16 +149,15 @@ def _trace(sheet: Sheet, strip: Strip) -> str:
 
 
 def _separator(sheet: Sheet, strip: Strip) -> str:
-    x = LEFT + MM_PER_SECOND * strip.first
-    y = sheet.height - sheet.baselines[strip.row]
-    strokes = [f"M{x:g} {y + start:g}v{SEPARATOR_LENGTH:g}" for start in SEPARATOR_STARTS]
+    strokes = [
+        f"M{x:g} {sheet.height - high:g}v{high - low:g}" for x, low, high in sheet.separator(strip)
+    ]
     return f'<path d="{"".join(strokes)}"/>'
 
 
 def _label(sheet: Sheet, strip: Strip) -> str:
-    x = LEFT + MM_PER_SECOND * strip.first + LABEL_RIGHT
-    y = sheet.height - sheet.baselines[strip.row] - LABEL_ABOVE
-    return f'<text x="{x:g}" y="{y:g}">{escape(sheet.label(strip))}</text>'
+    x, y = sheet.label_position(strip)
+    return f'<text x="{x:g}" y="{sheet.height - y:g}">{escape(sheet.label(strip))}</text>'
 
 
 def _shades(sheet: Sheet, shade: Any) -> list[str]:

@@ -34,8 +34,44 @@ class NotebookFigure:
         return picture.getvalue()
 
 
-def new_axes(n_panels: int, *, width: float = 3.8, height: float = 3.0) -> list[Axes]:
-    """Return panels of this size in inches in a new figure, at most three in a row."""
+def panel_axes(
+    caller: str,
+    ax: Axes | Sequence[Axes] | None,
+    panels: Sequence[str],
+    *,
+    width: float = 3.8,
+    height: float = 3.0,
+) -> list[Axes]:
+    """Return the given axes as a list, or axes of a new figure, one for each panel.
+
+    Parameters
+    ----------
+    caller : str
+        Name of the class, which starts the error message.
+    ax : matplotlib Axes, sequence of them or None
+        None makes a new figure with at most three panels in a row.
+    panels : sequence of str
+        Names of the panels.
+    width, height : float
+        Size of a panel of a new figure in inches.
+
+    Raises
+    ------
+    ECGError
+        If the number of axes differs from the number of panels.
+    """
+    if ax is None:
+        return _new_axes(len(panels), width, height)
+    axes = list(np.ravel(np.asarray(ax, dtype=object)))
+    if len(axes) != len(panels):
+        raise ECGError(
+            f"{caller}: expected one axes for each of {', '.join(panels)}; got {len(axes)}. "
+            f"Pass ax=figure.subplots(1, {len(panels)}), or leave out ax."
+        )
+    return axes
+
+
+def _new_axes(n_panels: int, width: float, height: float) -> list[Axes]:
     from matplotlib.figure import Figure
 
     across = min(n_panels, 3)
@@ -45,23 +81,6 @@ def new_axes(n_panels: int, *, width: float = 3.8, height: float = 3.0) -> list[
     for ax in axes[n_panels:]:
         ax.remove()
     return axes[:n_panels]
-
-
-def check_axes(caller: str, ax: Axes | Sequence[Axes], panels: Sequence[str]) -> list[Axes]:
-    """Return the given axes as a list, one for each panel.
-
-    Raises
-    ------
-    ECGError
-        If the number of axes differs from the number of panels.
-    """
-    axes = list(np.ravel(np.asarray(ax, dtype=object)))
-    if len(axes) != len(panels):
-        raise ECGError(
-            f"{caller}: expected one axes for each of {', '.join(panels)}; got {len(axes)}. "
-            f"Pass ax=figure.subplots(1, {len(panels)}), or leave out ax."
-        )
-    return axes
 
 
 def style_axes(ax: Axes, *, title: str = "", x: str = "", y: str = "", grid: str = "y") -> None:

@@ -8,18 +8,8 @@ from ecgsk.exceptions import ECGError
 from ecgsk.metrics import masked_roc_auc, paired_difference, patient_bootstrap
 
 
-@pytest.fixture
-def cohort():
-    """Return Y, P and groups of 300 patients with 4 records, which share their error."""
-    rng = np.random.default_rng(1)
-    groups = np.repeat(np.arange(300), 4)
-    Y = np.repeat(rng.integers(2, size=(300, 2)), 4, axis=0)
-    error = np.repeat(rng.normal(size=(300, 2)), 4, axis=0)
-    return Y, Y + error, groups
-
-
-def test_interval_is_as_wide_as_for_one_record_of_each_patient(cohort):
-    Y, P, groups = cohort
+def test_interval_is_as_wide_as_for_one_record_of_each_patient(clustered):
+    Y, P, groups = clustered
     by_patient = patient_bootstrap(Y, P, groups=groups, random_state=0)
     by_record = patient_bootstrap(Y, P, groups=np.arange(len(Y)), random_state=0)
     ratio = (by_patient.high - by_patient.low) / (by_record.high - by_record.low)
@@ -41,8 +31,8 @@ def test_95_percent_interval_covers_the_true_value():
     assert 88 <= covered <= 100
 
 
-def test_macro_distribution_ignores_the_order_of_records(cohort):
-    Y, P, groups = cohort
+def test_macro_distribution_ignores_the_order_of_records(clustered):
+    Y, P, groups = clustered
     order = np.random.default_rng(0).permutation(len(Y))
     kw = {"n_resamples": 50, "random_state": 0}
     a = patient_bootstrap(Y, P, groups=groups, **kw)
@@ -50,8 +40,8 @@ def test_macro_distribution_ignores_the_order_of_records(cohort):
     np.testing.assert_allclose(a.distribution, b.distribution, atol=1e-12)
 
 
-def test_seed_determines_the_result_and_leaves_the_global_state(cohort):
-    Y, P, groups = cohort
+def test_seed_determines_the_result_and_leaves_the_global_state(clustered):
+    Y, P, groups = clustered
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     a = patient_bootstrap(Y, P, groups=groups, n_resamples=50, random_state=4)
     b = patient_bootstrap(Y, P, groups=groups, n_resamples=50, random_state=4)
@@ -82,8 +72,8 @@ def test_n_resamples_of_a_rare_label_counts_those_with_both_classes():
     assert not np.isnan(result.distribution).any()
 
 
-def test_paired_difference_is_narrower_than_two_intervals(cohort):
-    Y, P, groups = cohort
+def test_paired_difference_is_narrower_than_two_intervals(clustered):
+    Y, P, groups = clustered
     worse = P + 0.5 * np.random.default_rng(0).normal(size=P.shape)
     difference = paired_difference(Y, P, worse, groups=groups, random_state=0)
     a = patient_bootstrap(Y, P, groups=groups, random_state=0)

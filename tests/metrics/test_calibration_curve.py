@@ -1,23 +1,11 @@
 """Calibration curves against scikit-learn, with intervals by patient."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.calibration import calibration_curve as sklearn_curve
 
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import calibration_curve, masked_calibration_error
-
-
-@pytest.fixture
-def calibrated():
-    """Return Y, P and groups of two labels with calibrated probabilities and ties."""
-    rng = np.random.default_rng(0)
-    groups = rng.integers(200, size=500)
-    P = pd.DataFrame(rng.beta(1, 3, size=(500, 2)).round(2), columns=["AF", "MI"])
-    Y = (rng.random(P.shape) < P).astype(float)
-    Y.loc[:99, "MI"] = np.nan
-    return Y, P, groups
 
 
 @pytest.mark.parametrize("strategy", ["quantile", "uniform"])

@@ -1,22 +1,10 @@
 """Decision curves against their definition."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import net_benefit, patient_bootstrap
-
-
-@pytest.fixture
-def calibrated():
-    """Return Y, P and groups of two labels with calibrated probabilities and ties."""
-    rng = np.random.default_rng(0)
-    groups = rng.integers(200, size=500)
-    P = pd.DataFrame(rng.beta(1, 3, size=(500, 2)).round(2), columns=["AF", "MI"])
-    Y = (rng.random(P.shape) < P).astype(float)
-    Y.loc[:99, "MI"] = np.nan
-    return Y, P, groups
 
 
 def by_definition(y, p, t):

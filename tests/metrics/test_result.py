@@ -8,18 +8,8 @@ from ecgsk.metrics import gap_closed, patient_bootstrap
 from ecgsk.metrics._result import mean_over_labels, percentile_interval
 
 
-@pytest.fixture
-def cohort():
-    """Return Y, P and groups of 300 patients with 4 records, which share their error."""
-    rng = np.random.default_rng(1)
-    groups = np.repeat(np.arange(300), 4)
-    Y = np.repeat(rng.integers(2, size=(300, 2)), 4, axis=0)
-    error = np.repeat(rng.normal(size=(300, 2)), 4, axis=0)
-    return Y, Y + error, groups
-
-
-def test_subtraction_needs_equal_resamples_and_statistic(cohort):
-    Y, P, groups = cohort
+def test_subtraction_needs_equal_resamples_and_statistic(clustered):
+    Y, P, groups = clustered
     a = patient_bootstrap(Y, P, groups=groups, n_resamples=20, random_state=0)
     others = [
         patient_bootstrap(Y, P, groups=groups, n_resamples=20, random_state=1),
@@ -51,8 +41,8 @@ def arms(Y, P, groups, *noises):
     ]
 
 
-def test_gap_closed_is_the_ratio_of_two_differences(cohort):
-    joint, signal, multimodal = arms(*cohort, 1.0, 2.0, 0.0)
+def test_gap_closed_is_the_ratio_of_two_differences(clustered):
+    joint, signal, multimodal = arms(*clustered, 1.0, 2.0, 0.0)
     share = gap_closed(joint, signal, multimodal)
     assert share.bounded
     assert 0 < share.low < share.estimate < share.high < 1
@@ -63,8 +53,8 @@ def test_gap_closed_is_the_ratio_of_two_differences(cohort):
     assert gap_closed(signal, signal, multimodal).high == 0
 
 
-def test_gap_closed_has_infinite_bounds_if_the_gap_may_be_zero(cohort):
-    Y, P, groups = cohort
+def test_gap_closed_has_infinite_bounds_if_the_gap_may_be_zero(clustered):
+    Y, P, groups = clustered
     noises = np.random.default_rng(0).normal(size=(3, *P.shape))
     joint, signal, multimodal = (
         patient_bootstrap(Y, P + noise, groups=groups, random_state=0) for noise in noises
@@ -75,8 +65,8 @@ def test_gap_closed_has_infinite_bounds_if_the_gap_may_be_zero(cohort):
     assert 0.025 < np.isnan(share.distribution).mean() < 1
 
 
-def test_gap_closed_is_nan_without_a_gap(cohort):
-    joint, signal, multimodal = arms(*cohort, 1.0, 0.0, 2.0)
+def test_gap_closed_is_nan_without_a_gap(clustered):
+    joint, signal, multimodal = arms(*clustered, 1.0, 0.0, 2.0)
     share = gap_closed(joint, signal, multimodal)
     assert np.isnan(share.estimate)
     assert not share.bounded

@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 from ecgsk.exceptions import ECGError
 from ecgsk.plotting import TrainingHistoryDisplay
 from ecgsk.plotting.figures import (
-    check_axes,
     escape_dollar,
     format_probability,
-    new_axes,
+    panel_axes,
     style_axes,
 )
 
@@ -32,21 +31,21 @@ def test_notebook_shows_a_drawn_figure_once(pyplot_axes):
 
 @pytest.mark.parametrize(("n_panels", "size"), [(1, (2, 1)), (3, (6, 1)), (5, (6, 2))])
 def test_new_axes_are_in_rows_of_three(n_panels, size):
-    axes = new_axes(n_panels, width=2, height=1)
+    axes = panel_axes("Display", None, ["panel"] * n_panels, width=2, height=1)
     assert axes[0].figure.axes == axes
     assert len(axes) == n_panels
     assert tuple(axes[0].figure.get_size_inches()) == size
 
 
-def test_check_axes_counts_the_axes():
+def test_given_axes_are_one_for_each_panel():
     axes = Figure().subplots(1, 2)
-    assert check_axes("Display", axes, ["a", "b"]) == list(axes)
+    assert panel_axes("Display", axes, ["a", "b"]) == list(axes)
     with pytest.raises(ECGError, match=r"Display: expected one axes for each of a; got 2\. Pass"):
-        check_axes("Display", axes, ["a"])
+        panel_axes("Display", axes, ["a"])
 
 
 def test_title_shows_dollar_signs():
-    (ax,) = new_axes(1)
+    (ax,) = panel_axes("Display", None, ["panel"])
     style_axes(ax, title="$a_b$", x="x")
     assert ax.get_title() == escape_dollar("$a_b$") == r"\$a_b\$"
     ax.figure.canvas.draw()
