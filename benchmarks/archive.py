@@ -15,7 +15,7 @@ from recipes import SPECS
 
 from ecgsk import JointEmbeddingPretrainer, compare_arms
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.evaluation._arms import MATCHED, MULTIMODAL, OURS, SELF_SUPERVISED, SIGNAL
+from ecgsk.evaluation._arms import JOINT_EMBEDDING, MATCHED, MULTIMODAL, SELF_SUPERVISED, SIGNAL
 from ecgsk.metrics import gap_closed
 from ecgsk.preprocessing import BandpassFilter
 
@@ -46,17 +46,18 @@ def main() -> None:
                     objective=SPECS[objective], max_epochs=options.epochs, verbose=False
                 ),
                 label_fractions=[options.label_fraction],
-                arms=[OURS, MULTIMODAL] + (baselines if number == 0 else []),
+                arms=[JOINT_EMBEDDING, MULTIMODAL] + (baselines if number == 0 else []),
                 random_state=seed,
                 verbose=False,
             )
             scores |= {score.arm: score for score in comparison.scores}
+            joint = scores[JOINT_EMBEDDING]
             print(f"cohort {options.cohort}, seed {seed}, {objective}: "
-                  f"{scores[OURS].archive} + {scores[OURS].n_labelled} records")  # fmt: skip
+                  f"{joint.archive} + {joint.n_labelled} records")  # fmt: skip
             for arm, score in scores.items():
                 print(f"  {arm:<40}{score.auroc.estimate:.4f}  {score.seconds:.0f} s")
             for arm in baselines:
-                share = gap_closed(*(scores[a].auroc for a in (OURS, arm, MULTIMODAL)))
+                share = gap_closed(*(scores[a].auroc for a in (JOINT_EMBEDDING, arm, MULTIMODAL)))
                 print(f"  gap closed, from {arm:<30}{share.estimate:.0%} "
                       f"[{share.low:.0%}, {share.high:.0%}]", flush=True)  # fmt: skip
 

@@ -1,7 +1,8 @@
-"""Patient bootstrap against scikit-learn called in a loop, side by side in one run.
+"""Speed of the patient bootstrap against scikit-learn in a loop, in one run.
 
-scikit-learn is timed on a few resamples of at most 50 labels and scaled to all of them. Seconds
-are of the processor, so that other programs hardly count; peak memory includes the data. Run with
+scikit-learn is timed on a few resamples of at most 50 labels; the time is scaled to all
+resamples and labels. Seconds are CPU time, which other programs hardly change. Peak memory
+includes the data. Run with
 
     python benchmarks/patient_bootstrap.py --labels 1000
 """
@@ -21,7 +22,7 @@ from sklearn.metrics import (
 
 from ecgsk.metrics import masked_calibration_error, patient_bootstrap
 
-TIMED_LABELS = 50
+MAX_TIMED_LABELS = 50
 
 
 def f_max(y, p, sample_weight):
@@ -45,7 +46,7 @@ def seconds(function, *args, **kwargs):
 
 
 def loop(score, Y, P, weight):
-    for y, p in zip(Y.T[:TIMED_LABELS], P.T, strict=False):
+    for y, p in zip(Y.T[:MAX_TIMED_LABELS], P.T, strict=False):
         score(y, p, sample_weight=weight)
 
 
@@ -68,7 +69,7 @@ def main():
     parser.add_argument("--patients", type=int, default=10_000)
     parser.add_argument("--labels", type=int, default=20)
     parser.add_argument("--resamples", type=int, default=1000)
-    parser.add_argument("--timed-resamples", type=int, default=3, help="of the loop")
+    parser.add_argument("--timed-resamples", type=int, default=3, help="resamples of the loop")
     parser.add_argument("--statistics", nargs="+", default=list(REFERENCES), choices=REFERENCES)
     args = parser.parse_args()
 
@@ -80,13 +81,13 @@ def main():
     for statistic in args.statistics:
         score = REFERENCES[statistic]
         timed = [seconds(loop, score, Y, P, weight) for _ in range(args.timed_resamples)]
-        scale = args.resamples * args.labels / min(args.labels, TIMED_LABELS)
+        scale = args.resamples * args.labels / min(args.labels, MAX_TIMED_LABELS)
         theirs = float(np.median(timed)) * scale
         ours = seconds(
             patient_bootstrap,
             Y,
             P,
-            groups,
+            groups=groups,
             statistic=statistic,
             n_resamples=args.resamples,
             random_state=0,

@@ -62,7 +62,7 @@ def main() -> None:
 
     def show(name: str, fraction: float, P: np.ndarray, seconds: float) -> None:
         auroc = masked_roc_auc(Y_test, P)
-        gain = paired_difference(Y_test, P, alone[fraction], groups, random_state=0)
+        gain = paired_difference(Y_test, P, alone[fraction], groups=groups, random_state=0)
         interval = f"{gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
         print(
             f"{name:<44}{fraction:6.0%}  {auroc:.4f}  {interval}  {seconds:.0f} CPU s", flush=True

@@ -78,7 +78,9 @@ def main() -> None:
                 P = model.fit(real.X[rows], real.Y[rows]).predict_proba(real.X[test])
                 scratch = P if scratch is None else scratch
                 auroc = masked_roc_auc(real.Y[test], P)
-                gain = paired_difference(real.Y[test], P, scratch, patients[test], random_state=0)
+                gain = paired_difference(
+                    real.Y[test], P, scratch, groups=patients[test], random_state=0
+                )
                 print(f"{fraction:7.0%}{seed:5}  {name:<15}{mode:<17}{auroc:.3f}  "
                       f"{gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
                       flush=True)  # fmt: skip

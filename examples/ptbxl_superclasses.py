@@ -29,7 +29,7 @@ for seed in range(arguments.seeds):
     auroc = patient_bootstrap(
         cohort.Y[test],
         model.predict_proba(cohort.X[test]),
-        cohort.groups[test],
+        groups=cohort.groups[test],
         random_state=0,
     )
     print(f"seed {seed}: macro {auroc}; fit {cpu:.0f} CPU s, {wall:.0f} s")

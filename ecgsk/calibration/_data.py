@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from ecgsk._patients import number_patients
 from ecgsk.exceptions import ECGError
-from ecgsk.metrics._validation import check_labels_and_scores, check_same_rows
+from ecgsk.metrics.validation import check_labels_and_scores, check_same_rows
 
 
 class CalibrationData(NamedTuple):

@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from ecgsk.cli._explain import explain_row
 from ecgsk.datasets import Cohort, load_mimic_iv, make_clinical_ecg
 from ecgsk.estimators import LabAbnormalityExplainer
-from ecgsk.evaluation import OURS, ArmsComparison, compare_arms
-from ecgsk.evaluation._rounded import (
+from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, compare_arms
+from ecgsk.evaluation.rounded_tables import (
     arms_table,
     differences_table,
     gap_closed_table,
@@ -127,7 +127,7 @@ def _final_model(
     steps: Pipeline, comparison: ArmsComparison, study: Study, X: pd.DataFrame, held_out: np.ndarray
 ) -> Pipeline:
     """Return preprocessing, diagnosis model and laboratory heads as one pipeline."""
-    score, cohort, rows = comparison.score_of(OURS), study.cohort, comparison.train
+    score, cohort, rows = comparison.score_of(JOINT_EMBEDDING), study.cohort, comparison.train
     explainer = LabAbnormalityExplainer(
         FrozenEstimator(score.model),
         reference_ranges=cohort.reference_ranges,

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
-    OURS,
+    JOINT_EMBEDDING,
     ArmsComparison,
     ArmScore,
     LabelScoresDisplay,
@@ -23,8 +23,8 @@ from ecgsk.evaluation import (
     SubgroupDisplay,
     compare_arms,
 )
-from ecgsk.evaluation._model_card import as_markdown, card_sections
-from ecgsk.evaluation._tables import Table, compute_tables
+from ecgsk.evaluation.cards import as_markdown, card_sections
+from ecgsk.evaluation.tables import Table, compute_tables
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Section, write_report
 from ecgsk.persistence import save
@@ -153,14 +153,18 @@ def _write(
 def _reported_score(comparison: ArmsComparison) -> ArmScore:
     """Return the score of the joint-embedding arm, or of the first arm without it."""
     arms = [score.arm for score in comparison.scores]
-    return comparison.score_of(OURS if OURS in arms else arms[0])
+    return comparison.score_of(JOINT_EMBEDDING if JOINT_EMBEDDING in arms else arms[0])
 
 
 def _draw(comparison: ArmsComparison, score: ArmScore) -> dict[str, Any]:
     held_out = comparison.held_out
     assert held_out is not None  # compare_arms made it
-    scored = (held_out.Y, comparison.probabilities_of(score), held_out.patients)
-    same: dict[str, Any] = {"n_resamples": held_out.n_resamples, "random_state": held_out.seed}
+    scored = (held_out.Y, comparison.probabilities_of(score))
+    same: dict[str, Any] = {
+        "groups": held_out.patients,
+        "n_resamples": held_out.n_resamples,
+        "random_state": held_out.seed,
+    }
     frequent = held_out.counts()["n_positive"].nlargest(6).index.tolist()
     displays = {
         "labels": LabelScoresDisplay(
@@ -172,8 +176,10 @@ def _draw(comparison: ArmsComparison, score: ArmScore) -> dict[str, Any]:
         ),
         "net_benefit": NetBenefitDisplay.from_predictions(*scored, labels=frequent, **same),
     }
-    if len(held_out.who.columns):
-        displays["subgroups"] = SubgroupDisplay.from_predictions(*scored, by=held_out.who, **same)
+    if len(held_out.demographics.columns):
+        displays["subgroups"] = SubgroupDisplay.from_predictions(
+            *scored, by=held_out.demographics, **same
+        )
     figures = {name: display.figure_ for name, display in displays.items()}
     return {"arms": comparison.plot()} | figures
 

@@ -1,16 +1,16 @@
-"""Does the joint embedding help, and where: all arms on one patient split, told and shown."""
+"""Comparison of training arms on one patient split: scores, tables, figures and model card."""
 
-from ecgsk.evaluation._arms import ARMS, OURS
+from ecgsk.evaluation._arms import ARMS, JOINT_EMBEDDING
 from ecgsk.evaluation._compare import compare_arms
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._curves import MultilabelCalibrationDisplay, NetBenefitDisplay
 from ecgsk.evaluation._forests import LabelScoresDisplay, SubgroupDisplay
-from ecgsk.evaluation._model_card import model_card
-from ecgsk.evaluation._tables import write_tables
+from ecgsk.evaluation.cards import model_card
+from ecgsk.evaluation.tables import write_tables
 
 __all__ = [
     "ARMS",
-    "OURS",
+    "JOINT_EMBEDDING",
     "ArmScore",
     "ArmsComparison",
     "LabelScoresDisplay",

@@ -1,4 +1,4 @@
-"""The arms a joint embedding is judged by, each an estimator for one setting."""
+"""Arms of a comparison: one classifier for each arm and setting."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.estimators.recipe import Recipe
 from ecgsk.objectives import ECGContrast
 
-OURS = "joint embedding"
+JOINT_EMBEDDING = "joint embedding"
 SIGNAL = "signal only"
 MATCHED = "signal only, compute-matched"
 SELF_SUPERVISED = "ECG-only self-supervision"
@@ -21,21 +21,21 @@ MULTIMODAL = "multimodal (ECG + table at inference)"
 
 @dataclass(frozen=True)
 class ArmSetting:
-    """What all arms of a setting share.
+    """Estimators, training sizes and recipe that all arms of a setting share.
 
     Attributes
     ----------
     pretrainer : JointEmbeddingPretrainer
-        Unfitted; its encoder is every arm's.
+        Unfitted; all arms use its encoder.
     classifier : ECGDiagnosisClassifier
-        Unfitted; the parameters of stage (ii). Its inputs are the arm's choice.
+        Unfitted; the parameters of stage (ii). Each arm sets `inputs` itself.
     pretrain : callable
-        Takes an unfitted pretrainer, returns it fitted on the setting's pre-training rows;
-        each is fitted once.
+        Takes an unfitted pretrainer and returns it fitted on the setting's
+        pre-training rows. Each pretrainer is fitted once.
     n_pretraining, n_labelled : int
-        Records of stage (i) and (ii).
+        Number of records in stage (i) and in stage (ii).
     recipe : Recipe
-        Of the joint embedding, in stage (ii).
+        Of the joint-embedding arm, in stage (ii).
     """
 
     pretrainer: JointEmbeddingPretrainer
@@ -46,31 +46,31 @@ class ArmSetting:
     recipe: Recipe
 
     def make(self, **changes: Any) -> ECGDiagnosisClassifier:
-        """Return a fresh classifier from scratch with these parameters changed."""
+        """Return an unfitted classifier without pre-training, with these parameters changed."""
         own = {"encoder": self.pretrainer.encoder, "inputs": "ecg"}
-        if self.classifier.fine_tune == "distill":  # only the joint embedding gets the table
+        if self.classifier.fine_tune == "distill":  # distillation needs a table
             own["fine_tune"] = "auto"
         return clone(self.classifier).set_params(**(own | changes))
 
     def make_pretrained(
         self, pretrainer: JointEmbeddingPretrainer, **changes: Any
     ) -> ECGDiagnosisClassifier:
-        """Return a fresh classifier over a pretrainer that is fitted once and reused."""
+        """Return an unfitted classifier over a fitted, frozen pretrainer."""
         return self.make().set_params(encoder=FrozenEstimator(self.pretrain(pretrainer)), **changes)
 
 
 def random_encoder(setting: ArmSetting) -> ECGDiagnosisClassifier:
-    """Return a linear head on an encoder that learned nothing."""
+    """Return a linear head on an untrained encoder."""
     return setting.make(fine_tune="probe")
 
 
 def table_only(setting: ArmSetting) -> ECGDiagnosisClassifier:
-    """Return a model of the table without the ECG."""
+    """Return a model of the clinical table alone."""
     return setting.make(inputs="clinical")
 
 
 def signal_only(setting: ArmSetting) -> ECGDiagnosisClassifier:
-    """Return a model of the ECG, trained from scratch."""
+    """Return a model of the ECG alone, without pre-training."""
     return setting.make(fine_tune="full")
 
 
@@ -83,23 +83,23 @@ def compute_matched(setting: ArmSetting) -> ECGDiagnosisClassifier:
 
 
 def ecg_only_self_supervision(setting: ArmSetting) -> ECGDiagnosisClassifier:
-    """Return a model whose encoder was pre-trained on signals without tables."""
+    """Return a model of the ECG, pre-trained on signals alone."""
     return setting.make_pretrained(clone(setting.pretrainer).set_params(objective=ECGContrast()))
 
 
 def joint_embedding(setting: ArmSetting) -> ECGDiagnosisClassifier:
-    """Return ours: it learned from tables, and diagnoses from the ECG alone."""
+    """Return a model of the ECG, pre-trained on signals and clinical tables."""
     mode = setting.classifier.fine_tune
     return setting.make_pretrained(clone(setting.pretrainer), fine_tune=mode)
 
 
 def multimodal(setting: ArmSetting) -> ECGDiagnosisClassifier:
-    """Return the upper bound: pre-trained as ours, and given the table at inference too."""
+    """Return the upper bound: the joint embedding with the table at inference too."""
     return setting.make_pretrained(clone(setting.pretrainer), inputs="ecg+clinical")
 
 
-# The other arms are not shown the table, in training neither.
-WITH_TABLE = ("table only", OURS, MULTIMODAL)
+# The other arms get the ECG column alone, in training and at inference.
+WITH_TABLE = ("table only", JOINT_EMBEDDING, MULTIMODAL)
 
 ARMS: dict[str, Callable[[ArmSetting], ECGDiagnosisClassifier]] = {
     "random encoder + linear": random_encoder,
@@ -107,6 +107,6 @@ ARMS: dict[str, Callable[[ArmSetting], ECGDiagnosisClassifier]] = {
     SIGNAL: signal_only,
     MATCHED: compute_matched,
     SELF_SUPERVISED: ecg_only_self_supervision,
-    OURS: joint_embedding,
+    JOINT_EMBEDDING: joint_embedding,
     MULTIMODAL: multimodal,
 }

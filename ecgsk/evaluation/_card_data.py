@@ -1,4 +1,4 @@
-"""What a cohort tells of itself for a model card: patients, labels, missing values."""
+"""Sections of a model card about the cohort: patients, missing values and labels."""
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,12 @@ from ecgsk.explain import Section
 
 
 def describe_data(cohort: Cohort | None, comparison: ArmsComparison | None) -> list[Section]:
-    """Tell the source, the split, the patients and the labels.
+    """Describe the source, the split, the patients and the labels.
 
     Raises
     ------
     ECGError
-        If the comparison was made of other rows.
+        If the comparison used other rows than the cohort's.
     """
     names = ("Data", "Participants", "Missing values", "Outcome")
     if cohort is None:
@@ -32,25 +32,26 @@ def describe_data(cohort: Cohort | None, comparison: ArmsComparison | None) -> l
         Section(data, table=as_table(_counts(cohort, sides)), details=cohort.DESCR or None),
         Section(
             participants,
-            "Of records. Numbers are median [quartiles], counts are n (%) of the records in which "
-            "the value is known.",
+            "Characteristics of the records: median [quartiles] of numbers, n (%) of the records "
+            "with a known value for categories.",
             characteristics(split)[["characteristic", *sides]],
         ),
         Section(
             missing,
-            "Of records: known in how many, missing in which share.",
+            "Number of records with a known value and share of records without.",
             _missing(split),
         ),
         Section(
             outcome,
-            "Labels as the cohort defines them, 0, 1 or not known; a label that is not known takes "
-            "no part in training or scores. Prevalences are of the records in which it is known.",
+            "Labels are 0, 1 or not known. Training and scores leave out those that are not known. "
+            "Prevalences are shares of the records with a known label.",
             _labels(cohort, sides),
         ),
     ]
 
 
 def _check_rows(cohort: Cohort, comparison: ArmsComparison) -> None:
+    """Raise ECGError if the cohort cannot be the one of the comparison."""
     n_seen = int(max(comparison.train.max(), comparison.test.max())) + 1
     held_out = comparison.held_out
     same = n_seen <= len(cohort.X) and (
@@ -58,8 +59,9 @@ def _check_rows(cohort: Cohort, comparison: ArmsComparison) -> None:
     )
     if not same:
         raise ECGError(
-            "model_card expected the cohort that the comparison was made of, row by row; got one "
-            f"of {len(cohort.X):,} records whose test patients are others."
+            "model_card expected the cohort of the comparison, with the same rows; got one of "
+            f"{len(cohort.X):,} records with other test patients. Pass the cohort whose X and Y "
+            "compare_arms got."
         )
 
 
@@ -76,7 +78,7 @@ def _counts(cohort: Cohort, sides: dict[str, np.ndarray]) -> dict[str, object]:
 
 
 def _with_split(cohort: Cohort, sides: dict[str, np.ndarray]) -> Cohort:
-    """Return the cohort with these sides for its parts."""
+    """Return the cohort with these sides as its split."""
     parts = pd.Series(pd.NA, index=np.arange(len(cohort.X)), dtype="object")
     for side, rows in sides.items():
         parts.iloc[rows] = side
@@ -93,7 +95,7 @@ def _missing(cohort: Cohort) -> pd.DataFrame:
 
 
 def _labels(cohort: Cohort, sides: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Return known, positive, prevalence and share not known, most frequent label first."""
+    """Return counts and prevalences of each label, most frequent label first."""
     columns: dict[str, list[str]] = {}
     Y = cohort.Y.astype("float64")
     order = Y.sum().sort_values(ascending=False, kind="stable").index

@@ -1,4 +1,4 @@
-"""What a fitted classifier knows of itself: architecture, training, versions, limits."""
+"""Sections of a model card about the fit: architecture, training, versions and limits."""
 
 import platform
 from typing import Any
@@ -15,26 +15,26 @@ import ecgsk
 from ecgsk.datasets import Cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation._card_parts import as_table
-from ecgsk.evaluation._comparison import FEWEST_PATIENTS, ArmsComparison, ArmScore
+from ecgsk.evaluation._comparison import MIN_PATIENTS_FOR_VERDICT, ArmsComparison, ArmScore
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Section
 
-_SEES = {
+_INPUTS = {
     "ecg": "the ECG alone",
     "clinical": "the clinical table alone",
     "ecg+clinical": "the ECG and the clinical table",
 }
-# Where and how loudly a fit ran is not what it learned.
-_NO_MATTER = ("verbose", "device", "trainer", "encoder")
+# Parameters that do not change the fitted model, or have their own row.
+_OMITTED_PARAMETERS = ("verbose", "device", "trainer", "encoder")
 
 
-def take_apart(model: Any) -> tuple[list[Any], ECGDiagnosisClassifier]:
-    """Return the steps before a classifier, and the classifier.
+def split_pipeline(model: Any) -> tuple[list[Any], ECGDiagnosisClassifier]:
+    """Return the preprocessing steps of a model and its classifier.
 
     Raises
     ------
     ECGError
-        If there is no fitted classifier at the end.
+        If the model does not end in a classifier.
     """
     steps, last = [], model
     if isinstance(model, Pipeline):
@@ -42,17 +42,17 @@ def take_apart(model: Any) -> tuple[list[Any], ECGDiagnosisClassifier]:
     if not isinstance(last, ECGDiagnosisClassifier):
         raise ECGError(
             "model_card expected a fitted ECGDiagnosisClassifier, or a pipeline that ends in one; "
-            f"got {type(last).__name__}."
+            f"got {type(last).__name__}. Pass comparison.score_of(arm).model, for example."
         )
     check_is_fitted(last)
     return steps, last
 
 
 def describe_model(steps: list[Any], model: ECGDiagnosisClassifier) -> list[Section]:
-    """Tell what the model takes, computes and gives."""
+    """Describe inputs, architecture and outputs of the model."""
     facts: dict[str, object] = {
         "kind": f"{type(model).__name__} of ecgsk {ecgsk.__version__}",
-        "predicts from": _SEES[model.inputs],
+        "predicts from": _INPUTS[model.inputs],
     }
     if model.inputs != "clinical":
         n_leads, n_samples = model.shape_
@@ -64,7 +64,7 @@ def describe_model(steps: list[Any], model: ECGDiagnosisClassifier) -> list[Sect
             "record": f"{n_samples:,} samples" + (f", {n_samples / rate:g} s" if rate else ""),
         }
     if model.scaler_ is not None:
-        facts["columns of the table"] = ", ".join(map(str, model.scaler_.columns_))
+        facts["clinical columns"] = ", ".join(map(str, model.scaler_.columns_))
     n_parameters = sum(parameter.numel() for parameter in model.net_.module_.parameters())
     labels = model.label_names_ or [str(label) for label in model.classes_]
     facts |= {
@@ -79,7 +79,7 @@ def describe_model(steps: list[Any], model: ECGDiagnosisClassifier) -> list[Sect
 def describe_training(
     model: ECGDiagnosisClassifier, score: ArmScore | None, comparison: ArmsComparison | None
 ) -> list[Section]:
-    """Tell objective, recipe and seeds."""
+    """Describe objective, training parameters, seeds and software versions."""
     facts: dict[str, object] = {}
     pretrainer = _pretrainer(model)
     if pretrainer is not None:
@@ -97,7 +97,7 @@ def describe_training(
     facts |= {
         "loss of the diagnoses": "binary cross-entropy over the labels that were measured",
         "training of the diagnoses": f"fine_tune={recipe.fine_tune!r}: {recipe.reason}",
-        "epochs": _epochs(model.history_) or "none: a linear head was solved for",
+        "epochs": _epochs(model.history_) or "none: a linear probe",
         "parameters": _changed(model),
         "seed": model.random_state,
     }
@@ -124,33 +124,33 @@ def describe_training(
     }
     return [
         Section("Training", table=as_table(facts)),
-        Section("Versions", "Of the software that wrote this card.", as_table(versions)),
+        Section("Versions", "Software that wrote this card.", as_table(versions)),
     ]
 
 
 def describe_limits(
     model: ECGDiagnosisClassifier, cohort: Cohort | None, comparison: ArmsComparison | None
 ) -> list[Section]:
-    """Tell what the card's figures may not be taken for."""
-    limits = ["Scored on patients held out of one cohort: not tested at another site or time."]
+    """Describe the limits of the card's figures."""
+    limits = ["Scored on held-out patients of one cohort, not at another site or time."]
     if comparison is None:
         limits = ["Not scored: this card was written without a comparison."]
-    elif comparison.n_test_patients < FEWEST_PATIENTS:
+    elif comparison.n_test_patients < MIN_PATIENTS_FOR_VERDICT:
         n = comparison.n_test_patients
-        limits.append(f"Only {n} test patients have labels: the intervals say nothing.")
+        limits.append(f"Only {n} test patients have labels: the intervals are not reliable.")
     if comparison is not None and comparison.held_out is not None:
         counts = comparison.held_out.counts()
-        rare = counts.index[counts["n_positive_patients"] < FEWEST_PATIENTS]
+        rare = counts.index[counts["n_positive_patients"] < MIN_PATIENTS_FOR_VERDICT]
         limits.append(
-            f"{len(rare)} of {len(counts)} labels have fewer than {FEWEST_PATIENTS} positive test "
-            "patients."
+            f"{len(rare)} of {len(counts)} labels have fewer than {MIN_PATIENTS_FOR_VERDICT} "
+            "positive test patients."
         )
     limits += [
-        "A threshold of 0.5 is a convention where none was chosen on held-out patients.",
-        "Records must have the leads, the rate and the length above; others are refused.",
+        "A threshold of 0.5 is a default, not chosen on held-out patients.",
+        "Records must have the leads, sampling rate and length above.",
     ]
     if model.inputs == "ecg":
-        limits.append("The clinical table is not looked at when predicting.")
+        limits.append("Predictions do not use the clinical table.")
     return [Section("Limits", " ".join(limits))]
 
 
@@ -168,17 +168,17 @@ def _epochs(history: pd.DataFrame | None) -> str:
 def _table_of(pretrainer: JointEmbeddingPretrainer) -> str | None:
     scaler = getattr(pretrainer, "scaler_", None)
     if scaler is None:
-        return "none: the signals alone" if hasattr(pretrainer, "history_") else None
+        return "none, signals alone" if hasattr(pretrainer, "history_") else None
     return ", ".join(map(str, scaler.columns_))
 
 
 def _changed(estimator: Any) -> str:
-    """Return the parameters that differ from their defaults."""
+    """Return the parameters that differ from their defaults, as text."""
     defaults = type(estimator)().get_params(deep=False)
     own = estimator.get_params(deep=False)
     changed = [
         f"{name}={value!r}"
         for name, value in own.items()
-        if name not in _NO_MATTER and repr(value) != repr(defaults[name])
+        if name not in _OMITTED_PARAMETERS and repr(value) != repr(defaults[name])
     ]
     return ", ".join(changed) or "all defaults"

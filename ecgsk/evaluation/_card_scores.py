@@ -1,4 +1,4 @@
-"""What a comparison tells of a model for its card: scores, calibration, thresholds, subgroups."""
+"""Sections of a model card about scores: performance, calibration, subgroups, thresholds."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pandas as pd
 from ecgsk.estimators import ECGDiagnosisClassifier
 from ecgsk.evaluation._card_parts import TO_FILL, as_table
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
-from ecgsk.evaluation._rounded import format_interval, subgroups_table
+from ecgsk.evaluation.rounded_tables import format_interval, subgroups_table
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Section
 from ecgsk.metrics import masked_calibration_error
@@ -18,12 +18,12 @@ _CALIBRATION = {"brier": "Brier score", "calibration_error": "expected calibrati
 def score_of_model(
     model: ECGDiagnosisClassifier, comparison: ArmsComparison | None
 ) -> ArmScore | None:
-    """Return the score that a comparison gave to this very model.
+    """Return the comparison's score of this model.
 
     Raises
     ------
     ECGError
-        If it did not fit the model.
+        If the comparison did not fit the model.
     """
     if comparison is None:
         return None
@@ -31,15 +31,15 @@ def score_of_model(
         if score.model is model:
             return score
     raise ECGError(
-        "model_card expected a model that the comparison fitted, so that its scores are the "
-        "model's; got another. Pass comparison.score_of(arm).model."
+        f"model_card expected a model that the comparison fitted; got another "
+        f"{type(model).__name__}. Pass comparison.score_of(arm).model."
     )
 
 
 def describe_scores(
     model: ECGDiagnosisClassifier, score: ArmScore | None, comparison: ArmsComparison | None
 ) -> list[Section]:
-    """Tell how well the model does on the test patients, overall and apart."""
+    """Describe scores on the test patients: macro, per label and per subgroup."""
     thresholds = Section("Thresholds", *_thresholds(model))
     if score is None or comparison is None or comparison.held_out is None:
         empty = [Section(name, TO_FILL) for name in ("Performance", "Calibration", "Subgroups")]
@@ -49,7 +49,7 @@ def describe_scores(
         ["n_positive", "n_records", "n_positive_patients"]
     ].astype(str)
     for statistic, name in (_DISCRIMINATION | _CALIBRATION).items():
-        if statistic == "calibration_error":  # its bootstrap would add noise, and so error
+        if statistic == "calibration_error":  # no interval: resampling adds error
             P = comparison.probabilities_of(score)
             errors = np.asarray(masked_calibration_error(comparison.held_out.Y, P, average=None))
             macro[name] = f"{np.nanmean(errors):.3f}"
@@ -66,21 +66,23 @@ def describe_scores(
     return [
         Section(
             "Performance",
-            f"On {n:,} test patients with labels. Macro means over labels with both classes; in "
-            "brackets, 95 % intervals of the patient bootstrap. " + _macro(macro, _DISCRIMINATION),
+            f"On {n:,} test patients with labels. Macro scores are means over labels with both "
+            "classes; brackets hold 95 % patient-bootstrap intervals. "
+            + _macro(macro, _DISCRIMINATION),
             labels.reset_index()[
                 ["label", "positive", "known", "positive patients", *_DISCRIMINATION.values()]
             ],
         ),
         Section(
             "Calibration",
-            "Probabilities as the model gives them, on the test patients; lower is better. "
+            "Of the predicted probabilities on the test patients; lower is better. "
             + _macro(macro, _CALIBRATION),
             labels.reset_index()[["label", *_CALIBRATION.values()]],
         ),
         Section(
             "Subgroups",
-            "Macro AUROC on the test patients; subgroups may have other labels with both classes.",
+            "Macro AUROC on the test patients. The labels with both classes may differ between "
+            "subgroups.",
             subgroups_table(own),
         )
         if len(own)
@@ -100,9 +102,9 @@ def _of_setting(frame: pd.DataFrame, score: ArmScore) -> pd.Series:
 def _thresholds(model: ECGDiagnosisClassifier) -> tuple[str, pd.DataFrame | None]:
     if model.thresholds_ is None:
         return "The most probable class is predicted.", None
-    text = "A label is predicted above its threshold."
+    text = "A label is predicted if its probability exceeds the threshold."
     if (model.thresholds_ == 0.5).all():
-        return f"{text} It is 0.5 for every label: none was chosen on held-out patients.", None
+        return f"{text} It is the default of 0.5 for each label.", None
     names = model.label_names_ or range(len(model.thresholds_))
     table = as_table(
         {str(name): f"{t:.4g}" for name, t in zip(names, model.thresholds_, strict=True)}

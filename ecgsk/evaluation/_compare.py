@@ -1,4 +1,4 @@
-"""Fit every arm on one patient split and score it on the other side."""
+"""Fit each arm on the training patients of one split and score it on the test patients."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from ecgsk.estimators import (
     LabAbnormalityExplainer,
 )
 from ecgsk.estimators.recipe import Recipe, Task, resolve_recipe
-from ecgsk.evaluation._arms import ARMS, OURS, WITH_TABLE, ArmSetting
+from ecgsk.evaluation._arms import ARMS, JOINT_EMBEDDING, WITH_TABLE, ArmSetting
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.metrics import masked_roc_auc
@@ -47,47 +47,47 @@ def compare_arms(
     random_state: Any = None,
     verbose: bool = True,
 ) -> ArmsComparison:
-    """Compare the joint embedding with what it must beat, on one split by patient.
+    """Compare the joint embedding with baselines and an upper bound, on one split by patient.
 
-    The arms: a random encoder with a linear head; the table alone; the signal
-    alone, also trained on as many records as pre-training and fine-tuning
-    together; self-supervision from the ECG alone; the joint embedding; and
-    ECG and table at inference, the upper bound. All share one encoder, one
-    recipe, the training rows of their setting and the test patients.
+    The arms are a random encoder with a linear head; the table alone; the signal
+    alone; the signal alone, trained on as many records as pre-training and
+    fine-tuning together; self-supervision from the ECG alone; the joint embedding;
+    and, as the upper bound, ECG and table at inference. All arms share one
+    encoder, the training rows of their setting and the test patients.
 
     Parameters
     ----------
     X : DataFrame
         The ECG column, the clinical columns and ``group_column``.
     Y : DataFrame of shape (n_records, n_labels)
-        0, 1 or NaN. Rows of NaN alone belong to the unlabelled archive.
+        Labels: 0, 1 or NaN. Rows with NaN alone form the unlabelled archive.
     labs : DataFrame or None
         Laboratory values, or 0/1/NaN targets named ``"... low"`` and
         ``"... high"``: stage (iii) of each arm that embeds the ECG.
     groups : array-like of shape (n_records,) or None
-        Patients; None takes the pretrainer's ``group_column`` of X.
+        Patient of each record; None takes the pretrainer's ``group_column`` of X.
     reference_ranges : DataFrame or None
         Columns ``low`` and ``high``, one row per laboratory, where ``labs``
         holds values.
     pretrainer, classifier : unfitted estimators or None
-        Parameters of the stages; the pretrainer's encoder is every arm's.
+        Parameters of the stages. All arms use the pretrainer's encoder.
     arms : sequence of str or None
-        Which of :data:`ecgsk.evaluation.ARMS`; None takes all.
+        Names of arms in :data:`ecgsk.evaluation.ARMS`; None takes all.
     label_fractions : sequence of float, default=(1.0,)
         Shares of the labelled training patients whose labels are used. The
-        others' rows join the archive.
+        rows of the other patients join the archive.
     archive_sizes : sequence of int or None, default=(None,)
-        How many unlabelled records pre-training sees beside the labelled ones;
-        None takes all there are. Sizes that come to the same are one setting.
+        Number of unlabelled records that pre-training uses beside the labelled ones;
+        None takes all. Equal sizes are one setting.
     test_size : float, default=0.25
-        Share of the records to test on, met with whole patients.
+        Approximate share of the records in the test set, which holds whole patients.
     split : tuple of ndarray or None
         Row numbers, or masks, of training and test records, instead of
         ``test_size``.
     n_resamples : int, default=1000
-        Of the patient bootstrap.
+        Number of resamples of the patient bootstrap.
     random_state : int, RandomState or None
-        Seeds split, subsets, training and bootstrap.
+        Seed of split, subsets, training and bootstrap.
     verbose : bool, default=True
         Show a progress bar over the arms.
 
@@ -101,10 +101,10 @@ def compare_arms(
     Raises
     ------
     PatientLeakageError
-        Where ``split`` puts one patient on both sides.
+        If ``split`` has a patient in both sets.
     ValueError
-        For an unknown arm, a share outside (0, 1], a negative archive, or
-        training records without any label.
+        If an arm is unknown, a share is outside (0, 1], an archive size is
+        negative, or no training record has a label.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def compare_arms(
 
 @dataclass(frozen=True)
 class _Setting:
-    """One choice of labelled rows and of rows that stage (i) sees."""
+    """Rows with labels and rows of stage (i) for one label fraction and archive size."""
 
     label_fraction: float
     archive: int
@@ -152,7 +152,7 @@ class _Setting:
 
 @dataclass
 class _Comparer:
-    """The data of a comparison, and the pre-trainings that its settings share."""
+    """Data of a comparison and the fitted pretrainers that its settings share."""
 
     X: pd.DataFrame
     Y: pd.DataFrame
@@ -169,8 +169,8 @@ class _Comparer:
         start = time.perf_counter()
         model = ARMS[arm](self._arm_setting(setting))
         X = self.X if arm in WITH_TABLE else self.X[[find_ecg_column(self.X)]]
-        # Ours may learn from what tables say of rows without labels.
-        rows = setting.pretraining if arm == OURS else setting.labelled
+        # The joint embedding may distil from the tables of rows without labels.
+        rows = setting.pretraining if arm == JOINT_EMBEDDING else setting.labelled
         Y = self.Y.iloc[rows].copy()
         Y[~np.isin(rows, setting.labelled)] = np.nan
         model.fit(X.iloc[rows], Y, groups=self.patients[rows])
@@ -250,7 +250,7 @@ def _check_arms(arms: Sequence[str] | None) -> list[str]:
     names = list(ARMS) if arms is None else list(arms)
     unknown = [name for name in names if name not in ARMS]
     if unknown:
-        raise ValueError(f"compare_arms: unknown arms {unknown}; expected some of {list(ARMS)}.")
+        raise ValueError(f"compare_arms: expected arms among {list(ARMS)}; got {unknown}.")
     return list(dict.fromkeys(names))
 
 
@@ -270,14 +270,20 @@ def _lab_targets(labs, reference_ranges) -> pd.DataFrame | None:
 
 
 def _settings(Y, patients, train, label_fractions, archive_sizes, rng):
-    """Yield one setting per label fraction and archive size; smaller ones are nested in larger."""
+    """Yield a setting for each label fraction and archive size; smaller sets are nested."""
     known = Y.notna().any(axis=1).to_numpy()
     order = rng.permutation(np.unique(patients[train[known[train]]]))
     if len(order) == 0:
-        raise ValueError("compare_arms: no training record has a label.")
+        raise ValueError(
+            "compare_arms: expected labelled training records; got none. "
+            "Pass a split whose training rows have labels in Y."
+        )
     for fraction in dict.fromkeys(label_fractions):
         if not 0 < fraction <= 1:
-            raise ValueError(f"compare_arms: label fractions must be in (0, 1], got {fraction!r}.")
+            raise ValueError(
+                f"compare_arms: expected label_fractions in (0, 1]; got {fraction!r}. "
+                "Pass shares of the labelled training patients."
+            )
         chosen = order[: max(1, round(fraction * len(order)))]
         is_labelled = known[train] & np.isin(patients[train], chosen)
         labelled, archive = train[is_labelled], rng.permutation(train[~is_labelled])
@@ -289,6 +295,9 @@ def _settings(Y, patients, train, label_fractions, archive_sizes, rng):
 def _distinct_sizes(archive_sizes, n_archive: int) -> list[int]:
     negative = [size for size in archive_sizes if size is not None and size < 0]
     if negative:
-        raise ValueError(f"compare_arms: archive sizes must be 0 or more, got {negative[0]!r}.")
+        raise ValueError(
+            f"compare_arms: expected archive_sizes of 0 or more, or None for all; "
+            f"got {negative[0]!r}."
+        )
     sizes = [n_archive if size is None else min(size, n_archive) for size in archive_sizes]
     return list(dict.fromkeys(sizes))

@@ -1,14 +1,14 @@
-"""What a comparison of arms returns: scores, paired differences, gap closed."""
+"""Result of a comparison of arms: scores, paired differences and gap closed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ecgsk.estimators import ECGDiagnosisClassifier
-from ecgsk.evaluation._arms import MATCHED, MULTIMODAL, OURS, SELF_SUPERVISED, SIGNAL
+from ecgsk.evaluation._arms import JOINT_EMBEDDING, MATCHED, MULTIMODAL, SELF_SUPERVISED, SIGNAL
 from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import (
@@ -18,48 +18,47 @@ from ecgsk.metrics import (
     masked_calibration_error,
     masked_f_max,
 )
-from ecgsk.metrics._compare import Correction
 from ecgsk.plotting import plot_arms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_FURTHER = {
+_UNBOUNDED_SCORES = {
     "macro_f_max": masked_f_max,
     "macro_brier": masked_brier_score,
     "macro_calibration_error": masked_calibration_error,
 }
 _SETTING = ("label_fraction", "archive")
-# A bootstrap over fewer patients than this says less than it seems to.
-FEWEST_PATIENTS = 20
+# Percentile intervals over fewer patients are too narrow for a verdict.
+MIN_PATIENTS_FOR_VERDICT = 20
 
 
 @dataclass(frozen=True)
 class ArmScore:
-    """One arm in one setting, on the test patients.
+    """Scores of one arm in one setting on the test patients.
 
     Attributes
     ----------
     label_fraction : float
         Share of the training patients whose labels were used.
     archive : int
-        Records without labels that took part.
+        Number of unlabelled records in pre-training.
     arm : str
         Name of the arm.
     labelled : ndarray of int
-        Row numbers of X whose labels were used.
+        Row numbers of X with used labels.
     auroc, auprc : BootstrapResult
-        Macro scores with patient-bootstrap intervals; all arms of a
-        comparison share their resamples.
+        Macro scores with patient-bootstrap intervals. All arms of a comparison
+        share their resamples.
     seconds : float
-        Wall time of the fit, without a pre-training that another arm did.
+        Wall time of the fit, excluding a pre-training that another arm did.
     model : ECGDiagnosisClassifier
-        The fitted arm.
+        The fitted model.
     labs : Series or None
         AUROC of each laboratory abnormality from the arm's embedding.
     probabilities : ndarray of shape (n_test_records, n_labels) or None
-        What the model said of the test records, in single precision: tables and
-        pictures made later need no signals and no second prediction.
+        Predictions for the test records in single precision, so that tables and
+        figures need no second prediction.
     """
 
     label_fraction: float
@@ -75,26 +74,26 @@ class ArmScore:
 
     @property
     def n_labelled(self) -> int:
-        """Labelled training records."""
+        """Number of labelled training records."""
         return len(self.labelled)
 
 
 @dataclass(frozen=True)
 class ArmsComparison:
-    """Scores of all arms, and what may be said of them.
+    """Scores of all arms, with paired differences, gap closed, tables and figures.
 
     Attributes
     ----------
     scores : list of ArmScore
-        One per arm and setting.
+        One for each arm and setting.
     train, test : ndarray of int
-        Row numbers of X on either side of the split; no patient is on both.
+        Row numbers of X in the training and the test set, which share no patient.
     n_test_patients : int
-        Test patients with labels: those that the intervals are over.
+        Number of test patients with labels.
     held_out : HeldOut or None
-        Labels and patients of the test records: ``Y``, ``patients``, and ``who``
-        with age, sex and race as far as X has them. None where scores were put
-        together by hand, which leaves out what needs them.
+        Labels and patients of the test records: ``Y``, ``patients`` and
+        ``demographics`` (age, sex, race and ethnicity, without those that X lacks).
+        Without it, methods that need labels raise ECGError.
     """
 
     scores: list[ArmScore] = field(repr=False)
@@ -104,7 +103,7 @@ class ArmsComparison:
     held_out: HeldOut | None = field(default=None, repr=False)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per arm and setting.
+        """Return macro scores, one row for each arm and setting.
 
         Returns
         -------
@@ -127,7 +126,7 @@ class ArmsComparison:
                 "macro_auprc": s.auprc.estimate,
                 "auprc_low": s.auprc.low,
                 "auprc_high": s.auprc.high,
-                **self._further_scores(s),
+                **self._unbounded_scores(s),
                 "laboratory_auroc": float("nan") if s.labs is None else s.labs.mean(),
                 "seconds": s.seconds,
             }
@@ -135,25 +134,28 @@ class ArmsComparison:
         )
 
     def differences(self) -> pd.DataFrame:
-        """Return the joint embedding minus each other arm, paired on the same patients.
+        """Return the joint embedding minus each other arm, paired by resampled patients.
 
         Returns
         -------
         DataFrame
             ``label_fraction``, ``archive``, ``arm``, ``auroc_difference`` with
             ``low`` and ``high``, the same for ``auprc_difference``, and
-            ``verdict``: "better" or "worse" where the AUROC's interval is on
-            one side of zero, else "not shown"; "too few patients" where under
-            20 test patients have labels.
+            ``verdict``: "better" or "worse" if the AUROC interval excludes zero,
+            else "not shown"; "too few patients" if fewer than 20 test patients
+            have labels.
         """
         rows = []
         for setting, arms in self._settings():
+            joint = arms.get(JOINT_EMBEDDING)
+            if joint is None:
+                continue
             for name, score in arms.items():
-                if name == OURS or OURS not in arms:
+                if score is joint:
                     continue
-                auroc, auprc = arms[OURS].auroc - score.auroc, arms[OURS].auprc - score.auprc
+                auroc, auprc = joint.auroc - score.auroc, joint.auprc - score.auprc
                 rows.append(
-                    dict(zip(_SETTING, setting, strict=True))
+                    setting
                     | {
                         "arm": name,
                         "auroc_difference": auroc.estimate,
@@ -168,26 +170,26 @@ class ArmsComparison:
         return pd.DataFrame(rows)
 
     def gap_closed(self) -> pd.DataFrame:
-        """Return which share of the way to the multimodal arm the joint embedding goes.
+        """Return the share of the gap to the multimodal arm that the joint embedding closes.
 
-        (ours - baseline) / (multimodal - baseline) in macro AUROC. The
+        The share is (joint - baseline) / (multimodal - baseline) in macro AUROC. The
         paper's headline takes the compute-matched signal arm as baseline.
 
         Returns
         -------
         DataFrame
             ``label_fraction``, ``archive``, ``baseline``, ``gap_closed``,
-            ``low`` and ``high``; an interval is infinite where the data do not
-            tell that there is a gap.
+            ``low`` and ``high``. The interval is infinite if the gap may be zero.
         """
         rows = []
         for setting, arms in self._settings():
             for baseline in (MATCHED, SIGNAL, SELF_SUPERVISED):
-                if not {baseline, OURS, MULTIMODAL} <= set(arms):
+                if not {baseline, JOINT_EMBEDDING, MULTIMODAL} <= set(arms):
                     continue
-                share = gap_closed(*(arms[a].auroc for a in (OURS, baseline, MULTIMODAL)))
+                compared = (JOINT_EMBEDDING, baseline, MULTIMODAL)
+                share = gap_closed(*(arms[name].auroc for name in compared))
                 rows.append(
-                    dict(zip(_SETTING, setting, strict=True))
+                    setting
                     | {
                         "baseline": baseline,
                         "gap_closed": share.estimate,
@@ -198,14 +200,14 @@ class ArmsComparison:
         return pd.DataFrame(rows)
 
     def laboratories(self) -> pd.DataFrame:
-        """Return the AUROC of each laboratory abnormality.
+        """Return the AUROC of each laboratory abnormality and arm.
 
         Returns
         -------
         DataFrame
-            One row per label fraction, archive and target; one column per arm
-            that has an embedding of the ECG. NaN where the test patients
-            show one class only.
+            One row for each label fraction, archive and target; one column for
+            each arm with an embedding of the ECG. NaN if the test records have one
+            class.
         """
         columns = {
             (s.label_fraction, s.archive, s.arm): s.labs for s in self.scores if s.labs is not None
@@ -221,121 +223,114 @@ class ArmsComparison:
         return stacked.reset_index().sort_values(list(_SETTING), kind="stable", ignore_index=True)
 
     def per_label(self, statistic: str = "roc_auc") -> pd.DataFrame:
-        """Return the score of each label, of each arm.
+        """Return the score of each label and arm.
 
         Parameters
         ----------
         statistic : str, default="roc_auc"
-            A score that :func:`ecgsk.metrics.patient_bootstrap` knows by name.
+            Name of a statistic of :func:`ecgsk.metrics.patient_bootstrap`.
 
         Returns
         -------
         DataFrame
-            One row per label fraction, archive, arm and label: ``n_records`` in
-            which the label was measured, ``n_positive`` of them, ``n_patients``,
-            ``n_positive_patients``, ``estimate``, ``low`` and ``high``. NaN where
-            the test patients show one class only.
+            One row for each label fraction, archive, arm and label: ``n_records``
+            (with the label measured), ``n_positive``, ``n_patients``,
+            ``n_positive_patients``, ``estimate``, ``low`` and ``high``. Scores are
+            NaN if the test records have one class.
         """
-        counts = self._known_held_out("per_label").counts()
+        counts = self._check_held_out("per_label").counts()
         parts = []
         for s in self.scores:
             of_labels = self.result_of(s, statistic).to_frame()[["estimate", "low", "high"]]
             part = pd.concat([counts, of_labels.set_axis(counts.index)], axis=1).reset_index()
-            for place, name in enumerate((*_SETTING, "arm")):
-                part.insert(place, name, getattr(s, name))
-            parts.append(part)
-        return pd.concat(parts, ignore_index=True)
+            parts.append(({name: getattr(s, name) for name in (*_SETTING, "arm")}, part))
+        return _stack(parts)
 
     def label_differences(
         self,
         statistic: str = "roc_auc",
         *,
         baseline: str = MATCHED,
-        correction: Correction = "benjamini_hochberg",
+        correction: str = "benjamini_hochberg",
     ) -> pd.DataFrame:
-        """Return the joint embedding minus a baseline, label by label.
+        """Return the joint embedding minus a baseline per label, with p-values.
 
         Parameters
         ----------
         statistic : str, default="roc_auc"
-            A score that :func:`ecgsk.metrics.patient_bootstrap` knows by name.
+            Name of a statistic of :func:`ecgsk.metrics.patient_bootstrap`.
         baseline : str
-            The arm that is subtracted; by default the signal arm that was trained
-            on as many records.
+            Subtracted arm, by default the compute-matched signal arm.
         correction : {"benjamini_hochberg", "holm"}, default="benjamini_hochberg"
-            Of the p-values for the number of labels; as in
+            Correction of the p-values for the number of labels, as in
             :func:`ecgsk.metrics.compare_labels`.
 
         Returns
         -------
         DataFrame
-            One row per label fraction, archive and label: ``joint``, ``baseline``
-            (their scores), ``difference``, ``low``, ``high``, ``p_value``,
+            One row for each label fraction, archive and label: ``joint`` and
+            ``baseline`` (scores), ``difference``, ``low``, ``high``, ``p_value``,
             ``p_adjusted`` (over the labels of one setting) and the counts of
             :meth:`per_label`. p-values are NaN for labels with fewer than 10
-            positive or negative patients.
-            Empty where one of the two arms was not fitted.
+            positive or negative patients. Empty if one of the two arms was not
+            fitted.
         """
-        held_out = self._known_held_out("label_differences")
+        held_out = self._check_held_out("label_differences")
         parts = []
         for setting, arms in self._settings():
-            if not {OURS, baseline} <= set(arms):
+            if not {JOINT_EMBEDDING, baseline} <= set(arms):
                 continue
-            ours, other = (self.probabilities_of(arms[name]) for name in (OURS, baseline))
-            part = held_out.compare(ours, other, statistic, correction)
+            joint, other = (arms[name] for name in (JOINT_EMBEDDING, baseline))
+            P = (self.probabilities_of(joint), self.probabilities_of(other))
+            part = held_out.compare(*P, statistic, correction)
             part = part.rename(columns={"a": "joint", "b": "baseline"}).reset_index()
-            for place, (name, value) in enumerate(zip(_SETTING, setting, strict=True)):
-                part.insert(place, name, value)
-            parts.append(part)
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+            parts.append((setting, part))
+        return _stack(parts)
 
     def subgroups(
         self,
         by: pd.Series | pd.DataFrame | None = None,
         *,
         edges: Mapping[str, Sequence[float]] | None = None,
-        arm: str = OURS,
+        arm: str = JOINT_EMBEDDING,
         statistic: str = "roc_auc",
     ) -> pd.DataFrame:
-        """Return an arm's macro score in each subgroup of the test records.
+        """Return the macro score of an arm in each subgroup of the test records.
 
         Parameters
         ----------
         by : Series or DataFrame with X's rows, optional
-            What divides the records. None takes X's columns ``age``, ``sex``,
-            ``race`` and ``ethnicity``, as far as it has them.
-        edges : mapping of column name to rising numbers, optional
-            Where numeric columns are cut; None cuts ``age`` at 40 and 65 years.
+            Columns that define the subgroups. None takes ``age``, ``sex``, ``race``
+            and ``ethnicity``, without those that X lacks.
+        edges : mapping of column name to increasing numbers, optional
+            Edges of numeric columns; None cuts ``age`` at 40 and 65 years.
         arm : str, default="joint embedding"
-            Whose score.
+            Scored arm.
         statistic : str, default="roc_auc"
-            A score that :func:`ecgsk.metrics.patient_bootstrap` knows by name.
+            Name of a statistic of :func:`ecgsk.metrics.patient_bootstrap`.
 
         Returns
         -------
         DataFrame
-            As :func:`ecgsk.metrics.subgroup_scores` gives it, behind
-            ``label_fraction`` and ``archive``. Empty where nothing divides.
+            Columns ``label_fraction`` and ``archive``, then those of
+            :func:`ecgsk.metrics.subgroup_scores`. Empty without columns to divide by.
         """
-        held_out = self._known_held_out("subgroups")
-        of_test = held_out.who if by is None else pd.DataFrame(by).iloc[self.test]
+        held_out = self._check_held_out("subgroups")
+        columns = held_out.demographics if by is None else pd.DataFrame(by).iloc[self.test]
         parts = []
         for setting, arms in self._settings():
-            if arm in arms and len(of_test.columns):
-                part = held_out.subgroups(
-                    self.probabilities_of(arms[arm]), of_test, edges, statistic
-                )
-                for place, (name, value) in enumerate(zip(_SETTING, setting, strict=True)):
-                    part.insert(place, name, value)
-                parts.append(part)
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+            if arm in arms and len(columns.columns):
+                P = self.probabilities_of(arms[arm])
+                parts.append((setting, held_out.subgroups(P, columns, edges, statistic)))
+        return _stack(parts)
 
     def summary(self) -> str:
-        """Return, in plain words, against whom the joint embedding is shown to be better."""
+        """Return one line for each difference of the joint embedding from another arm."""
         lines = []
-        if self.n_test_patients < FEWEST_PATIENTS:
+        if self.n_test_patients < MIN_PATIENTS_FOR_VERDICT:
             lines.append(
-                f"Only {self.n_test_patients} test patients have labels: the intervals say nothing."
+                f"Only {self.n_test_patients} test patients have labels: "
+                "the intervals are not reliable."
             )
         for row in self.differences().itertuples():
             lines.append(
@@ -346,11 +341,11 @@ class ArmsComparison:
         return "\n".join(lines)
 
     def plot(self) -> "Figure":
-        """Draw the macro AUROC of each arm with its interval, one panel per setting."""
-        return plot_arms(self.to_frame(), highlight=OURS)
+        """Draw the macro AUROC of each arm with its interval, one panel for each setting."""
+        return plot_arms(self.to_frame(), highlight=JOINT_EMBEDDING)
 
-    def score_of(self, arm: str = OURS) -> ArmScore:
-        """Return an arm's score in the first setting that has it.
+    def score_of(self, arm: str = JOINT_EMBEDDING) -> ArmScore:
+        """Return the score of an arm in its first setting.
 
         Raises
         ------
@@ -361,66 +356,77 @@ class ArmsComparison:
             if score.arm == arm:
                 return score
         arms = ", ".join(dict.fromkeys(score.arm for score in self.scores))
-        raise ECGError(f"ArmsComparison: expected one of its arms, {arms}; got {arm!r}.")
+        raise ECGError(
+            f"ArmsComparison: expected one of its arms, {arms}; got {arm!r}. "
+            "Pass the arm to compare_arms."
+        )
 
     def probabilities_of(self, score: ArmScore) -> np.ndarray:
-        """Return what an arm said of the test records.
+        """Return the predicted probabilities of an arm for the test records.
 
         Raises
         ------
         ECGError
-            If the score was put together by hand, without them.
+            If the score has no probabilities.
         """
         if score.probabilities is None:
             raise ECGError(
-                f"ArmsComparison: expected the probabilities of {score.arm!r}; got none. Use a "
-                "comparison as compare_arms returns it."
+                f"ArmsComparison: expected the probabilities of {score.arm!r}; got none. Use the "
+                "output of compare_arms."
             )
         return score.probabilities
 
     def result_of(self, score: ArmScore, statistic: str = "roc_auc") -> BootstrapResult:
-        """Return an arm's score with its interval, from its probabilities where it is new.
+        """Return a score of an arm with its patient-bootstrap interval.
 
         Parameters
         ----------
         score : ArmScore
             One of ``scores``.
         statistic : str, default="roc_auc"
-            A score that :func:`ecgsk.metrics.patient_bootstrap` knows by name.
+            Name of a statistic of :func:`ecgsk.metrics.patient_bootstrap`.
 
         Returns
         -------
         BootstrapResult
-            On the resamples that all arms share.
+            Result on the resamples that all arms share.
         """
-        known = {result.statistic: result for result in (score.auroc, score.auprc)}
-        if statistic in known:
-            return known[statistic]
-        return self._known_held_out("result_of").bootstrap(self.probabilities_of(score), statistic)
+        for result in (score.auroc, score.auprc):
+            if result.statistic == statistic:
+                return result
+        return self._check_held_out("result_of").bootstrap(self.probabilities_of(score), statistic)
 
-    def _known_held_out(self, caller: str) -> HeldOut:
+    def _check_held_out(self, caller: str) -> HeldOut:
+        """Return the test records, or raise ECGError without them."""
         if self.held_out is None:
             raise ECGError(
                 f"ArmsComparison.{caller} expected the test records' labels in held_out; got "
-                "none. Use a comparison as compare_arms returns it."
+                "None. Use the output of compare_arms."
             )
         return self.held_out
 
-    def _further_scores(self, score: ArmScore) -> dict[str, float]:
+    def _unbounded_scores(self, score: ArmScore) -> dict[str, float]:
+        """Return the macro scores of `to_frame` that have no interval."""
         if self.held_out is None or score.probabilities is None:
-            return dict.fromkeys(_FURTHER, float("nan"))
-        Y = self.held_out.Y.to_numpy()
-        return {
-            name: float(function(Y, score.probabilities)) for name, function in _FURTHER.items()
-        }
+            return dict.fromkeys(_UNBOUNDED_SCORES, float("nan"))
+        Y, P = self.held_out.Y.to_numpy(), score.probabilities
+        return {name: float(function(Y, P)) for name, function in _UNBOUNDED_SCORES.items()}
 
     def _verdict(self, low: float, high: float) -> str:
-        if self.n_test_patients < FEWEST_PATIENTS:
+        """Return the verdict on a difference with this interval."""
+        if self.n_test_patients < MIN_PATIENTS_FOR_VERDICT:
             return "too few patients"
         return "better" if low > 0 else "worse" if high < 0 else "not shown"
 
-    def _settings(self):
+    def _settings(self) -> list[tuple[dict[str, Any], dict[str, ArmScore]]]:
+        """Return each setting, as the first columns of a table, with its scores by arm."""
         settings: dict[tuple[float, int], dict[str, ArmScore]] = {}
         for score in self.scores:
             settings.setdefault((score.label_fraction, score.archive), {})[score.arm] = score
-        return settings.items()
+        return [(dict(zip(_SETTING, key, strict=True)), arms) for key, arms in settings.items()]
+
+
+def _stack(parts: Iterable[tuple[dict[str, Any], pd.DataFrame]]) -> pd.DataFrame:
+    """Concatenate tables, each behind the columns of its setting."""
+    frames = [part.assign(**first)[[*first, *part.columns]] for first, part in parts]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

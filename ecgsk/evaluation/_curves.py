@@ -1,4 +1,4 @@
-"""Curves of probabilities against the truth, label by label, in scikit-learn's manner."""
+"""Displays of calibration and decision curves, as scikit-learn's displays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ecgsk.evaluation._display_base import ALL, PanelDisplay, as_frames
 from ecgsk.metrics import calibration_curve, net_benefit
-from ecgsk.plotting._scores import draw_calibration, draw_net_benefit
+from ecgsk.plotting.scores import draw_calibration, draw_net_benefit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,22 +20,22 @@ _POOLED = "all labels, pooled"
 
 
 class MultilabelCalibrationDisplay(PanelDisplay):
-    """Observed over predicted frequency: of all labels pooled, or one panel for each.
+    """Calibration curves: observed over predicted frequency, pooled or per label.
 
-    Make it with :meth:`from_estimator` or :meth:`from_predictions`; as the last
-    line of a notebook's cell it shows its picture.
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`. A notebook shows
+    the figure if the display is the last line of a cell.
 
     Parameters
     ----------
     frame : DataFrame
-        As :func:`ecgsk.metrics.calibration_curve` returns it.
+        Output of :func:`ecgsk.metrics.calibration_curve`.
 
     Attributes
     ----------
     axes_ : list of matplotlib Axes
         One for each label.
     figure_ : matplotlib.figure.Figure
-        The picture.
+        The figure.
 
     Examples
     --------
@@ -56,13 +56,13 @@ class MultilabelCalibrationDisplay(PanelDisplay):
         cls,
         Y: pd.DataFrame | ArrayLike,
         P: pd.DataFrame | ArrayLike,
-        groups: ArrayLike | None = None,
         *,
+        groups: ArrayLike | None = None,
         labels: Sequence[Any] | None = None,
         ax: Axes | Sequence[Axes] | None = None,
         **parameters: Any,
     ) -> Self:
-        """Draw how probabilities agree with what is observed.
+        """Draw the calibration curve of probabilities.
 
         Parameters
         ----------
@@ -71,15 +71,15 @@ class MultilabelCalibrationDisplay(PanelDisplay):
         P : DataFrame or array-like of the same shape
             Probabilities.
         groups : array-like of shape (n_records,), optional
-            Patient of each record; gives intervals.
+            Patient of each record. Adds intervals.
         labels : sequence, optional
-            Columns of Y, each with its panel. None pools all labels in one
-            panel, where frequent labels rule.
+            Columns of Y, each with a panel. None pools all labels in one panel,
+            which frequent labels dominate.
         ax : matplotlib Axes or sequence of them, optional
             As in :meth:`plot`.
         **parameters
-            Of :func:`ecgsk.metrics.calibration_curve`: ``n_bins``, ``strategy``,
-            ``n_resamples``, ``confidence_level`` and ``random_state``.
+            Parameters of :func:`ecgsk.metrics.calibration_curve`: ``n_bins``,
+            ``strategy``, ``n_resamples``, ``confidence_level`` and ``random_state``.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class MultilabelCalibrationDisplay(PanelDisplay):
         Raises
         ------
         ECGError
-            For a label that Y lacks, or input that cannot be scored.
+            If a label is not a column of Y, or the input cannot be scored.
         """
         if labels is None:
             Y, P = as_frames(cls.__name__, Y, P, ALL)
@@ -105,22 +105,22 @@ class MultilabelCalibrationDisplay(PanelDisplay):
 
 
 class NetBenefitDisplay(PanelDisplay):
-    """Decision curves: what the model is worth against treating all and none, per label.
+    """Decision curves: net benefit of the model, of treating all and of treating none.
 
-    Make it with :meth:`from_estimator` or :meth:`from_predictions`; as the last
-    line of a notebook's cell it shows its picture.
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`. A notebook shows
+    the figure if the display is the last line of a cell.
 
     Parameters
     ----------
     frame : DataFrame
-        As :func:`ecgsk.metrics.net_benefit` returns it.
+        Output of :func:`ecgsk.metrics.net_benefit`.
 
     Attributes
     ----------
     axes_ : list of matplotlib Axes
         One for each label.
     figure_ : matplotlib.figure.Figure
-        The picture.
+        The figure.
 
     Examples
     --------
@@ -139,13 +139,13 @@ class NetBenefitDisplay(PanelDisplay):
         cls,
         Y: pd.DataFrame | ArrayLike,
         P: pd.DataFrame | ArrayLike,
-        groups: ArrayLike | None = None,
         *,
+        groups: ArrayLike | None = None,
         labels: Sequence[Any] | None = None,
         ax: Axes | Sequence[Axes] | None = None,
         **parameters: Any,
     ) -> Self:
-        """Draw what acting on these probabilities is worth.
+        """Draw the net benefit of probabilities.
 
         Parameters
         ----------
@@ -154,15 +154,15 @@ class NetBenefitDisplay(PanelDisplay):
         P : DataFrame or array-like of the same shape
             Probabilities.
         groups : array-like of shape (n_records,), optional
-            Patient of each record; gives intervals.
+            Patient of each record. Adds intervals.
         labels : sequence, optional
-            Columns of Y, each with its panel; None takes the six with the most
+            Columns of Y, each with a panel; None takes the six with the most
             positives.
         ax : matplotlib Axes or sequence of them, optional
             As in :meth:`plot`.
         **parameters
-            Of :func:`ecgsk.metrics.net_benefit`: ``thresholds``, ``n_resamples``,
-            ``confidence_level`` and ``random_state``.
+            Parameters of :func:`ecgsk.metrics.net_benefit`: ``thresholds``,
+            ``n_resamples``, ``confidence_level`` and ``random_state``.
 
         Returns
         -------
@@ -172,7 +172,7 @@ class NetBenefitDisplay(PanelDisplay):
         Raises
         ------
         ECGError
-            For a label that Y lacks, or input that cannot be scored.
+            If a label is not a column of Y, or the input cannot be scored.
         """
         Y, P = as_frames(cls.__name__, Y, P, labels)
         return cls(net_benefit(Y, P, groups=groups, **parameters)).plot(ax)

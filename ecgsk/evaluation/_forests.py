@@ -1,4 +1,4 @@
-"""Forests of scores: one row for each label, or for each subgroup of patients."""
+"""Displays of forest plots: scores of labels and of subgroups."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ecgsk.evaluation._display_base import PredictionDisplay
-from ecgsk.evaluation._held_out import WHO, age_edges
+from ecgsk.evaluation._held_out import DEMOGRAPHIC_COLUMNS, age_edges
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import paired_difference, patient_bootstrap, subgroup_scores
-from ecgsk.plotting._notebook import check_axes, new_axes
-from ecgsk.plotting._scores import draw_forest, forest_height
+from ecgsk.plotting.figures import panel_axes
+from ecgsk.plotting.scores import draw_forest, forest_height
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NO_SKILL = {"roc_auc": 0.5}
-_NAMES = {
+_CHANCE_LEVELS = {"roc_auc": 0.5}
+_DISPLAY_NAMES = {
     "roc_auc": "AUROC",
     "average_precision": "AUPRC",
     "f_max": "F-max",
@@ -29,28 +29,27 @@ _NAMES = {
 
 
 class LabelScoresDisplay(PredictionDisplay):
-    """The score of each label with its interval, the highest on top.
+    """Forest plot of the score of each label with its interval, highest on top.
 
-    Make it with :meth:`from_estimator` or :meth:`from_predictions`; as the last
-    line of a notebook's cell it shows its picture.
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`. A notebook shows
+    the figure if the display is the last line of a cell.
 
     Parameters
     ----------
     frame : DataFrame
-        Indexed by label: ``estimate``, ``low`` and ``high``, as
-        ``patient_bootstrap(...).to_frame()`` gives it. Labels without an estimate
-        are left out.
+        Columns ``estimate``, ``low`` and ``high``, indexed by label, as in
+        ``patient_bootstrap(...).to_frame()``. Labels without an estimate are left out.
     name : str, default="score"
-        What the scores and intervals are.
+        Label of the x axis.
     reference : float, optional
-        Where a line goes down, such as 0 for differences.
+        Position of a vertical line, such as 0 for differences.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The forest.
+        Axes of the forest plot.
     figure_ : matplotlib.figure.Figure
-        The picture.
+        The figure.
 
     Examples
     --------
@@ -74,14 +73,14 @@ class LabelScoresDisplay(PredictionDisplay):
         cls,
         Y: pd.DataFrame | ArrayLike,
         P: pd.DataFrame | ArrayLike,
-        groups: Any = None,
         *,
+        groups: Any = None,
         other: pd.DataFrame | ArrayLike | None = None,
         statistic: str = "roc_auc",
         ax: Axes | None = None,
         **parameters: Any,
     ) -> Self:
-        """Draw each label's score, or its difference from another model's.
+        """Draw the score of each label, or its difference from another model.
 
         Parameters
         ----------
@@ -92,14 +91,14 @@ class LabelScoresDisplay(PredictionDisplay):
         groups : array-like of shape (n_records,)
             Patient of each record.
         other : DataFrame or array-like of the same shape, optional
-            Probabilities of another model, whose scores are subtracted, paired
-            on the same patients.
+            Probabilities of another model. Its scores are subtracted, paired on the
+            same patients.
         statistic : str, default="roc_auc"
             As in :func:`ecgsk.metrics.patient_bootstrap`.
         ax : matplotlib Axes, optional
             As in :meth:`plot`.
         **parameters
-            Of :func:`ecgsk.metrics.patient_bootstrap`: ``n_resamples``,
+            Parameters of :func:`ecgsk.metrics.patient_bootstrap`: ``n_resamples``,
             ``confidence_level`` and ``random_state``.
 
         Returns
@@ -110,15 +109,15 @@ class LabelScoresDisplay(PredictionDisplay):
         Raises
         ------
         ECGError
-            For input that cannot be scored, groups among it.
+            If the input, including groups, cannot be scored.
         """
-        parameters["statistic"] = statistic
-        name = _NAMES.get(statistic, statistic)
+        parameters |= {"statistic": statistic, "groups": groups}
+        name = _DISPLAY_NAMES.get(statistic, statistic)
         if other is None:
-            result = patient_bootstrap(Y, P, groups, **parameters)
-            reference = _NO_SKILL.get(statistic)
+            result = patient_bootstrap(Y, P, **parameters)
+            reference = _CHANCE_LEVELS.get(statistic)
         else:
-            result, reference = paired_difference(Y, P, other, groups, **parameters), 0.0
+            result, reference = paired_difference(Y, P, other, **parameters), 0.0
             name = f"difference of {name}"
         name = _with_level(name, parameters)
         return cls(result.to_frame(), name=name, reference=reference).plot(ax)
@@ -129,7 +128,7 @@ class LabelScoresDisplay(PredictionDisplay):
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            To draw into; by default that of a new figure.
+            Axes to draw into; by default, axes of a new figure.
 
         Returns
         -------
@@ -138,11 +137,8 @@ class LabelScoresDisplay(PredictionDisplay):
         """
         rows = self.frame.dropna(subset="estimate").sort_values("estimate", ascending=False)
         height = forest_height(len(rows))
-        (self.ax_,) = (
-            new_axes(1, width=6, height=height)
-            if ax is None
-            else check_axes(type(self).__name__, ax, ["the labels"])
-        )
+        name = type(self).__name__
+        (self.ax_,) = panel_axes(name, ax, ["the labels"], width=6, height=height)
         self.figure_ = self.ax_.figure
         draw_forest(
             self.ax_,
@@ -155,25 +151,25 @@ class LabelScoresDisplay(PredictionDisplay):
 
 
 class SubgroupDisplay(PredictionDisplay):
-    """The score of each subgroup, and its difference to all other records.
+    """Forest plots of the score of each subgroup and its difference from all other records.
 
-    Make it with :meth:`from_estimator` or :meth:`from_predictions`; as the last
-    line of a notebook's cell it shows its picture. Subgroups may have a score for
-    other labels than the rest; the difference is over those that both have.
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`. A notebook shows
+    the figure if the display is the last line of a cell. The labels with a score may differ
+    between a subgroup and the other records; the difference is over those that both have.
 
     Parameters
     ----------
     frame : DataFrame
-        As :func:`ecgsk.metrics.subgroup_scores` returns it.
+        Output of :func:`ecgsk.metrics.subgroup_scores`.
     name : str, default="score"
-        What the scores are.
+        Label of the x axis of the scores.
 
     Attributes
     ----------
     axes_ : list of matplotlib Axes
-        Scores, and differences.
+        Axes of the scores and of the differences.
     figure_ : matplotlib.figure.Figure
-        The picture.
+        The figure.
 
     Examples
     --------
@@ -184,7 +180,9 @@ class SubgroupDisplay(PredictionDisplay):
     >>> P = rng.random((200, 2))
     >>> Y = (rng.random((200, 2)) < P).astype(float)
     >>> by = pd.DataFrame({"sex": np.repeat(["F", "M"], 100)})
-    >>> display = SubgroupDisplay.from_predictions(Y, P, range(200), by=by, random_state=0)
+    >>> display = SubgroupDisplay.from_predictions(
+    ...     Y, P, groups=range(200), by=by, random_state=0
+    ... )
     >>> [label.get_text() for label in display.axes_[0].get_yticklabels()]
     ['sex F (100)', 'sex M (100)']
     """
@@ -199,8 +197,8 @@ class SubgroupDisplay(PredictionDisplay):
         estimator: Any,
         X: pd.DataFrame,
         Y: pd.DataFrame | ArrayLike,
-        groups: ArrayLike | None = None,
         *,
+        groups: ArrayLike | None = None,
         by: pd.Series | pd.DataFrame | Sequence[str] | None = None,
         **parameters: Any,
     ) -> Self:
@@ -211,8 +209,8 @@ class SubgroupDisplay(PredictionDisplay):
         estimator, X, Y, groups, **parameters
             As in the other displays.
         by : Series, DataFrame or sequence of str, optional
-            What divides the records, or the columns of X that do. None takes
-            ``age``, ``sex``, ``race`` and ``ethnicity``, as far as X has them.
+            Columns that define the subgroups, or their names in X. None takes
+            ``age``, ``sex``, ``race`` and ``ethnicity``, without those that X lacks.
 
         Returns
         -------
@@ -220,18 +218,18 @@ class SubgroupDisplay(PredictionDisplay):
             Drawn.
         """
         if by is None:
-            by = [name for name in WHO if name in X]
+            by = [name for name in DEMOGRAPHIC_COLUMNS if name in X]
         if not isinstance(by, pd.Series | pd.DataFrame):
             by = X[list(by)]
-        return super().from_estimator(estimator, X, Y, groups, by=by, **parameters)
+        return super().from_estimator(estimator, X, Y, groups=groups, by=by, **parameters)
 
     @classmethod
     def from_predictions(
         cls,
         Y: pd.DataFrame | ArrayLike,
         P: pd.DataFrame | ArrayLike,
-        groups: Any = None,
         *,
+        groups: Any = None,
         by: Any = None,
         edges: Mapping[str, Sequence[float]] | None = None,
         statistic: str = "roc_auc",
@@ -249,15 +247,15 @@ class SubgroupDisplay(PredictionDisplay):
         groups : array-like of shape (n_records,)
             Patient of each record.
         by : Series or DataFrame of n_records rows
-            What divides the records.
-        edges : mapping of column name to rising numbers, optional
-            Where numeric columns are cut; None cuts ``age`` at 40 and 65 years.
+            Columns that define the subgroups.
+        edges : mapping of column name to increasing numbers, optional
+            Edges of numeric columns; None cuts ``age`` at 40 and 65 years.
         statistic : str, default="roc_auc"
             As in :func:`ecgsk.metrics.patient_bootstrap`.
         ax : sequence of two matplotlib Axes, optional
             As in :meth:`plot`.
         **parameters
-            Of :func:`ecgsk.metrics.subgroup_scores`: ``n_resamples``,
+            Parameters of :func:`ecgsk.metrics.subgroup_scores`: ``n_resamples``,
             ``confidence_level`` and ``random_state``.
 
         Returns
@@ -268,33 +266,33 @@ class SubgroupDisplay(PredictionDisplay):
         Raises
         ------
         ECGError
-            For input that cannot be scored, or where nothing divides the records.
+            If the input cannot be scored, or ``by`` has no columns.
         """
         by = pd.DataFrame(by)
         if not len(by.columns):
             raise ECGError(
-                "SubgroupDisplay expected columns that divide the records, in by; got none. Pass "
-                "by=X[['sex']], say."
+                "SubgroupDisplay expected columns that define subgroups in by; got none. Pass, for "
+                "example, by=X[['sex']]."
             )
         frame = subgroup_scores(
             Y,
             P,
-            groups,
             by,
+            groups=groups,
             edges=age_edges(by) if edges is None else edges,
             statistic=statistic,
             **parameters,
         )
-        name = _with_level(f"macro {_NAMES.get(statistic, statistic)}", parameters)
+        name = _with_level(f"macro {_DISPLAY_NAMES.get(statistic, statistic)}", parameters)
         return cls(frame, name=name).plot(ax)
 
     def plot(self, ax: Sequence[Axes] | None = None) -> Self:
-        """Draw a row for each subgroup, its number of patients behind its name.
+        """Draw a row for each subgroup, with its number of patients.
 
         Parameters
         ----------
         ax : sequence of two matplotlib Axes, optional
-            For scores and differences; by default those of a new figure.
+            Axes of scores and differences; by default, axes of a new figure.
 
         Returns
         -------
@@ -304,16 +302,13 @@ class SubgroupDisplay(PredictionDisplay):
         Raises
         ------
         ECGError
-            If there are not two axes.
+            If the number of axes is not two.
         """
         rows = self.frame
         names = [f"{row.column} {row.level} ({row.n_patients:,})" for row in rows.itertuples()]
         difference = rows[["difference", "difference_low", "difference_high"]]
-        self.axes_ = (
-            new_axes(2, width=4, height=forest_height(len(rows)))
-            if ax is None
-            else check_axes(type(self).__name__, ax, ["scores", "differences"])
-        )
+        panels, height = ["scores", "differences"], forest_height(len(rows))
+        self.axes_ = panel_axes(type(self).__name__, ax, panels, width=4, height=height)
         self.figure_ = self.axes_[0].figure
         scores, differences = self.axes_
         own = rows.rename(columns={"score": "estimate"})
@@ -326,4 +321,5 @@ class SubgroupDisplay(PredictionDisplay):
 
 
 def _with_level(name: str, parameters: Mapping[str, Any]) -> str:
+    """Append the confidence level to the name of a score."""
     return f"{name}, {100 * parameters.get('confidence_level', 0.95):g} % interval"

@@ -1,4 +1,4 @@
-"""The test records of a comparison: what every arm is scored on."""
+"""Test records of a comparison, on which all arms are scored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,34 +7,33 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.metrics import BootstrapResult, compare_labels, patient_bootstrap, subgroup_scores
-from ecgsk.metrics._compare import Correction
 
-# Columns of X by which a model's scores are looked at apart, where a cohort has them.
-WHO = ("age", "sex", "race", "ethnicity")
-_AGE_EDGES = (40, 65)  # years
+# Columns of X that define subgroups by default.
+DEMOGRAPHIC_COLUMNS = ("age", "sex", "race", "ethnicity")
+_AGE_EDGES_YEARS = (40, 65)
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Labels and patients of the test records, and how they are resampled.
+    """Labels and patients of the test records, and the seed of their resamples.
 
     Attributes
     ----------
     Y : DataFrame of shape (n_records, n_labels)
-        0, 1 or NaN.
+        Labels: 0, 1 or NaN.
     patients : ndarray of shape (n_records,)
         Patient of each record.
-    who : DataFrame of shape (n_records, n_columns)
-        Age, sex and race, as far as X has them.
+    demographics : DataFrame of shape (n_records, n_columns)
+        Columns age, sex, race and ethnicity of X, without those that X lacks.
     n_resamples : int
-        Of the patient bootstrap.
+        Number of resamples of the patient bootstrap.
     seed : int
-        Of its resamples, which all scores of a comparison share.
+        Seed of the resamples, which all scores of a comparison share.
     """
 
     Y: pd.DataFrame = field(repr=False)
     patients: np.ndarray = field(repr=False)
-    who: pd.DataFrame = field(repr=False)
+    demographics: pd.DataFrame = field(repr=False)
     n_resamples: int = 1000
     seed: int = 0
 
@@ -48,30 +47,30 @@ class HeldOut:
         n_resamples: int,
         seed: int,
     ) -> "HeldOut":
-        """Take these rows of a cohort's tables."""
-        who = X[[name for name in WHO if name in X]].iloc[rows]
-        return cls(Y.iloc[rows], patients[rows], who, n_resamples, seed)
+        """Select these rows of X and Y."""
+        columns = [name for name in DEMOGRAPHIC_COLUMNS if name in X]
+        return cls(Y.iloc[rows], patients[rows], X[columns].iloc[rows], n_resamples, seed)
 
     def bootstrap(self, P: np.ndarray, statistic: str) -> BootstrapResult:
-        """Score probabilities of these records, with intervals by patient."""
+        """Score probabilities of these records, with patient-bootstrap intervals."""
         return patient_bootstrap(
             self.Y,
             pd.DataFrame(P, index=self.Y.index, columns=self.Y.columns),
-            self.patients,
+            groups=self.patients,
             statistic=statistic,
             n_resamples=self.n_resamples,
             random_state=self.seed,
         )
 
     def compare(
-        self, P_a: np.ndarray, P_b: np.ndarray, statistic: str, correction: Correction
+        self, P_a: np.ndarray, P_b: np.ndarray, statistic: str, correction: str
     ) -> pd.DataFrame:
-        """Compare two arms label by label."""
+        """Compare two arms per label."""
         table = compare_labels(
             self.Y.reset_index(drop=True),
             P_a,
             P_b,
-            self.patients,
+            groups=self.patients,
             statistic=statistic,
             correction=correction,
             n_resamples=self.n_resamples,
@@ -87,12 +86,12 @@ class HeldOut:
         edges: Mapping[str, Sequence[float]] | None,
         statistic: str,
     ) -> pd.DataFrame:
-        """Score subgroups; age has edges of its own."""
+        """Score subgroups; age has default edges."""
         return subgroup_scores(
             self.Y.reset_index(drop=True),
             P,
-            self.patients,
             by.reset_index(drop=True),
+            groups=self.patients,
             edges=age_edges(by) if edges is None else edges,
             statistic=statistic,
             n_resamples=self.n_resamples,
@@ -100,7 +99,7 @@ class HeldOut:
         )
 
     def counts(self) -> pd.DataFrame:
-        """Return, for each label, the records and patients it was measured in and is present in.
+        """Count measured and positive records and patients of each label.
 
         Returns
         -------
@@ -125,7 +124,7 @@ class HeldOut:
 
 
 def age_edges(by: pd.DataFrame) -> dict[str, Sequence[float]]:
-    """Return where a column of ages in years is cut; nothing where there is none."""
+    """Return edges for a numeric column ``age`` in years, if there is one."""
     if "age" in by and pd.api.types.is_numeric_dtype(by["age"]):
-        return {"age": _AGE_EDGES}
+        return {"age": _AGE_EDGES_YEARS}
     return {}

@@ -1,6 +1,6 @@
-"""The items of TRIPOD+AI, and where a model card answers them.
+"""Items of TRIPOD+AI and the sections of a model card that answer them.
 
-Topics in our words, numbered as in Collins et al., BMJ 2024;385:e078378.
+The topics are paraphrased and numbered as in Collins et al., BMJ 2024;385:e078378.
 """
 
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 from ecgsk.evaluation._card_parts import TO_FILL
 from ecgsk.explain import Section
 
-# Item, topic, and the parts of the card that answer it; none where a fit cannot know.
+# Item, topic, and the sections of the card that answer it.
 _ITEMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("1", "Title", ()),
     ("2", "Abstract", ()),
@@ -66,7 +66,7 @@ _ITEMS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 
 def checklist(answered: set[str]) -> Section:
-    """Return the items with the parts of the card among `answered` that tell of them."""
+    """Return the section that lists each item with its sections among `answered`."""
     rows = []
     for item, topic, parts in _ITEMS:
         found = [part for part in parts if part in answered]
@@ -74,6 +74,6 @@ def checklist(answered: set[str]) -> Section:
         rows.append((item, topic, where))
     return Section(
         "TRIPOD+AI items",
-        "Where this card tells of an item it tells what the fit knows; the authors complete it.",
+        "Sections answer an item from the fitted model and its data; the authors complete it.",
         pd.DataFrame(rows, columns=["item", "topic", "in this card"]),
     )

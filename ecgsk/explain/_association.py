@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
 
 from ecgsk._patients import number_patients
 from ecgsk.exceptions import ECGError
+from ecgsk.metrics.resampling import patient_counts
 
 # A cell of the 2 x 2 table that has fewer records and was to have fewer: resamples, which
 # repeat what was seen, cannot show what chance may do to it.
@@ -89,12 +89,9 @@ def lab_associations(
     tables = _PairTables(findings, values)
     counts = tables.count(np.ones(len(values)))
     enough = _thinnest_cell(*counts) >= _FEW
-    rng = check_random_state(random_state)
     resampled = np.empty((n_resamples, *enough.shape), dtype=np.float32)
-    for resample in resampled:
-        drawn = rng.randint(len(identifiers), size=len(identifiers))
-        weight = np.bincount(drawn, minlength=len(identifiers))[numbers]
-        resample[:] = _log_odds_ratio(*tables.count(weight))
+    for block, drawn in patient_counts(len(identifiers), n_resamples, random_state, 1):
+        resampled[block] = _log_odds_ratio(*tables.count(drawn[numbers, 0]))
     tail = (1 - confidence_level) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail], axis=0, overwrite_input=True)
     columns = {

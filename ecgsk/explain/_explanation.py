@@ -15,7 +15,8 @@ from ecgsk.explain._parts import (
     LabFinding,
     SimilarPatient,
 )
-from ecgsk.plotting import format_probability, plot_explanation, plot_explanations
+from ecgsk.plotting import plot_explanation, plot_explanations
+from ecgsk.plotting.figures import format_probability
 from ecgsk.signals import ECGRecord
 
 if TYPE_CHECKING:

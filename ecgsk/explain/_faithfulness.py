@@ -13,6 +13,7 @@ from ecgsk.exceptions import ECGError
 from ecgsk.explain._association import read_labels
 from ecgsk.explain._concepts import shuffles
 from ecgsk.explain._evidence import LabEvidence
+from ecgsk.metrics.resampling import patient_counts
 
 _DIRECTIONS = ("concepts", "isotropic")
 
@@ -175,17 +176,16 @@ def _means(
     per_record: dict[str, np.ndarray], patients: np.ndarray, evidence: LabEvidence
 ) -> pd.DataFrame:
     """Average over records, links one by one and last all together, with an interval."""
-    rng, n_patients = check_random_state(evidence.random_state), patients.max() + 1
+    n_patients, n_resamples = patients.max() + 1, evidence.n_resamples
     sums = {}
     for name, values in per_record.items():
         sums[name] = np.zeros((n_patients, values.shape[1] + 1))
         np.add.at(sums[name], patients, np.column_stack([values, values.sum(axis=1)]))
     totals = {name: values.sum(axis=0) for name, values in sums.items()}
-    shares = np.empty((evidence.n_resamples, len(totals["n_records"])))
+    shares = np.empty((n_resamples, len(totals["n_records"])))
     with np.errstate(invalid="ignore"):
-        for share in shares:
-            drawn = np.bincount(rng.randint(n_patients, size=n_patients), minlength=n_patients)
-            share[:] = drawn @ sums["beats_random"] / (drawn @ sums["n_records"])
+        for block, drawn in patient_counts(n_patients, n_resamples, evidence.random_state, 1):
+            shares[block] = drawn.T @ sums["beats_random"] / (drawn.T @ sums["n_records"])
         frame = pd.DataFrame(
             {
                 name: total if name == "n_records" else total / totals["n_records"]

@@ -10,7 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding
-from ecgsk.plotting import ecg_svg, format_probability
+from ecgsk.plotting import ecg_svg
+from ecgsk.plotting.figures import format_probability
 
 if TYPE_CHECKING:
     from ecgsk.explain._explanation import Explanation

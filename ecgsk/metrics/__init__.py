@@ -1,10 +1,9 @@
-"""Scores for labels that are partly unmeasured, with intervals by patient; embeddings' rank."""
+"""Multi-label scores with missing labels, patient-bootstrap intervals and effective rank."""
 
 from ecgsk.metrics._bootstrap import paired_difference, patient_bootstrap
 from ecgsk.metrics._calibration_curve import calibration_curve
 from ecgsk.metrics._calibration_slope import calibration_slope
 from ecgsk.metrics._compare import compare_labels
-from ecgsk.metrics._delong import DeLongResult, delong
 from ecgsk.metrics._masked import (
     masked_average_precision,
     masked_average_precision_scorer,
@@ -20,12 +19,10 @@ from ecgsk.metrics._subgroups import subgroup_scores
 
 __all__ = [
     "BootstrapResult",
-    "DeLongResult",
     "GapClosed",
     "calibration_curve",
     "calibration_slope",
     "compare_labels",
-    "delong",
     "effective_rank",
     "gap_closed",
     "masked_average_precision",

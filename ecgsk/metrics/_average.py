@@ -1,4 +1,4 @@
-"""One score per label over the measured records, and what is made of the labels' scores."""
+"""Score each label over its measured records and average over labels."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ecgsk.exceptions import ECGError
-from ecgsk.metrics._validation import check_labels_and_scores
+from ecgsk.metrics.validation import check_labels_and_scores
 
 Average = Literal["macro", "micro"] | None
 
 
 class LabelScore(NamedTuple):
-    """A score of one label: ``function(y, p, sample_weight=w)``, and what it needs.
+    """Score of one label, ``function(y, p, sample_weight=w)``, and its requirements.
 
-    `y` is 0 or 1, nothing is missing, some weights may be 0.
+    `y` is 0 or 1 and has no NaN; weights may be 0.
     """
 
     function: Callable[..., float]
@@ -23,24 +23,24 @@ class LabelScore(NamedTuple):
     of_probabilities: bool
 
     def per_label(self, Y: np.ndarray, P: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Score each column of checked `Y` and `P`; NaN where the score is undefined."""
+        """Score each column of `Y` and `P`; NaN where the score is undefined."""
         out = np.full(Y.shape[1], np.nan)
         for j, (y, p) in enumerate(zip(Y.T, P.T, strict=True)):
             measured = ~np.isnan(y)
-            counted = y[measured & (weight > 0)]
-            n, positive = len(counted), counted.sum()
+            weighted = y[measured & (weight > 0)]
+            n, positive = len(weighted), weighted.sum()
             if (0 < positive < n) if self.needs_both_classes else n:
                 w = weight[measured]
                 out[j] = self.function(y[measured], p[measured], sample_weight=w)
         return out
 
     def check(self, caller: str, P: np.ndarray) -> None:
-        """Refuse scores outside [0, 1] where they must be probabilities."""
+        """Raise ECGError if `P` must be probabilities and has values outside [0, 1]."""
         if self.of_probabilities:
             check_probabilities(caller, P)
 
     def check_defined(self, caller: str, per_label: np.ndarray) -> None:
-        """Refuse labels none of which has a score."""
+        """Raise ECGError if no label has a score."""
         if np.isnan(per_label).all():
             need = "with both 0 and 1 among its" if self.needs_both_classes else "with"
             raise ECGError(
@@ -57,13 +57,13 @@ def masked_score(
     average: Average,
     sample_weight: ArrayLike | None,
 ) -> float | np.ndarray:
-    """Check the input and score it: the body of every ``masked_*`` function."""
+    """Check labels and scores, score each label and average, as all ``masked_*`` functions do."""
     if average not in ("macro", "micro", None):
         raise ECGError(f"{caller} expected average='macro', 'micro' or None; got {average!r}.")
     labels, scores, _ = check_labels_and_scores(caller, Y, P)
     score.check(caller, scores)
     weight = _check_weight(caller, sample_weight, len(labels))
-    if average == "micro":  # every measured cell is a record of one label
+    if average == "micro":  # all measured cells form one label
         weight = np.repeat(weight, labels.shape[1])
         labels, scores = labels.reshape(-1, 1), scores.reshape(-1, 1)
     per_label = score.per_label(labels, scores, weight)
@@ -72,7 +72,7 @@ def masked_score(
 
 
 def check_probabilities(caller: str, P: np.ndarray) -> None:
-    """Raise ECGError where a score is not in [0, 1]."""
+    """Raise ECGError if a score is outside [0, 1]."""
     if P.min() < 0 or P.max() > 1:
         raise ECGError(
             f"{caller} expected probabilities in [0, 1] in P; got {P.min():.4g} to "
@@ -87,6 +87,6 @@ def _check_weight(caller: str, sample_weight: ArrayLike | None, n_samples: int) 
     if weight.shape != (n_samples,) or not np.isfinite(weight).all() or (weight < 0).any():
         raise ECGError(
             f"{caller} expected sample_weight of shape ({n_samples},), finite and not negative; "
-            f"got shape {weight.shape}."
+            f"got shape {weight.shape}. Pass one weight for each row of Y."
         )
     return weight

@@ -1,39 +1,38 @@
-"""Patient-cluster bootstrap: intervals that know that one patient's ECGs are alike."""
+"""Patient bootstrap of a score, and of the difference of two models' scores."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ecgsk.metrics._resamples import (
+from ecgsk.metrics._result import BootstrapResult
+from ecgsk.metrics.resampling import (
     Resamples,
     Statistic,
     bootstrap,
     check_defined,
     check_statistic,
 )
-from ecgsk.metrics._result import BootstrapResult
-from ecgsk.metrics._validation import check_labels_and_scores
+from ecgsk.metrics.validation import check_labels_and_scores
 
 
 def patient_bootstrap(
     Y: ArrayLike,
     P: ArrayLike,
-    groups: ArrayLike,
     *,
+    groups: ArrayLike,
     statistic: Statistic = "roc_auc",
     n_resamples: int = 1000,
     confidence_level: float = 0.95,
     random_state: int | np.random.RandomState | None = None,
 ) -> BootstrapResult:
-    """Percentile interval of a score, resampling patients with replacement.
+    """Patient-bootstrap percentile interval of a score.
 
-    Records of one patient are drawn together: a bootstrap over records would take them for
-    independent evidence and give intervals that are too narrow. A drawn patient's records
-    get the number of times that the patient was drawn as their weight (Field and Welsh,
-    *J. R. Stat. Soc. B* 69, 2007: the cluster bootstrap).
+    The cluster bootstrap (Field and Welsh, *J. R. Stat. Soc. B* 69, 2007) draws patients with
+    replacement, and each record gets its patient's count as weight. A bootstrap over records
+    treats a patient's records as independent and gives intervals that are too narrow.
 
-    The named scores are computed for all resamples from one sort or sum a label, far faster
-    than scikit-learn in a loop and equal to it. They are the ``masked_*`` functions of this
-    module with their defaults; the calibration error keeps the bins of the data as they are.
+    The named statistics equal the ``masked_*`` functions of this module with their defaults.
+    One sort or sum for each label serves all resamples, which is far faster than scikit-learn
+    in a loop. The bins of the calibration error are those of the original data.
 
     Parameters
     ----------
@@ -46,16 +45,16 @@ def patient_bootstrap(
         Patient of each record.
     statistic : {"roc_auc", "average_precision", "f_max", "brier", "calibration_error"} or \
             callable, default="roc_auc"
-        What to score. A callable ``statistic(Y, P, sample_weight)`` takes arrays (Y with its
-        NaN, weights that may be 0) and returns a number or one value a label, NaN where
-        undefined; it is called once a resample.
+        Score. A callable ``statistic(Y, P, sample_weight)`` takes arrays (Y may have NaN,
+        weights may be 0) and returns a number or one value for each label, NaN where
+        undefined. It is called once for each resample.
     n_resamples : int, default=1000
         Number of resamples.
     confidence_level : float, default=0.95
-        Coverage aimed at by the interval, in (0, 1).
+        Nominal coverage of the interval, in (0, 1).
     random_state : int, RandomState instance or None, default=None
-        Seed of the resamples. The same integer, groups and Y give the same resamples, so
-        that results can be subtracted; see :func:`paired_difference`.
+        Seed of the resamples. Results with the same integer, groups and Y share their
+        resamples and can be subtracted; see :func:`paired_difference`.
 
     Returns
     -------
@@ -65,13 +64,13 @@ def patient_bootstrap(
     Raises
     ------
     ECGError
-        The input is malformed, there are fewer than two patients, or no label has a score.
+        If the input is malformed, there are fewer than two patients, or no label has a score.
 
     Notes
     -----
     A resample may hold only one class of a rare label. The label is then NaN in that
-    resample and left out of its macro mean; its own interval is over the other resamples,
-    whose number is in ``to_frame()["n_resamples"]``.
+    resample, and the macro mean leaves it out. The label's own interval is over the other
+    resamples; ``to_frame()["n_resamples"]`` counts them.
 
     Examples
     --------
@@ -80,7 +79,7 @@ def patient_bootstrap(
     >>> rng = np.random.default_rng(0)
     >>> groups = np.repeat(np.arange(100), 3)
     >>> Y = rng.integers(2, size=(300, 2))
-    >>> auc = patient_bootstrap(Y, Y + 2 * rng.random((300, 2)), groups, random_state=0)
+    >>> auc = patient_bootstrap(Y, Y + 2 * rng.random((300, 2)), groups=groups, random_state=0)
     >>> print(auc)
     roc_auc 0.883 [0.858, 0.907] (95 % interval, 1000 resamples of 100 patients)
     """
@@ -99,17 +98,17 @@ def paired_difference(
     Y: ArrayLike,
     P_a: ArrayLike,
     P_b: ArrayLike,
-    groups: ArrayLike,
     *,
+    groups: ArrayLike,
     statistic: Statistic = "roc_auc",
     n_resamples: int = 1000,
     confidence_level: float = 0.95,
     random_state: int | np.random.RandomState | None = None,
 ) -> BootstrapResult:
-    """Interval of score(`P_a`) - score(`P_b`), both on the same resampled patients.
+    """Patient-bootstrap percentile interval of the difference of two models' scores.
 
-    Two models tested on the same patients err on the same patients; the paired interval is
-    narrower than what two separate intervals suggest.
+    Both models are scored on the same resampled patients. Their errors correlate, so the
+    paired interval is narrower than two separate intervals suggest.
 
     Parameters
     ----------
@@ -125,7 +124,7 @@ def paired_difference(
     Returns
     -------
     BootstrapResult
-        Difference of the macro scores and, per label, of the labels' scores.
+        Score of `P_a` minus score of `P_b`: macro and for each label.
 
     Raises
     ------
@@ -140,7 +139,8 @@ def paired_difference(
     >>> groups = np.repeat(np.arange(100), 3)
     >>> y = rng.integers(2, size=300)
     >>> better = y + rng.random(300)
-    >>> difference = paired_difference(y, better, better + rng.random(300), groups, random_state=0)
+    >>> worse = better + rng.random(300)
+    >>> difference = paired_difference(y, better, worse, groups=groups, random_state=0)
     >>> bool(difference.low > 0)
     True
     """

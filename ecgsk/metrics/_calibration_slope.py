@@ -1,4 +1,4 @@
-"""Calibration intercept and slope: what a logistic recalibration would correct."""
+"""Calibration intercept and slope by logistic recalibration."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from ecgsk._patients import number_patients
-from ecgsk.exceptions import ECGError
 from ecgsk.metrics._average import check_probabilities
-from ecgsk.metrics._validation import check_labels_and_scores, check_same_rows
+from ecgsk.metrics.resampling import check_confidence_level
+from ecgsk.metrics.validation import check_labels_and_scores, check_same_rows
 
-# Probabilities nearer to 0 or 1 than single precision tells apart have no usable logit.
-_CLIP = float(np.finfo(np.float32).eps)
+# Single precision, which nets predict in, resolves no probability closer to 0 or 1.
+_MIN_PROBABILITY = float(np.finfo(np.float32).eps)
 _COLUMNS = [f"{name}{end}" for name in ("intercept", "slope") for end in ("", "_low", "_high")]
 
 
@@ -27,35 +27,35 @@ def calibration_slope(
 ) -> Any:
     """Calibration intercept and slope of each label, over the measured records.
 
-    The slope is b of ``logit P(y = 1) = a + b logit(p)``: below 1 the predictions are too
-    extreme, as of an overfitted model. The intercept ("calibration in the large") is a with b
-    held at 1: below 0 the predictions are too high on the whole (Cox, *Biometrika* 45, 1958;
-    Van Calster et al., *BMC Medicine* 17, 2019).
+    The slope is b in ``logit P(y = 1) = a + b logit(p)``. A slope below 1 means predictions
+    that are too extreme, as those of an overfitted model. The intercept ("calibration in the
+    large") is a with b fixed at 1. An intercept below 0 means predictions that are too high on
+    average (Cox, *Biometrika* 45, 1958; Van Calster et al., *BMC Medicine* 17, 2019).
 
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)
         Labels: 0, 1 or NaN where not measured.
     P : array-like or DataFrame of the same shape
-        Probabilities in [0, 1]; taken as at least 1.2e-7 and at most 1 - 1.2e-7.
+        Probabilities in [0, 1], clipped to [1.2e-7, 1 - 1.2e-7].
     groups : array-like of shape (n_samples,), optional
-        Patient of each record; gives intervals.
+        Patient of each record. Adds intervals.
     confidence_level : float, default=0.95
-        Coverage aimed at by the intervals, in (0, 1).
+        Nominal coverage of the intervals, in (0, 1).
 
     Returns
     -------
     DataFrame
-        One row a label with columns intercept, intercept_low, intercept_high, slope,
+        One row for each label, with columns intercept, intercept_low, intercept_high, slope,
         slope_low, slope_high, n (records), n_positive. A label with a single class has NaN
-        for all but the counts; a slope is NaN where all predictions are equal or one threshold
+        except for the counts. A slope is NaN if all predictions are equal or one threshold
         separates the classes. Bounds are normal intervals with the variance clustered by
         patient (Liang and Zeger, *Biometrika* 73, 1986), NaN without `groups`.
 
     Raises
     ------
     ECGError
-        The input is malformed or a score is no probability.
+        If the input is malformed or a score is outside [0, 1].
 
     Examples
     --------
@@ -70,13 +70,12 @@ def calibration_slope(
        slope  slope_low  slope_high
     0    0.5       0.46        0.54
     """
-    import pandas as pd  # here alone: scoring arrays needs no pandas
+    import pandas as pd  # imported late: scoring arrays needs no pandas
 
     caller = "calibration_slope"
     data = check_labels_and_scores(caller, Y, P)
     check_probabilities(caller, data.P)
-    if not 0 < confidence_level < 1:
-        raise ECGError(f"{caller} expected 0 < confidence_level < 1; got {confidence_level}.")
+    check_confidence_level(caller, confidence_level)
     patients = None
     if groups is not None:
         check_same_rows(caller, Y, groups, "groups")
@@ -84,20 +83,22 @@ def calibration_slope(
     z = norm.isf((1 - confidence_level) / 2)
     rows = []
     for y, p in zip(data.Y.T, data.P.T, strict=True):
-        seen = ~np.isnan(y)
-        whose = None if patients is None else patients[seen]
-        rows.append(_label(y[seen], logit(np.clip(p[seen], _CLIP, 1 - _CLIP)), whose, z))
+        measured = ~np.isnan(y)
+        own = None if patients is None else patients[measured]
+        clipped = np.clip(p[measured], _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
+        rows.append(_fit_label(y[measured], logit(clipped), own, z))
     return pd.DataFrame(rows, index=list(data.names))
 
 
-def _label(
+def _fit_label(
     y: np.ndarray, logits: np.ndarray, patients: np.ndarray | None, z: float
 ) -> dict[str, float]:
+    """Return one label's intercept and slope with bounds `z` standard errors away."""
     row: dict[str, float] = dict.fromkeys(_COLUMNS, np.nan)
     if 0 < y.sum() < len(y):
         ones = np.ones((len(y), 1))
         fits = {"intercept": (ones, logits)}
-        if _overlap(y, logits):
+        if _classes_overlap(y, logits):
             fits["slope"] = (np.column_stack([ones, logits]), np.zeros(len(y)))
         for name, (design, offset) in fits.items():
             value, error = _logistic(y, design, offset, patients)
@@ -109,8 +110,8 @@ def _label(
     return row | {"n": len(y), "n_positive": int(y.sum())}
 
 
-def _overlap(y: np.ndarray, logits: np.ndarray) -> bool:
-    """Whether the slope is finite: no threshold has the classes on its two sides."""
+def _classes_overlap(y: np.ndarray, logits: np.ndarray) -> bool:
+    """Return whether no threshold separates the classes, so that the slope is finite."""
     of_ones, of_zeros = logits[y == 1], logits[y == 0]
     return bool(of_ones.min() < of_zeros.max() and of_zeros.min() < of_ones.max())
 
@@ -119,7 +120,7 @@ def _logistic(
     y: np.ndarray, design: np.ndarray, offset: np.ndarray, patients: np.ndarray | None
 ) -> tuple[float, float]:
     """Return the last coefficient of a logistic regression, and its clustered standard error."""
-    beta = _maximise(y, design, offset)
+    beta = _maximise_likelihood(y, design, offset)
     p = expit(design @ beta + offset)
     inverse = np.linalg.inv((design * (p * (1 - p))[:, np.newaxis]).T @ design)
     if patients is None:
@@ -131,8 +132,8 @@ def _logistic(
     return float(beta[-1]), float(np.sqrt(variance[-1, -1]))
 
 
-def _maximise(y: np.ndarray, design: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Maximum-likelihood coefficients of ``logit P(y = 1) = design @ beta + offset``."""
+def _maximise_likelihood(y: np.ndarray, design: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Return maximum-likelihood coefficients of ``logit P(y = 1) = design @ beta + offset``."""
 
     def loss(beta: np.ndarray) -> float:
         eta = design @ beta + offset
@@ -145,7 +146,7 @@ def _maximise(y: np.ndarray, design: np.ndarray, offset: np.ndarray) -> np.ndarr
         p = expit(design @ beta + offset)
         return (design * (p * (1 - p))[:, np.newaxis]).T @ design / len(y)
 
-    # Convex, so that the trust region finds the one maximum from any start.
+    # The loss is convex: the trust region finds its one minimum from any start.
     start = np.zeros(design.shape[1])
     return minimize(
         loss, start, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-9}

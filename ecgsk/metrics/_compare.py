@@ -1,39 +1,37 @@
-"""Two models, label by label, with p-values corrected for the number of labels."""
+"""Paired comparison of two models per label, with corrected p-values."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import false_discovery_control
 
 from ecgsk.exceptions import ECGError
-from ecgsk.metrics._resamples import (
+from ecgsk.metrics._swaps import swap_test
+from ecgsk.metrics.resampling import (
     Resamples,
     Statistic,
     bootstrap,
     check_defined,
     check_statistic,
 )
-from ecgsk.metrics._swaps import swap_test
-from ecgsk.metrics._validation import check_labels_and_scores
-
-Correction = Literal["benjamini_hochberg", "holm"]
+from ecgsk.metrics.validation import check_labels_and_scores
 
 
 def compare_labels(
     Y: ArrayLike,
     P_a: ArrayLike,
     P_b: ArrayLike,
-    groups: ArrayLike,
     *,
+    groups: ArrayLike,
     statistic: Statistic = "roc_auc",
-    correction: Correction = "benjamini_hochberg",
+    correction: str = "benjamini_hochberg",
     min_patients: int = 10,
     n_resamples: int = 1000,
     confidence_level: float = 0.95,
     random_state: int | np.random.RandomState | None = None,
 ) -> Any:
-    """Compare two models on each label: intervals by resampled, p-values by swapped patients.
+    """Compare two models per label: bootstrap intervals and permutation p-values by patient.
 
     Parameters
     ----------
@@ -44,44 +42,45 @@ def compare_labels(
     groups : array-like of shape (n_samples,)
         Patient of each record.
     statistic : str or callable, default="roc_auc"
-        As in :func:`patient_bootstrap`; a callable must return one value a label.
+        As in :func:`patient_bootstrap`; a callable must return one value for each label.
     correction : {"benjamini_hochberg", "holm"}, default="benjamini_hochberg"
-        Benjamini and Hochberg's bound on the expected share of false findings among the
-        findings (*J. R. Stat. Soc. B* 57, 1995), which finds something among a thousand labels
-        as among ten; or Holm's on the chance of any false finding (*Scand. J. Stat.* 6, 1979),
-        for a few labels that are named beforehand.
+        Benjamini and Hochberg (*J. R. Stat. Soc. B* 57, 1995) control the false discovery
+        rate and keep power with a thousand labels. Holm (*Scand. J. Stat.* 6, 1979) controls
+        the chance of any false finding and suits a few labels chosen beforehand.
     min_patients : int, default=10
-        A label with fewer patients than these among its positives, or among its negatives, has
-        no p-value: it could hardly be small, and would weigh on those of others.
+        Minimum number of positive and of negative patients of a tested label. A p-value of a
+        rarer label could hardly be small, and it would raise the corrected p-values of others.
     n_resamples, confidence_level, random_state
-        As in :func:`patient_bootstrap`; as many swaps as resamples.
+        As in :func:`patient_bootstrap`. The test draws `n_resamples` swaps.
 
     Returns
     -------
     DataFrame
-        One row a label, in Y's order, with columns a, b (the scores), difference (a - b),
-        low, high, p_value, p_adjusted, n_positive (records) and n_patients (with the label
-        measured). A label without a score has NaN for all but the counts; one without a
-        p-value takes no part in the correction. The interval is of one label, not corrected.
+        One row for each label, in Y's order, with columns a, b (the scores), difference
+        (a - b), low, high, p_value, p_adjusted, n_positive (records) and n_patients (with the
+        label measured). A label without a score has NaN except for the counts. The correction
+        covers the labels that have a p-value. Intervals are not corrected.
 
     Raises
     ------
     ECGError
-        The input is malformed or no label has a score.
+        If the input is malformed or no label has a score.
 
     Notes
     -----
-    The two-sided p-value is that of a paired permutation test: were the models alike, a
-    patient's two sets of scores could as well be swapped. It is the share of random swaps, the
-    data as they are among them, whose difference is as large. For AUROC, average precision and
-    F-max, which have no scale, the models' ranks are swapped (Bandos, Rockette and Gur, *Stat.
-    Med.* 24, 2005); calibration error is binned over both models' scores. Where no other swap
-    reaches the difference, the normal tail with the swaps' spread is taken if it is smaller:
-    sums of random signs have lighter tails (Hoeffding, *JASA* 58, 1963), so that it errs on the
-    safe side, and no number of labels asks for more swaps.
+    The p-value is that of a two-sided paired permutation test. Under the null hypothesis the
+    two models' scores of a patient can be swapped. The p-value is the share of random swaps,
+    including the original data, whose difference is at least as large. AUROC, average
+    precision and F-max have no scale, so the test swaps ranks (Bandos, Rockette and Gur, *Stat.
+    Med.* 24, 2005). Calibration error uses bins over both models' scores.
 
-    With few patients of a class percentile intervals are too narrow, so that an interval may
-    exclude 0 where the p-value is not small: rely on the p-value.
+    If no other swap reaches the difference, the p-value is the normal tail with the standard
+    deviation of the swaps, if that is smaller. Sums of random signs have lighter tails
+    (Hoeffding, *JASA* 58, 1963), so the normal tail is conservative. Many labels therefore
+    need no more swaps.
+
+    Percentile intervals are too narrow if a class has few patients. An interval may then
+    exclude 0 while the p-value is not small: rely on the p-value.
 
     Examples
     --------
@@ -91,7 +90,7 @@ def compare_labels(
     >>> groups = np.repeat(np.arange(100), 3)
     >>> Y = rng.integers(2, size=(300, 2))
     >>> noise = rng.normal(size=(300, 2))
-    >>> table = compare_labels(Y, Y + noise, Y + [1, 3] * noise, groups, random_state=0)
+    >>> table = compare_labels(Y, Y + noise, Y + [1, 3] * noise, groups=groups, random_state=0)
     >>> table[["difference", "n_positive", "n_patients"]].round(3)
        difference  n_positive  n_patients
     0       0.000         157         100
@@ -99,7 +98,7 @@ def compare_labels(
     >>> (table["p_adjusted"] < 0.001).tolist()
     [False, True]
     """
-    import pandas as pd  # here alone: scoring arrays needs no pandas
+    import pandas as pd  # imported late: scoring arrays needs no pandas
 
     caller = "compare_labels"
     if correction not in ("benjamini_hochberg", "holm"):
@@ -118,7 +117,7 @@ def compare_labels(
     if len(difference.label_estimate) != len(a.names):
         raise ECGError(
             f"{caller} expected statistic to return one value for each of {len(a.names)} labels; "
-            f"got {len(difference.label_estimate)}. Compare single numbers by paired_difference."
+            f"got {len(difference.label_estimate)}. Compare single numbers with paired_difference."
         )
     n_negative, n_positive, n_patients = (
         np.array([len(np.unique(resamples.patients[rows])) for rows in chosen.T])
@@ -143,7 +142,8 @@ def compare_labels(
     )
 
 
-def _adjust(p_value: np.ndarray, correction: Correction) -> np.ndarray:
+def _adjust(p_value: np.ndarray, correction: str) -> np.ndarray:
+    """Correct the p-values that are not NaN for their number."""
     adjusted = np.full(len(p_value), np.nan)
     known = np.flatnonzero(~np.isnan(p_value))
     if correction == "benjamini_hochberg":

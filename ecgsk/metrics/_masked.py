@@ -1,4 +1,4 @@
-"""AUROC, average precision and F-max where some labels were never measured."""
+"""AUROC, average precision and F-max per label, over measured labels alone."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from ecgsk.metrics._average import Average, LabelScore, masked_score
+from ecgsk.metrics.validation import probability_matrix
 
 
 def masked_roc_auc(
@@ -16,11 +17,11 @@ def masked_roc_auc(
     average: Average = "macro",
     sample_weight: ArrayLike | None = None,
 ) -> float | np.ndarray:
-    """Area under the ROC curve per label, over the records where the label was measured.
+    """Area under the ROC curve per label, over its measured records.
 
-    Equal to :func:`sklearn.metrics.roc_auc_score` where nothing is missing. A label
-    that is always 0 or always 1 among its measured records has no ROC curve: it is
-    NaN in the per-label result and takes no part in the macro average.
+    Equal to :func:`sklearn.metrics.roc_auc_score` if no label is missing. A label with a
+    single class among its measured records has no ROC curve: its score is NaN, and the macro
+    average leaves it out.
 
     Parameters
     ----------
@@ -29,8 +30,8 @@ def masked_roc_auc(
     P : array-like or DataFrame of the same shape
         Scores or probabilities; must be finite.
     average : {"macro", "micro", None}, default="macro"
-        Unweighted mean over labels, the score of all measured cells pooled, or one value a
-        label.
+        Unweighted mean over labels, score of all measured cells pooled, or one value for
+        each label.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weight of each record.
 
@@ -42,7 +43,7 @@ def masked_roc_auc(
     Raises
     ------
     ECGError
-        The input is malformed, or no label has both classes.
+        If the input is malformed or no label has both classes.
 
     Examples
     --------
@@ -64,10 +65,10 @@ def masked_average_precision(
     average: Average = "macro",
     sample_weight: ArrayLike | None = None,
 ) -> float | np.ndarray:
-    """Average precision (AUPRC) per label, over the records where the label was measured.
+    """Average precision (AUPRC) per label, over its measured records.
 
-    Equal to :func:`sklearn.metrics.average_precision_score` where nothing is missing.
-    Its value under chance is the label's prevalence, so compare it on one test set only.
+    Equal to :func:`sklearn.metrics.average_precision_score` if no label is missing. The chance
+    level is the label's prevalence, so compare values on one test set only.
 
     Parameters
     ----------
@@ -76,8 +77,8 @@ def masked_average_precision(
     P : array-like or DataFrame of the same shape
         Scores or probabilities; must be finite.
     average : {"macro", "micro", None}, default="macro"
-        Unweighted mean over labels, the score of all measured cells pooled, or one value a
-        label.
+        Unweighted mean over labels, score of all measured cells pooled, or one value for
+        each label.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weight of each record.
 
@@ -89,7 +90,7 @@ def masked_average_precision(
     Raises
     ------
     ECGError
-        The input is malformed, or no label has both classes.
+        If the input is malformed or no label has both classes.
 
     Examples
     --------
@@ -108,16 +109,16 @@ def masked_f_max(
     average: Average = "macro",
     sample_weight: ArrayLike | None = None,
 ) -> float | np.ndarray:
-    """Greatest F1 that any threshold reaches, per label, over the measured records.
+    """Maximum F1 over thresholds (F-max) per label, over its measured records.
 
-    ``max over t of 2 TP(t) / (called(t) + positives)``, where a record is called if its score
-    is t or more. This is the label-wise ("term-centric") F-max of protein-function prediction
-    (Jiang et al., *Genome Biology* 17, 2016). Each label has its own threshold; the
-    sample-centric F-max, which shares one threshold and averages over records, is another
-    number. With ``average="micro"`` one threshold is shared by all labels.
+    ``max over t of 2 TP(t) / (predicted(t) + positives)``, with records predicted positive if
+    their score is at least t. This is the label-wise ("term-centric") F-max of
+    protein-function prediction (Jiang et al., *Genome Biology* 17, 2016). Each label has its
+    own threshold; ``average="micro"`` shares one threshold between labels. The sample-centric
+    F-max, which averages over records, is another score.
 
-    The threshold is chosen on the records that are scored, so F-max flatters rare labels: it
-    compares models on one test set and promises nothing of a threshold used elsewhere.
+    The threshold is chosen on the scored records, so F-max is optimistic for rare labels. Use
+    it to compare models on one test set, not to predict the F1 of a fixed threshold.
 
     Parameters
     ----------
@@ -126,8 +127,8 @@ def masked_f_max(
     P : array-like or DataFrame of the same shape
         Scores or probabilities; must be finite.
     average : {"macro", "micro", None}, default="macro"
-        Unweighted mean over labels, the score of all measured cells pooled, or one value a
-        label.
+        Unweighted mean over labels, score of all measured cells pooled, or one value for
+        each label.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weight of each record.
 
@@ -139,7 +140,7 @@ def masked_f_max(
     Raises
     ------
     ECGError
-        The input is malformed, or no label has both classes.
+        If the input is malformed or no label has both classes.
 
     Examples
     --------
@@ -152,8 +153,8 @@ def masked_f_max(
 
 def _f_max(y: np.ndarray, p: np.ndarray, sample_weight: np.ndarray) -> float:
     precision, recall, _ = precision_recall_curve(y, p, sample_weight=sample_weight)
-    found = recall > 0  # F1 is 0 where nothing is found
-    precision, recall = precision[found], recall[found]
+    some = recall > 0  # F1 is 0 where recall is 0
+    precision, recall = precision[some], recall[some]
     return float(np.max(2 * precision * recall / (precision + recall)))
 
 
@@ -164,20 +165,11 @@ AVERAGE_PRECISION = LabelScore(
 F_MAX = LabelScore(_f_max, needs_both_classes=True, of_probabilities=False)
 
 
-def as_columns(P: Any, y: ArrayLike) -> Any:
-    """Return what ``predict_proba`` gives as one column a label of `y`."""
-    if isinstance(P, list):  # forests and neighbours: one (n_samples, 2) array a label
-        P = np.column_stack([p[:, 1] for p in P])
-    if np.ndim(y) == 1 and np.ndim(P) == 2 and np.shape(P)[1] == 2:
-        P = np.asarray(P)[:, 1]
-    return P
-
-
 class _MaskedScorer:
     """Scorer ``(estimator, X, y) -> float`` on ``predict_proba``.
 
-    Not made by :func:`sklearn.metrics.make_scorer`: that reads two labels as the two
-    classes of one binary problem and drops a column of ``predict_proba``.
+    :func:`sklearn.metrics.make_scorer` takes two labels for the two classes of one binary
+    problem and drops a column of ``predict_proba``.
     """
 
     def __init__(self, score: Callable[..., Any]):
@@ -186,7 +178,7 @@ class _MaskedScorer:
     def __call__(
         self, estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
-        P = as_columns(estimator.predict_proba(X), y)
+        P = probability_matrix(estimator.predict_proba(X), y)
         return self._score(y, P, sample_weight=sample_weight)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Decision curves: what acting on a model is worth, against treating all and treating none."""
+"""Decision curve: net benefit of a model against treating all and treating none."""
 
 from functools import partial
 from typing import Any
@@ -8,10 +8,8 @@ from numpy.typing import ArrayLike
 
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics._average import check_probabilities
-from ecgsk.metrics._resamples import Resamples
-from ecgsk.metrics._result import interval
-from ecgsk.metrics._sums import BinnedSums
-from ecgsk.metrics._validation import check_labels_and_scores
+from ecgsk.metrics.resampling import Resamples, score_bins
+from ecgsk.metrics.validation import check_labels_and_scores
 
 
 def net_benefit(
@@ -24,11 +22,12 @@ def net_benefit(
     confidence_level: float = 0.95,
     random_state: int | np.random.RandomState | None = None,
 ) -> Any:
-    """Net benefit of treating those whose probability reaches a threshold, per label.
+    """Net benefit of treating patients above a probability threshold, per label.
 
-    ``TP / n - FP / n * t / (1 - t)`` (Vickers and Elkin, *Med. Decis. Making* 26, 2006): who
-    treats at probability t holds a false positive to cost t / (1 - t) of a true positive's
-    gain. A model is worth using at t where it lies above both treating all and treating none.
+    The net benefit at threshold t is ``TP / n - FP / n * t / (1 - t)`` (Vickers and Elkin,
+    *Med. Decis. Making* 26, 2006). A threshold t implies that a false positive costs
+    t / (1 - t) of the gain of a true positive. A model is useful at t if its net benefit
+    exceeds that of treating all and of treating none.
 
     Parameters
     ----------
@@ -37,23 +36,23 @@ def net_benefit(
     P : array-like or DataFrame of the same shape
         Calibrated probabilities in [0, 1].
     thresholds : array-like of shape (n_thresholds,), optional
-        Probabilities t in (0, 1), rising. None is 0.01, 0.02, ..., 0.99.
+        Increasing probabilities in (0, 1); None takes 0.01, 0.02, ..., 0.99.
     groups : array-like of shape (n_samples,), optional
-        Patient of each record; gives intervals of the model's net benefit.
+        Patient of each record. Adds intervals of the model's net benefit.
     n_resamples, confidence_level, random_state
-        As in :func:`patient_bootstrap`; used where `groups` is given.
+        As in :func:`patient_bootstrap`; used with `groups`.
 
     Returns
     -------
     DataFrame
-        One row a label and threshold, with columns label, threshold, model, treat_all,
+        One row for each label and threshold, with columns label, threshold, model, treat_all,
         treat_none (0), low, high. The bounds are the patient-bootstrap interval of model, NaN
-        without `groups`. All scores of a label that no record has are NaN.
+        without `groups`. A label without measured records has NaN.
 
     Raises
     ------
     ECGError
-        The input is malformed, a score is no probability, or a threshold is not in (0, 1).
+        If the input is malformed, or a score is outside [0, 1] or a threshold outside (0, 1).
 
     Examples
     --------
@@ -63,44 +62,49 @@ def net_benefit(
     0     0        0.2  0.125     0.0625         0.0  NaN   NaN
     1     0        0.5  0.250    -0.5000         0.0  NaN   NaN
     """
-    import pandas as pd  # here alone: scoring arrays needs no pandas
+    import pandas as pd  # imported late: scoring arrays needs no pandas
 
     caller = "net_benefit"
     data = check_labels_and_scores(caller, Y, P)
     check_probabilities(caller, data.P)
     t = _check_thresholds(thresholds)
-    patients, n_patients, resamples = np.zeros(len(data.Y), int), 1, None
+    resamples = None
     if groups is not None:
         resamples = Resamples.from_groups(
             caller, groups, Y, data.Y, n_resamples, confidence_level, random_state
         )
-        patients, n_patients = resamples.patients, resamples.n_patients
+    score = partial(_treat_above, thresholds=t)
     frames = []
     for name, y, p in zip(data.names, data.Y.T, data.P.T, strict=True):
-        seen = ~np.isnan(y)
+        measured = ~np.isnan(y)
         # Bin k holds the scores that reach the first k thresholds and no other.
-        bins = np.searchsorted(t, p[seen], side="right")
-        values = [np.ones(seen.sum()), y[seen]]
-        sums = BinnedSums.from_values(values, bins, len(t) + 1, patients[seen], n_patients)
-        total = sums.total(np.ones((n_patients, 1)))
-        low = high = np.full(len(t), np.nan)
-        if resamples is not None:
-            distribution = resamples.apply(sums, partial(_treat_called, thresholds=t))
-            low, high = interval(distribution, confidence_level)
-        columns = {"label": name, "threshold": t, "model": _treat_called(total, t)[:, 0]}
-        columns |= {"treat_all": _treat_all(total, t)[:, 0], "treat_none": np.zeros(len(t))}
-        frames.append(pd.DataFrame(columns | {"low": low, "high": high}))
+        bins = np.searchsorted(t, p[measured], side="right")
+        values = [np.ones(measured.sum()), y[measured]]
+        scores = score_bins(values, bins, len(t) + 1, measured, resamples, score)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "label": name,
+                    "threshold": t,
+                    "model": scores.estimate,
+                    "treat_all": _treat_all(scores.sums[..., np.newaxis], t)[:, 0],
+                    "treat_none": np.zeros(len(t)),
+                    "low": scores.low,
+                    "high": scores.high,
+                }
+            )
+        )
     return pd.concat(frames, ignore_index=True)
 
 
-def _treat_called(total: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Net benefit (n_thresholds, n_resamples) from records and positives by bin."""
-    treated, positives = np.cumsum(total[:, ::-1], axis=1)[:, ::-1][:, 1:]
-    return _net_benefit(treated, positives, total[0].sum(axis=0), thresholds)
+def _treat_above(sums: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Return the model's net benefit (n_thresholds, n_resamples) from sums by bin."""
+    treated, positives = np.cumsum(sums[:, ::-1], axis=1)[:, ::-1][:, 1:]
+    return _net_benefit(treated, positives, sums[0].sum(axis=0), thresholds)
 
 
-def _treat_all(total: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    n, positives = total.sum(axis=1)
+def _treat_all(sums: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    n, positives = sums.sum(axis=1)
     return _net_benefit(n, positives, n, thresholds)
 
 
@@ -115,7 +119,7 @@ def _check_thresholds(thresholds: ArrayLike | None) -> np.ndarray:
     t = np.arange(1, 100) / 100 if thresholds is None else np.asarray(thresholds, dtype=float)
     if t.ndim != 1 or not t.size or not ((t > 0) & (t < 1)).all() or (np.diff(t) <= 0).any():
         raise ECGError(
-            f"net_benefit expected rising thresholds in (0, 1); got {thresholds!r}. At 0 and 1 "
-            "the harm of a false positive is none or infinite."
+            f"net_benefit expected increasing thresholds in (0, 1); got {thresholds!r}. Leave "
+            "out 0 and 1, where a false positive costs nothing or infinitely much."
         )
     return t

@@ -1,4 +1,4 @@
-"""Brier score and calibration error where some labels were never measured."""
+"""Brier score and calibration error per label, over measured labels alone."""
 
 from functools import partial
 from typing import Literal
@@ -19,11 +19,11 @@ def masked_brier_score(
     average: Average = "macro",
     sample_weight: ArrayLike | None = None,
 ) -> float | np.ndarray:
-    """Mean squared difference of probability and label, over the measured records.
+    """Brier score per label: mean squared difference of probability and label.
 
-    Equal to :func:`sklearn.metrics.brier_score_loss` where nothing is missing; lower is
-    better. A constant forecast of a label's prevalence q scores q (1 - q), so the score of a
-    rare label is small whatever the model: compare models label by label.
+    Equal to :func:`sklearn.metrics.brier_score_loss` if no label is missing; lower is better.
+    Predicting the prevalence q for every record scores q (1 - q), so any model has a small
+    score on a rare label. Compare models label by label.
 
     Parameters
     ----------
@@ -32,21 +32,21 @@ def masked_brier_score(
     P : array-like or DataFrame of the same shape
         Probabilities in [0, 1].
     average : {"macro", "micro", None}, default="macro"
-        Unweighted mean over labels, the score of all measured cells pooled, or one value a
-        label.
+        Unweighted mean over labels, score of all measured cells pooled, or one value for
+        each label.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative weight of each record.
 
     Returns
     -------
     float or ndarray of shape (n_labels,)
-        Score in [0, 1]; NaN for a label that no record has. A label with a single class has a
-        score.
+        Score in [0, 1]; NaN for a label without measured records. A label with a single class
+        has a score.
 
     Raises
     ------
     ECGError
-        The input is malformed, a score is no probability, or nothing is measured.
+        If the input is malformed, a score is outside [0, 1], or no label is measured.
 
     Examples
     --------
@@ -67,12 +67,12 @@ def masked_calibration_error(
     n_bins: int = N_BINS,
     strategy: Strategy = "quantile",
 ) -> float | np.ndarray:
-    """Return the expected calibration error: mean gap of predicted and observed over bins.
+    """Calibration error (ECE) per label: mean gap of predicted and observed frequency.
 
-    ``sum over bins of |sum of (p - y) in the bin| / n`` (Naeini et al., AAAI 2015). The bins
-    hold equally many records by default: the scores of rare labels crowd near 0, where bins
-    of equal width would lump them into one (Nixon et al., CVPR workshops 2019). Equal scores
-    stay in one bin, so that ties make fewer bins. Bins are those of
+    ``sum over bins of |sum of (p - y) in the bin| / n`` (Naeini et al., AAAI 2015). By default
+    the bins hold equal numbers of records. The scores of rare labels lie near 0, where bins of
+    equal width would put them all into one bin (Nixon et al., CVPR workshops 2019). Equal
+    scores share a bin, so ties reduce the number of bins. The bins are those of
     :func:`ecgsk.metrics.calibration_curve`.
 
     Parameters
@@ -82,32 +82,32 @@ def masked_calibration_error(
     P : array-like or DataFrame of the same shape
         Probabilities in [0, 1].
     average : {"macro", "micro", None}, default="macro"
-        Unweighted mean over labels, the score of all measured cells pooled, or one value a
-        label.
+        Unweighted mean over labels, score of all measured cells pooled, or one value for
+        each label.
     sample_weight : array-like of shape (n_samples,), optional
-        Non-negative weight of each record. The bins' edges do not follow the weights.
+        Non-negative weight of each record. The edges of the bins ignore the weights.
     n_bins : int, default=10
         Number of bins.
     strategy : {"quantile", "uniform"}, default="quantile"
-        Bins of equally many measured records, or of equal width over [0, 1].
+        Bins with equal numbers of measured records, or of equal width over [0, 1].
 
     Returns
     -------
     float or ndarray of shape (n_labels,)
-        Score in [0, 1], 0 is best; NaN for a label that no record has. A label with a single
-        class has a score.
+        Score in [0, 1], 0 is best; NaN for a label without measured records. A label
+        with a single class has a score.
 
     Raises
     ------
     ECGError
-        The input is malformed, a score is no probability, or nothing is measured.
+        If the input is malformed, a score is outside [0, 1], or no label is measured.
 
     Notes
     -----
-    The error of a perfectly calibrated model is above 0 on finite data, about
-    ``sqrt(2 q (1 - q) n_bins / (pi n))`` for a label of prevalence q on n records; a bootstrap
-    adds that noise a second time and its interval may lie above the estimate. Compare two
-    models on the same records rather than one model with 0.
+    On finite data a perfectly calibrated model has an error above 0, about
+    ``sqrt(2 q (1 - q) n_bins / (pi n))`` for a label of prevalence q on n records. A bootstrap
+    adds this noise again, so its interval may lie above the estimate. Compare two models on
+    the same records instead of one model with 0.
 
     Examples
     --------
@@ -122,16 +122,16 @@ def masked_calibration_error(
 
 
 def check_bins(caller: str, n_bins: int, strategy: str) -> None:
-    """Raise ECGError where scores cannot be binned so."""
+    """Raise ECGError if the number of bins or the strategy is invalid."""
     if n_bins < 1 or strategy not in ("quantile", "uniform"):
         raise ECGError(
             f"{caller} expected n_bins >= 1 and strategy 'quantile' or 'uniform'; "
-            f"got {n_bins} and {strategy!r}."
+            f"got {n_bins} and {strategy!r}. The defaults are 10 and 'quantile'."
         )
 
 
 def bin_scores(p: np.ndarray, n_bins: int = N_BINS, strategy: Strategy = "quantile") -> np.ndarray:
-    """Return the bin of each score, in [0, n_bins), as scikit-learn's calibration curve."""
+    """Return the bin of each score, in [0, n_bins), as scikit-learn's calibration_curve does."""
     inner = np.linspace(0, 1, n_bins + 1)[1:-1]
     return np.searchsorted(np.quantile(p, inner) if strategy == "quantile" else inner, p)
 

@@ -1,35 +1,35 @@
-"""How many directions embeddings make use of."""
+"""Effective rank of embeddings."""
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import entropy
 
 from ecgsk.exceptions import ECGError
 
 
 def effective_rank(embeddings: ArrayLike) -> float:
-    """Count the directions that embeddings use, each by its share.
+    """Effective rank: exponential of the entropy of the normalised singular values.
 
-    The exponential of the entropy of the singular values' shares: d where all
-    d directions are used alike, near 1 where one outweighs the others. The
-    embeddings are not centred: where training collapses them towards one vector
-    for all records, that vector outweighs the rest, however many directions the
-    rest has. The loss does not show it. It is blind to scale.
+    The rank is d for embeddings that use d directions equally, and near 1 if one direction
+    dominates. It does not depend on scale. Embeddings are not centred: if training collapses
+    them to one vector for all records, that vector dominates and the rank falls to 1. The
+    loss does not show such a collapse.
 
     Parameters
     ----------
     embeddings : array-like of shape (n_records, n_features)
-        Finite. At most ``min(n_records, n_features)`` directions can be seen,
-        so compare equal numbers of records.
+        Finite embeddings. The rank is at most ``min(n_records, n_features)``, so compare
+        equal numbers of records.
 
     Returns
     -------
     float
-        From 1 to ``min(n_records, n_features)``; 0 where all embeddings are 0.
+        From 1 to ``min(n_records, n_features)``; 0 if all embeddings are 0.
 
     Raises
     ------
     ECGError
-        If the embeddings are no finite matrix.
+        If the embeddings are not a finite matrix.
 
     References
     ----------
@@ -48,15 +48,14 @@ def effective_rank(embeddings: ArrayLike) -> float:
     x = np.asarray(embeddings)
     if x.ndim != 2 or not x.size or x.dtype.kind not in "fiub" or not np.isfinite(x).all():
         raise ECGError(
-            "effective_rank expected finite numbers of shape (n_records, n_features), got "
+            "effective_rank expected finite numbers of shape (n_records, n_features); got "
             f"{x.dtype} of shape {x.shape}. Leave out records that have no embedding."
         )
     precision = np.finfo(x.dtype).eps if x.dtype.kind == "f" else np.finfo(float).eps
     x = x.astype(np.float64)
     values = np.linalg.svd(x, compute_uv=False)
-    # What rounding adds to equal embeddings has no direction, and would count as many.
+    # Rounding noise on equal embeddings would count as many small directions.
     values = values[values > max(x.shape) * precision * np.linalg.norm(x)]
     if not len(values):
         return 0.0
-    share = values / values.sum()
-    return float(np.exp(-np.sum(share * np.log(share))))
+    return float(np.exp(entropy(values)))

@@ -1,8 +1,8 @@
-"""AUROC, average precision and F-max of one label under many sets of patient weights at once.
+"""AUROC, average precision and F-max of one label for many sets of patient weights at once.
 
-The scores depend on the records only through the weight of negatives and positives
-between neighbouring positive scores. Sorting once per label turns the sums into a sparse
-matrix; each set of weights is then one column of a product and a cumulative sum.
+The scores depend on the weights of negatives and positives between neighbouring positive
+scores. One sort for each label gives these sums as a sparse matrix. Each set of weights is
+then one column of a product and a cumulative sum.
 """
 
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-# Keeps 0 / 0 at 0 where nothing is called, and is lost in any whole number.
-_NOTHING = np.finfo(float).tiny
+# Makes 0 / 0 equal 0, and rounds away when added to a positive whole number.
+_TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True, eq=False)
 class RankedLabel:
-    """One label's measured records, sorted by score and summed over what lies together.
+    """Counts of one label's measured records by patient, between positive scores.
 
-    Let t_0 > t_1 > ... be the m distinct scores of positives. The rows of `sums` add up, in
-    this order: the positives scored t_k (m rows); the negatives scored strictly between t_k
-    and the threshold above it, and at last those below all (m + 1 rows); the negatives
-    scored exactly t_k, for those k in `tied`.
+    Let t_0 > t_1 > ... be the m distinct scores of positives. The rows of `sums` count, in
+    this order: the positives with score t_k (m rows); the negatives between t_k and the
+    threshold above it, then the negatives below all (m + 1 rows); the negatives with score
+    t_k, for each k in `tied`.
     """
 
     statistic: str
@@ -32,14 +32,14 @@ class RankedLabel:
     def from_scores(
         cls, statistic: str, y: np.ndarray, p: np.ndarray, patients: np.ndarray, n_patients: int
     ) -> "RankedLabel":
-        """Rank records by score `p`; `y` is 0 or 1 and has a 1.
+        """Count the records by score; `y` has no NaN and at least one 1.
 
         `statistic` is roc_auc, average_precision or f_max.
         """
         positive = y == 1
         ascending = np.unique(p[positive])
         m = len(ascending)
-        k = m - np.searchsorted(ascending, p, side="right")  # thresholds strictly above
+        k = m - np.searchsorted(ascending, p, side="right")  # number of thresholds above p
         is_tied = ~positive & (ascending[np.maximum(m - 1 - k, 0)] == p)
         tied, tied_number = np.unique(k[is_tied], return_inverse=True)
         row = np.where(positive, k, m + k)
@@ -56,51 +56,51 @@ class RankedLabel:
         Parameters
         ----------
         weights : ndarray of shape (n_patients, n_resamples)
-            How often each patient was drawn: whole numbers, so that sums are exact.
+            How often each patient was drawn. Sums of whole numbers are exact.
 
         Returns
         -------
         ndarray of shape (n_resamples,)
-            NaN where only one class was drawn.
+            NaN if only one class was drawn.
         """
         sums = self.sums @ weights
         m = (len(sums) - 1 - len(self.tied)) // 2
         positives, negatives, tied = sums[:m], sums[m : 2 * m + 1], sums[2 * m + 1 :]
         negatives[self.tied] += tied
-        _accumulate(negatives)  # scored t_k or higher
+        _accumulate(negatives)  # negatives with score t_k or higher
         n_positive, n_negative = positives.sum(axis=0), negatives[-1]
         with np.errstate(invalid="ignore"):
-            if self.statistic == "roc_auc":  # (negative above or tied) pairs are lost, ties by half
-                lost = _dot(positives, negatives[:-1]) - 0.5 * _dot(positives[self.tied], tied)
-                score = 1 - lost / (n_positive * n_negative)
+            if self.statistic == "roc_auc":  # share of misordered pairs; a tie counts half
+                wrong = _dot(positives, negatives[:-1]) - 0.5 * _dot(positives[self.tied], tied)
+                score = 1 - wrong / (n_positive * n_negative)
             elif self.statistic == "average_precision":
-                precision = self._hits_by_called(positives.copy(), negatives[:-1], _NOTHING)
+                precision = _true_share(positives.copy(), negatives[:-1], _TINY)
                 score = _dot(positives, precision) / n_positive
-            else:  # calling more negatives only harms F1
-                score = 2 * self._hits_by_called(positives, negatives[:-1], n_positive).max(axis=0)
+            else:  # F1 is highest with a positive's score as threshold
+                score = 2 * _true_share(positives, negatives[:-1], n_positive).max(axis=0)
         return np.where((n_positive > 0) & (n_negative > 0), score, np.nan)
 
-    @staticmethod
-    def _hits_by_called(
-        positives: np.ndarray, false_alarms: np.ndarray, more: float | np.ndarray
-    ) -> np.ndarray:
-        """Return hits / (hits + false alarms + `more`), written over the arguments."""
-        hits = _accumulate(positives)
-        false_alarms += hits
-        false_alarms += more
-        hits /= false_alarms
-        return hits
+
+def _true_share(
+    positives: np.ndarray, false_positives: np.ndarray, more: float | np.ndarray
+) -> np.ndarray:
+    """Return TP / (TP + FP + `more`) at each threshold; overwrite the arguments."""
+    true_positives = _accumulate(positives)
+    false_positives += true_positives
+    false_positives += more
+    true_positives /= false_positives
+    return true_positives
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Inner product of each pair of columns."""
+    """Return the inner product of each pair of columns."""
     return np.einsum("ij,ij->j", a, b)
 
 
 def _accumulate(x: np.ndarray) -> np.ndarray:
-    """``np.cumsum(x, axis=0, out=x)`` by whole rows (Blelloch scan): several times faster.
+    """Compute ``np.cumsum(x, axis=0, out=x)`` by whole rows (Blelloch scan).
 
-    In place, since megabytes of fresh memory cost more than the sums.
+    It is several times faster than NumPy. New memory would cost more time than the sums.
     """
     step = 1
     while 2 * step <= len(x):

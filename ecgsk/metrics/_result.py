@@ -1,4 +1,4 @@
-"""What a bootstrap returns, and the share of a gap that it can judge."""
+"""Results of the patient bootstrap, and the share of a gap closed."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,17 +10,17 @@ from ecgsk.exceptions import ECGError
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BootstrapResult:
-    """A score with its bootstrap interval, over labels (macro) and for each label.
+    """Score with its bootstrap interval: macro mean over labels, and each label.
 
-    ``a - b`` is the paired difference of two results on the same resamples: same groups,
-    same Y, same integer `random_state`, same `n_resamples`.
+    ``a - b`` is the paired difference of two results on the same resamples, that is with the
+    same groups, Y, integer `random_state` and `n_resamples`.
 
     Parameters
     ----------
     statistic : str
         Name of the score.
     estimate : float
-        Macro score of the data as they are.
+        Macro score of the original data.
     low, high : float
         Bounds of the percentile interval of the macro score.
     distribution : ndarray of shape (n_resamples,)
@@ -30,13 +30,13 @@ class BootstrapResult:
     label_estimate, label_low, label_high : ndarray of shape (n_labels,)
         The same for each label; NaN for a label with a single class.
     label_distribution : ndarray of shape (n_resamples, n_labels)
-        Score of each label in each resample; NaN where only one class was drawn.
+        Score of each label in each resample; NaN if only one class was drawn.
     confidence_level : float
-        Coverage aimed at.
+        Nominal coverage of the intervals.
     n_patients : int
-        Number of patients that were resampled.
+        Number of resampled patients.
     resamples : str
-        Identity of the resamples: results can be subtracted where it is equal.
+        Hash of the resamples: results can be subtracted if it is equal.
 
     Examples
     --------
@@ -66,12 +66,12 @@ class BootstrapResult:
 
     @property
     def n_labels_skipped(self) -> int:
-        """Number of labels without a score, since they have a single class."""
+        """Number of labels without a score."""
         return int(np.isnan(self.label_estimate).sum())
 
     def to_frame(self) -> Any:
-        """Return a DataFrame with one row a label: estimate, low, high, n_resamples."""
-        import pandas as pd  # here alone: scoring arrays needs no pandas
+        """Return a DataFrame with one row for each label: estimate, low, high, n_resamples."""
+        import pandas as pd  # imported late: scoring arrays needs no pandas
 
         return pd.DataFrame(
             {
@@ -107,18 +107,18 @@ class BootstrapResult:
 
 @dataclass(frozen=True, eq=False)
 class GapClosed:
-    """Share of a gap that was closed: 0 is none, 1 is all of it, below 0 a loss.
+    """Share of a gap closed: 0 is none, 1 is all, and below 0 is a loss.
 
     Parameters
     ----------
     estimate : float
-        The share; NaN where the multimodal arm is not better than the signal-only arm.
+        The share; NaN if the multimodal arm is not better than the signal-only arm.
     low, high : float
-        Bounds of the interval; infinite on the side where the data set no bound.
+        Bounds of the interval; infinite if the data set no bound on that side.
     distribution : ndarray of shape (n_resamples,)
-        Share in each resample; NaN where the gap is zero or negative.
+        Share in each resample; NaN if its gap is zero or negative.
     gap : BootstrapResult
-        The gap itself: multimodal - signal only.
+        The gap: multimodal - signal only.
     """
 
     estimate: float
@@ -129,47 +129,45 @@ class GapClosed:
 
     @property
     def bounded(self) -> bool:
-        """Whether both bounds are finite."""
+        """True if both bounds are finite."""
         return bool(np.isfinite([self.low, self.high]).all())
 
 
 def gap_closed(
-    ours: BootstrapResult, signal_only: BootstrapResult, multimodal: BootstrapResult
+    joint: BootstrapResult, signal_only: BootstrapResult, multimodal: BootstrapResult
 ) -> GapClosed:
-    """Return (ours - signal only) / (multimodal - signal only) with a bootstrap interval.
+    """Share of the gap closed: (joint - signal only) / (multimodal - signal only).
 
     The three results must share their resamples: same Y, groups, `n_resamples` and integer
     `random_state` in :func:`patient_bootstrap`.
 
     Parameters
     ----------
-    ours : BootstrapResult
-        The arm that learned from tables and sees the ECG alone.
+    joint : BootstrapResult
+        Joint embedding: pre-trained on ECG and table, predicts from the ECG.
     signal_only : BootstrapResult
-        The arm that knows no table; trained for as long as `ours` in total.
+        Baseline: trained on the ECG alone, for as many records as `joint` in total.
     multimodal : BootstrapResult
-        The arm that sees ECG and table: the upper bound.
+        Upper bound: predicts from ECG and table.
 
     Returns
     -------
     GapClosed
-        Share with interval, distribution, and the gap it refers to.
+        Share with its interval, distribution and gap.
 
     Raises
     ------
     ECGError
-        The results are not on the same resamples, or not of one statistic.
+        If the results differ in resamples or statistic.
 
     Notes
     -----
-    A share of a gap means something only where there is a gap. Resamples where multimodal is
-    not better than signal only are NaN in the distribution and count as minus infinity for
-    the lower bound and as plus infinity for the upper one. If more than ``(1 -
-    confidence_level) / 2`` of the resamples are such, both bounds are therefore infinite:
-    the data do not tell how much was closed (as Fieller's interval of a ratio is unbounded
-    where its denominator is not distinguishable from zero). The bounds are values of the
-    distribution, without interpolation. If the estimated gap is not positive, the estimate
-    is NaN.
+    The share needs a gap. Resamples in which multimodal is not better than signal only are
+    NaN in the distribution. They count as minus infinity for the lower bound and as plus
+    infinity for the upper bound. If they exceed ``(1 - confidence_level) / 2`` of the
+    resamples, both bounds are infinite, as is Fieller's interval of a ratio whose denominator
+    may be zero. The bounds are values of the distribution, without interpolation. If the
+    estimated gap is not positive, the estimate is NaN.
 
     Examples
     --------
@@ -180,19 +178,19 @@ def gap_closed(
     >>> y = rng.integers(2, size=1000)
     >>> arms = {}
     >>> noise = rng.normal(size=1000)
-    >>> for arm, spread in {"signal": 2.0, "ours": 1.6, "multimodal": 1.2}.items():
-    ...     arms[arm] = patient_bootstrap(y, y + spread * noise, groups, random_state=0)
-    >>> share = gap_closed(arms["ours"], arms["signal"], arms["multimodal"])
+    >>> for arm, spread in {"signal": 2.0, "joint": 1.6, "multimodal": 1.2}.items():
+    ...     arms[arm] = patient_bootstrap(y, y + spread * noise, groups=groups, random_state=0)
+    >>> share = gap_closed(arms["joint"], arms["signal"], arms["multimodal"])
     >>> share.bounded, round(share.estimate, 2)
     (True, 0.39)
     """
-    _check_same_resamples("gap_closed", ours, signal_only)
-    _check_same_resamples("gap_closed", ours, multimodal)
-    gain, gap = ours - signal_only, multimodal - signal_only
+    _check_same_resamples("gap_closed", joint, signal_only)
+    _check_same_resamples("gap_closed", joint, multimodal)
+    gain, gap = joint - signal_only, multimodal - signal_only
     share = np.full(len(gap.distribution), np.nan)
     exists = gap.distribution > 0
     share[exists] = gain.distribution[exists] / gap.distribution[exists]
-    tail = (1 - ours.confidence_level) / 2
+    tail = (1 - joint.confidence_level) / 2
     return GapClosed(
         estimate=gain.estimate / gap.estimate if gap.estimate > 0 else np.nan,
         low=float(np.quantile(np.where(exists, share, -np.inf), tail, method="lower")),
@@ -212,10 +210,10 @@ def summarise(
     n_patients: int,
     resamples: str,
 ) -> BootstrapResult:
-    """Average over labels and take percentiles over resamples."""
+    """Average over labels and take percentile intervals over resamples."""
     distribution = mean_over_labels(label_distribution)
-    low, high = interval(distribution[:, np.newaxis], confidence_level)
-    label_low, label_high = interval(label_distribution, confidence_level)
+    low, high = percentile_interval(distribution[:, np.newaxis], confidence_level)
+    label_low, label_high = percentile_interval(label_distribution, confidence_level)
     return BootstrapResult(
         statistic=statistic,
         estimate=float(mean_over_labels(label_estimate[np.newaxis])[0]),
@@ -234,25 +232,22 @@ def summarise(
 
 
 def mean_over_labels(values: np.ndarray) -> np.ndarray:
-    """Mean of each row over its labels that are not NaN; NaN where all are."""
-    known = ~np.isnan(values)
-    total = np.where(known, values, 0).sum(axis=1)
-    count = known.sum(axis=1)
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    """Average each row, leaving out NaN; NaN for a row without values."""
+    count = (~np.isnan(values)).sum(axis=1)
+    return np.nansum(values, axis=1) / np.where(count > 0, count, np.nan)
 
 
-def interval(distribution: np.ndarray, confidence_level: float) -> np.ndarray:
-    """Percentile interval of each column over the resamples where it is known: (2, n)."""
+def percentile_interval(distribution: np.ndarray, confidence_level: float) -> np.ndarray:
+    """Return the percentile interval of each column, leaving out NaN: (2, n_columns)."""
     tail = (1 - confidence_level) / 2
+    defined = ~np.isnan(distribution).all(axis=0)
     bounds = np.full((2, distribution.shape[1]), np.nan)
-    for j, column in enumerate(distribution.T):
-        known = column[~np.isnan(column)]
-        if known.size:
-            bounds[:, j] = np.quantile(known, [tail, 1 - tail])
+    bounds[:, defined] = np.nanquantile(distribution[:, defined], [tail, 1 - tail], axis=0)
     return bounds
 
 
 def _check_same_resamples(caller: str, a: BootstrapResult, b: BootstrapResult) -> None:
+    """Raise ECGError if two results differ in statistic or resamples."""
     if a.resamples != b.resamples or a.statistic != b.statistic:
         raise ECGError(
             f"{caller} expected results of one statistic on the same resamples; got "

@@ -1,4 +1,4 @@
-"""A paired test of two models: each patient is scored by the one or, swapped, by the other."""
+"""Paired permutation test of two models, which swaps the scores of whole patients."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,33 +7,33 @@ import numpy as np
 from scipy.stats import norm, rankdata
 from sklearn.utils import check_random_state
 
-from ecgsk.metrics._resamples import (
-    BLOCK,
-    LABELS,
+from ecgsk.metrics.resampling import (
+    LABELS_PER_BLOCK,
+    RESAMPLES_PER_BLOCK,
+    PatientWeights,
     Resamples,
     Statistic,
-    distribute,
+    distribution,
     is_ranking,
 )
-from ecgsk.metrics._validation import LabelsAndScores
+from ecgsk.metrics.validation import LabelsAndScores
+
+# Differences this close count as equal, so that rounding decides no p-value.
+_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class _Swaps:
-    """Which model scores which patient, as weights of records that stand twice.
+class _Swaps(PatientWeights):
+    """Weights of 0 or 1 that choose the model whose scores count for each patient.
 
-    Patient i's records as one model scored them are those of patient i; as the other scored
-    them, those of patient ``n_patients / 2 + i``. One of the two counts.
+    Each record stands twice. Patient i owns the copies with one model's scores, and patient
+    ``n_patients / 2 + i`` the copies with the other model's.
     """
 
-    patients: np.ndarray
-    n_patients: int
-    n_resamples: int
-    seed: int
-    mirrored: bool  # the patients whom the other model is left with
+    mirrored: bool  # chooses the other model for each patient
 
-    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield ``slice, weights (n_patients, slice length)``; the data as they are come first."""
+    def blocks(self, size: int = RESAMPLES_PER_BLOCK) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield numbers of swaps and weights (n_patients, n_block); swap 0 swaps no patient."""
         rng = check_random_state(self.seed)
         for start in range(0, self.n_resamples, size):
             width = min(size, self.n_resamples - start)
@@ -54,13 +54,14 @@ def swap_test(
     """Return the two-sided p-value of each label, NaN for labels that are not `tested`."""
     p_value = np.full(len(tested), np.nan)
     labels = np.flatnonzero(tested)
-    parts = [labels[start : start + LABELS] for start in range(0, len(labels), LABELS)]
-    if callable(statistic):  # knows all labels or none
+    starts = range(0, len(labels), LABELS_PER_BLOCK)
+    parts = [labels[start : start + LABELS_PER_BLOCK] for start in starts]
+    if callable(statistic):  # it scores all labels at once
         parts = [np.arange(len(tested))] if len(labels) else []
     for part in parts:
         twice = _stack(a, b, part, ranked=is_ranking(statistic))
         with_a, with_b = (
-            distribute(twice, swaps, statistic, np.ones(len(part)))
+            distribution(twice, swaps, statistic, np.ones(len(part)))
             for swaps in _mirrored_swaps(resamples)
         )
         p_value[part] = _p_values(with_a - with_b)
@@ -68,6 +69,7 @@ def swap_test(
 
 
 def _mirrored_swaps(resamples: Resamples) -> tuple[_Swaps, _Swaps]:
+    """Return the same swaps twice: weights of the one model, and of the other."""
     n = resamples.n_patients
     patients = np.concatenate([resamples.patients, resamples.patients + n])
     first, second = (
@@ -80,10 +82,9 @@ def _mirrored_swaps(resamples: Resamples) -> tuple[_Swaps, _Swaps]:
 def _stack(
     a: LabelsAndScores, b: LabelsAndScores, labels: np.ndarray, *, ranked: bool
 ) -> LabelsAndScores:
-    """Return some labels' records twice, as each model scored them.
+    """Stack the records of some labels twice, with the scores of `a` and of `b`.
 
-    A ranking has no scale, so that two models' scores are made comparable by their ranks
-    (Bandos et al.).
+    A ranking has no scale: ranks make the scores of two models comparable (Bandos et al.).
     """
     Y, P = a.Y[:, labels], [a.P[:, labels], b.P[:, labels]]
     if ranked:
@@ -94,13 +95,13 @@ def _stack(
 
 
 def _p_values(differences: np.ndarray) -> np.ndarray:
-    """P-value of the first row of differences among all rows, a column a label."""
+    """Return the p-value of the first row of differences (n_swaps, n_labels) among all rows."""
     size = np.abs(differences)
-    known = ~np.isnan(size)
-    reached = (size >= size[0] - 1e-12).sum(axis=0)
+    defined = ~np.isnan(size)
+    reached = (size >= size[0] - _TOLERANCE).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p_value = reached / known.sum(axis=0)
+        p_value = reached / defined.sum(axis=0)
         spread = np.sqrt(np.nanmean(size**2, axis=0))
         tail = 2 * norm.sf(size[0] / spread)
     p_value = np.where(reached == 1, np.minimum(p_value, tail), p_value)
-    return np.where(known[0], p_value, np.nan)
+    return np.where(defined[0], p_value, np.nan)

@@ -1,4 +1,4 @@
-"""Splits by patient, balanced over many labels."""
+"""Splits by patient that balance many labels."""
 
 from ecgsk.model_selection._split import MultilabelGroupKFold, check_patient_split, patient_split
 

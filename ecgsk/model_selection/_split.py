@@ -1,4 +1,4 @@
-"""Splits that keep each patient on one side."""
+"""Splits by patient: K-fold, train and test, and a check for leakage."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -16,29 +16,28 @@ from ecgsk.model_selection._stratify import assign_patients, label_matrix
 
 
 class MultilabelGroupKFold(BaseCrossValidator):
-    """K folds that never split a patient and share out every label evenly.
+    """Multi-label stratified K-fold splitter by patient.
 
-    :class:`~sklearn.model_selection.GroupKFold` balances only the number of records, so that
-    a rare diagnosis may be missing from a fold, and
-    :class:`~sklearn.model_selection.StratifiedGroupKFold` takes one label only. Here iterative
-    stratification [1]_ is run over patients, some of whom are then moved, for as long as that
-    makes all labels more even.
+    All records of a patient are in one fold, and each label is balanced over the folds.
+    :class:`~sklearn.model_selection.GroupKFold` balances the number of records alone, so a fold
+    may lack a rare diagnosis. :class:`~sklearn.model_selection.StratifiedGroupKFold` takes one
+    label. This splitter runs iterative stratification [1]_ over patients, then moves patients
+    while that improves the balance of all labels.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of folds, at least 2.
     shuffle : bool, default=False
-        Whether to take patients in random order and break ties at random. The folds differ
-        from seed to seed, but remain balanced.
+        Whether to take patients in random order and break ties at random. Each seed gives
+        other balanced folds.
     random_state : int, RandomState instance or None, default=None
-        Seed of the shuffling. An integer gives the same folds at every call.
+        Seed of the shuffling. An integer gives the same folds at each call.
 
     Notes
     -----
-    NaN in Y (not measured) counts neither as 0 nor as 1. For labels that are measured in part
-    of the records only, the measured zeros are balanced too. A one-dimensional Y may be binary
-    or multi-class.
+    NaN in Y (not measured) counts neither as 0 nor as 1. Labels with NaN are also balanced by
+    their zeros. A one-dimensional Y may be binary or multi-class.
 
     `groups` is requested by default under scikit-learn's metadata routing.
 
@@ -59,7 +58,7 @@ class MultilabelGroupKFold(BaseCrossValidator):
     patients [3 4 5 6] labels [2. 1.]
     """
 
-    # scikit-learn's GroupsConsumerMixin is this one line.
+    # scikit-learn's GroupsConsumerMixin, which is private, is this one line.
     __metadata_request__split = {"groups": True}
 
     def __init__(
@@ -74,7 +73,7 @@ class MultilabelGroupKFold(BaseCrossValidator):
         self.random_state = random_state
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds; the parameters are there for compatibility.
+        """Return the number of folds; the parameters exist for compatibility.
 
         Returns
         -------
@@ -86,14 +85,14 @@ class MultilabelGroupKFold(BaseCrossValidator):
     def split(
         self, X: Any, y: ArrayLike | None = None, groups: ArrayLike | None = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the row numbers of the training and the test side of each fold.
+        """Yield the row numbers of the training and the test set of each fold.
 
         Parameters
         ----------
         X : array-like or DataFrame with n_samples rows
-            The records; only their number matters.
+            Records; the split uses their number alone.
         y : array-like of shape (n_samples, n_labels) or (n_samples,)
-            Labels: 0, 1 or NaN where not measured; one-dimensional also classes.
+            Labels: 0, 1 or NaN where not measured; if one-dimensional, also classes.
         groups : array-like of shape (n_samples,)
             Patient of each record.
 
@@ -105,7 +104,7 @@ class MultilabelGroupKFold(BaseCrossValidator):
         Raises
         ------
         ECGError
-            `y` or `groups` is missing or malformed, or there are fewer patients than folds.
+            If `y` or `groups` is missing or malformed, or there are fewer patients than folds.
         """
         X, y, groups = indexable(X, y, groups)
         yield from super().split(X, y, groups)
@@ -115,12 +114,15 @@ class MultilabelGroupKFold(BaseCrossValidator):
     ) -> Iterator[np.ndarray]:
         caller = type(self).__name__
         if self.n_splits < 2:
-            raise ECGError(f"{caller} expected n_splits >= 2; got {self.n_splits}.")
+            raise ECGError(
+                f"{caller} expected n_splits >= 2; got {self.n_splits}. For one split, use "
+                "patient_split."
+            )
         patients, names = number_patients(caller, groups)
         labels = label_matrix(caller, y, len(patients))
         if len(names) < self.n_splits:
             raise ECGError(
-                f"{caller} expected at least one patient a fold ({self.n_splits}); got "
+                f"{caller} expected at least one patient for each of {self.n_splits} folds; got "
                 f"{len(names)} patients. Use fewer folds."
             )
         rng = check_random_state(self.random_state) if self.shuffle else None
@@ -137,19 +139,19 @@ def patient_split(
     random_state: int | np.random.RandomState | None = None,
     Y: ArrayLike | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split records in two sides with no patient on both.
+    """Split records into training and test sets that share no patient.
 
     Parameters
     ----------
     groups : array-like of shape (n_samples,)
         Patient of each record.
     test_size : float or int, default=0.2
-        Share of the patients in (0, 1), or number of patients, on the test side. With `Y` it
-        is met approximately, and in records.
+        Share of the patients in (0, 1), or number of patients, in the test set. With `Y` it is
+        the approximate share of the records.
     random_state : int, RandomState instance or None, default=None
-        Seed.
+        Seed of the split.
     Y : array-like of shape (n_samples, n_labels) or (n_samples,), optional
-        Labels (0, 1 or NaN) whose frequencies both sides shall share; see
+        Labels (0, 1 or NaN) to balance between the sets, as in
         :class:`MultilabelGroupKFold`.
 
     Returns
@@ -160,7 +162,7 @@ def patient_split(
     Raises
     ------
     ECGError
-        An argument is malformed, or one side would be empty.
+        If an argument is malformed or a set would be empty.
 
     Examples
     --------
@@ -175,8 +177,8 @@ def patient_split(
     n_test = round(test_size * len(names)) if is_share else test_size
     if not (0 < test_size < (1 if is_share else len(names)) and 0 < n_test < len(names)):
         raise ECGError(
-            f"{caller} expected test_size to leave patients on both sides: a share in (0, 1) or "
-            f"a number below {len(names)}, the number of patients; got {test_size}."
+            f"{caller} expected test_size to leave patients in both sets; got {test_size} of "
+            f"{len(names)} patients. Pass a share in (0, 1) or a smaller number of patients."
         )
     rng = check_random_state(random_state)
     if Y is None:
@@ -187,29 +189,29 @@ def patient_split(
         tested = assign_patients(counts, [1 - share, share], rng) == 1
         if tested.all() or not tested.any():
             raise ECGError(
-                f"{caller} expected enough patients to share out the labels; got {len(names)} for "
-                f"test_size={test_size}. Enlarge test_size or leave out Y."
+                f"{caller} expected enough patients to balance the labels; got {len(names)} for "
+                f"test_size={test_size}. Increase test_size or leave out Y."
             )
-    on_test_side = tested[patients]
-    return np.flatnonzero(~on_test_side), np.flatnonzero(on_test_side)
+    in_test = tested[patients]
+    return np.flatnonzero(~in_test), np.flatnonzero(in_test)
 
 
 def check_patient_split(groups: ArrayLike, *index_arrays: ArrayLike) -> None:
-    """Raise if a patient stands on more than one side of a split.
+    """Check that no patient is in more than one set of a split.
 
     Parameters
     ----------
     groups : array-like of shape (n_samples,)
         Patient of each record.
     *index_arrays : array-like of int, or boolean masks of shape (n_samples,)
-        Row numbers of each side: training, test and so on.
+        Row numbers of each set: training, test and so on.
 
     Raises
     ------
     PatientLeakageError
-        A patient has records on two sides.
+        If a patient has records in two sets.
     ECGError
-        An argument is malformed.
+        If an argument is malformed.
 
     Examples
     --------
@@ -218,41 +220,41 @@ def check_patient_split(groups: ArrayLike, *index_arrays: ArrayLike) -> None:
     >>> check_patient_split(["a", "a", "b"], [0], [1, 2])
     Traceback (most recent call last):
     ...
-    ecgsk.exceptions.PatientLeakageError: check_patient_split expected each patient on one side...
+    ecgsk.exceptions.PatientLeakageError: check_patient_split expected each patient in one set...
     """
     caller = "check_patient_split"
     patients, names = number_patients(caller, groups)
-    sides = [_present(caller, patients, len(names), index) for index in index_arrays]
-    for (i, a), (j, b) in combinations(enumerate(sides), 2):
+    sets = [_has_record(caller, patients, len(names), index) for index in index_arrays]
+    for (i, a), (j, b) in combinations(enumerate(sets), 2):
         shared = names[a & b]
         if len(shared):
             some = ", ".join(map(str, shared[:5])) + (", ..." if len(shared) > 5 else "")
             patients_are = "patient is" if len(shared) == 1 else "patients are"
             raise PatientLeakageError(
-                f"{caller} expected each patient on one side of the split; {len(shared)} "
-                f"{patients_are} in both index arrays {i} and {j}: {some}. A model recognises "
-                "patients it has seen, which flatters its score. Split by patient with "
-                "patient_split(groups) or MultilabelGroupKFold."
+                f"{caller} expected each patient in one set of the split; {len(shared)} "
+                f"{patients_are} in both index arrays {i} and {j}: {some}. Scores on patients of "
+                "the training set are too high. Split by patient with patient_split(groups) or "
+                "MultilabelGroupKFold."
             )
 
 
 def _counts(patients: np.ndarray, labels: np.ndarray, n_patients: int) -> np.ndarray:
-    """Count each patient's records and labels: (n_patients, 1 + n_labels)."""
+    """Count the records and the labels of each patient: (n_patients, 1 + n_labels)."""
     counts = np.empty((n_patients, 1 + labels.shape[1]))
     counts[:, 0] = np.bincount(patients, minlength=n_patients)
-    for j, carried in enumerate(labels.T, start=1):
-        counts[:, j] = np.bincount(patients, weights=carried, minlength=n_patients)
+    for j, label in enumerate(labels.T, start=1):
+        counts[:, j] = np.bincount(patients, weights=label, minlength=n_patients)
     return counts
 
 
-def _present(caller: str, patients: np.ndarray, n_patients: int, index: ArrayLike) -> np.ndarray:
-    """Tell for each patient whether one of their records is in `index`."""
+def _has_record(caller: str, patients: np.ndarray, n_patients: int, index: ArrayLike) -> np.ndarray:
+    """Return whether each patient has a record in `index`."""
     rows = np.asarray(index)
     is_mask = rows.dtype == bool and rows.shape == patients.shape
     if rows.size and not is_mask and (rows.ndim != 1 or rows.dtype.kind not in "iu"):
         raise ECGError(
             f"{caller} expected row numbers, or masks of shape ({len(patients)},); got "
-            f"{rows.dtype} of shape {rows.shape}."
+            f"{rows.dtype} of shape {rows.shape}. Pass positions (iloc), not index labels."
         )
     rows = rows if is_mask else rows.astype(int)
     if not is_mask and rows.size and not -len(patients) <= rows.min() <= rows.max() < len(patients):
@@ -260,6 +262,6 @@ def _present(caller: str, patients: np.ndarray, n_patients: int, index: ArrayLik
             f"{caller} expected row numbers below {len(patients)}, the length of groups; got "
             f"{rows.min()} to {rows.max()}. Pass positions (iloc), not index labels."
         )
-    present = np.zeros(n_patients, dtype=bool)
-    present[patients[rows]] = True
-    return present
+    has_record = np.zeros(n_patients, dtype=bool)
+    has_record[patients[rows]] = True
+    return has_record

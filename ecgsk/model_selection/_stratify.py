@@ -1,4 +1,4 @@
-"""Iterative stratification of patients: each fold gets its share of every label."""
+"""Iterative stratification of patients over many labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,45 +7,47 @@ import numpy as np
 
 from ecgsk.exceptions import ECGError
 
+_TOLERANCE = 1e-9  # rounding errors must not decide ties or move patients back and forth
+
 
 def label_matrix(caller: str, Y: Any, n_samples: int) -> np.ndarray:
-    """Return what is to be balanced as a 0/1 matrix with one column a kind of record.
+    """Return a 0/1 matrix with a column for each kind of record to balance.
 
-    A label gives one column, the records where it is 1. A label with NaN gives a second one,
-    the records where it is 0: otherwise one fold could get all the unmeasured records. A
-    one-dimensional multi-class target gives one column a class.
+    Each label has a column that marks the records where it is 1. A label with NaN has a second
+    column that marks the records where it is 0; otherwise one fold could get all records
+    without a measurement. A one-dimensional multi-class target has a column for each class.
 
     Raises
     ------
     ECGError
-        Y is missing, has another number of rows, or values other than 0, 1 and NaN.
+        If Y is missing, has another number of rows, or values other than 0, 1 and NaN.
     """
     if Y is None:
         raise ECGError(
             f"{caller} expected Y, the labels to balance; got None. Pass Y, or use "
-            "sklearn.model_selection.GroupKFold where there are no labels."
+            "sklearn.model_selection.GroupKFold without labels."
         )
-    if hasattr(Y, "columns"):  # nullable columns spell a missing value pd.NA
+    if hasattr(Y, "columns"):  # nullable columns hold pd.NA
         Y = Y.to_numpy(dtype=float, na_value=np.nan)
     labels = np.asarray(Y)
     if labels.ndim not in (1, 2) or len(labels) != n_samples:
         raise ECGError(
             f"{caller} expected Y of shape ({n_samples}, n_labels) or ({n_samples},); "
-            f"got {labels.shape}."
+            f"got {labels.shape}. Pass the rows of groups."
         )
     if labels.ndim == 1 and not _is_binary(labels):
         try:
             classes = np.unique(labels)
         except TypeError as error:
             raise ECGError(
-                f"{caller} expected a one-dimensional Y to hold classes of one type, none "
-                f"missing; got {error}. Fill or drop the missing ones."
+                f"{caller} expected a one-dimensional Y with classes of one type and none "
+                f"missing; got {error}. Fill or drop missing classes."
             ) from error
         return (labels[:, np.newaxis] == classes).astype(float)
     if not _is_binary(labels):
         raise ECGError(
             f"{caller} expected labels 0, 1 or NaN (not measured) in Y; got dtype "
-            f"{labels.dtype} with other values. Turn grades into 0, 1 or NaN first."
+            f"{labels.dtype} with other values. Convert grades to 0, 1 or NaN first."
         )
     labels = labels.reshape(n_samples, -1).astype(float)
     partly_measured = np.isnan(labels).any(axis=0)
@@ -53,6 +55,7 @@ def label_matrix(caller: str, Y: Any, n_samples: int) -> np.ndarray:
 
 
 def _is_binary(labels: np.ndarray) -> bool:
+    """Return whether all values are 0, 1 or NaN."""
     if labels.dtype.kind not in "biuf" and not _all_numbers(labels):
         return False
     values = labels.astype(float)
@@ -60,6 +63,7 @@ def _is_binary(labels: np.ndarray) -> bool:
 
 
 def _all_numbers(labels: np.ndarray) -> bool:
+    """Return whether an object array holds numbers and booleans alone."""
     return labels.dtype == object and all(
         isinstance(value, int | float | np.number | np.bool_) for value in labels.ravel()
     )
@@ -68,30 +72,31 @@ def _all_numbers(labels: np.ndarray) -> bool:
 def assign_patients(
     counts: np.ndarray, shares: Sequence[float], rng: np.random.RandomState | None
 ) -> np.ndarray:
-    """Assign each patient to one part of a split.
+    """Assign each patient to one part of a split by iterative stratification.
 
-    Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data" (ECML PKDD
-    2011), with patients in place of records: the rarest label left goes first, its patients
-    from the one with most of it downwards, each to the part that still lacks most of it;
-    then to the part that lacks most records. Patients without any label come last, from the
-    one with most records downwards.
+    The algorithm is that of Sechidis, Tsoumakas and Vlahavas, "On the Stratification of
+    Multi-Label Data" (ECML PKDD 2011), with patients in place of records. It takes the rarest
+    remaining label first, and of this label the patients with most records first. Each patient
+    goes to the part that lacks most of the label, then to the part that lacks most records.
+    Patients without labels come last, those with most records first.
 
-    That looks at one label at a time, and a patient with many records and labels may spoil the
-    others. So patients are moved afterwards, for as long as it makes all labels more even.
+    This balances one label at a time, and a patient with many records and labels may unbalance
+    the others. Patients are therefore moved afterwards while that improves the balance of all
+    labels.
 
     Parameters
     ----------
     counts : ndarray of shape (n_patients, 1 + n_labels)
-        Records of each patient, and how many of them carry each label.
+        Number of records of each patient, and number with each label.
     shares : sequence of float
-        Share of each part; they sum to 1.
+        Share of each part; the shares sum to 1.
     rng : RandomState or None
-        Breaks ties; None takes patients and parts in order.
+        Generator that breaks ties; None takes patients and parts in order.
 
     Returns
     -------
     ndarray of shape (n_patients,)
-        Number of each patient's part.
+        Part of each patient.
 
     Examples
     --------
@@ -101,50 +106,52 @@ def assign_patients(
     n_patients = len(counts)
     counts = counts.astype(float)
     order = np.arange(n_patients) if rng is None else rng.permutation(n_patients)
-    wanted = np.outer(shares, counts.sum(axis=0))  # what each part still lacks
-    left = counts[:, 1:].sum(axis=0)  # what no part has yet
+    lacking = np.outer(shares, counts.sum(axis=0))  # for each part
+    remaining = counts[:, 1:].sum(axis=0)  # not assigned to a part
     part = np.full(n_patients, -1)
-    while left.any():
-        label = 1 + int(np.argmin(np.where(left > 0, left, np.inf)))
+    while remaining.any():
+        label = 1 + int(np.argmin(np.where(remaining > 0, remaining, np.inf)))
         carriers = order[(part[order] < 0) & (counts[order, label] > 0)]
         for patient in carriers[np.argsort(-counts[carriers, label], kind="stable")]:
-            part[patient] = _neediest(wanted, label, rng)
-            wanted[part[patient]] -= counts[patient]
-            left -= counts[patient, 1:]
+            part[patient] = _part_lacking_most(lacking, label, rng)
+            lacking[part[patient]] -= counts[patient]
+            remaining -= counts[patient, 1:]
     rest = order[part[order] < 0]
     for patient in rest[np.argsort(-counts[rest, 0], kind="stable")]:
-        part[patient] = _neediest(wanted, 0, rng)
-        wanted[part[patient]] -= counts[patient]
-    _even_out(part, wanted, counts, order)
+        part[patient] = _part_lacking_most(lacking, 0, rng)
+        lacking[part[patient]] -= counts[patient]
+    _improve_balance(part, lacking, counts, order)
     return part
 
 
-def _even_out(part: np.ndarray, wanted: np.ndarray, counts: np.ndarray, order: np.ndarray) -> None:
-    """Move patients, in place, for as long as that makes the parts more even over all labels.
+def _improve_balance(
+    part: np.ndarray, lacking: np.ndarray, counts: np.ndarray, order: np.ndarray
+) -> None:
+    """Move patients between parts, in place, while that improves the balance of all labels.
 
-    Each move lowers the sum, over parts and labels, of the squares of what a part lacks of a
-    label, relative to the label's records; all records count as one more label. A label with
-    fewer patients than parts cannot be even. It weighs less, lest the long tail of such labels
-    outvotes those that can be.
+    Each move lowers the sum over parts and labels of the squared number of lacking records,
+    relative to the label's records. All records count as one more label. A label with fewer
+    patients than parts cannot be balanced; it gets a smaller weight, so that many such labels
+    do not dominate.
     """
-    patients_with = np.minimum((counts > 0).sum(axis=0), len(wanted))
+    patients_with = np.minimum((counts > 0).sum(axis=0), len(lacking))
     weight = (patients_with / np.maximum(counts.sum(axis=0), 1)) ** 2
     moved = True
     while moved:
         moved = False
         for patient in order:
-            here = part[patient]
-            wanted[here] += counts[patient]
-            need = wanted @ (weight * counts[patient])
-            there = int(np.argmax(need))
-            if need[there] > need[here] + 1e-9:  # rounding shall not move them to and fro
-                part[patient] = there
+            current = part[patient]
+            lacking[current] += counts[patient]
+            need = lacking @ (weight * counts[patient])
+            best = int(np.argmax(need))
+            if need[best] > need[current] + _TOLERANCE:
+                part[patient] = best
                 moved = True
-            wanted[part[patient]] -= counts[patient]
+            lacking[part[patient]] -= counts[patient]
 
 
-def _neediest(wanted: np.ndarray, label: int, rng: np.random.RandomState | None) -> int:
-    """Return the part that lacks most of `label`, then most records, then any."""
-    best = np.flatnonzero(wanted[:, label] >= wanted[:, label].max() - 1e-9)
-    best = best[wanted[best, 0] >= wanted[best, 0].max() - 1e-9]
+def _part_lacking_most(lacking: np.ndarray, label: int, rng: np.random.RandomState | None) -> int:
+    """Return the part that lacks most of `label`, then most records, then the first or any."""
+    best = np.flatnonzero(lacking[:, label] >= lacking[:, label].max() - _TOLERANCE)
+    best = best[lacking[best, 0] >= lacking[best, 0].max() - _TOLERANCE]
     return int(best[0] if rng is None else rng.choice(best))

@@ -1,12 +1,12 @@
-"""Pictures of ECGs and of results: plain arrays in, matplotlib figures out.
+"""Figures of ECGs and results, from arrays and DataFrames.
 
-Everything here draws on :class:`matplotlib.figure.Figure` objects, never on
-pyplot's global state, so that it works the same in a notebook, on a server and
-in a thread. Matplotlib is imported when a picture is asked for.
+All functions draw on :class:`matplotlib.figure.Figure` objects and never use pyplot's
+global state, so they work in a notebook, on a server and in a thread. Matplotlib is
+imported when a function draws.
 """
 
 from ecgsk.plotting._arms import plot_arms
-from ecgsk.plotting._explanation import format_probability, plot_explanation, plot_explanations
+from ecgsk.plotting._explanation import plot_explanation, plot_explanations
 from ecgsk.plotting._history import TrainingHistoryDisplay
 from ecgsk.plotting._paper import plot_ecg
 from ecgsk.plotting._svg import ecg_svg
@@ -14,7 +14,6 @@ from ecgsk.plotting._svg import ecg_svg
 __all__ = [
     "TrainingHistoryDisplay",
     "ecg_svg",
-    "format_probability",
     "plot_arms",
     "plot_ecg",
     "plot_explanation",

@@ -1,12 +1,13 @@
-"""The arms of a comparison as a forest plot."""
+"""Forest plot of the arms of a comparison."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ecgsk.exceptions import ECGError
+from ecgsk.plotting.figures import HIGHLIGHT_STYLE, OTHER_STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,27 +15,22 @@ if TYPE_CHECKING:
 
 COLUMNS = ("arm", "label_fraction", "archive", "macro_auroc", "auroc_low", "auroc_high")
 
-# Two of the colours of Okabe and Ito (2008), told apart with any colour vision;
-# the marker tells them apart in print.
-OURS: dict[str, Any] = {"color": "#D55E00", "marker": "D"}
-OTHERS: dict[str, Any] = {"color": "#0072B2", "marker": "o"}
-
 
 def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Figure:
     """Draw the macro AUROC of each arm with its 95 % interval.
 
-    One panel for each setting: label fractions from the top down, sizes of the
-    unlabelled archive from left to right. One row for each arm, in the order
-    in which arms appear.
+    Each setting has a panel: label fractions from top to bottom, sizes of the
+    unlabelled archive from left to right. Each arm has a row, in the order of
+    their first rows.
 
     Parameters
     ----------
     frame : DataFrame
-        One row per arm and setting, with the columns ``arm``, ``label_fraction``
+        One row for each arm and setting, with the columns ``arm``, ``label_fraction``
         (0 to 1), ``archive`` (records without labels), ``macro_auroc``,
         ``auroc_low`` and ``auroc_high``. NaN bounds draw no interval.
     highlight : str, default="joint embedding"
-        Arms whose name contains this text, in any case, stand out.
+        Highlight the arms whose name contains this text, in any case.
 
     Returns
     -------
@@ -44,7 +40,7 @@ def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Fig
     Raises
     ------
     ECGError
-        If a column is lacking, the frame is empty or an arm stands twice in one
+        If a column is missing, the frame is empty or an arm has two rows in one
         setting.
 
     References
@@ -68,7 +64,7 @@ def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Fig
 
     arms = list(dict.fromkeys(frame["arm"]))
     fractions = sorted(frame["label_fraction"].unique(), reverse=True)
-    # The archive grows as labels are hidden, so each fraction has sizes of its own.
+    # Fewer labels leave a larger archive, so the sizes differ between label fractions.
     settings = [frame[frame["label_fraction"] == fraction] for fraction in fractions]
     across = max(rows["archive"].nunique() for rows in settings)
     figure = Figure(
@@ -91,38 +87,42 @@ def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Fig
 
 
 def _check_frame(frame: pd.DataFrame) -> None:
-    lacking = [name for name in COLUMNS if name not in frame]
-    if lacking:
+    """Raise ECGError if columns are missing, or rows are missing or repeated."""
+    missing = [name for name in COLUMNS if name not in frame]
+    if missing:
         raise ECGError(
-            f"plot_arms: expected the columns {', '.join(COLUMNS)}; {', '.join(lacking)} lacking. "
-            "Pass the arms table as compare_arms(...).to_frame() gives it."
+            f"plot_arms: expected the columns {', '.join(COLUMNS)}; got no {', '.join(missing)}. "
+            "Pass compare_arms(...).to_frame()."
         )
     if frame.empty:
-        raise ECGError("plot_arms: expected one row per arm; got an empty table.")
+        raise ECGError(
+            "plot_arms: expected one row for each arm; got an empty table. "
+            "Pass compare_arms(...).to_frame()."
+        )
     repeated = frame.duplicated(["arm", "label_fraction", "archive"])
     if repeated.any():
         raise ECGError(
-            "plot_arms: expected one row per arm, label_fraction and archive; "
-            f"{frame.loc[repeated, 'arm'].iloc[0]!r} stands twice. Average over seeds first."
+            "plot_arms: expected one row for each arm, label_fraction and archive; got two for "
+            f"{frame.loc[repeated, 'arm'].iloc[0]!r}. Average over seeds first."
         )
 
 
 def _draw_panel(ax: Axes, rows: pd.DataFrame, arms: list[str], highlight: str) -> None:
     for row in rows.to_dict("records"):
-        ours = highlight.lower() in str(row["arm"]).lower()
-        style = OURS if ours else OTHERS
+        highlighted = highlight.lower() in str(row["arm"]).lower()
+        style = HIGHLIGHT_STYLE if highlighted else OTHER_STYLE
         y = arms.index(row["arm"])
         ax.plot(
             [row["auroc_low"], row["auroc_high"]],
             [y, y],
             color=style["color"],
-            linewidth=2.4 if ours else 1.4,
+            linewidth=2.4 if highlighted else 1.4,
             solid_capstyle="butt",
         )
         ax.plot(
             row["macro_auroc"],
             y,
-            markersize=6 if ours else 5,
+            markersize=6 if highlighted else 5,
             linestyle="none",
             color=style["color"],
             marker=style["marker"],
@@ -134,7 +134,7 @@ def _draw_panel(ax: Axes, rows: pd.DataFrame, arms: list[str], highlight: str) -
             textcoords="offset points",
             ha="center",
             fontsize=7,
-            fontweight="bold" if ours else "normal",
+            fontweight="bold" if highlighted else "normal",
         )
     ax.set_yticks(range(len(arms)), arms, fontsize=8)
     ax.set_ylim(len(arms) - 0.4, -0.8)

@@ -1,21 +1,24 @@
-"""One ECG above what a model says of it; and what it says of many."""
+"""Figures of explanations: one ECG with its predictions, and predictions of many records."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ecgsk.exceptions import ECGError
 from ecgsk.plotting._paper import plot_ecg
+from ecgsk.plotting._sheet import TRACE_COLOUR
+from ecgsk.plotting.figures import BLUE, VERMILION, escape_dollar, format_probability
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BAR_ROW = 0.24  # inch
-_MARGINS = 0.95  # inch, for titles and axis labels
-_NAMED_RECORDS = 60  # more have numbers instead of names
-_ABOVE, _BELOW = "#0072b2", "#9aa5ad"
+_BAR_ROW_INCHES = 0.24
+_MARGIN_INCHES = 0.95  # for titles and axis labels
+_MAX_NAMED_RECORDS = 60  # more records are numbered
+_ABOVE_MARK_COLOUR, _BELOW_MARK_COLOUR = BLUE, "#9aa5ad"
 
 
 def plot_explanation(
@@ -27,7 +30,7 @@ def plot_explanation(
     diagnoses: Sequence[tuple[str, float, float]],
     findings: Sequence[tuple[str, float, float]],
 ) -> Figure:
-    """Draw an ECG at true scale, and below it probabilities as bars.
+    """Draw an ECG at true scale above bars of the predicted probabilities.
 
     Parameters
     ----------
@@ -40,13 +43,13 @@ def plot_explanation(
     title : str
         Text above the ECG.
     diagnoses, findings : sequence of (name, probability, mark)
-        Bars from the top down; ``mark`` is the threshold of a diagnosis and the
-        base rate of a laboratory finding. A bar beyond its mark stands out.
+        Bars from top to bottom; ``mark`` is the threshold of a diagnosis and the
+        base rate of a laboratory finding. Bars above their mark are highlighted.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The sheet, and an axes for each of the two lists that is not empty.
+        The ECG sheet, and an axes for each non-empty list.
 
     Examples
     --------
@@ -71,34 +74,39 @@ def plot_explanation(
         if bars
     ]
     rows = max((len(bars) for _, bars, _ in panels), default=0)
-    below = _MARGINS + rows * _BAR_ROW if rows else 0.0
+    below = _MARGIN_INCHES + rows * _BAR_ROW_INCHES if rows else 0.0
     height = sheet + below
     figure = Figure(figsize=(width, height))
     paper = figure.add_axes((0, below / height, 1, sheet / height))
     plot_ecg(signal, leads, sampling_rate, title=title, ax=paper)
     share = 1 / max(len(panels), 1)
     for i, (name, bars, mark) in enumerate(panels):
-        # Names stand left of the bars and need about half of the panel.
-        box = ((i + 0.52) * share, 0.55 / height, 0.4 * share, rows * _BAR_ROW / height)
+        # The names left of the bars need about half of the panel.
+        box = ((i + 0.52) * share, 0.55 / height, 0.4 * share, rows * _BAR_ROW_INCHES / height)
         _draw_bars(figure.add_axes(box), name, bars, mark)
     return figure
 
 
 def plot_explanations(frame: pd.DataFrame) -> Figure:
-    """Draw the probabilities of many records, one row each, one column per statement.
+    """Draw a heat map of probabilities: one row for each record, one column for each label.
 
     Parameters
     ----------
     frame : DataFrame
-        As of :meth:`ecgsk.explain.Explanations.to_frame`: one row per record and
-        statement, every record with the same statements.
+        Output of :meth:`ecgsk.explain.Explanations.to_frame`: one row for each record
+        and label. All records have the same labels.
 
     Returns
     -------
     matplotlib.figure.Figure
-        An axes for diagnoses and one for laboratory findings, where there are any. A
-        dot marks what is predicted: a diagnosis decided "present", an abnormality
+        An axes for diagnoses and one for laboratory findings, unless there are none. A
+        dot marks a predicted label: a diagnosis with decision "present", or an abnormality
         above its threshold.
+
+    Raises
+    ------
+    ECGError
+        If the frame is empty.
 
     Examples
     --------
@@ -115,7 +123,10 @@ def plot_explanations(frame: pd.DataFrame) -> Figure:
 
     kinds = [(kind, part) for kind, part in frame.groupby("kind", sort=False)]
     if not kinds:
-        raise ValueError("plot_explanations: there is nothing to draw, no record says anything.")
+        raise ECGError(
+            "plot_explanations: expected one row for each record and label; got an empty table. "
+            "Pass Explanations.to_frame() of at least one record."
+        )
     n_columns = [part["name"].nunique() for _, part in kinds]
     n_records = max(len(part) // n for (_, part), n in zip(kinds, n_columns, strict=True))
     size = 2.2 + 0.24 * sum(n_columns), 2.4 + max(0.2 * n_records, 1.0)
@@ -128,34 +139,27 @@ def plot_explanations(frame: pd.DataFrame) -> Figure:
         if kind == "diagnosis":
             beyond = (part["decision"] == "present").to_numpy()
         rows, columns = beyond.reshape(-1, n).nonzero()
-        ax.scatter(columns, rows, s=10, color="#d55e00", label="predicted")
-        names = [str(name).replace("$", r"\$") for name in part["name"].iloc[:n]]
+        ax.scatter(columns, rows, s=10, color=VERMILION, label="predicted")
+        names = [escape_dollar(name) for name in part["name"].iloc[:n]]
         ax.set_xticks(range(n), names, rotation=90, fontsize=7)
         ax.set_title("Diagnoses" if kind == "diagnosis" else "Laboratory findings", fontsize=9)
-    if n_records <= _NAMED_RECORDS:
+    if n_records <= _MAX_NAMED_RECORDS:
         records = kinds[0][1]["record"].iloc[:: n_columns[0]]
-        axes[0].set_yticks(range(n_records), [str(r).replace("$", r"\$") for r in records])
+        axes[0].set_yticks(range(n_records), [escape_dollar(r) for r in records])
     axes[0].tick_params(axis="y", labelsize=7)
     axes[0].set_ylabel("ECG")
     figure.colorbar(image, ax=axes[-1], label="probability, dot: predicted", fraction=0.05)
     return figure
 
 
-def format_probability(p: float) -> str:
-    """Return a probability with two digits that are never 0 or 1: no model is certain."""
-    return "<0.01" if p < 0.005 else ">0.99" if p >= 0.995 else f"{p:.2f}"
-
-
 def _draw_bars(ax: Axes, title: str, bars: Sequence[tuple[str, float, float]], mark: str) -> None:
     positions = range(len(bars))
-    colors = [_ABOVE if p > reference else _BELOW for _, p, reference in bars]
+    colors = [_ABOVE_MARK_COLOUR if p > m else _BELOW_MARK_COLOUR for _, p, m in bars]
     ax.barh(positions, [p for _, p, _ in bars], color=colors, height=0.62)
-    ax.scatter([m for _, _, m in bars], positions, marker="|", s=90, color="#111111")
+    ax.scatter([m for _, _, m in bars], positions, marker="|", s=90, color=TRACE_COLOUR)
     for i, (_, p, _) in enumerate(bars):
         ax.text(1.02, i, format_probability(p), va="center", fontsize=7)
-    # A name with a dollar sign is a name, not a formula.
-    names = [name.replace("$", r"\$") for name, _, _ in bars]
-    ax.set_yticks(positions, names, fontsize=8)
+    ax.set_yticks(positions, [escape_dollar(name) for name, _, _ in bars], fontsize=8)
     ax.set_xlim(0, 1)
     ax.set_ylim(len(bars) - 0.4, -0.6)
     ax.tick_params(axis="x", labelsize=7)

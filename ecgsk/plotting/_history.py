@@ -1,4 +1,4 @@
-"""Losses of a training, epoch by epoch."""
+"""Training history: losses per epoch."""
 
 from __future__ import annotations
 
@@ -9,42 +9,46 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ecgsk.exceptions import ECGError
-from ecgsk.plotting._arms import OTHERS, OURS
-from ecgsk.plotting._notebook import NotebookPicture, check_axes, new_axes, style_axes
+from ecgsk.plotting.figures import (
+    HIGHLIGHT_STYLE,
+    OTHER_STYLE,
+    NotebookFigure,
+    panel_axes,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
 _CURVES: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("train_loss", "training", OTHERS),
-    ("valid_loss", "validation", OURS),
+    ("train_loss", "training", OTHER_STYLE),
+    ("valid_loss", "validation", HIGHLIGHT_STYLE),
 )
-_MOST_MARKERS = 20  # on one curve; more run into a thick line
+_MAX_MARKERS = 20  # on one curve; more would overlap
 
 
-class TrainingHistoryDisplay(NotebookPicture):
+class TrainingHistoryDisplay(NotebookFigure):
     """Losses per epoch, one panel for each stage of the training.
 
-    Make it with :meth:`from_estimator`; as the last line of a notebook's cell
-    it shows its picture.
+    Create it with :meth:`from_estimator`. A notebook shows the figure if the display is the
+    last line of a cell.
 
     Parameters
     ----------
     histories : mapping of str to DataFrame or None
-        The name of each stage and its history, as estimators keep it in
-        ``history_``: one row per epoch, with the columns ``train_loss`` and,
-        where they are known, ``valid_loss`` and ``seconds``. A stage without
-        epochs, or None in place of its history, has no panel.
+        Name and history of each stage. A history is an estimator's ``history_``: one
+        row for each epoch, with the column ``train_loss`` and optionally
+        ``valid_loss`` and ``seconds``. An empty history, or None, has no panel.
 
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
-        The picture.
+        The figure.
     axes_ : list of matplotlib Axes
-        One for each stage: the scales of their losses differ.
+        One for each stage; their losses have different scales.
     lines_ : list of matplotlib Line2D
-        The curves, stage by stage, training before validation.
+        Curves of each stage, training before validation.
 
     Examples
     --------
@@ -68,42 +72,42 @@ class TrainingHistoryDisplay(NotebookPicture):
     def from_estimator(
         cls, estimator: Any, *, ax: Axes | Sequence[Axes] | None = None
     ) -> TrainingHistoryDisplay:
-        """Draw how a fitted estimator was trained.
+        """Draw the losses of a fitted estimator.
 
         Parameters
         ----------
         estimator : fitted estimator
-            One with a ``history_``, such as :class:`~ecgsk.JointEmbeddingPretrainer`
-            and :class:`~ecgsk.ECGDiagnosisClassifier`; a
-            :class:`~ecgsk.LabAbnormalityExplainer`, for its encoder; a pipeline that
-            ends in one of them, a ``FrozenEstimator`` of one, or a search for the
-            best one.
+            Estimator with a ``history_``, such as
+            :class:`~ecgsk.JointEmbeddingPretrainer` and
+            :class:`~ecgsk.ECGDiagnosisClassifier`. A
+            :class:`~ecgsk.LabAbnormalityExplainer` gives its encoder's history. Pipelines,
+            ``FrozenEstimator`` and fitted searches give that of their last step,
+            estimator or best estimator.
         ax : matplotlib Axes or sequence of them, optional
             As in :meth:`plot`.
 
         Returns
         -------
         TrainingHistoryDisplay
-            Drawn. A pre-training inside ``fit`` has a panel of its own.
+            Drawn. A pre-training inside ``fit`` has its own panel.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ECGError
-            If it keeps no history, or was fitted without epochs, as a linear
-            probe is.
+            If the estimator has no history or was fitted without epochs, such as a
+            linear probe.
         """
         return cls(_read_histories(estimator)).plot(ax=ax)
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None) -> TrainingHistoryDisplay:
-        """Draw the losses; a ring marks the lowest validation loss.
+        """Draw the losses and mark the lowest validation loss with a ring.
 
         Parameters
         ----------
         ax : matplotlib Axes or sequence of them, optional
-            Axes to draw into, one for each stage. By default, those of a new
-            figure.
+            Axes to draw into, one for each stage. By default, axes of a new figure.
 
         Returns
         -------
@@ -113,15 +117,11 @@ class TrainingHistoryDisplay(NotebookPicture):
         Raises
         ------
         ECGError
-            If no stage has an epoch, a history lacks its losses, or there are
-            not as many axes as stages.
+            If no stage has an epoch, a history has no losses, or the number of axes
+            differs from the number of stages.
         """
         stages = _check_histories(self.histories)
-        self.axes_ = (
-            new_axes(len(stages))
-            if ax is None
-            else check_axes("TrainingHistoryDisplay", ax, list(stages))
-        )
+        self.axes_ = panel_axes("TrainingHistoryDisplay", ax, list(stages))
         self.figure_ = self.axes_[0].figure
         self.lines_: list[Line2D] = []
         for panel, (stage, history) in zip(self.axes_, stages.items(), strict=True):
@@ -130,14 +130,14 @@ class TrainingHistoryDisplay(NotebookPicture):
 
 
 def _read_histories(estimator: Any) -> dict[str, pd.DataFrame]:
-    model = _look_through(estimator)
+    model = _unwrap(estimator)
     if not hasattr(model, "history_"):
         if hasattr(model, "fit"):
             check_is_fitted(model)
         raise ECGError(
             "TrainingHistoryDisplay: expected a fitted estimator with a history_, such as "
             "ECGDiagnosisClassifier, or a pipeline that ends in one, or a search with refit=True; "
-            f"got {type(estimator).__name__}. Pass the step that was trained in epochs."
+            f"got {type(estimator).__name__}. Pass the step that was trained for epochs."
         )
     before = getattr(model, "pretraining_history_", None)
     if before is None:
@@ -145,36 +145,36 @@ def _read_histories(estimator: Any) -> dict[str, pd.DataFrame]:
     return {"Pre-training": before, "Fine-tuning": model.history_}
 
 
-def _look_through(estimator: Any) -> Any:
+def _unwrap(estimator: Any) -> Any:
     """Return the model inside searches, pipelines and explainers.
 
-    By attributes alone: pictures know nothing of the estimators, and
-    ``FrozenEstimator`` hands its estimator's attributes on.
+    Attributes identify them, because plotting does not import the estimators.
+    ``FrozenEstimator`` forwards the attributes of its estimator.
     """
     if hasattr(estimator, "best_estimator_"):
-        return _look_through(estimator.best_estimator_)
+        return _unwrap(estimator.best_estimator_)
     if hasattr(estimator, "steps"):
-        return _look_through(estimator.steps[-1][1])
+        return _unwrap(estimator.steps[-1][1])
     if hasattr(estimator, "encoder_"):
-        return _look_through(estimator.encoder_)
+        return _unwrap(estimator.encoder_)
     return estimator
 
 
 def _check_histories(histories: Mapping[str, pd.DataFrame | None]) -> dict[str, pd.DataFrame]:
-    """Return the stages that have epochs."""
+    """Return the stages with at least one epoch."""
     stages = {name: frame for name, frame in histories.items() if frame is not None and len(frame)}
     if not stages:
         raise ECGError(
-            "TrainingHistoryDisplay: expected a history of one epoch or more; got none. A linear "
-            "probe (fine_tune='probe', which 'auto' takes for few labels) is solved without "
-            "epochs. Pass the pretrainer it stands on, or fit with fine_tune='probe_then_full'."
+            "TrainingHistoryDisplay: expected a history of at least one epoch; got none. A linear "
+            "probe (fine_tune='probe', which 'auto' takes for few labels) has no epochs. Pass its "
+            "pretrainer, or fit with fine_tune='probe_then_full'."
         )
     for stage, history in stages.items():
         if not isinstance(history, pd.DataFrame) or "train_loss" not in history:
             raise ECGError(
                 f"TrainingHistoryDisplay: expected for {stage!r} a DataFrame with a column "
-                f"train_loss, one row per epoch; got a {type(history).__name__} without. "
-                "Pass history_ as a fitted estimator of ecgsk keeps it."
+                f"train_loss, one row for each epoch; got a {type(history).__name__} without it. "
+                "Pass history_ of a fitted estimator of ecgsk."
             )
     return stages
 
@@ -191,19 +191,19 @@ def _draw_stage(ax: Axes, stage: str, history: pd.DataFrame) -> list[Line2D]:
                 label=label,
                 linewidth=1.6,
                 markersize=4,
-                markevery=-(-len(history) // _MOST_MARKERS),
+                markevery=-(-len(history) // _MAX_MARKERS),
                 **style,
             )
     if "valid_loss" in history:
         _mark_lowest(ax, history["valid_loss"].dropna().nsmallest(1))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    style_axes(ax, title=f"{stage}: {_length(history)}", x="epoch", y="mean loss")
+    style_axes(ax, title=f"{stage}: {_duration(history)}", x="epoch", y="mean loss")
     ax.legend(fontsize=8, frameon=False)
     return lines
 
 
 def _mark_lowest(ax: Axes, lowest: pd.Series) -> None:
-    if lowest.empty:  # each loss was NaN
+    if lowest.empty:  # all losses are NaN
         return
     ax.plot(
         lowest.index,
@@ -217,7 +217,7 @@ def _mark_lowest(ax: Axes, lowest: pd.Series) -> None:
     )
 
 
-def _length(history: pd.DataFrame) -> str:
+def _duration(history: pd.DataFrame) -> str:
     text = f"{len(history)} epoch{'s' if len(history) > 1 else ''}"
     if "seconds" not in history:
         return text

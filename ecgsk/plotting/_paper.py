@@ -1,4 +1,4 @@
-"""An ECG on ECG paper at true scale: 25 mm/s and 10 mm/mV."""
+"""ECG on ECG paper at true scale, as a matplotlib figure."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ecgsk.plotting._sheet import LEFT, MM_PER_SECOND, PULSE_START, Sheet, Strip, lay_out
+from ecgsk.plotting._sheet import (
+    CAPTION_ABOVE_EDGE,
+    COARSE_GRID_COLOUR,
+    COARSE_GRID_MM,
+    FINE_GRID_COLOUR,
+    FINE_GRID_MM,
+    PULSE_START,
+    TRACE_COLOUR,
+    Sheet,
+    Strip,
+    lay_out,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MM_PER_INCH = 25.4
-
-TRACE = "#111111"
-FINE_GRID = "#f9dcd8"
-COARSE_GRID = "#eeaaa2"
 
 
 def plot_ecg(
@@ -32,9 +39,9 @@ def plot_ecg(
 ) -> Figure:
     """Draw one ECG on ECG paper at true scale.
 
-    The sheet has the usual 1 mm and 5 mm grid, 25 mm to the second, 10 mm to the
-    millivolt and a calibration pulse of 1 mV and 0.2 s before every row. Saved at
-    its own size, one millimetre on paper is one millimetre in the figure.
+    The sheet has the usual 1 mm and 5 mm grid, 25 mm/s, 10 mm/mV and a calibration
+    pulse of 1 mV and 0.2 s before each row. Saved and printed at its own size, the
+    figure has the scale of ECG paper.
 
     Parameters
     ----------
@@ -49,30 +56,30 @@ def plot_ecg(
     layout : {"auto", "3x4", "rows"}, default="auto"
         ``"3x4"`` is the usual sheet of a 12-lead ECG: four columns of three leads,
         a quarter of the time each, above a rhythm strip of lead II. ``"rows"``
-        gives every lead a row of its own. ``"auto"`` takes ``"3x4"`` where all
-        twelve standard leads are there and ``"rows"`` elsewhere.
+        draws each lead in its own row. ``"auto"`` takes ``"3x4"`` for the twelve
+        standard leads and ``"rows"`` otherwise.
     start : float, default=0.0
-        Where in the record the sheet starts, s. It shows at most 10 s from there.
+        Start of the sheet in s from the start of the record. The sheet shows at
+        most 10 s.
     ax : matplotlib Axes, optional
-        Axes to draw into. They get the proportions of ECG paper, but their size,
-        and with it the scale, remains the caller's. By default, a new figure at
-        true scale.
+        Axes to draw into. They get the proportions of ECG paper; their size sets
+        the scale. By default, a new figure at true scale.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One axes whose data coordinates are millimetres from the lower left corner
-        of the sheet.
+        Figure with one axes, whose data coordinates are mm from the lower left
+        corner of the sheet.
 
     Raises
     ------
     LeadMismatchError
-        If ``leads`` does not name each row of ``signal`` once, or ``layout="3x4"``
-        lacks one of the twelve standard leads.
+        If ``leads`` does not name each row of ``signal`` once, or a standard lead is
+        missing for ``layout="3x4"``.
     SamplingRateError
         If the sampling rate is not a positive number.
     DurationError
-        If no sample is left at ``start``.
+        If the record has no sample after ``start``.
 
     Examples
     --------
@@ -91,11 +98,11 @@ def plot_ecg(
     for strip in sheet.strips:
         _draw_strip(ax, sheet, strip)
     for baseline in sheet.baselines:
-        x, y = zip(*sheet.pulse(baseline), strict=True)
-        ax.plot(x, y, color=TRACE, linewidth=0.8, solid_joinstyle="miter", gid="calibration")
+        x, y = zip(*sheet.calibration_pulse(baseline), strict=True)
+        ax.plot(x, y, color=TRACE_COLOUR, linewidth=0.8, solid_joinstyle="miter", gid="calibration")
     if title:
         ax.text(PULSE_START, sheet.height - 4, title, va="top", fontsize=9, fontweight="bold")
-    ax.text(PULSE_START, 2.5, sheet.caption, va="bottom", fontsize=7)
+    ax.text(PULSE_START, CAPTION_ABOVE_EDGE, sheet.caption, va="bottom", fontsize=7)
     return cast("Figure", ax.figure)
 
 
@@ -113,36 +120,36 @@ def _draw_grid(ax: Axes, width: float, height: float) -> None:
     ax.set_facecolor("white")
     for spine in ax.spines.values():
         spine.set_visible(False)
-    for step, colour, points in ((1.0, FINE_GRID, 0.4), (5.0, COARSE_GRID, 0.7)):
-        upright = [[(x, 0), (x, height)] for x in np.arange(0, width + step / 2, step)]
-        level = [[(0, y), (width, y)] for y in np.arange(0, height + step / 2, step)]
+    for step, colour, points in (
+        (FINE_GRID_MM, FINE_GRID_COLOUR, 0.4),
+        (COARSE_GRID_MM, COARSE_GRID_COLOUR, 0.7),
+    ):
+        vertical = [[(x, 0), (x, height)] for x in np.arange(0, width + step / 2, step)]
+        horizontal = [[(0, y), (width, y)] for y in np.arange(0, height + step / 2, step)]
         ax.add_collection(
-            LineCollection(upright + level, colors=colour, linewidths=points, zorder=0)
+            LineCollection(vertical + horizontal, colors=colour, linewidths=points, zorder=0)
         )
 
 
 def _draw_strip(ax: Axes, sheet: Sheet, strip: Strip) -> None:
     from matplotlib.patheffects import withStroke
 
-    baseline = sheet.baselines[strip.row]
     ax.plot(
         *sheet.trace(strip),
-        color=TRACE,
+        color=TRACE_COLOUR,
         linewidth=0.8,
         solid_joinstyle="round",
         gid=f"lead-{strip.label}-row{strip.row}",
     )
-    left = LEFT + MM_PER_SECOND * strip.first
     ax.text(
-        left + 1.5,
-        baseline + 7.0,
+        *sheet.label_position(strip),
         sheet.label(strip),
         fontsize=8,
         fontweight="bold",
         va="bottom",
-        # Tall waves may run through the label: keep it readable.
+        # A white outline keeps the label readable over tall waves.
         path_effects=[withStroke(linewidth=2, foreground="white")],
     )
     if strip.opens_column:
-        for low in (-4.0, 2.0):
-            ax.plot([left, left], [baseline + low, baseline + low + 2], color=TRACE, linewidth=0.8)
+        for x, low, high in sheet.separator(strip):
+            ax.plot([x, x], [low, high], color=TRACE_COLOUR, linewidth=0.8)

@@ -1,4 +1,4 @@
-"""An ECG on ECG paper as SVG: small, measured in millimetres, and coloured by its page."""
+"""ECG on ECG paper at true scale, as SVG."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,12 +7,26 @@ from typing import Any
 import numpy as np
 
 from ecgsk.exceptions import LeadMismatchError
-from ecgsk.plotting._sheet import LEFT, MM_PER_SECOND, PULSE_START, Sheet, Strip, lay_out
+from ecgsk.plotting._sheet import (
+    CAPTION_ABOVE_EDGE,
+    COARSE_GRID_COLOUR,
+    COARSE_GRID_MM,
+    FINE_GRID_COLOUR,
+    FINE_GRID_MM,
+    LEFT,
+    MM_PER_SECOND,
+    PULSE_START,
+    TRACE_COLOUR,
+    Sheet,
+    Strip,
+    lay_out,
+)
+from ecgsk.plotting.figures import BLUE
 
-_CELL = 1.0  # mm of paper that are shaded alike: 40 ms
-_LEVELS = 5
-_BAND = 10.0  # mm of shade on either side of a baseline
-_STEPS = 100  # of a trace to the millimetre: short integers keep the page small
+_SHADE_CELL_MM = 1.0  # 40 ms
+_SHADE_LEVELS = 5
+_SHADE_HALF_HEIGHT_MM = 10.0  # above and below a baseline
+_UNITS_PER_MM = 100  # integer coordinates keep the page small
 
 
 def ecg_svg(
@@ -26,10 +40,10 @@ def ecg_svg(
 ) -> str:
     """Draw one ECG on ECG paper at true scale, as the text of an SVG element.
 
-    The sheet is that of `plot_ecg`, at most 10 s long. Its size is given in
-    millimetres, so that browsers draw and print it at 25 mm/s and 10 mm/mV. The CSS
-    variables ``--ecg-paper``, ``--ecg-ink``, ``--ecg-fine``, ``--ecg-coarse`` and
-    ``--ecg-shade`` of the page recolour it.
+    The sheet is that of `plot_ecg`, at most 10 s long. Its size is in millimetres, so
+    browsers draw and print it at 25 mm/s and 10 mm/mV. The CSS variables
+    ``--ecg-paper``, ``--ecg-ink``, ``--ecg-fine``, ``--ecg-coarse`` and ``--ecg-shade``
+    of the page set the colours.
 
     Parameters
     ----------
@@ -40,28 +54,28 @@ def ecg_svg(
     sampling_rate : float
         Samples per second, Hz.
     title : str
-        Text above the ECG, and what a screen reader calls it.
+        Text above the ECG and label for screen readers.
     layout : {"auto", "3x4", "rows"}, default="auto"
         As in `plot_ecg`.
     shade : array-like of shape (n_leads, n_steps), optional
-        Values from 0 up, evenly spread over the whole record at any rate. Their means
-        over 40 ms are shown behind the trace in five steps, from none to that of the
-        largest on the sheet. NaN counts as 0.
+        Values of 0 or more, evenly spaced over the whole record at any rate. Their means
+        over 40 ms are shown behind the trace in five levels, scaled to the largest mean
+        on the sheet. NaN counts as 0.
 
     Returns
     -------
     str
-        One ``<svg>`` element without ids, safe to stand in an HTML page.
+        One ``<svg>`` element without ids, with escaped text.
 
     Raises
     ------
     LeadMismatchError
-        If ``leads`` or ``shade`` do not fit ``signal``, or ``layout="3x4"`` lacks one
-        of the twelve standard leads.
+        If ``leads`` or ``shade`` do not match ``signal``, or a standard lead is missing
+        for ``layout="3x4"``.
     SamplingRateError
         If the sampling rate is not a positive number.
     DurationError
-        If there is no sample.
+        If the record has no samples.
 
     Examples
     --------
@@ -78,105 +92,112 @@ def ecg_svg(
     parts = [
         f'<svg class="ecg" role="img" aria-label="{name}" {size} {box} '
         'xmlns="http://www.w3.org/2000/svg" style="font:3px sans-serif;'
-        'fill:var(--ecg-ink,#111)">',
+        f'fill:var(--ecg-ink,{TRACE_COLOUR})">',
         '<rect width="100%" height="100%" style="fill:var(--ecg-paper,#fff)"/>',
         *_shades(sheet, shade),
-        _grid(sheet, "fine", 1.0, "stroke:var(--ecg-fine,#f9dcd8);stroke-width:.13"),
-        _grid(sheet, "coarse", 5.0, "stroke:var(--ecg-coarse,#eeaaa2);stroke-width:.2"),
-        '<g style="fill:none;stroke:var(--ecg-ink,#111);stroke-width:.28;stroke-linecap:round;'
-        'stroke-linejoin:round">',
+        _grid(sheet, "fine", FINE_GRID_MM, FINE_GRID_COLOUR, ".13"),
+        _grid(sheet, "coarse", COARSE_GRID_MM, COARSE_GRID_COLOUR, ".2"),
+        f'<g style="fill:none;stroke:var(--ecg-ink,{TRACE_COLOUR});stroke-width:.28;'
+        'stroke-linecap:round;stroke-linejoin:round">',
         *(_pulse(sheet, baseline) for baseline in sheet.baselines),
         *(_trace(sheet, strip) for strip in sheet.strips),
         *(_separator(sheet, strip) for strip in sheet.strips if strip.opens_column),
         "</g>",
-        # Tall waves may run through the labels: keep them readable.
+        # An outline in the paper's colour keeps the labels readable over tall waves.
         '<g style="font-weight:bold;paint-order:stroke;stroke:var(--ecg-paper,#fff);'
         'stroke-width:.8;stroke-linejoin:round">',
         *(_label(sheet, strip) for strip in sheet.strips),
         f'<text x="{PULSE_START:g}" y="7">{name}</text>',
         "</g>",
-        f'<text x="{PULSE_START:g}" y="{sheet.height - 2.5:g}" style="font-size:2.5px">'
+        f'<text x="{PULSE_START:g}" y="{sheet.height - CAPTION_ABOVE_EDGE:g}" '
+        'style="font-size:2.5px">'
         f"{escape(sheet.caption)}</text>",
         "</svg>",
     ]
     return "".join(parts)
 
 
-def _grid(sheet: Sheet, name: str, step: float, style: str) -> str:
-    upright = "".join(f"M{x:g} 0V{sheet.height:g}" for x in np.arange(0, sheet.width + 0.01, step))
-    level = "".join(f"M0 {y:g}H{sheet.width:g}" for y in np.arange(0, sheet.height + 0.01, step))
-    return f'<path class="grid-{name}" style="fill:none;{style}" d="{upright}{level}"/>'
+def _grid(sheet: Sheet, name: str, step: float, colour: str, width: str) -> str:
+    xs, ys = (np.arange(0, side + 0.01, step) for side in (sheet.width, sheet.height))
+    vertical = "".join(f"M{x:g} 0V{sheet.height:g}" for x in xs)
+    horizontal = "".join(f"M0 {y:g}H{sheet.width:g}" for y in ys)
+    style = f"fill:none;stroke:var(--ecg-{name},{colour});stroke-width:{width}"
+    return f'<path class="grid-{name}" style="{style}" d="{vertical}{horizontal}"/>'
 
 
 def _pulse(sheet: Sheet, baseline: float) -> str:
-    points = " ".join(f"{x:g},{sheet.height - y:g}" for x, y in sheet.pulse(baseline))
+    points = " ".join(f"{x:g},{sheet.height - y:g}" for x, y in sheet.calibration_pulse(baseline))
     return f'<polyline class="calibration" style="stroke-linejoin:miter" points="{points}"/>'
 
 
 def _trace(sheet: Sheet, strip: Strip) -> str:
-    """Draw each run of samples between gaps, as steps from sample to sample."""
+    """Draw each run of samples between gaps, as relative steps."""
     x, y = sheet.trace(strip)
-    there = np.flatnonzero(np.isfinite(y))
-    points = np.rint(_STEPS * np.stack([x, sheet.height - y], axis=1)[there]).astype(int)
+    finite = np.flatnonzero(np.isfinite(y))
+    points = np.stack([x, sheet.height - y], axis=1)[finite]
+    points = np.rint(_UNITS_PER_MM * points).astype(int)
     path = ""
-    for run in np.split(points, np.flatnonzero(np.diff(there) > 1) + 1):
+    for run in np.split(points, np.flatnonzero(np.diff(finite) > 1) + 1):
         if len(run):
             steps = " ".join(map(str, np.diff(run, axis=0).ravel()))
             path += f"M{run[0, 0]} {run[0, 1]}" + (f"l{steps}" if steps else "h0")
     return (
         f'<path class="trace" data-lead="{escape(strip.label)}" data-row="{strip.row}" '
-        f'transform="scale({1 / _STEPS:g})" style="stroke-width:{0.28 * _STEPS:g}" d="{path}"/>'
+        f'transform="scale({1 / _UNITS_PER_MM:g})" style="stroke-width:{0.28 * _UNITS_PER_MM:g}" '
+        f'd="{path}"/>'
     )
 
 
 def _separator(sheet: Sheet, strip: Strip) -> str:
-    x = LEFT + MM_PER_SECOND * strip.first
-    y = sheet.height - sheet.baselines[strip.row]
-    return f'<path d="M{x:g} {y - 4:g}v2M{x:g} {y + 2:g}v2"/>'
+    strokes = [
+        f"M{x:g} {sheet.height - high:g}v{high - low:g}" for x, low, high in sheet.separator(strip)
+    ]
+    return f'<path d="{"".join(strokes)}"/>'
 
 
 def _label(sheet: Sheet, strip: Strip) -> str:
-    x = LEFT + MM_PER_SECOND * strip.first + 1.5
-    y = sheet.height - sheet.baselines[strip.row] - 7.0
-    return f'<text x="{x:g}" y="{y:g}">{escape(sheet.label(strip))}</text>'
+    x, y = sheet.label_position(strip)
+    return f'<text x="{x:g}" y="{sheet.height - y:g}">{escape(sheet.label(strip))}</text>'
 
 
 def _shades(sheet: Sheet, shade: Any) -> list[str]:
-    """Draw one path for each step of intensity."""
+    """Draw one path for each level of shade."""
     if shade is None:
         return []
     shade = np.nan_to_num(np.asarray(shade, dtype=np.float64))
     if shade.ndim != 2 or len(shade) != len(sheet.signal) or shade.shape[1] == 0:
         raise LeadMismatchError(
-            f"ecg_svg: shade must have one row for each of {len(sheet.signal)} leads; got an "
-            f"array of shape {shade.shape}. Give the leads of signal, in its order."
+            f"ecg_svg: expected one row of shade for each of {len(sheet.signal)} leads; got an "
+            f"array of shape {shade.shape}. Pass the leads of signal in the same order."
         )
     cells = [_cells(sheet, strip, shade) for strip in sheet.strips]
     largest = max((values.max() for _, values in cells), default=0.0)
-    paths = [""] * (_LEVELS + 1)
+    paths = [""] * (_SHADE_LEVELS + 1)
     for strip, (edges, values) in zip(sheet.strips, cells, strict=True):
-        levels = np.rint(_LEVELS * values / largest).astype(int) if largest > 0 else 0 * edges[:-1]
-        top = sheet.height - sheet.baselines[strip.row] - _BAND
-        # Neighbours of one level are one rectangle.
+        levels = np.zeros(len(values), dtype=int)
+        if largest > 0:
+            levels = np.rint(_SHADE_LEVELS * values / largest).astype(int)
+        top = sheet.height - sheet.baselines[strip.row] - _SHADE_HALF_HEIGHT_MM
+        # Neighbouring cells of one level form one rectangle.
         ends = np.flatnonzero(np.diff(levels, append=-1)) + 1
         for first, last in zip([0, *ends[:-1]], ends, strict=True):
             left = LEFT + MM_PER_SECOND * edges[first]
             width = MM_PER_SECOND * (edges[last] - edges[first])
             paths[int(levels[first])] += (
-                f"M{left:.2f} {top:g}h{width:.2f}v{2 * _BAND:g}h-{width:.2f}z"
+                f"M{left:.2f} {top:g}h{width:.2f}v{2 * _SHADE_HALF_HEIGHT_MM:g}h-{width:.2f}z"
             )
     return [
-        f'<path class="shade" style="fill:var(--ecg-shade,#0072b2);'
-        f'fill-opacity:{0.75 * level / _LEVELS:g}" d="{path}"/>'
+        f'<path class="shade" style="fill:var(--ecg-shade,{BLUE});'
+        f'fill-opacity:{0.75 * level / _SHADE_LEVELS:g}" d="{path}"/>'
         for level, path in enumerate(paths)
         if level and path
     ]
 
 
 def _cells(sheet: Sheet, strip: Strip, shade: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where a strip's cells begin and end, s, and the mean of its lead in each."""
+    """Return the edges of a strip's cells in s, and the mean shade of its lead in each cell."""
     duration = sheet.signal.shape[1] / sheet.sampling_rate
-    n_cells = max(1, round(MM_PER_SECOND * (strip.last - strip.first) / _CELL))
+    n_cells = max(1, round(MM_PER_SECOND * (strip.last - strip.first) / _SHADE_CELL_MM))
     edges = np.linspace(strip.first, strip.last, n_cells + 1)
     times = np.linspace(0, duration, shade.shape[1] + 1)
     area = np.concatenate([[0], np.cumsum(shade[strip.lead]) * times[1]])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import ecgsk
-from ecgsk.evaluation import ARMS, OURS, compare_arms
+from ecgsk.evaluation import ARMS, JOINT_EMBEDDING, compare_arms
 
 # So few patients calibrate next to nothing, and the demo says so.
 pytestmark = pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
@@ -60,16 +60,16 @@ def test_arms_with_intervals(demo):
 def test_further_tables(demo):
     _, out = demo
     differences = pd.read_csv(out / "differences.csv")
-    assert differences["arm"].tolist() == [arm for arm in ARMS if arm != OURS]
+    assert differences["arm"].tolist() == [arm for arm in ARMS if arm != JOINT_EMBEDDING]
     arms = pd.read_csv(out / "arms.csv").set_index("arm")["macro_auroc"]
     np.testing.assert_allclose(
-        differences["auroc_difference"], arms[OURS] - arms[differences["arm"]].to_numpy()
+        differences["auroc_difference"], arms[JOINT_EMBEDDING] - arms[differences["arm"]].to_numpy()
     )
     gap = pd.read_csv(out / "gap_closed.csv").set_index("baseline")["gap_closed"]
     assert {"signal only", "signal only, compute-matched"} <= set(gap.index)
     laboratories = pd.read_csv(out / "laboratories.csv").set_index("target")
     assert "potassium high" in laboratories.index
-    assert laboratories[OURS].dropna().between(0, 1).all()
+    assert laboratories[JOINT_EMBEDDING].dropna().between(0, 1).all()
 
 
 class _Page(HTMLParser):

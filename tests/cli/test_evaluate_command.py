@@ -9,10 +9,10 @@ import pytest
 import ecgsk
 from ecgsk.cli import _evaluate
 from ecgsk.datasets import Cohort, read_cohort, write_cohort
-from ecgsk.evaluation import OURS
+from ecgsk.evaluation import JOINT_EMBEDDING
 
 MATCHED, MULTIMODAL = "signal only, compute-matched", "multimodal (ECG + table at inference)"
-ARMS = [MATCHED, OURS, MULTIMODAL]
+ARMS = [MATCHED, JOINT_EMBEDDING, MULTIMODAL]
 TABLES = ["arms", "differences", "gap_closed", "label_differences", "per_label", "subgroups"]
 PICTURES = ["arms", "calibration", "calibration_labels", "labels", "net_benefit", "subgroups"]
 QUICK = ["--encoder", "resnet10", "--max-epochs", 1, "--resamples", 40]
@@ -137,9 +137,9 @@ def test_the_mimic_iv_demo_shows_nothing_and_says_so(invoke, real_data, tmp_path
     folders = [word for name in ("ecg", "hosp", "ed") for word in (f"--{name}", tree / name)]
     invoke("cohort", "mimic-iv", tmp_path / "cohort", *folders)
     out = tmp_path / "out"
-    arms = ["--arm", MATCHED, "--arm", OURS]
+    arms = ["--arm", MATCHED, "--arm", JOINT_EMBEDDING]
     text = invoke("evaluate", tmp_path / "cohort", "--out", out, *arms, *QUICK)
-    assert "test patients have labels: the intervals say nothing." in text
+    assert "test patients have labels: the intervals are not reliable." in text
     assert set(pd.read_csv(out / "differences.csv")["verdict"]) == {"too few patients"}
     card = (out / "model_card.md").read_text("utf-8")
-    assert "test patients have labels: the intervals say nothing." in card
+    assert "test patients have labels: the intervals are not reliable." in card

@@ -1,21 +1,181 @@
-"""What a comparison says of its scores."""
+"""ArmsComparison: scores recomputed from the models, differences, gap closed and tables."""
+
+import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ecgsk.evaluation import ARMS, OURS, ArmsComparison, ArmScore
-from ecgsk.evaluation._held_out import HeldOut
+from ecgsk import LabAbnormalityExplainer
+from ecgsk.evaluation import ARMS, JOINT_EMBEDDING, ArmsComparison, ArmScore
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics import patient_bootstrap
+from ecgsk.preprocessing import LabAbnormality
 
 SIGNAL, MATCHED = "signal only", "signal only, compute-matched"
 MULTIMODAL = "multimodal (ECG + table at inference)"
+TABLE = "table only"
+BASELINES = [MATCHED, SIGNAL, "ECG-only self-supervision"]
+
+
+@pytest.fixture(scope="module")
+def gappy(Y):
+    """Return labels with a fifth of the values and some whole rows NaN."""
+    Y = Y.mask(np.random.default_rng(1).random(Y.shape) < 0.2)
+    Y.iloc[::7] = np.nan
+    return Y
+
+
+@pytest.fixture(scope="module")
+def half_tested(compare, gappy, cohort):
+    """Compare all arms with half of the records in the test set."""
+    return compare(
+        Y=gappy,
+        labs=cohort.labs[["potassium", "troponin"]],
+        reference_ranges=cohort.reference_ranges,
+        test_size=0.5,
+        label_fractions=(1.0, 0.5),
+    )
+
+
+def macro(score, Y, P):
+    """Average a score over labels with both classes, in a loop."""
+    values = []
+    for y, p in zip(Y.to_numpy().T, P.T, strict=True):
+        known = ~np.isnan(y)
+        if len(set(y[known])) == 2:
+            values.append(score(y[known], p[known]))
+    return np.mean(values)
+
+
+def test_scores_equal_those_recomputed_on_the_test_set(half_tested, X, gappy):
+    Y = gappy.iloc[half_tested.test]
+    frame = half_tested.to_frame()
+    for row, score in zip(frame.itertuples(), half_tested.scores, strict=True):
+        P = score.model.predict_proba(X.iloc[half_tested.test])
+        assert row.arm == score.arm
+        assert row.macro_auroc == pytest.approx(macro(roc_auc_score, Y, P), abs=1e-12)
+        assert row.macro_auprc == pytest.approx(macro(average_precision_score, Y, P), abs=1e-12)
+        assert row.seconds > 0
+
+
+def test_n_test_patients_counts_patients_with_labels(half_tested, X, gappy):
+    tested = X["subject_id"].iloc[half_tested.test]
+    known = gappy.iloc[half_tested.test].notna().any(axis=1)
+    assert half_tested.n_test_patients == tested[known].nunique() < tested.nunique()
+
+
+def test_differences_are_paired_by_resampled_patients(half_tested, X, gappy):
+    """The interval is that of the difference of both arms in each resample."""
+    test = half_tested.test
+    scores = {s.arm: s for s in half_tested.scores if s.label_fraction == 0.5}
+    differences = half_tested.differences().query("label_fraction == 0.5").set_index("arm")
+    assert differences.index.tolist() == [arm for arm in scores if arm != JOINT_EMBEDDING]
+    assert {s.auroc.n_patients for s in scores.values()} == {X["subject_id"].iloc[test].nunique()}
+    for arm, row in differences.iterrows():
+        P_joint, P_arm = (
+            scores[name].model.predict_proba(X.iloc[test]) for name in (JOINT_EMBEDDING, arm)
+        )
+        exact = macro(roc_auc_score, gappy.iloc[test], P_joint) - macro(
+            roc_auc_score, gappy.iloc[test], P_arm
+        )
+        assert row["auroc_difference"] == pytest.approx(exact, abs=1e-12)
+        for name in ("auroc", "auprc"):
+            joint, other = (getattr(scores[a], name).distribution for a in (JOINT_EMBEDDING, arm))
+            bounds = np.quantile(joint - other, [0.025, 0.975])
+            assert row[[f"{name}_low", f"{name}_high"]].tolist() == pytest.approx(bounds)
+
+
+def test_verdict_needs_20_test_patients(half_tested):
+    verdicts = {
+        n: set(replace(half_tested, n_test_patients=n).differences()["verdict"]) for n in (19, 20)
+    }
+    assert verdicts[19] == {"too few patients"}
+    assert verdicts[20] <= {"better", "worse", "not shown"}
+
+
+def test_most_intervals_contain_their_estimate(half_tested):
+    """A percentile interval of few patients may miss its estimate."""
+    frame, differences = half_tested.to_frame(), half_tested.differences()
+    for name in ("auroc", "auprc"):
+        for table, estimate in ((frame, f"macro_{name}"), (differences, f"{name}_difference")):
+            low, high = table[f"{name}_low"], table[f"{name}_high"]
+            assert (low <= high).all()
+            assert table[estimate].between(low, high).mean() > 0.7
+
+
+def test_gap_closed_equals_the_ratio_of_macro_scores(half_tested):
+    shares = half_tested.gap_closed()
+    assert shares["baseline"].tolist() == BASELINES * 2
+    assert shares["label_fraction"].tolist() == [1.0] * 3 + [0.5] * 3
+    auroc = half_tested.to_frame().set_index(["label_fraction", "arm"])["macro_auroc"]
+    for row in shares.itertuples():
+        joint, base, best = (
+            auroc[row.label_fraction, a] for a in (JOINT_EMBEDDING, row.baseline, MULTIMODAL)
+        )
+        if best > base:
+            assert row.gap_closed == pytest.approx((joint - base) / (best - base))
+        else:
+            assert math.isnan(row.gap_closed)
+
+
+def test_laboratories_score_a_probe_of_the_embedding(half_tested, X, cohort):
+    targets = LabAbnormality(cohort.reference_ranges).fit_transform(
+        cohort.labs[["potassium", "troponin"]]
+    )
+    train, test = half_tested.train, half_tested.test
+    table = half_tested.laboratories().query("label_fraction == 1.0").set_index("target")
+    assert table.index.tolist() == targets.columns.tolist()
+    ecg = X[["ecg"]]
+    for score in half_tested.scores:
+        if score.label_fraction < 1 or score.arm in (TABLE, MULTIMODAL):
+            continue
+        explainer = LabAbnormalityExplainer(FrozenEstimator(score.model))
+        explainer.fit(ecg.iloc[train], targets.iloc[train], groups=X["subject_id"].iloc[train])
+        P = explainer.predict_proba(ecg.iloc[test])
+        for j, name in enumerate(targets):
+            y = targets[name].iloc[test].to_numpy()
+            known = ~np.isnan(y)
+            if len(set(y[known])) < 2:
+                assert math.isnan(table.loc[name, score.arm])
+            else:
+                expected = roc_auc_score(y[known], P[known, j])
+                assert table.loc[name, score.arm] == pytest.approx(expected)
+
+
+def test_laboratory_mean_leaves_out_targets_without_a_score(compare, cohort):
+    labs = cohort.labs[["potassium"]].assign(unseen=np.nan)
+    ranges = cohort.reference_ranges.loc[["potassium"]]
+    ranges.loc["unseen"] = [None, 1.0, ""]
+    comparison = compare(
+        labs=labs, reference_ranges=ranges, arms=["random encoder + linear"], test_size=0.5
+    )
+    (score,) = comparison.scores
+    assert math.isnan(score.labs["unseen high"])
+    mean = comparison.to_frame()["laboratory_auroc"][0]
+    assert mean == pytest.approx(np.nanmean(score.labs))
+    assert 0 <= mean <= 1
+
+
+def test_summary_has_a_line_for_each_difference(half_tested):
+    lines = half_tested.summary().splitlines()
+    differences = half_tested.differences()
+    if half_tested.n_test_patients < 20:
+        assert set(differences["verdict"]) == {"too few patients"}
+        lines = lines[1:]
+    assert len(lines) == len(differences) == 12
+    for line, row in zip(lines, differences.itertuples(), strict=True):
+        assert line.startswith(f"{row.label_fraction:.0%} of labels, archive of {row.archive}: ")
+        assert f"joint embedding - {row.arm}: {row.auroc_difference:+.3f}" in line
+        assert line.endswith(row.verdict)
 
 
 @pytest.fixture(scope="module")
 def simulated():
-    """Arms whose scores carry as much of the truth as one asks for, on n patients."""
+    """Return a function that compares arms with given noise on n patients."""
 
     def simulate(noise: dict[str, float], n: int = 300) -> ArmsComparison:
         rng = np.random.default_rng(0)
@@ -25,7 +185,7 @@ def simulated():
             P = Y + level * rng.normal(size=Y.shape)
             auroc, auprc = (
                 patient_bootstrap(
-                    Y, P, np.arange(n), statistic=name, n_resamples=200, random_state=0
+                    Y, P, groups=np.arange(n), statistic=name, n_resamples=200, random_state=0
                 )
                 for name in ("roc_auc", "average_precision")
             )
@@ -38,19 +198,19 @@ def simulated():
 @pytest.mark.parametrize(
     ("noise", "verdict"), [(3.0, "better"), (0.3, "worse"), (1.0, "not shown")]
 )
-def test_verdict_where_the_interval_is_on_one_side(simulated, noise, verdict):
-    comparison = simulated({SIGNAL: noise, OURS: 1.0})
+def test_verdict_depends_on_the_side_of_the_interval(simulated, noise, verdict):
+    comparison = simulated({SIGNAL: noise, JOINT_EMBEDDING: 1.0})
     assert comparison.differences()["verdict"].tolist() == [verdict]
     assert verdict in comparison.summary()
 
 
 def test_few_patients_give_no_verdict(simulated):
-    comparison = simulated({SIGNAL: 10.0, OURS: 0.01}, n=19)
+    comparison = simulated({SIGNAL: 10.0, JOINT_EMBEDDING: 0.01}, n=19)
     assert comparison.differences()["verdict"].tolist() == ["too few patients"]
     assert comparison.summary().startswith("Only 19 test patients have labels")
 
 
-def test_without_our_arm_there_is_nothing_to_compare(simulated):
+def test_tables_are_empty_without_the_joint_embedding(simulated):
     comparison = simulated({SIGNAL: 1.0})
     assert comparison.differences().empty
     assert comparison.gap_closed().empty
@@ -72,74 +232,52 @@ def test_plot_has_a_panel_for_each_setting(comparison):
     assert len(comparison.plot().axes) == 2
 
 
-def test_macro_scores_are_means_of_labels(comparison):
+def test_macro_scores_are_means_over_labels(comparison):
     of_labels = comparison.per_label()
     macro = of_labels.groupby(["label_fraction", "arm"])["estimate"].mean()
     arms = comparison.to_frame().set_index(["label_fraction", "arm"])["macro_auroc"]
     np.testing.assert_allclose(macro[arms.index], arms)
 
 
-def test_counts_of_each_label(comparison, X, Y):
-    table = comparison.per_label().groupby("label").first()
-    rows = comparison.test
-    for label, y in Y.iloc[rows].items():
-        patients = X["subject_id"].iloc[rows]
-        expected = [len(y), y.sum(), patients.nunique(), patients[y == 1].nunique()]
-        counts = ["n_records", "n_positive", "n_patients", "n_positive_patients"]
-        assert table.loc[label, counts].tolist() == expected
-
-
-def test_other_scores_are_made_of_the_kept_probabilities(comparison):
-    score = comparison.score_of(OURS)
+def test_other_scores_use_the_stored_probabilities(comparison):
+    score = comparison.score_of(JOINT_EMBEDDING)
     Y = comparison.held_out.Y.to_numpy()
     per_label = comparison.per_label("brier")
-    ours = per_label[(per_label["arm"] == OURS) & (per_label["label_fraction"] == 1)]
+    joint = per_label[(per_label["arm"] == JOINT_EMBEDDING) & (per_label["label_fraction"] == 1)]
     expected = ((score.probabilities - Y) ** 2).mean(axis=0)
-    np.testing.assert_allclose(ours["estimate"], expected, rtol=1e-6)
+    np.testing.assert_allclose(joint["estimate"], expected, rtol=1e-6)
     frame = comparison.to_frame().set_index(["label_fraction", "arm"])
-    assert frame.loc[(1.0, OURS), "macro_brier"] == pytest.approx(expected.mean(), rel=1e-6)
+    assert frame.loc[(1.0, JOINT_EMBEDDING), "macro_brier"] == pytest.approx(
+        expected.mean(), rel=1e-6
+    )
     assert (frame["macro_f_max"].between(0, 1) & (frame["macro_calibration_error"] >= 0)).all()
 
 
-def test_scores_put_together_by_hand_have_no_counts(simulated):
+def test_per_label_without_held_out_raises(simulated):
     with pytest.raises(ECGError, match="per_label expected the test records' labels"):
         simulated({SIGNAL: 1.0}).per_label()
 
 
-def test_an_arm_that_was_not_fitted(simulated):
-    with pytest.raises(ECGError, match=f"expected one of its arms, {SIGNAL}; got '{OURS}'"):
-        simulated({SIGNAL: 1.0}).score_of(OURS)
+def test_arm_that_was_not_fitted_raises(simulated):
+    with pytest.raises(
+        ECGError, match=f"expected one of its arms, {SIGNAL}; got '{JOINT_EMBEDDING}'"
+    ):
+        simulated({SIGNAL: 1.0}).score_of(JOINT_EMBEDDING)
 
 
-def test_label_differences_are_paired(comparison):
+def test_label_differences_are_differences_of_label_scores(comparison):
     table = comparison.label_differences()
     assert set(table["label_fraction"]) == {1.0, 0.5}
     scores = comparison.per_label().set_index(["label_fraction", "arm", "label"])["estimate"]
     for row in table.itertuples():
-        ours, other = (scores[row.label_fraction, arm, row.label] for arm in (OURS, MATCHED))
-        assert row.difference == pytest.approx(ours - other, abs=1e-6, nan_ok=True)
+        joint, other = (
+            scores[row.label_fraction, arm, row.label] for arm in (JOINT_EMBEDDING, MATCHED)
+        )
+        assert row.difference == pytest.approx(joint - other, abs=1e-6, nan_ok=True)
     assert comparison.label_differences(baseline="nobody").empty
 
 
-def test_p_values_of_labels_with_patients_enough():
-    """Rare labels have none, and do not weigh on the others' correction."""
-    rng = np.random.default_rng(0)
-    n = 120
-    Y = pd.DataFrame(
-        {"rare": np.arange(n) < 9, "common": np.arange(n) % 2, "other": np.arange(n) < 60}
-    )
-    held_out = HeldOut(Y.astype(float), np.arange(n), pd.DataFrame(index=Y.index), 200)
-    good = Y.to_numpy() * 0.5 + rng.random(Y.shape) * 0.5
-    table = held_out.compare(good, rng.random(Y.shape), "roc_auc", "benjamini_hochberg")
-    assert table["p_value"].isna().tolist() == [True, False, False]
-    tested = table.drop("rare")
-    assert (tested["p_adjusted"] >= tested["p_value"]).all()
-    assert tested["p_adjusted"].max() <= 2 * tested["p_value"].max()
-    assert (tested["p_adjusted"] < 0.05).all()
-    assert table.loc["rare", "difference"] > 0
-
-
-def test_subgroups_of_the_joint_arm(comparison, X):
+def test_subgroups_are_by_age_and_sex_or_given_columns(comparison, X):
     table = comparison.subgroups()
     assert set(table["column"]) == {"age", "sex"}
     one = table[(table["label_fraction"] == 1) & (table["column"] == "sex")].set_index("level")
@@ -153,6 +291,6 @@ def test_subgroups_of_the_joint_arm(comparison, X):
         comparison.subgroups(X[["heart_rate"]])
 
 
-def test_nothing_divides_the_records(compare, X):
-    alone = compare(X=X[["ecg", "subject_id"]], arms=[OURS])
+def test_subgroups_are_empty_without_demographic_columns(compare, X):
+    alone = compare(X=X[["ecg", "subject_id"]], arms=[JOINT_EMBEDDING])
     assert alone.subgroups().empty

@@ -1,4 +1,4 @@
-"""Tables of a paper: CSV that comes back as it was, LaTeX that is well-formed, one page."""
+"""Tables of a comparison as CSV, LaTeX and HTML."""
 
 import re
 
@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from ecgsk.evaluation import write_tables
-from ecgsk.evaluation._rounded import format_p
-from ecgsk.evaluation._tables import to_latex
+from ecgsk.evaluation.tables import to_latex
 
 _NAMES = [
     "arms",
@@ -25,13 +24,13 @@ def folder(comparison, tmp_path_factory):
     return write_tables(comparison, tmp_path_factory.mktemp("tables") / "new").parent
 
 
-def test_every_table_in_every_form(folder):
+def test_write_tables_writes_each_table_as_csv_and_latex(folder):
     files = {f"{name}.{form}" for name in _NAMES for form in ("csv", "tex")}
     assert {path.name for path in folder.iterdir()} == files | {"tables.html"}
 
 
 @pytest.mark.parametrize("name", _NAMES)
-def test_csv_comes_back_as_it_was(comparison, folder, name):
+def test_csv_has_the_full_table(comparison, folder, name):
     compute = {"arms": comparison.to_frame}.get(name, getattr(comparison, name, None))
     expected = compute()
     again = pd.read_csv(folder / f"{name}.csv")
@@ -56,7 +55,7 @@ def test_latex_is_well_formed(folder, name):
     assert {len(_unescaped(row, "&")) + 1 for row in rows} == {len(columns)}
 
 
-def test_names_are_escaped():
+def test_latex_escapes_names():
     names = ["a_b & 50%", "[x] {y} ~^#$ \\", "*", "-1 [-2, 3]", "C-1", "x < y"]
     text = to_latex(pd.DataFrame({"la_bel": names}), caption="95 %", label="tab:a")
     for expected in (
@@ -72,7 +71,7 @@ def test_names_are_escaped():
     assert r"\caption{95 \%}" in text
 
 
-def test_a_long_table_runs_over_pages():
+def test_long_table_is_a_longtable():
     text = to_latex(pd.DataFrame({"label": map(str, range(41))}), caption="", label="tab:a")
     assert r"\begin{longtable}" in text
 
@@ -85,13 +84,7 @@ def test_page_shows_rounded_scores_of_each_setting(comparison, folder):
         assert f"<td>{share}</td><td>{row.arm}</td><td>{interval}</td>" in page.replace("\n", "")
 
 
-def test_without_the_joint_arm_only_scores_are_left(compare, tmp_path):
+def test_empty_tables_are_not_written(compare, tmp_path):
     alone = compare(arms=["table only"])
     page = write_tables(alone, tmp_path)
     assert {path.stem for path in page.parent.iterdir()} == {"arms", "per_label", "tables"}
-
-
-@pytest.mark.parametrize(("p", "text"), [(0.0004, "<0.001"), (0.04567, "0.046"), (1, "1.000")])
-def test_p_values_are_never_zero(p, text):
-    assert format_p(p) == text
-    assert format_p(float("nan")) == ""

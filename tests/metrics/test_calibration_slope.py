@@ -1,4 +1,4 @@
-"""Calibration intercept and slope against a logistic regression and against truth."""
+"""Calibration intercept and slope against logistic regression and true values."""
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,15 @@ from ecgsk.exceptions import ECGError
 from ecgsk.metrics import calibration_slope
 
 
-def draw(n, rng, a=0.0, b=1.0):
-    """Labels whose true intercept and slope over the predictions are a and b."""
+def simulate(n, rng, a=0.0, b=1.0):
+    """Return labels with true intercept a and slope b, and predictions."""
     logits = rng.normal(-1, 1, n)
     return (rng.random(n) < expit(a + b * logits)).astype(float), expit(logits)
 
 
-def test_slope_is_sklearns_logistic_regression():
+def test_slope_equals_the_coefficient_of_a_logistic_regression():
     rng = np.random.default_rng(0)
-    y, p = draw(400, rng, 0.5, 0.7)
+    y, p = simulate(400, rng, 0.5, 0.7)
     y[:50] = np.nan
     row = calibration_slope(y, p).iloc[0]
     model = LogisticRegression(C=1e10, tol=1e-10).fit(logit(p[50:, None]), y[50:])
@@ -27,8 +27,8 @@ def test_slope_is_sklearns_logistic_regression():
     assert (row["n"], row["n_positive"]) == (350, np.nansum(y))
 
 
-def test_the_intercept_makes_the_mean_right():
-    y, p = draw(400, np.random.default_rng(0), 1.5)
+def test_intercept_corrects_the_mean_prediction():
+    y, p = simulate(400, np.random.default_rng(0), 1.5)
     intercept = calibration_slope(y, p).loc["0", "intercept"]
     assert expit(logit(p) + intercept).mean() == pytest.approx(y.mean())
     far = calibration_slope(y, p**12).loc["0", "intercept"]
@@ -37,9 +37,9 @@ def test_the_intercept_makes_the_mean_right():
     )
 
 
-def test_intervals_cover_the_truth_and_know_of_patients():
+def test_intervals_cover_the_truth_and_cluster_by_patient():
     rng = np.random.default_rng(0)
-    Y, P = zip(*(draw(300, rng, 0, 0.8) for _ in range(60)), strict=True)
+    Y, P = zip(*(simulate(300, rng, 0, 0.8) for _ in range(60)), strict=True)
     Y, P = np.column_stack(Y), np.column_stack(P)
     table = calibration_slope(Y, P, groups=np.arange(300))
     assert 0.88 <= ((table["slope_low"] < 0.8) & (table["slope_high"] > 0.8)).mean() < 1
@@ -50,7 +50,7 @@ def test_intervals_cover_the_truth_and_know_of_patients():
     )
 
 
-def test_what_has_no_slope_is_nan():
+def test_slope_is_nan_if_classes_or_predictions_allow_none():
     Y = pd.DataFrame({"one class": [0, 0, 0, 0], "split": [0, 0, 1, 1], "equal": [0, 1, 0, 1]})
     P = pd.DataFrame([[0.1, 0.0, 0.5], [0.2, 0.2, 0.5], [0.3, 0.8, 0.5], [0.4, 1.0, 0.5]])
     table = calibration_slope(Y, P.set_axis(Y.columns, axis=1), groups=[0, 0, 1, 1])
@@ -59,7 +59,7 @@ def test_what_has_no_slope_is_nan():
     assert table.loc["equal", "intercept"] == pytest.approx(0)
 
 
-def test_bad_input_says_what_to_do():
+def test_malformed_input_raises():
     with pytest.raises(ECGError, match="calibration_slope expected probabilities"):
         calibration_slope([0, 1], [0.2, 1.2])
     with pytest.raises(ECGError, match="calibration_slope expected groups of shape"):

@@ -1,4 +1,4 @@
-"""No patient is split, every label is shared out, and errors say what to do."""
+"""Splits by patient: partition, balance, scikit-learn interface and errors."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from ecgsk.model_selection import MultilabelGroupKFold, check_patient_split, pat
 
 @st.composite
 def cohorts(draw):
-    """Labels with NaN for patients with any number of records."""
+    """Return labels with NaN, and patients with any number of records."""
     n, k = draw(st.integers(8, 60)), draw(st.integers(1, 4))
     Y = draw(hnp.arrays(np.float64, (n, k), elements=st.sampled_from([0.0, 1.0, np.nan])))
     groups = draw(hnp.arrays(np.int64, n, elements=st.integers(0, 30)))
@@ -29,7 +29,7 @@ def cohorts(draw):
 
 @settings(deadline=None)
 @given(cohort=cohorts(), n_splits=st.integers(2, 5), shuffle=st.booleans(), seed=st.integers(0, 9))
-def test_folds_partition_the_records_and_never_split_a_patient(cohort, n_splits, shuffle, seed):
+def test_folds_partition_the_records_by_patient(cohort, n_splits, shuffle, seed):
     Y, groups = cohort
     cv = MultilabelGroupKFold(n_splits, shuffle=shuffle, random_state=seed if shuffle else None)
     tests = []
@@ -45,7 +45,7 @@ def test_folds_partition_the_records_and_never_split_a_patient(cohort, n_splits,
 
 @settings(deadline=None)
 @given(cohort=cohorts(), test_size=st.floats(0.2, 0.8), seed=st.integers(0, 9))
-def test_patient_split_is_a_partition_by_patient(cohort, test_size, seed):
+def test_patient_split_partitions_the_records_by_patient(cohort, test_size, seed):
     Y, groups = cohort
     for labels in (None, Y):
         train, test = patient_split(groups, test_size, random_state=seed, Y=labels)
@@ -57,7 +57,7 @@ def test_patient_split_is_a_partition_by_patient(cohort, test_size, seed):
 
 
 def hospital(seed, n_patients=400, n_labels=12, measured=1.0):
-    """Patients with one to many records and labels from common to rare."""
+    """Return labels from common to rare, and patients with one to many records."""
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(n_patients), rng.geometric(0.4, n_patients))
     risk = np.geomspace(0.3, 0.03, n_labels) * rng.gamma(0.5, 2, (n_patients, 1))
@@ -68,41 +68,41 @@ def hospital(seed, n_patients=400, n_labels=12, measured=1.0):
 
 
 def worst_imbalance(Y, tests):
-    """Largest |share of a label's positives in a fold * folds - 1|, over labels and folds."""
+    """Return the largest |share of a label's positives in a fold * folds - 1|."""
     shares = np.array([np.nansum(Y[test], axis=0) for test in tests]) / np.nansum(Y, axis=0)
     return np.abs(shares * len(tests) - 1).max()
 
 
 @pytest.mark.parametrize("measured", [1.0, 0.5])
-def test_labels_are_shared_out_better_than_by_group_k_fold(measured):
-    ours, theirs = [], []
+def test_labels_are_balanced_better_than_by_group_k_fold(measured):
+    own, group_k_fold = [], []
     for seed in range(10):
         Y, groups = hospital(seed, measured=measured)
         for cv, results in (
-            (MultilabelGroupKFold(5, shuffle=True, random_state=seed), ours),
-            (GroupKFold(5), theirs),
+            (MultilabelGroupKFold(5, shuffle=True, random_state=seed), own),
+            (GroupKFold(5), group_k_fold),
         ):
             results.append(worst_imbalance(Y, [test for _, test in cv.split(Y, Y, groups)]))
-    assert np.mean(ours) < 0.5 * np.mean(theirs)
-    assert np.mean(np.array(ours) < theirs) == 1
+    assert np.mean(own) < 0.5 * np.mean(group_k_fold)
+    assert (np.array(own) < group_k_fold).all()
 
 
-def test_fold_sizes_stay_close():
+def test_folds_have_similar_sizes():
     Y, groups = hospital(0)
     sizes = [len(test) for _, test in MultilabelGroupKFold(5).split(Y, Y, groups)]
     assert max(sizes) / min(sizes) < 1.15
 
 
-def test_unmeasured_records_are_shared_out_too():
+def test_unmeasured_records_are_balanced():
     rng = np.random.default_rng(0)
     groups = np.arange(1000)
     Y = np.full((1000, 1), np.nan)
-    Y[:100, 0] = rng.random(100) < 0.1  # one tenth is measured, a tenth of which is 1
+    Y[:100, 0] = rng.random(100) < 0.1  # a tenth is measured, and a tenth of that is 1
     for _, test in MultilabelGroupKFold(5).split(Y, Y, groups):
         assert 18 <= np.sum(~np.isnan(Y[test])) <= 22
 
 
-def test_patient_split_shares_out_labels():
+def test_patient_split_balances_labels():
     spread = {True: [], False: []}
     for seed in range(10):
         Y, groups = hospital(seed)
@@ -112,7 +112,7 @@ def test_patient_split_shares_out_labels():
     assert np.mean(spread[True]) < 0.5 * np.mean(spread[False])
 
 
-def test_the_seed_decides_and_without_shuffle_nothing_is_random():
+def test_folds_depend_on_the_seed_with_shuffle_alone():
     Y, groups = hospital(0)
 
     def folds(**kw):
@@ -126,7 +126,7 @@ def test_the_seed_decides_and_without_shuffle_nothing_is_random():
     np.testing.assert_array_equal(a, b)
 
 
-def test_one_dimensional_targets_and_frames():
+def test_one_dimensional_targets_and_frames_are_split():
     y = np.array(["AF", "SR", "AF", "SR", "AF", "SR", "AF", "SR"])
     groups = pd.Series(list("aabbccdd"), index=range(10, 18))
     for _, test in MultilabelGroupKFold(2).split(y, y, groups):
@@ -137,7 +137,7 @@ def test_one_dimensional_targets_and_frames():
     assert len(list(MultilabelGroupKFold(2).split(mixed, mixed, groups))) == 2
 
 
-def test_is_a_scikit_learn_splitter():
+def test_splitter_works_in_scikit_learn_searches():
     rng = np.random.default_rng(0)
     X, groups = rng.normal(size=(90, 2)), np.repeat(np.arange(30), 3)
     y = (X[:, 0] > 0).astype(int)
@@ -149,7 +149,7 @@ def test_is_a_scikit_learn_splitter():
     assert clone(search).fit(X, y, groups=groups).n_splits_ == 3
 
 
-def test_groups_are_routed_like_in_group_k_fold():
+def test_groups_are_routed_as_in_group_k_fold():
     X, y, groups = np.zeros((12, 1)), np.tile([0, 1], 6), np.repeat(np.arange(6), 2)
     with config_context(enable_metadata_routing=True):
         request = MultilabelGroupKFold().get_metadata_routing().split.requests
@@ -170,32 +170,32 @@ def test_groups_are_routed_like_in_group_k_fold():
         ({"y": [["a"], ["b"], ["a"], ["b"]]}, "0, 1 or NaN"),
         ({"y": np.array(["AF", 1, "SR", None], dtype=object)}, "classes of one type"),
         ({"y": np.zeros((4, 2, 2))}, r"got \(4, 2, 2\)"),
-        ({"groups": [1, 1, 1, 1]}, "at least one patient a fold .* got 1"),
+        ({"groups": [1, 1, 1, 1]}, "at least one patient for each of 2 folds; got 1"),
     ],
 )
-def test_bad_input_says_what_to_do(change, message):
+def test_malformed_input_raises_with_advice(change, message):
     valid = {"X": np.zeros((4, 1)), "y": [0, 1, 0, 1], "groups": [1, 1, 2, 2]}
     with pytest.raises(ECGError, match=f"MultilabelGroupKFold .*{message}"):
         next(MultilabelGroupKFold(2).split(**(valid | change)))
 
 
-def test_one_fold_is_no_split():
+def test_one_fold_raises():
     with pytest.raises(ECGError, match="n_splits >= 2; got 1"):
         next(MultilabelGroupKFold(1).split([[0], [1]], [0, 1], [1, 2]))
 
 
 @pytest.mark.parametrize("test_size", [0, 0.0, 1.0, 1.5, 3, -1, 0.01])
-def test_both_sides_need_patients(test_size):
-    with pytest.raises(ECGError, match="patients on both sides"):
+def test_test_size_that_leaves_an_empty_set_raises(test_size):
+    with pytest.raises(ECGError, match="patients in both sets"):
         patient_split([1, 2, 3], test_size)
 
 
-def test_too_few_patients_to_share_out_labels():
-    with pytest.raises(ECGError, match="Enlarge test_size"):
+def test_too_few_patients_to_balance_labels_raise():
+    with pytest.raises(ECGError, match="Increase test_size"):
         patient_split(np.arange(5), 0.2, Y=np.eye(5), random_state=0)
 
 
-def test_leakage_is_named():
+def test_leakage_error_names_the_patients():
     groups = np.array([101, 101, 102, 103, 103])
     check_patient_split(groups, [0, 1], [2], [3, 4], [])
     check_patient_split(groups, groups == 101, groups != 101)
@@ -216,6 +216,6 @@ def test_leakage_is_named():
         ([10], r"below 3.*Pass positions \(iloc\)"),
     ],
 )
-def test_bad_indices(index, message):
+def test_malformed_indices_raise(index, message):
     with pytest.raises(ECGError, match=message):
         check_patient_split([1, 2, 3], index)

@@ -1,4 +1,4 @@
-"""TrainingHistoryDisplay: losses per epoch, drawn from a fitted estimator."""
+"""Display of a training history."""
 
 import io
 
@@ -44,23 +44,17 @@ def two_stages():
     )
 
 
-@pytest.fixture
-def pyplot_axes():
-    yield plt.subplots()[1]
-    plt.close("all")
-
-
-def test_a_panel_for_each_stage(two_stages):
+def test_each_stage_has_a_panel(two_stages):
     assert two_stages.plot() is two_stages
     assert two_stages.figure_.axes == two_stages.axes_
     assert titles(two_stages) == ["Pre-training: 4 epochs in 8 s", "Fine-tuning: 2 epochs in 2 h"]
     left, right = two_stages.axes_
-    assert left.get_ylim()[0] > right.get_ylim()[1]  # each has a scale of its own
+    assert left.get_ylim()[0] > right.get_ylim()[1]  # separate scales
     assert {ax.get_xlabel() for ax in two_stages.axes_} == {"epoch"}
     assert {ax.get_ylabel() for ax in two_stages.axes_} == {"mean loss"}
 
 
-def test_curves_are_the_losses(two_stages):
+def test_curves_are_the_losses_of_each_epoch(two_stages):
     training, validation, fine_tuning = two_stages.plot().lines_
     assert list(training.get_xdata()) == [1, 2, 3, 4]
     assert list(training.get_ydata()) == [4.0, 3.0, 2.5, 2.2]
@@ -73,7 +67,7 @@ def test_curves_are_the_losses(two_stages):
     ]
 
 
-def test_training_and_validation_differ_in_colour_and_in_shape(two_stages):
+def test_training_and_validation_differ_in_colour_and_marker(two_stages):
     training, validation, fine_tuning = two_stages.plot().lines_
     assert training.get_color() != validation.get_color()
     assert training.get_marker() != validation.get_marker()
@@ -88,7 +82,7 @@ def test_lowest_validation_loss_is_marked(two_stages):
     assert len(right.lines) == 1
 
 
-def test_one_epoch_is_seen():
+def test_one_epoch_is_drawn_as_a_marker():
     display = TrainingHistoryDisplay({"Training": history([0.7])}).plot()
     assert titles(display) == ["Training: 1 epoch in 2 s"]
     assert display.lines_[0].get_marker() not in ("", "None", None)
@@ -97,19 +91,19 @@ def test_one_epoch_is_seen():
     assert [tick for tick in display.axes_[0].get_xticks() if low <= tick <= high] == [1]
 
 
-def test_diverged_losses_leave_gaps():
+def test_nan_losses_leave_gaps():
     nan = [0.5, np.nan, np.nan]
     display = TrainingHistoryDisplay({"Training": history(nan, [np.nan] * 3)}).plot()
     assert len(display.axes_[0].lines) == 2
     display.figure_.savefig(io.BytesIO(), format="svg")
 
 
-def test_seconds_may_be_unknown():
+def test_title_without_seconds_has_the_number_of_epochs():
     frame = history([0.5, 0.4]).drop(columns="seconds")
     assert titles(TrainingHistoryDisplay({"All": frame}).plot()) == ["All: 2 epochs"]
 
 
-def test_draws_into_axes_that_are_given(two_stages):
+def test_plot_draws_into_given_axes(two_stages):
     figure = Figure()
     axes = figure.subplots(1, 2)
     assert two_stages.plot(axes).figure_ is figure
@@ -120,19 +114,12 @@ def test_draws_into_axes_that_are_given(two_stages):
         two_stages.plot(axes[0])
 
 
-def test_a_notebook_shows_the_picture_once(two_stages, pyplot_axes):
-    assert two_stages._repr_png_() is None  # nothing is drawn yet
-    assert two_stages.plot()._repr_png_().startswith(b"\x89PNG")
-    one = TrainingHistoryDisplay({"Training": history([0.7])})
-    assert one.plot(pyplot_axes)._repr_png_() is None  # pyplot shows its figures by itself
-
-
-def test_pyplot_knows_nothing_of_it(two_stages):
+def test_plot_does_not_use_pyplot(two_stages):
     two_stages.plot()
     assert plt.get_fignums() == []
 
 
-def test_of_fitted_estimators(classifier, pretrainer, X, cohort):
+def test_history_of_estimators_pipelines_and_explainers(classifier, pretrainer, X, cohort):
     for model in (classifier, pretrainer):
         explainer = LabAbnormalityExplainer(model, reference_ranges=cohort.reference_ranges)
         pipeline = make_pipeline(Resample(100), model)
@@ -148,7 +135,7 @@ def test_of_fitted_estimators(classifier, pretrainer, X, cohort):
             assert list(display.lines_[0].get_ydata()) == list(model.history_["train_loss"])
 
 
-def test_of_a_search(make_classifier, X, Y):
+def test_history_of_a_search_is_that_of_its_best_estimator(make_classifier, X, Y):
     pipeline = make_pipeline(Resample(50), make_classifier())
     grid = {"ecgdiagnosisclassifier__max_epochs": [2]}
     search = GridSearchCV(pipeline, grid, cv=MultilabelGroupKFold(2), error_score="raise")
@@ -165,14 +152,14 @@ def test_of_a_search(make_classifier, X, Y):
         ("full", ["Pre-training: 1 epoch", "Fine-tuning: 2 epochs"]),
     ],
 )
-def test_of_a_pretraining_inside_fit(make_classifier, make_pretrainer, X, Y, fine_tune, stages):
+def test_pretraining_in_fit_has_a_panel(make_classifier, make_pretrainer, X, Y, fine_tune, stages):
     model = make_classifier(encoder=make_pretrainer(), fine_tune=fine_tune, max_epochs=2)
     display = TrainingHistoryDisplay.from_estimator(model.fit(X, Y))
     assert [title.split(" in ")[0] for title in titles(display)] == stages
     assert list(display.lines_[0].get_ydata()) == list(model.pretraining_history_["train_loss"])
 
 
-def test_draws_what_was_fitted_only(make_classifier, pretrainer):
+def test_unfitted_estimators_raise(make_classifier, pretrainer):
     for estimator in (
         make_classifier(),
         make_pipeline(Resample(100), make_classifier()),
@@ -184,19 +171,19 @@ def test_draws_what_was_fitted_only(make_classifier, pretrainer):
             TrainingHistoryDisplay.from_estimator(estimator)
 
 
-def test_a_probe_has_no_epochs_to_draw(make_classifier, pretrainer, X, Y):
+def test_linear_probe_raises(make_classifier, pretrainer, X, Y):
     model = make_classifier(encoder=FrozenEstimator(pretrainer), fine_tune="probe").fit(X, Y)
-    with pytest.raises(ECGError, match=r"got none\. A linear probe .* is solved without"):
+    with pytest.raises(ECGError, match=r"got none\. A linear probe .* has no epochs"):
         TrainingHistoryDisplay.from_estimator(model)
 
 
-def test_says_what_has_no_history(classifier):
+def test_estimators_without_a_history_raise(classifier):
     regression = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     for estimator in (regression, make_pipeline(Resample(100), regression), "resnet18", None):
         got = type(estimator).__name__
         with pytest.raises(ECGError, match=f"expected a fitted estimator .*; got {got}. Pass the"):
             TrainingHistoryDisplay.from_estimator(estimator)
     with pytest.raises(ECGError, match=r"a column train_loss, .*; got a History"):
-        TrainingHistoryDisplay.from_estimator(classifier.net_)  # skorch's is a list
+        TrainingHistoryDisplay.from_estimator(classifier.net_)  # skorch's history is a list
     with pytest.raises(ECGError, match="expected for 'Training' a DataFrame with a column"):
         TrainingHistoryDisplay({"Training": history([0.7])[["seconds"]]}).plot()

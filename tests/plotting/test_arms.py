@@ -1,4 +1,4 @@
-"""plot_arms: the arms table as a forest plot."""
+"""Forest plot of arms."""
 
 import io
 
@@ -31,7 +31,7 @@ def frame():
     )
 
 
-def test_one_panel_per_setting_and_one_row_per_arm(frame):
+def test_each_setting_has_a_panel_and_each_arm_a_row(frame):
     figure = plot_arms(frame)
     assert [ax.get_title() for ax in figure.axes] == [
         "100% of labels",
@@ -44,14 +44,14 @@ def test_one_panel_per_setting_and_one_row_per_arm(frame):
     assert figure.axes[0].yaxis_inverted()
 
 
-def test_points_and_intervals_lie_where_they_should(frame):
+def test_points_and_intervals_are_the_scores(frame):
     interval, point = plot_arms(frame).axes[0].lines[:2]
     assert list(interval.get_xdata()) == [0.69, 0.72]
     assert list(point.get_xdata()) == [0.7]
     assert list(interval.get_ydata()) == [0, 0]
 
 
-def test_ours_differs_in_colour_and_in_shape(frame):
+def test_highlighted_arm_differs_in_colour_and_marker(frame):
     points = plot_arms(frame).axes[0].lines[1::2]
     assert len({point.get_color() for point in points}) == 2
     assert [point.get_marker() for point in points] == ["o", "o", "D", "o"]
@@ -59,7 +59,7 @@ def test_ours_differs_in_colour_and_in_shape(frame):
     assert [point.get_marker() for point in points] == ["o", "D", "o", "o"]
 
 
-def test_settings_that_were_not_run_have_no_panel(frame):
+def test_missing_settings_have_no_panel(frame):
     frame = frame[(frame["archive"] == 0) | (frame["label_fraction"] == 0.1)]
     figure = plot_arms(frame)
     assert [ax.get_title() for ax in figure.axes] == [
@@ -70,16 +70,16 @@ def test_settings_that_were_not_run_have_no_panel(frame):
     figure.savefig(io.BytesIO(), format="svg")
 
 
-def test_arms_without_an_interval_are_points(frame):
+def test_nan_bounds_draw_no_interval(frame):
     figure = plot_arms(frame.assign(auroc_low=np.nan, auroc_high=np.nan))
     figure.savefig(io.BytesIO(), format="png")
     assert list(figure.axes[0].lines[1].get_xdata()) == [0.7]
 
 
-def test_says_what_is_wrong(frame):
-    with pytest.raises(ECGError, match="archive, auroc_low lacking"):
+def test_malformed_frames_raise(frame):
+    with pytest.raises(ECGError, match="got no archive, auroc_low"):
         plot_arms(frame.drop(columns=["archive", "auroc_low"]))
     with pytest.raises(ECGError, match="got an empty table"):
         plot_arms(frame.iloc[:0])
-    with pytest.raises(ECGError, match="'signal only' stands twice"):
+    with pytest.raises(ECGError, match="got two for 'signal only'"):
         plot_arms(pd.concat([frame, frame.iloc[[1]]]))

@@ -1,4 +1,4 @@
-"""Labels and scores as two float matrices, with errors that say what to do."""
+"""Input checks for labels and scores."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from ecgsk.exceptions import ECGError
 
 
 class LabelsAndScores(NamedTuple):
-    """Checked input of a multi-label metric."""
+    """Checked labels and scores (n_samples, n_labels) with the names of the labels."""
 
     Y: np.ndarray
     P: np.ndarray
@@ -17,21 +17,26 @@ class LabelsAndScores(NamedTuple):
 
 
 def check_labels_and_scores(caller: str, Y: ArrayLike, P: ArrayLike) -> LabelsAndScores:
-    """Return `Y` (0/1/NaN) and `P` (finite) as ``(n_samples, n_labels)`` floats, and label names.
+    """Check labels (0, 1 or NaN) and finite scores, and convert them to float matrices.
 
     Parameters
     ----------
     caller : str
-        Name of the public function; errors begin with it.
+        Name of the public function, which starts the error messages.
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)
         Labels: 0, 1 or NaN where not measured.
     P : array-like or DataFrame of the same shape
-        Scores or probabilities: higher means more likely to be 1.
+        Scores or probabilities: a higher score means that 1 is more likely.
+
+    Returns
+    -------
+    LabelsAndScores
+        Float matrices (n_samples, n_labels) and the names of the labels.
 
     Raises
     ------
     ECGError
-        Shapes, columns or rows differ; a label is not 0, 1 or NaN; a score is not finite.
+        If shapes, columns or rows differ, a label is not 0, 1 or NaN, or a score is not finite.
     """
     _check_same_axes(caller, Y, P)
     names = tuple(str(name) for name in getattr(Y, "columns", ()))
@@ -39,59 +44,71 @@ def check_labels_and_scores(caller: str, Y: ArrayLike, P: ArrayLike) -> LabelsAn
     if labels.shape != scores.shape:
         raise ECGError(
             f"{caller} expected Y and P of one shape (n_samples, n_labels); got Y {labels.shape} "
-            f"and P {scores.shape}. Score the rows of Y only and keep one column a label."
+            f"and P {scores.shape}. Score the rows of Y only and keep one column for each label."
         )
     if labels.size == 0:
         raise ECGError(
-            f"{caller} expected at least one record and one label; got Y {labels.shape}."
+            f"{caller} expected at least one record and one label; got Y {labels.shape}. "
+            "Pass rows and columns to score."
         )
     wrong = ~(np.isnan(labels) | (labels == 0) | (labels == 1))
     if wrong.any():
         raise ECGError(
             f"{caller} expected labels 0, 1 or NaN (not measured) in Y; got "
             f"{labels[wrong][0]:g} and {wrong.sum() - 1} more such values. "
-            "Turn grades or infinities into 0, 1 or NaN first."
+            "Convert grades and infinities to 0, 1 or NaN first."
         )
     if not np.isfinite(scores).all():
         raise ECGError(
             f"{caller} expected finite scores in P; got {np.isnan(scores).sum()} NaN and "
-            f"{np.isinf(scores).sum()} infinite values. A record without a score must be "
-            "left out of both Y and P."
+            f"{np.isinf(scores).sum()} infinite values. Leave records without a score out of "
+            "both Y and P."
         )
     return LabelsAndScores(labels, scores, names or tuple(map(str, range(labels.shape[1]))))
 
 
 def _as_matrix(caller: str, what: str, values: Any) -> np.ndarray:
-    """Return a float matrix; one-dimensional input becomes one column."""
+    """Convert to a float matrix; one-dimensional input becomes one column."""
     try:
-        if hasattr(values, "columns"):  # nullable columns spell a missing value pd.NA
+        if hasattr(values, "columns"):  # nullable columns hold pd.NA
             matrix = values.to_numpy(dtype=float, na_value=np.nan)
         else:
             matrix = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
-        raise ECGError(f"{caller} expected numbers in {what}; got {error}.") from error
+        raise ECGError(
+            f"{caller} expected numbers in {what}; got {error}. Encode them as numbers first."
+        ) from error
     if matrix.ndim == 1:
         matrix = matrix[:, np.newaxis]
     if matrix.ndim != 2:
         raise ECGError(
             f"{caller} expected {what} of shape (n_samples, n_labels); got {matrix.shape}. "
-            "A list of (n_samples, 2) arrays stacks with np.column_stack([p[:, 1] for p in P])."
+            "Stack a list of (n_samples, 2) arrays with np.column_stack([p[:, 1] for p in P])."
         )
     return matrix
 
 
 def check_same_rows(caller: str, Y: Any, other: Any, what: str) -> None:
-    """Two pandas objects must agree row by row: nothing is set against another record.
+    """Check that two pandas objects of one length have the same row index.
+
+    Parameters
+    ----------
+    caller : str
+        Name of the public function, which starts the error message.
+    Y, other : object
+        Objects without a pandas index pass.
+    what : str
+        Name of `other` in the error message.
 
     Raises
     ------
     ECGError
-        Both have an index and as many rows, but the indexes differ.
+        If the indexes differ.
     """
     rows: Any = getattr(Y, "index", None)
     others: Any = getattr(other, "index", None)
     if not (hasattr(rows, "equals") and hasattr(others, "equals")):
-        return  # lists too have an attribute called index
+        return  # a list has an attribute called index
     if len(rows) == len(others) and not rows.equals(others):
         raise ECGError(
             f"{caller} expected {what} to have Y's row index; got rows {list(others[:3])}... for "
@@ -101,7 +118,7 @@ def check_same_rows(caller: str, Y: Any, other: Any, what: str) -> None:
 
 
 def _check_same_axes(caller: str, Y: Any, P: Any) -> None:
-    """Two frames must agree by name: a score is never silently set against another label."""
+    """Check that two DataFrames have the same rows and columns, so that labels match scores."""
     check_same_rows(caller, Y, P, "P")
     if not (hasattr(Y, "columns") and hasattr(P, "columns")):
         return
@@ -110,3 +127,32 @@ def _check_same_axes(caller: str, Y: Any, P: Any) -> None:
             f"{caller} expected P to have Y's columns in Y's order; got {list(P.columns)[:5]}... "
             f"for {list(Y.columns)[:5]}... . Pass P[Y.columns]."
         )
+
+
+def probability_matrix(P: Any, y: ArrayLike) -> Any:
+    """Convert the output of ``predict_proba`` to one column for each label of `y`.
+
+    Parameters
+    ----------
+    P : ndarray or list of ndarray
+        Forests and nearest neighbours return a list: one (n_samples, 2) array for each label.
+    y : array-like of shape (n_samples, n_labels) or (n_samples,)
+        Labels. One-dimensional labels and two columns of `P` are one binary problem.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_samples, n_labels), or (n_samples,) for one binary problem.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ecgsk.metrics.validation import probability_matrix
+    >>> probability_matrix(np.array([[0.9, 0.1], [0.2, 0.8]]), y=[0, 1])
+    array([0.1, 0.8])
+    """
+    if isinstance(P, list):
+        P = np.column_stack([p[:, 1] for p in P])
+    if np.ndim(y) == 1 and np.ndim(P) == 2 and np.shape(P)[1] == 2:
+        P = np.asarray(P)[:, 1]
+    return P

@@ -1,4 +1,4 @@
-"""The tables of a paper: as CSV to compute with, LaTeX to print and HTML to read."""
+"""Tables of a comparison as CSV, LaTeX and HTML."""
 
 import re
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ecgsk.evaluation import _rounded
+from ecgsk.evaluation import rounded_tables
 from ecgsk.evaluation._comparison import ArmsComparison
 from ecgsk.explain import Section, write_report
 
-# A longer table is set over several pages.
-_ROWS_OF_A_PAGE = 40
+# Longer tables are LaTeX longtables, which break over pages.
+_MAX_ROWS_ON_PAGE = 40
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -28,8 +28,8 @@ _LATEX = str.maketrans(
 _MINUS = re.compile(r"(^|[ \[])-(?=\d)")
 
 
-class _Kind(NamedTuple):
-    """What one table of a comparison is, and how it is made."""
+class _TableSpec(NamedTuple):
+    """Name, text and functions of one table of a comparison."""
 
     name: str
     heading: str
@@ -40,7 +40,7 @@ class _Kind(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a comparison: all its numbers, and what a page shows of them."""
+    """One table of a comparison, in full precision and rounded."""
 
     name: str
     heading: str
@@ -49,78 +49,79 @@ class Table:
     rounded: pd.DataFrame
 
     def write(self, folder: Path) -> None:
-        """Write all numbers as CSV and the rounded ones as LaTeX."""
+        """Write the full table as CSV and the rounded table as LaTeX."""
         self.full.to_csv(folder / f"{self.name}.csv", index=False)
         text = to_latex(self.rounded, caption=self.text, label=f"tab:{self.name}")
         (folder / f"{self.name}.tex").write_text(text, encoding="utf-8")
 
     def section(self) -> Section:
-        """Return the table as a part of a page."""
+        """Return the rounded table as a section of an HTML page."""
         return Section(self.heading, self.text, self.rounded)
 
 
-_KINDS = (
-    _Kind(
+_TABLES = (
+    _TableSpec(
         "arms",
         "Arms",
-        "All arms share one encoder, one recipe and the same test patients. Macro means over "
-        "labels with both classes; 95 % intervals are percentiles of a patient bootstrap. "
-        "Brier score and calibration error: lower is better. Seconds leave out a pre-training "
-        "that another arm did.",
+        "All arms share one encoder, one recipe and the same test patients. Macro scores are "
+        "means over labels with both classes; 95 % intervals are percentiles of a patient "
+        "bootstrap. Lower is better for Brier score and calibration error. Seconds exclude a "
+        "pre-training that another arm did.",
         ArmsComparison.to_frame,
-        _rounded.arms_table,
+        rounded_tables.arms_table,
     ),
-    _Kind(
+    _TableSpec(
         "differences",
         "Joint embedding minus each other arm",
-        "Paired on the same resampled patients. A verdict is given where 20 or more test "
-        "patients have labels and the interval of the AUROC is on one side of zero. The "
-        "multimodal arm is the upper bound.",
+        "Paired on the same resampled patients. A verdict needs at least 20 test patients "
+        "with labels and an AUROC interval that excludes zero. The multimodal arm is the "
+        "upper bound.",
         ArmsComparison.differences,
-        _rounded.differences_table,
+        rounded_tables.differences_table,
     ),
-    _Kind(
+    _TableSpec(
         "gap_closed",
         "Share of the gap closed",
         "(joint embedding - baseline) / (multimodal - baseline), macro AUROC. There are no "
-        "bounds where the data do not tell that there is a gap.",
+        "bounds if the gap may be zero.",
         ArmsComparison.gap_closed,
-        _rounded.gap_closed_table,
+        rounded_tables.gap_closed_table,
     ),
-    _Kind(
+    _TableSpec(
         "label_differences",
         "Label by label: joint embedding minus compute-matched signal arm",
-        "AUROC over the test records in which the label was measured. p-values are two-sided, by "
-        "swapping the two models' scores of whole patients, corrected for the number of tested "
-        "labels by the method of Benjamini and Hochberg: of the labels with p up to 0.05, 5 % at "
-        "most are expected to differ by chance. Labels with fewer than 10 positive or negative "
-        "patients are not tested, those with one class left out. Intervals are not corrected.",
+        "AUROC over the test records with the label measured. p-values are two-sided "
+        "permutation tests that swap the two models' scores of whole patients. They are "
+        "corrected for the number of tested labels (Benjamini and Hochberg): of the labels with "
+        "p up to 0.05, at most 5 % are expected to differ by chance. Labels with fewer than 10 "
+        "positive or negative patients are not tested; labels with one class are left out. "
+        "Intervals are not corrected.",
         ArmsComparison.label_differences,
-        _rounded.label_differences_table,
+        rounded_tables.label_differences_table,
     ),
-    _Kind(
+    _TableSpec(
         "per_label",
         "Label by label: AUROC of each arm",
         "Labels with one class among the test records are left out. Intervals are in the CSV.",
         ArmsComparison.per_label,
-        _rounded.per_label_table,
+        rounded_tables.per_label_table,
     ),
-    _Kind(
+    _TableSpec(
         "laboratories",
         "Laboratory abnormalities from the ECG alone: AUROC",
-        "A linear head on each arm's embedding of the ECG, on the test records in which the "
-        "laboratory was measured.",
+        "Linear heads on each arm's embedding of the ECG, scored on the test records with the "
+        "laboratory value measured.",
         ArmsComparison.laboratories,
-        _rounded.laboratories_table,
+        rounded_tables.laboratories_table,
     ),
-    _Kind(
+    _TableSpec(
         "subgroups",
         "Subgroups: joint embedding",
-        "Macro AUROC of the subgroup's labels. Subgroups may have other labels with both "
-        "classes; the difference to all other records is over those that both sides have. "
-        "Intervals are not corrected for the number of subgroups.",
+        "Macro AUROC over the labels with both classes in the subgroup. The difference from all "
+        "other records is over the labels with both classes in both. Intervals are not "
+        "corrected for the number of subgroups.",
         ArmsComparison.subgroups,
-        _rounded.subgroups_table,
+        rounded_tables.subgroups_table,
     ),
 )
 
@@ -128,25 +129,24 @@ _KINDS = (
 def write_tables(
     comparison: ArmsComparison, folder: str | Path, *, title: str = "Comparison of arms"
 ) -> Path:
-    """Write what a comparison found as CSV, LaTeX and one HTML page.
+    """Write the tables of a comparison as CSV, LaTeX and one HTML page.
 
     Parameters
     ----------
     comparison : ArmsComparison
-        As :func:`ecgsk.compare_arms` returns it.
+        Output of :func:`ecgsk.compare_arms`.
     folder : path-like
-        Made if absent; tables that lie there are replaced.
+        Folder to write to. It is created if needed; existing tables are replaced.
     title : str, default="Comparison of arms"
         Heading of the page.
 
     Returns
     -------
     Path
-        ``tables.html``, which needs nothing but itself. Beside it lie, as ``.csv`` in full
+        ``tables.html``, a self-contained page. Beside it are the tables as ``.csv`` in full
         precision and as ``.tex`` rounded (packages booktabs and, for long tables,
         longtable): ``arms``, ``differences``, ``gap_closed``, ``label_differences``,
-        ``per_label``, ``laboratories`` and ``subgroups``; what the comparison has
-        nothing for is left out.
+        ``per_label``, ``laboratories`` and ``subgroups``. Empty tables are left out.
 
     Examples
     --------
@@ -173,9 +173,9 @@ def write_tables(
 
 
 def compute_tables(comparison: ArmsComparison) -> list[Table]:
-    """Return the tables that the comparison has something for."""
+    """Return the tables of a comparison that are not empty."""
     tables = []
-    for name, heading, text, compute, rounded in _KINDS:
+    for name, heading, text, compute, rounded in _TABLES:
         full = compute(comparison)
         if not full.empty:
             tables.append(Table(name, heading, text, full, rounded(full)))
@@ -183,9 +183,9 @@ def compute_tables(comparison: ArmsComparison) -> list[Table]:
 
 
 def to_latex(frame: pd.DataFrame, *, caption: str, label: str) -> str:
-    """Return a table of strings as LaTeX with booktabs' rules, all text escaped."""
+    """Return a table of strings as LaTeX with booktabs rules and escaped text."""
     escaped = frame.map(_escape).rename(columns=_escape)
-    long = len(frame) > _ROWS_OF_A_PAGE
+    long = len(frame) > _MAX_ROWS_ON_PAGE
     return escaped.style.hide(axis="index").to_latex(
         hrules=True,
         caption=_escape(caption),
@@ -197,7 +197,7 @@ def to_latex(frame: pd.DataFrame, *, caption: str, label: str) -> str:
 
 
 def _escape(text: object) -> str:
-    """Return text that LaTeX prints as it is, at the start of a row too."""
+    """Escape text for a cell of a LaTeX table."""
     escaped = _MINUS.sub(r"\1$-$", str(text).translate(_LATEX))
-    # After a line break, LaTeX takes a bracket or a star for an option of the break.
+    # At the start of a row, LaTeX takes a bracket or a star for an option of the line break.
     return "{}" + escaped if escaped.startswith(("[", "*")) else escaped

@@ -1,4 +1,4 @@
-"""The SVG of an ECG: geometry in millimetres, gaps, shade, and names that stay names."""
+"""SVG of an ECG: geometry in millimetres, gaps, shade and escaped text."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -22,7 +22,7 @@ def of_class(svg, name):
 
 
 def runs(trace):
-    """Points of each run of a trace, mm from the upper left corner."""
+    """Return the points of each run of a trace, mm from the upper left corner."""
     found = []
     for start, steps in re.findall(r"M([-\d ]+)(?:l([-\d ]+))?", trace.get("d")):
         first = np.array(start.split(), dtype=int)
@@ -32,7 +32,7 @@ def runs(trace):
 
 
 def shaded(svg):
-    """Each rectangle of shade: its opacity, and left, top, width and height in mm."""
+    """Return opacity, left, top, width and height in mm of each shaded rectangle."""
     rectangle = r"M(\S+) (\S+)h([\d.]+)v(\d+)h-[\d.]+z"
     return [
         (float(re.search(r"fill-opacity:([\d.]+)", path.get("style"))[1]), *map(float, sides))
@@ -42,20 +42,20 @@ def shaded(svg):
 
 
 @pytest.mark.parametrize("rate", [100, 257.3, 500])
-def test_seconds_and_millivolts_are_millimetres(rate):
+def test_trace_is_25_mm_per_s_and_10_mm_per_mv(rate):
     seconds = np.arange(int(10 * rate)) / rate
     signal = np.sin(2 * np.pi * seconds)[None]
     svg = read(signal, rate=rate)
     height = float(svg.get("height").removesuffix("mm"))
     (points,) = runs(*of_class(svg, "trace"))
-    # Rounded to 0.01 mm, and no error adds up along the trace.
+    # Rounding to 0.01 mm does not accumulate along the trace.
     np.testing.assert_allclose(points[:, 0], 15 + 25 * seconds, atol=0.0051)
     baseline = float(of_class(svg, "calibration")[0].get("points").split()[0].split(",")[1])
     np.testing.assert_allclose(points[:, 1], baseline - 10 * signal[0], atol=0.0051)
     assert 0 < baseline < height
 
 
-def test_it_is_the_sheet_of_plot_ecg():
+def test_sheet_and_traces_equal_plot_ecg():
     signal = np.random.default_rng(0).normal(size=(12, 1000))
     svg = read(signal, STANDARD_12_LEADS)
     drawn = plot_ecg(signal, STANDARD_12_LEADS, 100)
@@ -85,7 +85,7 @@ def test_missing_samples_leave_gaps():
     assert "V1 (no signal)" in [text.text for text in svg.iter(f"{NAMESPACE}text")]
 
 
-def test_names_stay_text():
+def test_names_are_escaped():
     evil = '"><script>alert(1)</script>&'
     svg = read(np.zeros((1, 100)), (evil,), title=evil)
     assert svg.get("aria-label") == evil
@@ -94,7 +94,7 @@ def test_names_stay_text():
 
 
 @pytest.mark.parametrize("n_steps", [10, 250, 1000])
-def test_shade_lies_behind_its_second_and_lead(n_steps):
+def test_shade_is_at_its_time_and_lead(n_steps):
     """From 2 s to 3 s of the second lead at full strength, from 7 s to 8 s at two fifths."""
     shade = np.zeros((2, n_steps))
     shade[1, n_steps * 2 // 10 : n_steps * 3 // 10] = 50
@@ -109,26 +109,28 @@ def test_shade_lies_behind_its_second_and_lead(n_steps):
     assert tags.index("shade") < tags.index("grid-fine")
 
 
-def test_of_twelve_leads_the_shade_of_what_is_shown():
-    """V1 stands from 5 s to 7.5 s; what it has elsewhere is not on the sheet."""
+def test_shade_outside_the_time_range_of_a_lead_is_not_drawn():
+    """The sheet shows V1 from 5 s to 7.5 s."""
     shade = np.zeros((12, 100))
     shade[STANDARD_12_LEADS.index("V1"), [20, 60]] = 1
     found = shaded(read(np.zeros((12, 1000)), STANDARD_12_LEADS, shade=shade))
     assert max(opacity for opacity, *_ in found) == 0.75
-    # A column of 62.5 mm has 62 cells, so one is shaded in part at either end.
+    # A column of 62.5 mm has 62 cells, so the cells at both ends are shaded in part.
     assert min(left for _, left, *_ in found) == pytest.approx(15 + 25 * 6, abs=1.01)
     assert sum(width for *_, width, _ in found) == pytest.approx(2.5, abs=2.02)
 
 
 @pytest.mark.parametrize("shade", [np.zeros((1, 50)), np.full((1, 50), np.nan)])
-def test_no_shade_of_nothing(shade):
+def test_zero_shade_draws_nothing(shade):
     assert not shaded(read(np.zeros((1, 500)), shade=shade))
 
 
-def test_errors_speak_for_ecg_svg():
-    with pytest.raises(LeadMismatchError, match=r"^ecg_svg: shade must have one row for each of 1"):
+def test_errors_name_ecg_svg():
+    with pytest.raises(
+        LeadMismatchError, match=r"^ecg_svg: expected one row of shade for each of 1"
+    ):
         ecg_svg(np.zeros((1, 9)), ["II"], 100, title="", shade=np.zeros((2, 9)))
     with pytest.raises(LeadMismatchError, match=r"^ecg_svg: expected one row of signal for each"):
         ecg_svg(np.zeros(9), ["II"], 100, title="")
-    with pytest.raises(SamplingRateError, match=r"^ecg_svg: sampling_rate must be"):
+    with pytest.raises(SamplingRateError, match=r"^ecg_svg: expected sampling_rate to be"):
         ecg_svg(np.zeros((1, 9)), ["II"], 0, title="")

@@ -1,4 +1,4 @@
-"""A model card: what a fit knows of itself, and what its authors have to add."""
+"""Model card of a fitted classifier, in the order of TRIPOD+AI."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from ecgsk.evaluation._tripod import checklist
 from ecgsk.explain import Section
 
 _LEAD = (
-    "Ordered after TRIPOD+AI (Collins et al., BMJ 2024;385:e078378). Filled with what the fit "
-    f'knows of itself; "{TO_FILL}" stands where it cannot know.'
+    "In the order of TRIPOD+AI (Collins et al., BMJ 2024;385:e078378). Written from the fitted "
+    f'model and its data; "{TO_FILL}" marks what they do not contain.'
 )
 _USE = (
-    "Research software, not a medical device: it must not guide the care of a patient. "
-    "Predictions are associations in the training patients, not causes."
+    "Research software, not a medical device: do not use it for patient care. "
+    "Predictions are associations in the training patients, not causal effects."
 )
 
 
@@ -35,27 +35,27 @@ def model_card(
     Parameters
     ----------
     model : ECGDiagnosisClassifier or Pipeline
-        Fitted; of a pipeline that ends in one, the steps before are told as
+        Fitted. The steps of a pipeline before the classifier are listed as
         preprocessing.
     cohort : Cohort, optional
-        That the comparison was made of, row by row: its patients, labels and table.
+        Cohort of the comparison, with the same rows. Adds patients, labels and missing values.
     comparison : ArmsComparison, optional
-        That fitted and scored the model: its split and performance.
+        Comparison that fitted and scored the model. Adds the split and the scores.
     intended_use : str, optional
-        What the model is for; None leaves it to the authors.
+        Intended use of the model; None leaves it to the authors.
     title : str, default="Model card"
-        Heading.
+        Heading of the card.
 
     Returns
     -------
     str
-        Markdown. What is not known is marked "to be filled in by the authors" and
-        never made up; the last table says so for every item of TRIPOD+AI.
+        Markdown. Missing facts are marked "To be filled in by the authors." The last
+        table lists the items of TRIPOD+AI with the sections that answer them.
 
     Raises
     ------
     ECGError
-        If the model is no fitted classifier, the comparison did not fit it, or the
+        If the model is not a fitted classifier, the comparison did not fit it, or the
         cohort has other rows than the comparison.
 
     References
@@ -78,7 +78,7 @@ def model_card(
 
 
 def as_markdown(title: str, sections: Sequence[Section]) -> str:
-    """Return the parts of a card as Markdown."""
+    """Render the sections of a card as Markdown."""
     environment = Environment(
         loader=PackageLoader("ecgsk.evaluation"),
         undefined=StrictUndefined,
@@ -97,10 +97,10 @@ def card_sections(
     comparison: ArmsComparison | None,
     intended_use: str | None,
 ) -> list[Section]:
-    """Return the parts of a card, for a page as for Markdown."""
-    steps, classifier = _card_fit.take_apart(model)
+    """Return the sections of a card, for Markdown or an HTML page."""
+    steps, classifier = _card_fit.split_pipeline(model)
     score = _card_scores.score_of_model(classifier, comparison)
-    parts: Sequence[Section] = [
+    sections = [
         Section("Intended use", f"{intended_use or TO_FILL}\n\n{_USE}"),
         *_card_fit.describe_model(steps, classifier),
         *_card_data.describe_data(cohort, comparison),
@@ -108,11 +108,12 @@ def card_sections(
         *_card_scores.describe_scores(classifier, score, comparison),
         *_card_fit.describe_limits(classifier, cohort, comparison),
     ]
-    return [*parts, checklist({part.heading for part in parts if part.text != TO_FILL})]
+    answered = {section.heading for section in sections if section.text != TO_FILL}
+    return [*sections, checklist(answered)]
 
 
 def _cell(value: Any) -> str:
-    """Return text that stays inside its cell of a Markdown table, and text."""
+    """Escape text for a cell of a Markdown table."""
     text = " ".join(str(value).split())
     for sign in ("\\", "|", "`", "*", "_", "[", "]", "<"):
         text = text.replace(sign, f"\\{sign}")
@@ -120,5 +121,5 @@ def _cell(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text word by word, as Markdown's indented code."""
+    """Return text as an indented code block of Markdown."""
     return "\n".join(f"    {line}".rstrip() for line in text.strip().splitlines())

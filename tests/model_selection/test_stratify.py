@@ -1,4 +1,4 @@
-"""Folds are more even than GroupKFold's, on synthetic and on real labels."""
+"""Balance of folds against GroupKFold, on synthetic and real labels."""
 
 import importlib.util
 from pathlib import Path
@@ -10,7 +10,7 @@ from sklearn.model_selection import GroupKFold
 
 from ecgsk.model_selection import MultilabelGroupKFold, check_patient_split
 
-# The measure and the label sets are the benchmark's, so that what it prints is what is tested.
+# Test the measure and the label sets that the benchmark prints.
 _SPEC = importlib.util.spec_from_file_location(
     "fold_balance", Path(__file__).parents[2] / "benchmarks" / "fold_balance.py"
 )
@@ -18,8 +18,8 @@ fold_balance = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(fold_balance)
 
 
-def both(labels, n_splits=5, seed=None):
-    """Balance by GroupKFold and by ours, which must not split a patient."""
+def compare_balance(labels, n_splits=5, seed=None):
+    """Return the balance of GroupKFold and of MultilabelGroupKFold, split by patient."""
     Y, patients = labels[0].to_numpy(dtype=float), pd.factorize(labels[1])[0]
     if seed is not None:
         patients = np.random.default_rng(seed).permutation(patients.max() + 1)[patients]
@@ -28,40 +28,40 @@ def both(labels, n_splits=5, seed=None):
     return (fold_balance.balance(Y, patients, splitter) for splitter in (GroupKFold(n_splits), cv))
 
 
-def test_imbalance_is_that_of_the_worst_fold_among_labels_enough_patients_carry():
+def test_imbalance_is_that_of_the_worst_fold_over_labels_with_enough_patients():
     Y = np.array([[1, 1, 1], [1, np.nan, 0], [1, 1, 0], [0, 0, 0]])
     # Folds {0, 2} and {1, 3}: prevalences 1 and 1/2 of 3/4, 1 and 0 of 2/3; the third label
-    # has one patient alone.
+    # has one patient.
     found = fold_balance.balance(Y, np.arange(4), GroupKFold(2))
     assert found == pytest.approx((1, (1 / 3 + 1) / 2, 1, 0))
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_synthetic_cohort(seed):
+def test_folds_of_a_synthetic_cohort_are_balanced(seed):
     for name, labels in fold_balance.synthetic_sets(n_subjects=400, seed=seed):
-        theirs, ours = both(labels)
-        assert ours.worst < 0.7 * theirs.worst, name
-        assert ours.mean < 0.4 * theirs.mean, name
-        assert ours.folds_without == 0, name
-        assert ours.size < 0.05, name
+        baseline, own = compare_balance(labels)
+        assert own.worst < 0.7 * baseline.worst, name
+        assert own.mean < 0.4 * baseline.mean, name
+        assert own.folds_without == 0, name
+        assert own.size < 0.05, name
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_patients_with_many_records_and_labels_do_not_spoil_the_folds(seed):
-    """Few patients, some with many records, and a long tail of labels: a ward's tables."""
+def test_folds_are_balanced_with_few_patients_and_many_rare_labels(seed):
+    """Some patients have many records, as in the tables of a ward."""
     rng = np.random.default_rng(seed)
     patients = np.repeat(np.arange(60), np.ceil(rng.pareto(1.5, 60).clip(max=12) * 2).astype(int))
     risk = (np.geomspace(0.3, 0.005, 150) * rng.gamma(0.5, 2, (60, 150))).clip(max=1)
     Y = pd.DataFrame(rng.random((len(patients), 150)) < risk[patients])
-    theirs, ours = both((Y, patients))
-    assert ours.worst < theirs.worst
-    assert ours.mean < 0.9 * theirs.mean
-    assert ours.folds_without < 0.7 * theirs.folds_without
-    assert ours.size < 0.3
+    baseline, own = compare_balance((Y, patients))
+    assert own.worst < baseline.worst
+    assert own.mean < 0.9 * baseline.mean
+    assert own.folds_without < 0.7 * baseline.folds_without
+    assert own.size < 0.3
 
 
-def test_the_few_patients_of_a_rare_label_are_kept_apart():
-    """A label of three patients can be in three folds at most, and is."""
+def test_patients_of_a_rare_label_are_in_different_folds():
+    """A label with three patients is in three folds."""
     rng = np.random.default_rng(0)
     Y = np.hstack([rng.random((200, 20)) < 0.3, np.repeat(np.eye(20), 10, axis=0)])
     Y[:, 20:] *= np.tile(np.arange(10) < 3, 20)[:, np.newaxis]
@@ -70,32 +70,32 @@ def test_the_few_patients_of_a_rare_label_are_kept_apart():
 
 
 @pytest.mark.real_data
-def test_ptbxl_superclasses(real_data):
+def test_folds_of_ptbxl_superclasses_are_balanced(real_data):
     labels = fold_balance.ptbxl_superclasses(real_data / "ptbxl_subset")
     for seed in range(5):
-        theirs, ours = both(labels, seed=seed)
-        assert ours.worst < 0.05 < theirs.worst
-        assert ours.folds_without == 0
-        assert ours.size < 0.03
+        baseline, own = compare_balance(labels, seed=seed)
+        assert own.worst < 0.05 < baseline.worst
+        assert own.folds_without == 0
+        assert own.size < 0.03
 
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("labels", ["mimic_diagnoses", "mimic_abnormalities"])
-def test_mimic_iv_demo(real_data, labels):
-    """Of 63 patients with up to 400 samples each, not every label can reach every fold."""
+def test_folds_of_the_mimic_iv_demo_are_balanced_better_than_by_group_k_fold(real_data, labels):
+    """With 63 patients of up to 400 samples, some labels cannot be in every fold."""
     labels = getattr(fold_balance, labels)(real_data / "mimic_iv_demo" / "hosp")
     for seed in range(5):
-        theirs, ours = both(labels, seed=seed)
-        assert ours.worst < theirs.worst
-        assert ours.mean < theirs.mean
-        assert ours.folds_without < theirs.folds_without
+        baseline, own = compare_balance(labels, seed=seed)
+        assert own.worst < baseline.worst
+        assert own.mean < baseline.mean
+        assert own.folds_without < baseline.folds_without
 
 
 @pytest.mark.real_data
-def test_ludb_statements(real_data):
+def test_folds_of_ludb_statements_are_balanced(real_data):
     labels = fold_balance.ludb_statements(real_data / "ludb")
     for seed in range(5):
-        theirs, ours = both(labels, seed=seed)
-        assert ours.worst < theirs.worst
-        assert ours.mean < 0.5 * theirs.mean
-        assert ours.folds_without <= 1  # of 175; by GroupKFold about 20
+        baseline, own = compare_balance(labels, seed=seed)
+        assert own.worst < baseline.worst
+        assert own.mean < 0.5 * baseline.mean
+        assert own.folds_without <= 1  # of 175 labels; GroupKFold has about 20

@@ -1,4 +1,4 @@
-"""Reliability, decision curves and forests: tables of scores, drawn into axes."""
+"""Calibration curves, decision curves and forest plots, drawn into axes."""
 
 from __future__ import annotations
 
@@ -8,40 +8,51 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ecgsk.plotting._arms import OTHERS, OURS
-from ecgsk.plotting._notebook import style_axes
+from ecgsk.plotting.figures import (
+    BLUE,
+    HIGHLIGHT_STYLE,
+    VERMILION,
+    escape_dollar,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 def draw_calibration(ax: Axes, frame: pd.DataFrame, title: str, *, legend: bool = True) -> None:
-    """Draw observed over predicted frequency with its intervals.
+    """Draw a calibration curve: observed over predicted frequency, with intervals.
 
     Parameters
     ----------
     ax : matplotlib Axes
-        To draw into; both axes end where the data do, as rare labels crowd near 0.
+        Axes to draw into. Both end at the largest value, as rare labels lie near 0.
     frame : DataFrame
-        One row per bin: ``predicted``, ``observed``, ``low`` and ``high``, the
-        bounds NaN where they are not known.
+        One row for each bin: ``predicted``, ``observed``, ``low`` and ``high``; the
+        bounds may be NaN.
     title : str
         Name of the label.
     legend : bool, default=True
-        Say which curve is which.
+        Draw a legend.
     """
     end = float(np.nanmax(frame[["predicted", "observed", "high"]].to_numpy()))
     end = min(1.0, 1.05 * end) or 1.0
     ax.plot([0, end], [0, end], color="0.4", linestyle="--", linewidth=1, label="perfect")
-    ax.vlines(frame["predicted"], frame["low"], frame["high"], color=OURS["color"], linewidth=1.2)
+    ax.vlines(
+        frame["predicted"],
+        frame["low"],
+        frame["high"],
+        color=VERMILION,
+        linewidth=1.2,
+    )
     ax.plot(
         frame["predicted"],
         frame["observed"],
         label="model",
         markersize=4,
         linewidth=1.2,
-        clip_on=False,  # a marker at 0 is a whole marker
-        **OURS,
+        clip_on=False,  # draw the whole marker at 0
+        **HIGHLIGHT_STYLE,
     )
     ax.set_xlim(0, end)
     ax.set_ylim(0, end)
@@ -56,31 +67,31 @@ def draw_net_benefit(ax: Axes, frame: pd.DataFrame, title: str, *, legend: bool 
     Parameters
     ----------
     ax : matplotlib Axes
-        To draw into, up to the last threshold at which the model treats anyone.
+        Axes to draw into, up to the last threshold at which the model treats a patient.
     frame : DataFrame
-        One row per threshold: ``threshold``, ``model``, ``treat_all``,
-        ``treat_none``, ``low`` and ``high``, the bounds NaN where not known.
+        One row for each threshold: ``threshold``, ``model``, ``treat_all``,
+        ``treat_none``, ``low`` and ``high``; the bounds may be NaN.
     title : str
         Name of the label.
     legend : bool, default=True
-        Say which curve is which.
+        Draw a legend.
     """
     t = frame["threshold"]
     treats = t[(frame[["model", "low", "high"]].fillna(0) != 0).any(axis=1)]
     ax.plot(t, frame["treat_none"], color="0.2", linewidth=1, label="treat none")
-    ax.plot(t, frame["treat_all"], color=OTHERS["color"], ls="--", lw=1.2, label="treat all")
-    ax.fill_between(t, frame["low"], frame["high"], color=OURS["color"], alpha=0.2, linewidth=0)
-    ax.plot(t, frame["model"], color=OURS["color"], linewidth=1.6, label="model")
+    ax.plot(t, frame["treat_all"], color=BLUE, ls="--", lw=1.2, label="treat all")
+    ax.fill_between(t, frame["low"], frame["high"], color=VERMILION, alpha=0.2, linewidth=0)
+    ax.plot(t, frame["model"], color=VERMILION, linewidth=1.6, label="model")
     top = float(np.nanmax([0.001, *frame["model"], *frame["treat_all"], *frame["high"]]))
     ax.set_xlim(0, treats.max() if len(treats) else 1)
-    ax.set_ylim(-0.3 * top, 1.1 * top)  # treating all falls without end
+    ax.set_ylim(-0.3 * top, 1.1 * top)  # the curve of treating all is unbounded below
     style_axes(ax, title=title, x="threshold probability", y="net benefit")
     if legend:
         ax.legend(fontsize=8, frameon=False)
 
 
 def forest_height(n_rows: int) -> float:
-    """Return the height in inches that a forest of so many rows needs."""
+    """Return the height in inches of a forest plot with this number of rows."""
     return 0.9 + 0.24 * n_rows
 
 
@@ -92,26 +103,32 @@ def draw_forest(
     x: str,
     reference: float | None = None,
 ) -> None:
-    """Draw scores with their intervals, one below the other.
+    """Draw a forest plot: scores with their intervals, one row each.
 
     Parameters
     ----------
     ax : matplotlib Axes
-        To draw into.
+        Axes to draw into.
     names : sequence of str
-        Name of each row, from the top down.
+        Name of each row, from top to bottom.
     frame : DataFrame
-        ``estimate``, ``low`` and ``high`` of each row; a row of NaN is empty.
+        ``estimate``, ``low`` and ``high`` of each row; NaN draws nothing.
     x : str
-        What the scores are.
+        Label of the x axis.
     reference : float, optional
-        Where a line goes down: no skill, or no difference.
+        Position of a vertical line: no skill, or no difference.
     """
     if reference is not None:
         ax.axvline(reference, color="0.4", linestyle="--", linewidth=1)
     for y, (estimate, low, high) in enumerate(frame[["estimate", "low", "high"]].to_numpy()):
-        ax.plot([low, high], [y, y], color=OURS["color"], linewidth=1.4, solid_capstyle="butt")
-        ax.plot(estimate, y, markersize=5, linestyle="none", **OURS)
-    ax.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
+        ax.plot(
+            [low, high],
+            [y, y],
+            color=VERMILION,
+            linewidth=1.4,
+            solid_capstyle="butt",
+        )
+        ax.plot(estimate, y, markersize=5, linestyle="none", **HIGHLIGHT_STYLE)
+    ax.set_yticks(range(len(names)), [escape_dollar(name) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     style_axes(ax, x=x, grid="x")

@@ -1,16 +1,17 @@
-"""A comparison's results as tables for people: rounded, with their intervals as text.
+"""Rounded tables of a comparison, with intervals as text.
 
-Each function takes the frame that the method of its name returns.
+Each function takes the output of the ArmsComparison method of its name; `arms_table` takes
+that of `to_frame`.
 """
 
 import numpy as np
 import pandas as pd
 
-from ecgsk.evaluation._arms import OURS
+from ecgsk.evaluation._arms import JOINT_EMBEDDING
 
 
 def arms_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return each arm's scores."""
+    """Return the scores of each arm."""
     columns = {
         "arm": frame["arm"],
         "macro AUROC [95 %]": _intervals(frame, "macro_auroc", "auroc", ".3f"),
@@ -25,7 +26,7 @@ def arms_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def differences_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return how the joint embedding differs from each other arm."""
+    """Return the difference of the joint embedding from each other arm."""
     columns = {
         "arm": frame["arm"],
         "macro AUROC [95 %]": _intervals(frame, "auroc_difference", "auroc", "+.3f"),
@@ -36,13 +37,13 @@ def differences_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def gap_closed_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the share of the gap closed, from each baseline."""
+    """Return the share of the gap closed for each baseline."""
     share = _intervals(frame, "gap_closed", "", "z.0%")
     return _with_settings(frame, {"baseline": frame["baseline"], "gap closed [95 %]": share})
 
 
 def per_label_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the AUROC of each label that has one, with a column for each arm."""
+    """Return the AUROC of each label with both classes, one column for each arm."""
     counts = ["n_positive", "n_positive_patients", "n_patients"]
     keys = ["label_fraction", "archive", "label", *counts]
     wide = frame.pivot(index=keys, columns="arm", values="estimate")
@@ -56,13 +57,13 @@ def per_label_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def label_differences_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return how the joint embedding differs from the compute-matched arm, label by label."""
+    """Return the difference of the joint embedding from the compute-matched arm per label."""
     frame = frame.dropna(subset="difference")
     columns = {
         "label": frame["label"],
         "positive records (patients)": _positives(frame),
         "compute-matched": _numbers(frame["baseline"]),
-        OURS: _numbers(frame["joint"]),
+        JOINT_EMBEDDING: _numbers(frame["joint"]),
         "difference [95 %]": _intervals(frame, "difference", "", "+.3f"),
         "p, corrected": [format_p(p) for p in frame["p_adjusted"]],
     }
@@ -70,7 +71,7 @@ def label_differences_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def laboratories_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the AUROC of each abnormality that has one, with a column for each arm."""
+    """Return the AUROC of each abnormality with both classes, one column for each arm."""
     arms = [name for name in frame.columns if name not in ("target", "label_fraction", "archive")]
     frame = frame.dropna(subset=arms, how="all")
     columns = {"target": frame["target"]} | {arm: _numbers(frame[arm]) for arm in arms}
@@ -78,7 +79,7 @@ def laboratories_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def subgroups_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return an arm's macro AUROC in each subgroup and its difference to the rest."""
+    """Return the macro AUROC of each subgroup and its difference from the rest."""
     columns = {
         "subgroup": frame["column"] + " " + frame["level"].astype(str),
         "records": [f"{n:,}" for n in frame["n_records"]],
@@ -91,21 +92,21 @@ def subgroups_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_p(p: float) -> str:
-    """Return a p-value with three digits, never 0."""
+    """Format a p-value with three digits, never as 0."""
     return "" if np.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def format_interval(x: float, low: float, high: float, form: str) -> str:
-    """Return an estimate with its bounds, where it has them."""
+    """Format an estimate with its bounds, if they are finite."""
     if np.isnan(x):
         return ""
     if np.isfinite([low, high]).all():
         return f"{x:{form}} [{low:{form}}, {high:{form}}]"
-    return f"{x:{form}}, no bounds"  # a share of a gap that may be none
+    return f"{x:{form}}, no bounds"  # a share of a gap that may be zero
 
 
 def _with_settings(frame: pd.DataFrame, columns: dict) -> pd.DataFrame:
-    """Put label fraction and archive in front, where there are several."""
+    """Prepend columns of label fraction and archive if there are several."""
     settings = {}
     if frame["label_fraction"].nunique() > 1:
         settings["labels"] = [f"{x:.3g} %" for x in 100 * frame["label_fraction"]]
@@ -115,6 +116,7 @@ def _with_settings(frame: pd.DataFrame, columns: dict) -> pd.DataFrame:
 
 
 def _intervals(frame: pd.DataFrame, estimate: str, prefix: str, form: str) -> list[str]:
+    """Format a column of estimates with the bounds ``prefix_low`` and ``prefix_high``."""
     low, high = (f"{prefix}_{bound}".lstrip("_") for bound in ("low", "high"))
     rows = zip(frame[estimate], frame[low], frame[high], strict=True)
     return [format_interval(*bounds, form) for bounds in rows]

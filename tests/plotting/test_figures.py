@@ -1,0 +1,58 @@
+"""Panels, notebook display and text of figures."""
+
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from ecgsk.exceptions import ECGError
+from ecgsk.plotting import TrainingHistoryDisplay
+from ecgsk.plotting.figures import (
+    escape_dollar,
+    format_probability,
+    panel_axes,
+    style_axes,
+)
+
+
+@pytest.fixture
+def pyplot_axes():
+    yield plt.subplots()[1]
+    plt.close("all")
+
+
+def test_notebook_shows_a_drawn_figure_once(pyplot_axes):
+    losses = pd.DataFrame({"train_loss": [0.7]}, index=[1])
+    display = TrainingHistoryDisplay({"Training": losses})
+    assert display._repr_png_() is None  # not drawn
+    assert display.plot()._repr_png_().startswith(b"\x89PNG")
+    assert display.plot(pyplot_axes)._repr_png_() is None  # notebooks show pyplot's figures
+
+
+@pytest.mark.parametrize(("n_panels", "size"), [(1, (2, 1)), (3, (6, 1)), (5, (6, 2))])
+def test_new_axes_are_in_rows_of_three(n_panels, size):
+    axes = panel_axes("Display", None, ["panel"] * n_panels, width=2, height=1)
+    assert axes[0].figure.axes == axes
+    assert len(axes) == n_panels
+    assert tuple(axes[0].figure.get_size_inches()) == size
+
+
+def test_given_axes_are_one_for_each_panel():
+    axes = Figure().subplots(1, 2)
+    assert panel_axes("Display", axes, ["a", "b"]) == list(axes)
+    with pytest.raises(ECGError, match=r"Display: expected one axes for each of a; got 2\. Pass"):
+        panel_axes("Display", axes, ["a"])
+
+
+def test_title_shows_dollar_signs():
+    (ax,) = panel_axes("Display", None, ["panel"])
+    style_axes(ax, title="$a_b$", x="x")
+    assert ax.get_title() == escape_dollar("$a_b$") == r"\$a_b\$"
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0, "<0.01"), (0.005, "0.01"), (0.994, "0.99"), (0.995, ">0.99"), (1, ">0.99")]
+)
+def test_formatted_probability_is_never_0_or_1(p, text):
+    assert format_probability(p) == text
