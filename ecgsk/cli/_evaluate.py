@@ -61,7 +61,7 @@ def run(folder: Path, out: Path, settings: Settings) -> None:
     if not cohort.Y.notna().any(axis=None):
         raise ECGError(
             f"ecgsk evaluate: no record of the cohort in {folder} has a diagnosis to learn from. "
-            "Build it with other --diagnoses, or with a smaller --min-count."
+            "Build it with other diagnoses, or with a smaller min_count."
         )
     typer.echo(f"{cohort}\n")
     steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 
 from ecgsk.datasets import (
+    MimicFolds,
+    MimicTargets,
     fetch_mimic_iv_demo,
     fetch_mimic_iv_ecg_demo,
     fetch_ptbxl,
@@ -418,8 +420,11 @@ def test_demo_of_real_tables_loads(server, real_data, tmp_path):
     demo = fetch_mimic_iv_demo(tmp_path, base_url=server.url)
     ecg = fetch_mimic_iv_ecg_demo(tmp_path, base_url=server.url).ecg
     assert not (ecg / "records_w_diag_icd10.csv").exists()  # no part of the demo
-    cohort = load_mimic_iv(ecg, demo.hosp, demo.ed, min_count=5)
-    same = load_mimic_iv(source / "ecg", demo.hosp, demo.ed, diagnoses="diagnoses_icd", min_count=5)
+    targets = MimicTargets(diagnoses="diagnoses_icd", min_count=5)
+    folds = MimicFolds(first_per_stay=False)
+    same = load_mimic_iv(source / "ecg", demo.hosp, demo.ed, targets=targets, folds=folds)
+    targets = MimicTargets(min_count=5)
+    cohort = load_mimic_iv(ecg, demo.hosp, demo.ed, targets=targets, folds=folds)
     assert len(cohort.X) == len(same.X) == 113
     pd.testing.assert_frame_equal(cohort.Y, same.Y)
     assert os.path.commonpath([tmp_path, *cohort.X["ecg"].array.storage.paths]) == str(tmp_path)
