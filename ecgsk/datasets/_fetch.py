@@ -1,4 +1,4 @@
-"""Open databases by name: downloaded once from PhysioNet or a mirror, checked, loaded."""
+"""Download open databases from PhysioNet or a mirror."""
 
 import os
 import re
@@ -9,12 +9,11 @@ from typing import Any, Literal
 from sklearn.utils import Bunch
 
 from ecgsk.datasets._fetch_files import SUMS, Transfer, check_sums, read_sums, select
-from ecgsk.datasets._ptbxl import load_ptbxl
-from ecgsk.exceptions import ECGError, SamplingRateError
+from ecgsk.datasets._ptbxl import check_ptbxl_rate, load_ptbxl
+from ecgsk.exceptions import ECGError
 
 PHYSIONET = "https://physionet.org/files"
 _PTBXL = "ptb-xl/1.0.3"
-_PTBXL_FOLDERS = {100: "records100", 500: "records500"}
 _MIMIC_ECG = "mimic-iv-ecg-demo/0.1"
 _MIMIC_MODULES = {
     "hosp": "mimic-iv-demo/2.2",
@@ -29,13 +28,12 @@ Registry = str | Path | Mapping[str, str]
 
 
 def get_data_home(data_home: str | Path | None = None) -> Path:
-    """Folder in which downloaded databases are kept; made if absent.
+    """Return the folder of downloaded databases; create it if absent.
 
     Parameters
     ----------
     data_home : path-like, optional
-        By default the environment variable ``ECGSK_DATA``, or else
-        ``~/ecgsk_data``.
+        By default the environment variable ``ECGSK_DATA``, else ``~/ecgsk_data``.
 
     Returns
     -------
@@ -66,17 +64,17 @@ def fetch_ptbxl(
     progress: bool = True,
     **load: Any,
 ) -> Any:
-    """Download PTB-XL 1.0.3 (once) and load it.
+    """Download PTB-XL 1.0.3 once and load it.
 
-    Of the signals, only those of the sampling rate asked for are downloaded:
-    21,799 records in 43,598 files.
+    Only signals of the requested sampling rate are downloaded: 21,799 records in
+    43,598 files.
 
     Parameters
     ----------
     data_home, download_if_missing, n_connections, verify, base_url, registry, progress
         As in `fetch_mimic_iv_demo`.
     sampling_rate : {100, 500}, default=100
-        Hz; which of the two sets of records to download.
+        Hz; selects one of the two sets of records.
     **load
         Further parameters of `load_ptbxl`: ``task``, ``min_count``, ``leads``,
         ``errors``, ``return_X_y``.
@@ -84,12 +82,12 @@ def fetch_ptbxl(
     Returns
     -------
     Cohort
-        That of `load_ptbxl`; with ``return_X_y=True``, ``(X, Y)``.
+        See `load_ptbxl`; with ``return_X_y=True``, ``(X, Y)``.
 
     Raises
     ------
     DownloadError
-        When a file cannot be had, or its SHA-256 sum is not the one listed.
+        When a file cannot be downloaded, or has another SHA-256 sum than listed.
 
     Notes
     -----
@@ -102,14 +100,10 @@ def fetch_ptbxl(
     >>> from ecgsk.datasets import fetch_ptbxl
     >>> cohort = fetch_ptbxl(task="diagnostic", min_count=50)  # doctest: +SKIP
     """
-    if sampling_rate not in _PTBXL_FOLDERS:
-        raise SamplingRateError(
-            f"fetch_ptbxl: PTB-XL has records at 100 and 500 Hz, not at {sampling_rate!r} Hz. "
-            "Fetch one of them and use ecgsk.preprocessing.Resample."
-        )
+    check_ptbxl_rate(sampling_rate, name="fetch_ptbxl")
     folder = _fetch_database(
         _PTBXL,
-        re.compile(f"{_PTBXL_TABLES}|{_PTBXL_FOLDERS[sampling_rate]}/").match,
+        re.compile(f"{_PTBXL_TABLES}|records{sampling_rate}/").match,
         get_data_home(data_home),
         base_url,
         registry,
@@ -138,23 +132,22 @@ def fetch_mimic_iv_demo(
     Parameters
     ----------
     data_home : path-like, optional
-        Where databases are kept; see `get_data_home`.
+        Folder of databases; see `get_data_home`.
     modules : iterable of str, default=("hosp", "ed")
-        Which of ``"hosp"``, ``"icu"`` and ``"ed"``.
+        Modules to download, of ``"hosp"``, ``"icu"`` and ``"ed"``.
     download_if_missing : bool, default=True
-        If False, raise instead of using the network.
+        If False, raise when a file is missing.
     n_connections : int, default=4
-        Files at a time.
+        Number of files downloaded at a time.
     verify : bool, default=False
-        Hash files that are already there, and download anew those that are not
-        the ones listed. A file that is downloaded is always hashed.
+        Hash existing files, and download again those that differ from the listed
+        sums. A downloaded file is always hashed.
     base_url : str, optional
-        A server with PhysioNet's layout; by default PhysioNet. PhysioNet's own
-        mirror ``"https://physionet-open.s3.amazonaws.com"`` is often faster.
+        A server with PhysioNet's layout; by default PhysioNet. Its mirror ``"https://physionet-open.s3.amazonaws.com"`` is often faster.
     registry : path-like or mapping, optional
         SHA-256 sums per path below `base_url` (``"ptb-xl/1.0.3/RECORDS"``), as
         a mapping or a file in the layout of ``sha256sum``. By default the
-        ``SHA256SUMS.txt`` that the server has for each database.
+        server's ``SHA256SUMS.txt`` of each database.
     progress : bool, default=True
         Show a progress bar on a terminal.
 
@@ -166,19 +159,19 @@ def fetch_mimic_iv_demo(
     Raises
     ------
     DownloadError
-        When a file cannot be had, or its SHA-256 sum is not the one listed.
+        When a file cannot be downloaded, or has another SHA-256 sum than listed.
 
     See Also
     --------
     fetch_mimic_iv_ecg_demo : The ECGs of 92 of these patients.
-    load_mimic_iv : What takes the folders.
+    load_mimic_iv : Load the folders as a cohort.
 
     Notes
     -----
-    A download that was cut off goes on where it stopped, in the same call or in
-    the next one; until its sum is right, a file is called ``.part``. That
-    ``SHA256SUMS.txt`` itself is the right one is vouched for by TLS alone: with
-    a mirror you do not trust, give a `registry` from elsewhere.
+    An interrupted download is resumed in the same call or the next one; a file has
+    the suffix ``.part`` until its sum is checked. ``SHA256SUMS.txt`` itself is
+    protected by TLS alone: with a mirror you do not trust, give a `registry` from
+    another source.
 
     Johnson et al., "MIMIC-IV Clinical Database Demo" (version 2.2), PhysioNet,
     2023, doi:10.13026/dp1f-ex47, and "MIMIC-IV-ED Demo" (version 2.2),
@@ -235,7 +228,7 @@ def fetch_mimic_iv_ecg_demo(
     """Download the open demo of MIMIC-IV-ECG, 0.1: 659 ECGs of 92 patients.
 
     They are patients of `fetch_mimic_iv_demo`. The demo has no machine
-    measurements, no reports and no diagnoses: the latter come from ``hosp``.
+    measurements, reports or diagnoses; diagnoses come from ``hosp``.
 
     Parameters
     ----------
@@ -250,13 +243,13 @@ def fetch_mimic_iv_ecg_demo(
     Raises
     ------
     DownloadError
-        When a file cannot be had, or its SHA-256 sum is not the one listed.
+        When a file cannot be downloaded, or has another SHA-256 sum than listed.
 
     Notes
     -----
     Gow et al., "MIMIC-IV-ECG Demo - Diagnostic Electrocardiogram Matched Subset
     Demo" (version 0.1), PhysioNet, 2022, doi:10.13026/4eqn-kt76; its licence
-    lies beside the files.
+    is beside the files.
 
     Examples
     --------
@@ -291,11 +284,11 @@ def _fetch_database(
     registry: Registry | None,
     *,
     name: str,
-    **how: Any,
+    **options: Any,
 ) -> Path:
-    """Bring the files wanted of one database; its folder."""
+    """Download the wanted files of one database; return its folder."""
     folder = home / database
-    transfer = Transfer(f"{base_url.rstrip('/')}/{database}", folder, name=name, **how)
+    transfer = Transfer(f"{base_url.rstrip('/')}/{database}", folder, name=name, **options)
     if registry is None:
         source = f"{transfer.base_url}/{SUMS}"
         transfer.fetch({SUMS: None})

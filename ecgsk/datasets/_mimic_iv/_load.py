@@ -176,7 +176,7 @@ def load_mimic_iv(
         labels = label_records(tables, targets, n_records)
         fold, source = make_folds(tables, X, labels.Y, folds)
         place = place_within_stay(tables, n_records)
-    rows = {
+    rows: dict[str, Any] = {
         "X": X,
         "Y": labels.Y,
         "labs": lab.values,
