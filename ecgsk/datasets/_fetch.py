@@ -143,7 +143,8 @@ def fetch_mimic_iv_demo(
         Hash existing files, and download again those that differ from the listed
         sums. A downloaded file is always hashed.
     base_url : str, optional
-        A server with PhysioNet's layout; by default PhysioNet. Its mirror ``"https://physionet-open.s3.amazonaws.com"`` is often faster.
+        A server with PhysioNet's layout; by default PhysioNet. Its mirror
+        ``"https://physionet-open.s3.amazonaws.com"`` is often faster.
     registry : path-like or mapping, optional
         SHA-256 sums per path below `base_url` (``"ptb-xl/1.0.3/RECORDS"``), as
         a mapping or a file in the layout of ``sha256sum``. By default the

@@ -207,7 +207,7 @@ def _resume(session: requests.Session, url: str, part: Path, stop: threading.Eve
 
 def _session() -> requests.Session:
     session = requests.Session()
-    # Sums are of uncompressed transfers.
+    # Sums are of files without content encoding.
     session.headers["Accept-Encoding"] = "identity"
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
@@ -242,8 +242,8 @@ def _parse_sums(path: Path, name: str) -> Iterator[tuple[str, str]]:
         found = _SUMS_LINE.fullmatch(line.strip())
         if not found:
             raise DownloadError(
-                f"{name}: expected lines of a SHA-256 sum and a path in {path}, got {line[:80]!r} in "
-                f"line {number}. Delete the file to download it again."
+                f"{name}: expected lines of a SHA-256 sum and a path in {path}, line {number} is "
+                f"{line[:80]!r}. Delete the file to download it again."
             )
         yield found[2], found[1]
 
