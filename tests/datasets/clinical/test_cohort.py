@@ -25,7 +25,7 @@ def test_cohort_has_all_tables_and_columns(cohort):
     assert all(name in cohort.DESCR for name in cohort.latent)
 
 
-def test_return_X_y_returns_two_tables():
+def test_return_x_y_gives_two_tables():
     X, Y = make_clinical_ecg(5, random_state=0, return_X_y=True)
     assert X.index.equals(Y.index)
     assert "ecg" in X
