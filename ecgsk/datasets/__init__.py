@@ -9,7 +9,6 @@ from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
 from ecgsk.datasets._cohort_report import write_cohort_report
 from ecgsk.datasets._fetch import (
     fetch_mimic_iv_demo,
-    fetch_mimic_iv_ecg_demo,
     fetch_ptbxl,
     get_data_home,
 )
@@ -25,7 +24,6 @@ __all__ = [
     "MimicTargets",
     "assign_folds",
     "fetch_mimic_iv_demo",
-    "fetch_mimic_iv_ecg_demo",
     "fetch_ptbxl",
     "get_data_home",
     "load_brugada_huca",

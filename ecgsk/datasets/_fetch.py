@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,16 +13,13 @@ from ecgsk.datasets._ptbxl import check_ptbxl_rate, load_ptbxl
 from ecgsk.exceptions import ECGError
 
 PHYSIONET = "https://physionet.org/files"
-_PTBXL = "ptb-xl/1.0.3"
-_MIMIC_ECG = "mimic-iv-ecg-demo/0.1"
+# Database, folder of the module in it, and regular expression of its files.
 _MIMIC_MODULES = {
-    "hosp": "mimic-iv-demo/2.2",
-    "icu": "mimic-iv-demo/2.2",
-    "ed": "mimic-iv-ed-demo/2.2",
+    "ecg": ("mimic-iv-ecg-demo/0.1", "", r"files/|record_list\.csv$"),
+    "hosp": ("mimic-iv-demo/2.2", "hosp", "hosp/"),
+    "ed": ("mimic-iv-ed-demo/2.2", "ed", "ed/"),
+    "icu": ("mimic-iv-demo/2.2", "icu", "icu/"),
 }
-# As regular expressions.
-_LICENCE = r"LICENSE\.txt$"
-_PTBXL_TABLES = rf"ptbxl_database\.csv$|scp_statements\.csv$|{_LICENCE}"
 
 Registry = str | Path | Mapping[str, str]
 
@@ -102,8 +99,8 @@ def fetch_ptbxl(
     """
     check_ptbxl_rate(sampling_rate, name="fetch_ptbxl")
     folder = _fetch_database(
-        _PTBXL,
-        re.compile(f"{_PTBXL_TABLES}|records{sampling_rate}/").match,
+        "ptb-xl/1.0.3",
+        rf"ptbxl_database\.csv$|scp_statements\.csv$|records{sampling_rate}/",
         get_data_home(data_home),
         base_url,
         registry,
@@ -119,7 +116,7 @@ def fetch_ptbxl(
 def fetch_mimic_iv_demo(
     data_home: str | Path | None = None,
     *,
-    modules: Iterable[str] = ("hosp", "ed"),
+    modules: Iterable[str] = ("ecg", "hosp", "ed"),
     download_if_missing: bool = True,
     n_connections: int = 4,
     verify: bool = False,
@@ -127,14 +124,17 @@ def fetch_mimic_iv_demo(
     registry: Registry | None = None,
     progress: bool = True,
 ) -> Bunch:
-    """Download the open demos of MIMIC-IV 2.2 and MIMIC-IV-ED 2.2: 100 patients.
+    """Download the open demos of MIMIC-IV-ECG, MIMIC-IV and MIMIC-IV-ED.
+
+    659 ECGs of 92 patients, and tables of 100 patients. The ECG demo has no machine
+    measurements, reports or diagnoses; diagnoses come from ``hosp``.
 
     Parameters
     ----------
     data_home : path-like, optional
         Folder of databases; see `get_data_home`.
-    modules : iterable of str, default=("hosp", "ed")
-        Modules to download, of ``"hosp"``, ``"icu"`` and ``"ed"``.
+    modules : iterable of str, default=("ecg", "hosp", "ed")
+        Modules to download, of ``"ecg"``, ``"hosp"``, ``"ed"`` and ``"icu"``.
     download_if_missing : bool, default=True
         If False, raise when a file is missing.
     n_connections : int, default=4
@@ -155,7 +155,7 @@ def fetch_mimic_iv_demo(
     Returns
     -------
     Bunch
-        Folder of each module: ``hosp``, ``ed``, ``icu``; and ``DESCR``.
+        Folder of each module: ``ecg``, ``hosp``, ``ed``, ``icu``; and ``DESCR``.
 
     Raises
     ------
@@ -164,7 +164,6 @@ def fetch_mimic_iv_demo(
 
     See Also
     --------
-    fetch_mimic_iv_ecg_demo : The ECGs of 92 of these patients.
     load_mimic_iv : Load the folders as a cohort.
 
     Notes
@@ -176,16 +175,15 @@ def fetch_mimic_iv_demo(
 
     Johnson et al., "MIMIC-IV Clinical Database Demo" (version 2.2), PhysioNet,
     2023, doi:10.13026/dp1f-ex47, and "MIMIC-IV-ED Demo" (version 2.2),
-    doi:10.13026/jzz5-vs76, Open Data Commons Open Database License 1.0.
+    doi:10.13026/jzz5-vs76, Open Data Commons Open Database License 1.0. Gow et al.,
+    "MIMIC-IV-ECG Demo - Diagnostic Electrocardiogram Matched Subset Demo" (version
+    0.1), PhysioNet, 2022, doi:10.13026/4eqn-kt76; its licence is beside the files.
 
     Examples
     --------
-    >>> from ecgsk.datasets import (
-    ...     fetch_mimic_iv_demo, fetch_mimic_iv_ecg_demo, load_mimic_iv
-    ... )
+    >>> from ecgsk.datasets import fetch_mimic_iv_demo, load_mimic_iv
     >>> demo = fetch_mimic_iv_demo()  # doctest: +SKIP
-    >>> ecg = fetch_mimic_iv_ecg_demo().ecg  # doctest: +SKIP
-    >>> cohort = load_mimic_iv(ecg, demo.hosp, demo.ed)  # doctest: +SKIP
+    >>> cohort = load_mimic_iv(demo.ecg, demo.hosp, demo.ed)  # doctest: +SKIP
     """
     modules = [modules] if isinstance(modules, str) else list(modules)
     if not modules or (unknown := [name for name in modules if name not in _MIMIC_MODULES]):
@@ -196,9 +194,10 @@ def fetch_mimic_iv_demo(
     home = get_data_home(data_home)
     folders = {}
     for module in modules:
+        database, subfolder, pattern = _MIMIC_MODULES[module]
         folder = _fetch_database(
-            _MIMIC_MODULES[module],
-            re.compile(f"{module}/|{_LICENCE}").match,
+            database,
+            pattern,
             home,
             base_url,
             registry,
@@ -208,78 +207,17 @@ def fetch_mimic_iv_demo(
             progress=progress,
             name="fetch_mimic_iv_demo",
         )
-        folders[module] = folder / module
+        folders[module] = folder / subfolder
     return Bunch(
         **folders,
-        DESCR="Demos of MIMIC-IV 2.2 and MIMIC-IV-ED 2.2: 100 patients, real tables. "
-        "ODbL 1.0, Johnson et al., PhysioNet, 2023.",
-    )
-
-
-def fetch_mimic_iv_ecg_demo(
-    data_home: str | Path | None = None,
-    *,
-    download_if_missing: bool = True,
-    n_connections: int = 4,
-    verify: bool = False,
-    base_url: str = PHYSIONET,
-    registry: Registry | None = None,
-    progress: bool = True,
-) -> Bunch:
-    """Download the open demo of MIMIC-IV-ECG, 0.1: 659 ECGs of 92 patients.
-
-    They are patients of `fetch_mimic_iv_demo`. The demo has no machine
-    measurements, reports or diagnoses; diagnoses come from ``hosp``.
-
-    Parameters
-    ----------
-    data_home, download_if_missing, n_connections, verify, base_url, registry, progress
-        As in `fetch_mimic_iv_demo`.
-
-    Returns
-    -------
-    Bunch
-        ``ecg``, the folder of ``record_list.csv`` and ``files``; ``DESCR``.
-
-    Raises
-    ------
-    DownloadError
-        When a file cannot be downloaded, or has another SHA-256 sum than listed.
-
-    Notes
-    -----
-    Gow et al., "MIMIC-IV-ECG Demo - Diagnostic Electrocardiogram Matched Subset
-    Demo" (version 0.1), PhysioNet, 2022, doi:10.13026/4eqn-kt76; its licence
-    is beside the files.
-
-    Examples
-    --------
-    >>> from ecgsk.datasets import fetch_mimic_iv_ecg_demo
-    >>> fetch_mimic_iv_ecg_demo().ecg  # doctest: +SKIP
-    PosixPath('/home/ada/ecgsk_data/mimic-iv-ecg-demo/0.1')
-    """
-    folder = _fetch_database(
-        _MIMIC_ECG,
-        re.compile(rf"files/|record_list\.csv$|{_LICENCE}").match,
-        get_data_home(data_home),
-        base_url,
-        registry,
-        download_if_missing=download_if_missing,
-        n_connections=n_connections,
-        verify=verify,
-        progress=progress,
-        name="fetch_mimic_iv_ecg_demo",
-    )
-    return Bunch(
-        ecg=folder,
-        DESCR="Demo of MIMIC-IV-ECG, 0.1: 659 ECGs of 92 patients, 500 Hz, 10 s. "
-        "Gow et al., PhysioNet, 2022.",
+        DESCR="Demos of MIMIC-IV-ECG 0.1, MIMIC-IV 2.2 and MIMIC-IV-ED 2.2: 100 patients. "
+        "ODbL 1.0, Johnson et al., 2023; ECGs: Gow et al., 2022. PhysioNet.",
     )
 
 
 def _fetch_database(
     database: str,
-    wanted: Callable[[str], object],
+    pattern: str,
     home: Path,
     base_url: str,
     registry: Registry | None,
@@ -287,7 +225,7 @@ def _fetch_database(
     name: str,
     **options: Any,
 ) -> Path:
-    """Download the wanted files of one database; return its folder."""
+    """Download the licence and the files of a pattern; return the database's folder."""
     folder = home / database
     transfer = Transfer(f"{base_url.rstrip('/')}/{database}", folder, name=name, **options)
     if registry is None:
@@ -303,5 +241,6 @@ def _fetch_database(
         )
         start = f"{database}/"
         sums = {path.removeprefix(start): listed[path] for path in listed if path.startswith(start)}
+    wanted = re.compile(rf"{pattern}|LICENSE\.txt$").match
     transfer.fetch(select(sums, wanted, source=source, name=name))
     return folder

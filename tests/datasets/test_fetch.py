@@ -11,7 +11,6 @@ from ecgsk.datasets import (
     MimicFolds,
     MimicTargets,
     fetch_mimic_iv_demo,
-    fetch_mimic_iv_ecg_demo,
     fetch_ptbxl,
     get_data_home,
     load_mimic_iv,
@@ -91,7 +90,7 @@ def test_data_home_is_argument_environment_or_home(tmp_path, monkeypatch):
 
 
 def test_invalid_input_is_rejected(tmp_path):
-    with pytest.raises(ECGError, match="expected modules of hosp, icu, ed, got note"):
+    with pytest.raises(ECGError, match="expected modules of ecg, hosp, ed, icu, got note"):
         fetch_mimic_iv_demo(tmp_path, modules=["hosp", "note"])
     with pytest.raises(SamplingRateError, match="at 100 and 500 Hz, got sampling_rate=250"):
         fetch_ptbxl(tmp_path, sampling_rate=250)
@@ -144,7 +143,7 @@ def test_downloaded_demo_loads(server, real_data, tmp_path):
             },
         )
     demo = fetch_mimic_iv_demo(tmp_path, base_url=server.url)
-    ecg = fetch_mimic_iv_ecg_demo(tmp_path, base_url=server.url).ecg
+    ecg = demo.ecg
     assert not (ecg / "records_w_diag_icd10.csv").exists()  # no part of the demo
     targets = MimicTargets(diagnoses="diagnoses_icd", min_count=5)
     folds = MimicFolds(first_per_stay=False)
