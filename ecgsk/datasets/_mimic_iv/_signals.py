@@ -83,7 +83,7 @@ def _read_store(
         raise ECGError(
             f"{_CALLER}: store={str(store)!r} holds leads {', '.join(signals.leads)} at "
             f"{signals.sampling_rate:g} Hz; got leads={tuple(leads)} and "
-            f"sampling_rate={sampling_rate}. Leave them out, or ingest anew."
+            f"sampling_rate={sampling_rate}. Leave them out, or ingest again."
         )
     # Match by file name, the study id: parent folders depend on the folder that was ingested.
     rows = pd.Series(np.arange(len(frame)), index=_file_names(frame["record"]))
