@@ -1,14 +1,14 @@
-"""How evenly folds share out labels: MultilabelGroupKFold beside scikit-learn's GroupKFold.
+"""Compare label balance across folds of MultilabelGroupKFold and scikit-learn's GroupKFold.
 
     python benchmarks/fold_balance.py [--data FOLDER]
 
 FOLDER holds the real label sets: ptbxl_subset/labels.csv, ludb/ludb.csv and mimic_iv_demo/hosp.
 
-The imbalance of a label is that of its worst fold: how far its prevalence there (positives
-among measured records) is from that in all records, relative to it. Without a positive it
-is 1. "Folds without" counts the pairs of label and fold without one. Only labels of at
-least as many patients as there are folds are counted, as no split could serve the others. Both
-splitters depend on the order of the patients: figures are means over some orders.
+The imbalance of a label is that of its worst fold: the relative difference between its
+prevalence there (positives among measured records) and in all records. Without a positive it
+is 1. "Folds without" counts the pairs of label and fold without a positive. Only labels with
+at least as many positive patients as folds are counted. Both splitters depend on the order of
+the patients: figures are means over several orders.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def ptbxl_superclasses(folder: Path) -> LabelSet:
 
 
 def ludb_statements(folder: Path) -> LabelSet:
-    """One ECG a patient, and many rare statements, one a line of a cell."""
+    """Load one ECG per patient with many rare statements, one per line of a cell."""
     table = pd.read_csv(folder / "ludb.csv", index_col="ID").drop(columns=["Sex", "Age"])
     cells = table.melt(ignore_index=False)["value"].dropna()
     cells = cells.str.strip().str.split(r"\s*\n\s*", regex=True).explode()
@@ -83,18 +83,18 @@ def ludb_statements(folder: Path) -> LabelSet:
 
 
 def mimic_diagnoses(hosp: Path) -> LabelSet:
-    """Categories of each hospital stay, which was coded in ICD-9 or in ICD-10."""
+    """Load the code categories of each hospital stay, in ICD-9 or ICD-10."""
     codes = pd.read_csv(hosp / "diagnoses_icd.csv.gz", dtype={"icd_code": str})
     coded = [
         pd.crosstab([table["subject_id"], table["hadm_id"]], table["icd_code"].str[:3])
         for _, table in codes.groupby("icd_version")
     ]
-    # Codes of the other version are unknown, not absent: side by side they are NaN.
+    # Codes of the other version are unknown, not absent: NaN.
     return by_patient(pd.concat(coded, axis=1).clip(upper=1))
 
 
 def mimic_abnormalities(hosp: Path) -> LabelSet:
-    """Every blood sample, judged against the range that came with each value."""
+    """Compare each value of every blood sample with the range delivered with it."""
     events = pd.read_csv(hosp / "labevents.csv.gz", low_memory=False).dropna(
         subset=["valuenum", "ref_range_lower", "ref_range_upper"]
     )

@@ -1,4 +1,4 @@
-"""Print the records per second of make_clinical_ecg on one core."""
+"""Measure records per second of `make_clinical_ecg` on one core."""
 
 import argparse
 import os

@@ -1,11 +1,11 @@
-"""A cohort from as many laboratory rows as you like: seconds and peak memory.
+"""Measure seconds and peak memory of `load_mimic_iv` on many laboratory rows.
 
     python benchmarks/mimic_iv_labevents.py --demo FOLDER [--rows 20_000_000]
 
-FOLDER holds ecg, hosp and ed in MIMIC-IV's layout, such as the demo's. Its tables are written
-many times over to a temporary folder, each time with other subjects and stays; the records of all
-copies are the same files. The build runs in a process of its own, and the peak is that of the
-whole process as the system counts it.
+FOLDER holds ecg, hosp and ed in MIMIC-IV's layout, such as the demo's. Its tables are copied
+many times to a temporary folder, each copy with other subjects and stays; the records of all
+copies are the same files. The load runs in a process of its own; the peak is the resident
+memory of that process.
 """
 
 import argparse
@@ -22,14 +22,14 @@ import pandas as pd
 OFFSET = 100_000_000  # above every identifier of the demo
 IDENTIFIERS = ("subject_id", "hadm_id", "stay_id", "study_id", "labevent_id")
 
-BUILD = """
+LOAD = """
 import json, resource, sys
 from pathlib import Path
 from time import perf_counter
-from ecgsk.datasets import build_mimic_iv_cohort
+from ecgsk.datasets import load_mimic_iv
 folder, options = Path(sys.argv[1]), json.loads(sys.argv[2])
 start = perf_counter()
-cohort = build_mimic_iv_cohort(
+cohort = load_mimic_iv(
     folder / "ecg", folder / "hosp", folder / "ed", progress=False, **options
 )
 print(json.dumps({
@@ -44,7 +44,7 @@ print(json.dumps({
 
 
 def multiply(source: Path, target: Path, copies: int) -> None:
-    """Write a table `copies` times, each copy with identifiers of its own."""
+    """Write a table `copies` times, each copy with other identifiers."""
     table = pd.read_csv(source, dtype=str)
     shifted = [name for name in IDENTIFIERS if name in table]
     numbers = table[shifted].astype("Int64")
@@ -56,7 +56,7 @@ def multiply(source: Path, target: Path, copies: int) -> None:
 
 
 def write_tree(demo: Path, folder: Path, copies: int) -> None:
-    """Write all tables; the signals stay where they are."""
+    """Write all tables; link to the signals."""
     for module, names in (
         ("hosp", ("labevents", "patients", "omr", "admissions", "diagnoses_icd")),
         ("ed", ("edstays", "triage", "vitalsign")),
@@ -73,9 +73,9 @@ def write_tree(demo: Path, folder: Path, copies: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--demo", type=Path, required=True, help="folder with ecg, hosp and ed")
-    parser.add_argument("--rows", type=int, default=20_000_000, help="of labevents")
-    parser.add_argument("--memory-limit", default="2GB", help="of the database")
-    parser.add_argument("--threads", type=int, help="of the database")
+    parser.add_argument("--rows", type=int, default=20_000_000, help="rows of labevents")
+    parser.add_argument("--memory-limit", default="2GB", help="memory of the database")
+    parser.add_argument("--threads", type=int, help="threads of the database")
     arguments = parser.parse_args()
     with gzip.open(arguments.demo / "hosp" / "labevents.csv.gz", "rt") as file:
         rows = sum(1 for _ in file) - 1
@@ -90,7 +90,7 @@ def main() -> None:
             f"{perf_counter() - start:.0f} s",
             flush=True,
         )
-        command = [sys.executable, "-c", BUILD, folder, json.dumps(options)]
+        command = [sys.executable, "-c", LOAD, folder, json.dumps(options)]
         run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found = json.loads(run.stdout)
     print(

@@ -1,4 +1,4 @@
-"""An open database, read where it lies: what is in it, what is wrong with it, a cohort folder.
+"""Describe an open database and write it as a cohort folder.
 
     python examples/open_database.py challenge FOLDER [--out COHORT]
     python examples/open_database.py code15 FOLDER
@@ -7,7 +7,7 @@
     python examples/open_database.py ptbxl [FOLDER]
 
 Without a folder, PTB-XL is downloaded. ``--out`` writes signals, table and labels as
-plain files, which any of the estimators trains on without holding them in memory.
+plain files, on which every estimator trains without loading them into memory.
 """
 
 import argparse
@@ -35,7 +35,7 @@ LOADERS = {
 
 
 def describe(cohort: Cohort, n_records: int = 100) -> str:
-    """Size, frequent labels, and in how many of the first records something is wrong."""
+    """Describe size, frequent labels and quality problems of the first records."""
     frequent = cohort.Y.sum().sort_values(ascending=False).head(5).astype(int)
     problems = cohort.X["ecg"].iloc[:n_records].ecg.quality()["problem"]
     return "\n".join(

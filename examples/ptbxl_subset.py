@@ -1,4 +1,4 @@
-"""Read the prepared PTB-XL subset: a NumPy array and a table become a cohort in a few lines.
+"""Make a cohort from a NumPy array and a table: the prepared PTB-XL subset.
 
     python examples/ptbxl_subset.py FOLDER [COHORT]
 
@@ -6,8 +6,7 @@ With a second folder, the cohort is written there: ``ecgsk evaluate COHORT --arm
 trains on folds 1 to 8 and tests on fold 9.
 
 Signals of the subset are z-scored per lead, band-passed and resampled to 100 Hz:
-their amplitudes are standard deviations, not millivolts, so nothing may be
-read off them in millivolts, and limb leads no longer add up.
+amplitudes are standard deviations, not millivolts, and I + III = II does not hold.
 """
 
 import sys
@@ -22,7 +21,7 @@ SUPERCLASSES = ["NORM", "MI", "STTC", "CD", "HYP"]
 
 
 def load_ptbxl_subset(folder: str | Path) -> Cohort:
-    """Cohort of the subset; its "millivolts" are standard deviations."""
+    """Load the subset; its "millivolts" are standard deviations."""
     folder = Path(folder)
     labels = pd.read_csv(folder / "labels.csv", index_col="ecg_id")
     ecg = ECGArray.from_npy(

@@ -1,4 +1,4 @@
-"""Stage (ii) on real ECGs: five superclasses of the PTB-XL subset, default parameters.
+"""Classify the five superclasses of the PTB-XL subset with default parameters.
 
     python examples/ptbxl_superclasses.py FOLDER [--seeds 3]
 

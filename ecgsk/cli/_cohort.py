@@ -1,6 +1,7 @@
-"""``ecgsk cohort``: from a hospital's tables to a cohort folder and its report."""
+"""``ecgsk cohort``: build a cohort folder and its report from a hospital's tables."""
 
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -35,88 +36,74 @@ def mimic_iv(
     ] = None,
     store: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="What `ecgsk ingest` wrote of --ecg.", exists=True, file_okay=False),
+        typer.Option(
+            help="Folder that `ecgsk ingest` wrote from --ecg.", exists=True, file_okay=False
+        ),
     ] = None,
-    lab_window: Annotated[str, typer.Option(help="Inputs: how long before the ECG.")] = "24h",
-    lab_aggregate: Annotated[
+    settings: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(
-            help="Inputs: nearest, first, last, min, max, mean or slope; may be repeated. "
-            "[default: nearest]"
+            "--set",
+            metavar="NAME=VALUE",
+            help="A field of MimicInputs, MimicTargets or MimicFolds; may be repeated. Separate "
+            "several values by commas. An unknown name lists all names and defaults.",
         ),
     ] = None,
-    vitals_window: Annotated[
-        str, typer.Option(help="Vital signs and acuity: how long before the ECG.")
-    ] = "24h",
-    target_window: Annotated[
-        str, typer.Option(help="Targets: how far from the ECG, on either side.")
-    ] = "60min",
-    machine_measurements: Annotated[
-        bool, typer.Option(help="Add the recorder's intervals and axes.")
-    ] = False,
-    diagnoses: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            help="diagnoses_icd, or a column of records_w_diag_icd10.csv. [default: "
-            "that file where it is there]"
-        ),
-    ] = None,
-    setting: Annotated[str, typer.Option(help="Whose codes: both, hospital or ed.")] = "both",
-    icd9: Annotated[str, typer.Option(help="ICD-9 of diagnoses_icd: map or leave.")] = "map",
-    icd_digits: Annotated[int, typer.Option(help="Characters codes are cut to, 3 to 7.")] = 5,
-    min_count: Annotated[int, typer.Option(help="ECGs a diagnosis must have.")] = 10,
-    split: Annotated[
-        tuple[int, int, int], typer.Option(help="Folds for training, validation and test.")
-    ] = (18, 1, 1),
-    first_per_stay: Annotated[
-        bool, typer.Option(help="In validation and test only the first ECG of each stay.")
-    ] = True,
-    memory_limit: Annotated[str, typer.Option(help="Of the database.")] = "2GB",
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal folds.", min=0)] = 0,
-    overwrite: Annotated[bool, typer.Option(help="Replace a cohort that lies in OUT.")] = False,
+    memory_limit: Annotated[str, typer.Option(help="Memory of the database.")] = "2GB",
+    overwrite: Annotated[bool, typer.Option(help="Replace the cohort in OUT.")] = False,
 ) -> None:
-    """Join MIMIC-IV-ECG to MIMIC-IV and MIMIC-IV-ED, as they are shipped.
+    """Join MIMIC-IV-ECG to MIMIC-IV and MIMIC-IV-ED, as PhysioNet ships them.
 
     Laboratory values, vital signs, body measures, ICD-10 labels and folds by
     patient, out of core; values later than the ECG cannot be inputs:
 
         ecgsk cohort mimic-iv --ecg mimic-iv-ecg --hosp mimiciv/hosp --ed mimic-iv-ed/ed OUT
 
+        ecgsk cohort mimic-iv ... --set min_count=2000 --set lab_aggregates=nearest,slope OUT
+
     Writes the cohort (ecg.npy, records.parquet, ecg.json), and in OUT/report
     report.html with its pictures and tables.
     """
-    parameters = {
-        "lab_window": lab_window,
-        "lab_aggregates": lab_aggregate or "nearest",
-        "vitals_window": vitals_window,
-        "target_window": target_window,
-        "machine_measurements": machine_measurements,
-        "diagnoses": diagnoses,
-        "setting": setting,
-        "icd9": icd9,
-        "icd_digits": icd_digits,
-        "min_count": min_count,
-        "split": split,
-        "first_per_stay": first_per_stay,
-        "memory_limit": memory_limit,
-        "random_state": seed,
-    }
-    _run(out, overwrite, ecg=ecg, hosp=hosp, ed=ed, store=store, **parameters)
-
-
-def _run(out: Path, overwrite: bool, **parameters: Any) -> None:
-    from ecgsk.datasets import build_mimic_iv_cohort, write_cohort, write_cohort_report
+    from ecgsk.datasets import load_mimic_iv, write_cohort, write_cohort_report
     from ecgsk.exceptions import ECGError
 
     if (out / "ecg.json").exists() and not overwrite:  # before hours of work
         raise ECGError(
-            f"ecgsk cohort: {out} holds a cohort already. Choose another folder, or --overwrite."
+            f"ecgsk cohort: {out} already holds a cohort. Choose another folder, or --overwrite."
         )
     start = time.perf_counter()
-    built = build_mimic_iv_cohort(**parameters)
+    specs = _specs(settings or [])
+    built = load_mimic_iv(ecg, hosp, ed, store=store, memory_limit=memory_limit, **specs)
     typer.echo(f"{built}\n\n{built.DESCR}\n")
     write_cohort(built, out, overwrite=overwrite)
     report = write_cohort_report(built, out / "report", title="MIMIC-IV cohort")
     typer.echo(
         f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}; its report is {report}."
     )
+
+
+def _specs(settings: list[str]) -> dict[str, Any]:
+    """Build the option specs of `load_mimic_iv` from NAME=VALUE texts."""
+    from ecgsk.datasets import MimicFolds, MimicInputs, MimicTargets
+    from ecgsk.exceptions import ECGError
+
+    specs: dict[str, Any] = {"inputs": MimicInputs, "targets": MimicTargets, "folds": MimicFolds}
+    values: dict[str, dict[str, Any]] = {role: {} for role in specs}
+    known = {field.name: (role, field) for role, spec in specs.items() for field in fields(spec)}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if name not in known or not text:
+            names = ", ".join(f"{name}={field.default}" for name, (_, field) in known.items())
+            raise ECGError(
+                f"ecgsk cohort: expected --set NAME=VALUE, got {setting!r}. "
+                f"Names and defaults: {names}."
+            )
+        parts = tuple(_value(part) for part in text.split(","))
+        values[known[name][0]][name] = parts if len(parts) > 1 else parts[0]
+    return {role: spec(**values[role]) for role, spec in specs.items()}
+
+
+def _value(text: str) -> bool | int | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return int(text) if text.isdecimal() else text

@@ -12,7 +12,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk.cli._explain import explain_row
-from ecgsk.datasets import Cohort, load_mimic_iv, make_clinical_ecg
+from ecgsk.datasets import (
+    Cohort,
+    MimicFolds,
+    MimicTargets,
+    load_mimic_iv,
+    make_clinical_ecg,
+)
 from ecgsk.estimators import LabAbnormalityExplainer
 from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, compare_arms
 from ecgsk.evaluation.rounded_tables import (
@@ -71,7 +77,13 @@ def synthetic_study(n_subjects: int, label_fraction: float, seed: int) -> Study:
 
 def mimic_study(ecg: Path, hosp: Path, ed: Path | None, label_fraction: float) -> Study:
     """Make the study of a folder in MIMIC-IV's layout."""
-    cohort = load_mimic_iv(ecg=ecg, hosp=hosp, ed=ed)
+    cohort = load_mimic_iv(
+        ecg,
+        hosp,
+        ed,
+        targets=MimicTargets(icd9="leave"),
+        folds=MimicFolds(stratify=False, first_per_stay=False),
+    )
     return Study(
         f"MIMIC-IV layout: {len(cohort.X):,} ECGs of {cohort.groups.nunique():,} patients",
         "Trained and tested on the patients of this folder only.",

@@ -1,4 +1,4 @@
-"""Cohorts of ECGs with their clinical tables: synthetic ones, and loaders of public ones."""
+"""Synthetic cohorts, loaders and downloads of public ECG databases."""
 
 from ecgsk.datasets._brugada import load_brugada_huca
 from ecgsk.datasets._challenge import load_challenge
@@ -9,21 +9,21 @@ from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
 from ecgsk.datasets._cohort_report import write_cohort_report
 from ecgsk.datasets._fetch import (
     fetch_mimic_iv_demo,
-    fetch_mimic_iv_ecg_demo,
     fetch_ptbxl,
     get_data_home,
 )
 from ecgsk.datasets._ludb import load_ludb
-from ecgsk.datasets._mimic_iv._build import build_mimic_iv_cohort
 from ecgsk.datasets._mimic_iv._load import load_mimic_iv
+from ecgsk.datasets._mimic_iv._options import MimicFolds, MimicInputs, MimicTargets
 from ecgsk.datasets._ptbxl import load_ptbxl
 
 __all__ = [
     "Cohort",
+    "MimicFolds",
+    "MimicInputs",
+    "MimicTargets",
     "assign_folds",
-    "build_mimic_iv_cohort",
     "fetch_mimic_iv_demo",
-    "fetch_mimic_iv_ecg_demo",
     "fetch_ptbxl",
     "get_data_home",
     "load_brugada_huca",

@@ -1,4 +1,4 @@
-"""Brugada-HUCA in its own layout."""
+"""Loader of Brugada-HUCA, as PhysioNet ships it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,9 +29,9 @@ def load_brugada_huca(
     Parameters
     ----------
     path : path-like
-        The folder of ``metadata.csv`` and ``files``.
+        Folder of ``metadata.csv`` and ``files``.
     leads : sequence of str
-        Leads wanted, in the order wanted.
+        Leads to read, in this order.
     errors : {"list", "raise"}, default="list"
         What to do about records that cannot be read; see `ecgsk.io.read_wfdb_folder`.
     return_X_y : bool, default=False
@@ -85,7 +85,7 @@ def load_brugada_huca(
     )
     table = table.iloc[kept].set_index("patient_id")
     X = pd.DataFrame({"ecg": pd.Series(signals, index=table.index), "subject_id": table.index})
-    # An atypical case is neither a healthy subject nor a confirmed patient.
+    # An atypical case is neither healthy nor confirmed.
     Y = table[_LABELS].astype("float64").where(table[_LABELS].isin([0, 1]))
     if return_X_y:
         return X, Y

@@ -1,4 +1,4 @@
-"""The PhysioNet/CinC Challenges of 2020 and 2021: WFDB headers that state SNOMED CT codes."""
+"""Loader of the PhysioNet/CinC Challenges 2020 and 2021, with SNOMED CT codes."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _SOURCES = {
     "E": "Georgia",
 }
 #: Chapman-Shaoxing has JS00001 to JS10646, Ningbo the rest.
-_LAST_OF_CHAPMAN = 10646
+_LAST_CHAPMAN_NUMBER = 10646
 
 
 def load_challenge(
@@ -42,31 +42,31 @@ def load_challenge(
 ) -> Any:
     r"""Load records of the PhysioNet/CinC Challenges 2020 and 2021.
 
-    CPSC and CPSC-Extra, INCART (St Petersburg), PTB, PTB-XL, Georgia,
-    Chapman-Shaoxing and Ningbo, all together or any of them.
+    All or any of CPSC, CPSC-Extra, INCART (St Petersburg), PTB, PTB-XL, Georgia,
+    Chapman-Shaoxing and Ningbo.
 
     Parameters
     ----------
     path : path-like
-        A folder of ``.hea`` and ``.mat`` files, in subfolders or not.
+        Folder of ``.hea`` and ``.mat`` files, in subfolders or not.
     labels : {"scored", "all"}, default="scored"
-        ``"scored"``: the 26 classes that the Challenge of 2021 scored, by its
-        abbreviations; the four pairs it held equal (such as right bundle branch
-        block and a complete one) are one class each. ``"all"``: every SNOMED CT
-        code, by its number.
+        ``"scored"``: the 26 classes scored by the Challenge of 2021, by its
+        abbreviations; each of the four pairs it scored as equal (such as right
+        bundle branch block and the complete one) is one class. ``"all"``: every
+        SNOMED CT code, by its number.
     unstated : {"missing", "negative"}, default="missing"
-        What a scored class is in records of a source that never states it: NaN,
-        or 0 as in the Challenge's own scores.
+        Value of a scored class in records of a source that never states it: NaN,
+        or 0 as in the Challenge's scores.
     min_count : int, default=1
-        ECGs a label must have.
+        Minimum number of ECGs per label.
     sampling_rate : float, optional
-        Hz. INCART has 257 Hz, PTB 1000 Hz, the others 500 Hz: give one for
-        several of them, and the rest is resampled as it is read.
+        Hz. INCART has 257 Hz, PTB 1000 Hz, the others 500 Hz. Required for sources
+        of several rates; records of another rate are resampled when read.
     duration : float, optional
-        Seconds. Records have 5 s to 30 min: give one length to which longer ones
-        are cropped and shorter ones padded with NaN.
+        Seconds. Records have 5 s to 30 min: longer ones are cropped to this length
+        and shorter ones padded with NaN.
     leads : sequence of str
-        Leads wanted, in the order wanted.
+        Leads to read, in this order.
     errors : {"list", "raise"}, default="list"
         What to do about records that cannot be read; see `ecgsk.io.read_wfdb_folder`.
     return_X_y : bool, default=False
@@ -80,8 +80,8 @@ def load_challenge(
         ``X``: ``ecg``, ``age`` (years), ``sex`` and ``subject_id``, indexed by
         ``record`` (the path within the folder). ``Y``: 0 or 1, NaN in records
         without any code. ``source`` of each record, by its name; NaN for a name
-        that is none of the Challenge's. ``codes``: SNOMED CT codes of each label,
-        with names where known and how often each source states them. ``broken``.
+        outside the Challenge. ``codes``: SNOMED CT codes of each label, with known
+        names and numbers of records per source. ``broken``.
 
     Raises
     ------
@@ -94,16 +94,15 @@ def load_challenge(
 
     Notes
     -----
-    * **Patients are not stated**, so that each record counts as a subject of its
-      own. Some are not: PTB has 516 records of 290 patients at most, INCART 74 of 32,
-      PTB-XL 21,837 of 18,885. Take PTB-XL from `load_ptbxl`, and PTB and INCART
-      for training or for testing alone.
-    * **Sources were labelled by different people from different lists**: CPSC
-      knows six of the 26 scored classes, Ningbo states no atrial fibrillation and
-      Georgia no pacing. What a source states nowhere among all its records in
-      the Challenge of 2021 [2]_ is not known of it; with ``labels="all"``, 0 only
-      means that a code is not stated.
-    * The headers of 2020 give Georgia's gain five times too high; take those of
+    * **Patients are not stated**: each record counts as a subject of its own. PTB
+      has 516 records of at most 290 patients, INCART 74 of 32, PTB-XL 21,837 of
+      18,885. Load PTB-XL with `load_ptbxl`, and use each of PTB and INCART either
+      for training or for testing.
+    * **Sources were labelled from different lists**: CPSC has six of the 26 scored
+      classes, Ningbo no atrial fibrillation and Georgia no pacing. A class that a
+      source states in none of its records of the Challenge of 2021 [2]_ is unknown
+      there; with ``labels="all"``, 0 only means that a code is not stated.
+    * The headers of 2020 state Georgia's gain five times too high; use those of
       2021.
 
     References
@@ -181,7 +180,7 @@ def load_challenge(
 
 
 def _codes(frame: pd.DataFrame, path: str | Path) -> list[set[str] | None]:
-    """SNOMED CT codes of each record; None where its header states none."""
+    """Return the SNOMED CT codes of each record; None where its header states none."""
     if "dx" not in frame:
         raise ECGError(
             f"load_challenge: no header in {path} has a line '#Dx:' with SNOMED CT codes. Is it a "
@@ -194,23 +193,23 @@ def _codes(frame: pd.DataFrame, path: str | Path) -> list[set[str] | None]:
 
 
 def _known_codes() -> pd.DataFrame:
-    """Codes scored in 2021: ``code``, ``label``, ``name``, and records of each source with it."""
+    """Return the codes scored in 2021: ``code``, ``label``, ``name`` and records per source."""
     path = files("ecgsk.datasets") / "data" / "challenge_2021_codes.csv"
     return pd.read_csv(str(path), dtype={"code": str})
 
 
 def _source(record: str) -> Any:
-    """Source of a record, which its name tells; NaN where it does not."""
+    """Return the source of a record by its name; NaN for other names."""
     name = re.fullmatch(r"([A-Z]+)(\d+)", record.rpartition("/")[2])
     if name and name[1] == "JS":
-        return "Ningbo" if int(name[2]) > _LAST_OF_CHAPMAN else "Chapman-Shaoxing"
+        return "Ningbo" if int(name[2]) > _LAST_CHAPMAN_NUMBER else "Chapman-Shaoxing"
     return _SOURCES.get(name[1], np.nan) if name else np.nan
 
 
 def _without_unstated(Y: pd.DataFrame, source: pd.Series, known: pd.DataFrame) -> pd.DataFrame:
-    """Labels in which 0 has become NaN where the record's source never states the class."""
+    """Replace 0 by NaN where the record's source never states the class."""
     sources = known.columns[3:]
     states = known.groupby("label")[sources.tolist()].sum().loc[Y.columns] > 0
-    place = sources.get_indexer(pd.Index(source))
-    never = ~states.to_numpy().T[place] & (place >= 0)[:, None]
+    column = sources.get_indexer(pd.Index(source))
+    never = ~states.to_numpy().T[column] & (column >= 0)[:, None]
     return Y.mask(never & (Y == 0).to_numpy())

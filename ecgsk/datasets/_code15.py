@@ -1,4 +1,4 @@
-"""CODE-15 % in its own layout."""
+"""Loader of CODE-15 %, as Zenodo ships it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ import pandas as pd
 from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._layouts import read_table
 from ecgsk.exceptions import RecordReadError
-from ecgsk.io._hdf5_storage import HDF5Storage, load_h5py
+from ecgsk.io import HDF5Storage
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray, ECGStorage
 from ecgsk.signals.concat import ConcatStorage
 from ecgsk.signals.leads import canonical_leads
@@ -29,7 +29,7 @@ def load_code15(
     leads: Sequence[str] = STANDARD_12_LEADS,
     return_X_y: bool = False,
 ) -> Any:
-    """Load CODE-15 % as Zenodo ships it, or those of its parts that are there.
+    """Load CODE-15 %, or the parts of it that are in a folder.
 
     345,779 ECGs of 233,770 patients, 12 leads, 400 Hz, in 18 HDF5 files.
     Needs h5py: ``pip install 'ecgsk[hdf5]'``.
@@ -37,25 +37,24 @@ def load_code15(
     Parameters
     ----------
     path : path-like
-        The folder of ``exams.csv`` and ``exams_part0.hdf5`` to
-        ``exams_part17.hdf5``, unpacked. Exams of parts that are not there are
-        left out.
+        Folder of ``exams.csv`` and the unpacked ``exams_part0.hdf5`` to
+        ``exams_part17.hdf5``. Exams of absent parts are left out.
     gain : float, default=1.0
         Stored units per millivolt; see Notes.
     leads : sequence of str
-        Leads wanted, in the order wanted.
+        Leads to read, in this order.
     return_X_y : bool, default=False
         Return ``(X, Y)`` alone.
 
     Returns
     -------
     Cohort
-        ``X``: ``ecg`` (10.24 s, read from the files when asked for), ``age``
+        ``X``: ``ecg`` (10.24 s, read from the files when needed), ``age``
         (years), ``sex`` and ``subject_id``, indexed by ``exam_id``. ``Y``: 1st
         degree AV block (1dAVb), right and left bundle branch block (RBBB, LBBB),
         sinus bradycardia (SB) and tachycardia (ST), atrial fibrillation (AF).
         ``exams``: normal ECG, follow-up and death, as stored. ``broken``: exams
-        without a tracing in the file that should have it.
+        without a tracing in their file.
 
     Raises
     ------
@@ -67,18 +66,17 @@ def load_code15(
 
     Notes
     -----
-    * **The unit is not stated** by the database. The authors' program [2]_ says
-      "1e-4 V" and, in the same sentence, to multiply volts by 1000, which makes
-      millivolts. Others took the median R wave of lead II at 1.75 stored units,
-      and typical amplitudes at 1.6 to 2 times those of sources in millivolts: so
-      it is millivolts or half of one, and not a tenth. ``gain=1`` takes them
-      for millivolts, as the PhysioNet Challenge of 2025 does; give ``gain=2`` for
-      the other.
+    * **The database does not state the unit.** The authors' program [2]_ states
+      "1e-4 V" and, in the same sentence, multiplies volts by 1000, which gives
+      millivolts. The median R wave of lead II is 1.75 stored units, and typical
+      amplitudes are 1.6 to 2 times those of sources in millivolts: the unit is 1 or
+      0.5 mV, not 0.1 mV. ``gain=1`` reads millivolts, as the PhysioNet Challenge of
+      2025 does; ``gain=2`` reads units of 0.5 mV.
     * Records of 10 s and of 7.3 s were padded with zeros at both ends to 4,096
-      samples. These are read as NaN; about 700 tracings are all zero, and so
+      samples. These are read as NaN; about 700 tracings are all zero, hence
       all NaN: ``X["ecg"].ecg.quality()`` finds them.
-    * Labels come from the analysis of cardiologists' free text and of automatic
-      measurements, so they err now and then.
+    * Labels were derived from cardiologists' free text and automatic
+      measurements, with some errors.
 
     References
     ----------
@@ -99,7 +97,7 @@ def load_code15(
     if not parts:
         raise RecordReadError(
             f"load_code15: expected files such as {exams['trace_file'].iloc[0]} in {folder}, got "
-            "none. Unpack exams_part0.zip to exams_part17.zip there, or some of them."
+            "none. Unpack one or more of exams_part0.zip to exams_part17.zip there."
         )
     storages = [
         HDF5Storage(
@@ -140,22 +138,23 @@ def load_code15(
 
 
 def _rows(exams: pd.DataFrame, parts: Sequence[str], storages: Sequence[HDF5Storage]) -> np.ndarray:
-    """Row of each exam in all parts together; -1 where its part has no tracing of it."""
+    """Return the row of each exam in the concatenated parts; -1 where it has no tracing."""
+    import h5py  # HDF5Storage has raised where it is not installed
+
     rows, start = np.full(len(exams), -1), 0
     for name, storage in zip(parts, storages, strict=True):
         here = np.flatnonzero(exams["trace_file"] == name)
-        with load_h5py().File(storage.path, "r") as file:
+        with h5py.File(storage.path, "r") as file:
             if "exam_id" not in file or file["exam_id"].shape != (len(storage),):
                 raise RecordReadError(
                     f"load_code15: expected 'exam_id' of {len(storage)} exams in {storage.path}. "
                     "Is it CODE-15 %'s own file? Unpack it again."
                 )
-            # Files are in another order than the table, and end with a row of zeros
-            # whose exam is 0.
+            # Files have another order than the table, and end with a row of zeros, exam 0.
             stored = pd.Index(file["exam_id"][:])
         if (repeated := stored[stored.duplicated()].intersection(exams["exam_id"])).size:
             raise RecordReadError(
-                f"load_code15: exam {repeated[0]} stands more than once in {storage.path}. "
+                f"load_code15: exam {repeated[0]} occurs more than once in {storage.path}. "
                 "Unpack it again."
             )
         found = pd.Series(np.arange(len(stored)), stored)[~stored.duplicated()]
@@ -166,6 +165,6 @@ def _rows(exams: pd.DataFrame, parts: Sequence[str], storages: Sequence[HDF5Stor
 
 
 def _flags(column: pd.Series) -> pd.Series:
-    """0 or 1 of what is written as True, False, 0 or 1; NaN of anything else."""
+    """Convert True, False, 0 and 1 to 0 or 1, and anything else to NaN."""
     numbers = column.astype(str).replace({"True": "1", "False": "0"})
     return pd.to_numeric(numbers, errors="coerce").where(lambda number: number.isin([0, 1]))

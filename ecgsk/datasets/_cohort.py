@@ -1,4 +1,4 @@
-"""What every dataset function returns: records, labels and laboratory values in one object."""
+"""`Cohort`: records, labels and laboratory values with one index."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ N_FOLDS = 10
 
 
 class Cohort(Bunch):
-    """ECGs with their clinical table, diagnoses and laboratory values, row by row.
+    """ECGs with their clinical table, diagnoses and laboratory values.
 
     A :class:`sklearn.utils.Bunch` (a dictionary whose keys are attributes) that
-    checks on entry that all of its tables describe the same rows.
+    checks that all of its tables have the index of ``X``.
 
     Parameters
     ----------
@@ -27,25 +27,25 @@ class Cohort(Bunch):
         0, 1 or NaN (not known), indexed like ``X``.
     labs : DataFrame of shape (n_records, n_laboratories), optional
         Laboratory values in real units, NaN where not measured, indexed like
-        ``X``. Without it, a table of no columns.
+        ``X``. By default a table without columns.
     reference_ranges : DataFrame, optional
         Columns ``low``, ``high`` and ``unit``, indexed by laboratory (the columns
-        of ``labs``, in their order); NaN where a side has no bound.
+        of ``labs``, in their order); NaN for a missing bound.
     groups : Series of length n_records, optional
         Subject of each row, by default ``X["subject_id"]``.
     folds : Series of int of length n_records, optional
-        A split by subject; by default ten folds drawn by :func:`assign_folds` with
+        Folds by subject; by default ten folds of :func:`assign_folds` with
         ``random_state=0``.
     DESCR : str, default=""
-        What the cohort is and where it comes from.
+        Description and source of the cohort.
     **extra
-        Further entries a dataset has to offer, such as ``latent``.
+        Further entries, such as ``latent``.
 
     Raises
     ------
     ECGError
-        If an index differs from that of ``X``, a subject stands in two folds, or
-        a laboratory has no reference range.
+        When an index differs from that of ``X``, a subject is in two folds, or a
+        laboratory test has no reference range.
 
     Examples
     --------
@@ -115,34 +115,34 @@ class Cohort(Bunch):
         if (per_subject > 1).any():
             subjects = per_subject.index[per_subject > 1]
             raise ECGError(
-                "Cohort: each subject must stand in one fold; "
-                f"{len(subjects)} stand in several, such as {subjects[0]!r}. "
-                "Leave folds out to have them drawn by subject."
+                "Cohort: each subject must be in one fold; "
+                f"{len(subjects)} are in several, such as {subjects[0]!r}. "
+                "Leave folds out to assign them by subject."
             )
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of records and of columns of ``X``."""
+        """Numbers of records and of columns of ``X``."""
         return self.X.shape
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), "shape"]
 
     def __repr__(self) -> str:
-        records = _count(len(self.X), "record")
-        lines = [f"Cohort of {records} from {_count(self.groups.nunique(), 'subject')}"]
+        records = count_text(len(self.X), "record")
+        lines = [f"Cohort of {records} from {count_text(self.groups.nunique(), 'subject')}"]
         if "ecg" in self.X:
             lines.append(f"  ecg     {self.X['ecg'].dtype}")
         table = [name for name in self.X.columns if name != "ecg"]
-        lines.append(f"  X       {_count(len(table), 'column')}: {_listing(table)}")
-        lines.append(f"  Y       {_describe_diagnoses(self.Y)}")
-        lines.append(f"  labs    {_describe_laboratory(self.labs)}")
+        lines.append(f"  X       {count_text(len(table), 'column')}: {_first_names(table)}")
+        lines.append(f"  Y       {_diagnoses_text(self.Y)}")
+        lines.append(f"  labs    {_labs_text(self.labs)}")
         lines.append(f"  folds   {self.folds.nunique()}, by subject")
         return "\n".join(lines)
 
 
 def assign_folds(groups: pd.Series, n_folds: int = N_FOLDS, random_state: Any = None) -> pd.Series:
-    """Deal subjects out to folds of equal size.
+    """Assign subjects to folds of equal size at random.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def assign_folds(groups: pd.Series, n_folds: int = N_FOLDS, random_state: Any = 
     n_folds : int, default=10
         Number of folds; they are numbered from 1, as in PTB-XL.
     random_state : int, RandomState instance or None, default=None
-        Seeds the order in which subjects are dealt out.
+        Seeds the order of subjects.
 
     Returns
     -------
@@ -171,27 +171,27 @@ def assign_folds(groups: pd.Series, n_folds: int = N_FOLDS, random_state: Any = 
     return pd.Series(order[codes] % n_folds + 1, index=groups.index, name="fold")
 
 
-def _count(number: int, singular: str, plural: str | None = None) -> str:
+def count_text(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-def _listing(names: Any, shown: int = 4) -> str:
+def _first_names(names: Any, shown: int = 4) -> str:
     names = [str(name) for name in names]
     return ", ".join(names[:shown] + (["..."] if len(names) > shown else []))
 
 
-def _describe_diagnoses(Y: pd.DataFrame) -> str:
+def _diagnoses_text(Y: pd.DataFrame) -> str:
     known = Y.notna().to_numpy()
     if not known.any():
-        return _count(Y.shape[1], "diagnosis", "diagnoses") + ", none known"
+        return count_text(Y.shape[1], "diagnosis", "diagnoses") + ", none known"
     positive = Y.to_numpy(dtype=float, na_value=np.nan)[known].mean()
-    text = f"{_count(Y.shape[1], 'diagnosis', 'diagnoses')}: {_listing(Y.columns)}"
+    text = f"{count_text(Y.shape[1], 'diagnosis', 'diagnoses')}: {_first_names(Y.columns)}"
     text += f"; {positive:.1%} positive"
     return text if known.all() else text + f", {1 - known.mean():.1%} unknown"
 
 
-def _describe_laboratory(labs: pd.DataFrame) -> str:
+def _labs_text(labs: pd.DataFrame) -> str:
     if not labs.shape[1]:
         return "none"
     missing = labs.isna().to_numpy().mean() if len(labs) else 0.0
-    return f"{labs.shape[1]}: {_listing(labs.columns)}; {missing:.1%} not measured"
+    return f"{labs.shape[1]}: {_first_names(labs.columns)}; {missing:.1%} not measured"

@@ -1,4 +1,4 @@
-"""Cohorts as folders of plain files."""
+"""Write and read cohorts as folders of plain files."""
 
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,11 @@ def write_cohort(
     cohort : Cohort
         ``X`` must have an ECG column.
     folder : path-like
-        Made if absent.
+        Created if absent.
     gain : float, default=1000
         int16 units per millivolt: samples are rounded to 1 / `gain` mV.
     overwrite : bool, default=False
-        Replace a cohort that lies in the folder.
+        Replace a cohort in the folder.
     progress : bool, default=True
         Show a progress bar on a terminal.
 
@@ -43,15 +43,15 @@ def write_cohort(
     Raises
     ------
     ECGError
-        When the folder holds a cohort and `overwrite` is False, or when it is
-        the one this cohort's samples are read from.
+        When the folder holds a cohort and `overwrite` is False, or when the
+        cohort's samples are read from this folder.
 
     Notes
     -----
-    ``records.parquet`` has the columns of ``X`` under their names and those of
-    the other tables behind a prefix, such as ``Y/I48`` and ``labs/potassium``;
-    ``ecg.json`` lists them by role. Further entries of the cohort are kept where
-    they are tables or series with the index of ``X``; others are left out.
+    ``records.parquet`` has the columns of ``X`` and, with a prefix, those of the other
+    tables, such as ``Y/I48`` and ``labs/potassium``; ``ecg.json`` lists them by
+    role. Further entries are written if they are tables or series with the index of
+    ``X``; others are left out.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def write_cohort(
     frame: pd.DataFrame = pd.concat(parts, axis=1)
     if repeated := frame.columns[frame.columns.duplicated()].tolist():
         raise ECGError(
-            f"write_cohort: the column {repeated[0]!r} stands twice. Rename one of them."
+            f"write_cohort: the column {repeated[0]!r} occurs twice. Rename one of them."
         )
     ranges = cohort.reference_ranges
     extra = {
@@ -102,15 +102,14 @@ def write_cohort(
 
 
 def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
-    """Read a cohort that `write_cohort` wrote; its samples stay on disk, memory-mapped.
+    """Read a cohort that `write_cohort` wrote, with memory-mapped samples.
 
     Parameters
     ----------
     folder : path-like
-        Where ``ecg.json`` lies.
+        Folder of ``ecg.json``.
     verify : bool, default=False
-        Compare the SHA-256 sums of the files with those written down; without
-        it, only their sizes.
+        Check the SHA-256 sums of the files; by default only their sizes.
 
     Returns
     -------

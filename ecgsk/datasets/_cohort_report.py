@@ -1,4 +1,4 @@
-"""A cohort as a page: what a paper's first figure and first table need."""
+"""Cohort report: flow diagram, Table 1, missing values and prevalences."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from ecgsk.datasets import _cohort_report_tables as tables
+from ecgsk.datasets import cohort_tables as tables
 from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._cohort_report_flow import flow_diagram
 
@@ -14,33 +14,32 @@ _HEADINGS = {
     "prevalences": "Prevalence of diagnoses",
     "lab_prevalences": "Prevalence of laboratory abnormalities",
 }
-_MAX_LABELS = 40  # on the page; the CSV has all
+_MAX_LABELS = 40  # on the page; the CSV file has all
 
 
 def write_cohort_report(
     cohort: Cohort, folder: str | Path, *, title: str = "Cohort report"
 ) -> Path:
-    """Write what a cohort is made of as one page, two pictures and plain tables.
+    """Write a cohort report: one HTML page, two SVG pictures and CSV tables.
 
     Parameters
     ----------
     cohort : Cohort
-        Of `build_mimic_iv_cohort`, or any other. Its ``flow`` (steps), ``split``
-        (train, validation, test), ``steps`` and ``lab_counts`` are shown where it
-        has them.
+        Of `load_mimic_iv`, or any other. Its ``flow`` (steps), ``split`` (train,
+        validation, test), ``steps`` and ``lab_counts`` are shown if present.
     folder : path-like
-        Made if absent; a report that lies there is replaced.
+        Created if absent; a report in it is replaced.
     title : str, default="Cohort report"
         Heading of the page.
 
     Returns
     -------
     Path
-        ``report.html``, which needs nothing but itself. Beside it lie
-        ``flow.svg`` and ``missingness.svg``; ``flow.csv`` (records left after each
-        step and in each part), ``characteristics.csv`` (Table 1),
-        ``missingness.csv``, ``prevalences.csv`` (of diagnoses, per fold) and, where
-        the cohort has ``lab_abnormalities``, ``lab_prevalences.csv``.
+        ``report.html``, a self-contained page. Beside it are ``flow.svg`` and
+        ``missingness.svg``; ``flow.csv`` (records left after each step and in each
+        part), ``characteristics.csv`` (Table 1), ``missingness.csv``,
+        ``prevalences.csv`` (of diagnoses, per fold) and, where the cohort has
+        ``lab_abnormalities``, ``lab_prevalences.csv``.
 
     Notes
     -----
@@ -77,8 +76,8 @@ def write_cohort_report(
         loader=PackageLoader("ecgsk.datasets"), autoescape=True, trim_blocks=True
     )
     pictures = {
-        "flow": _draw(environment, "flow", diagram=flow_diagram(flow, parts)),
-        "missingness": _draw(environment, "missingness", rows=missing.to_dict("records")),
+        "flow": _render_svg(environment, "flow", diagram=flow_diagram(flow, parts)),
+        "missingness": _render_svg(environment, "missingness", rows=missing.to_dict("records")),
     }
     for name, picture in pictures.items():
         (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
@@ -89,7 +88,7 @@ def write_cohort_report(
         table_one=table_one,
         missing=missing.to_dict("records"),
         labels=[
-            (_HEADINGS[name], f"{name}.csv", len(table), _labels_for_the_page(table))
+            (_HEADINGS[name], f"{name}.csv", len(table), _most_frequent_labels(table))
             for name, table in labels.items()
         ],
         steps=cohort.get("steps"),
@@ -100,13 +99,13 @@ def write_cohort_report(
     return path
 
 
-def _draw(environment: Environment, name: str, **values: object) -> Markup:
-    # The template escaped what it inserted, so the picture is safe as it is.
+def _render_svg(environment: Environment, name: str, **values: object) -> Markup:
+    # The template has escaped its values, so the picture needs no escaping.
     return Markup(environment.get_template(f"cohort_{name}.svg").render(**values))
 
 
-def _labels_for_the_page(prevalences: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the most frequent labels; shares of folds also relative to the highest of them."""
+def _most_frequent_labels(prevalences: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the most frequent labels, with bar heights relative to the highest fold."""
     folds = [name for name in prevalences.columns if name.startswith("fold ")]
     known = ("label", "positive", "known", "prevalence")
     parts = [name for name in prevalences.columns if name not in (*known, *folds)]

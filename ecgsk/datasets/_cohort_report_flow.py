@@ -1,17 +1,20 @@
-"""Where the boxes and arrows of a flow diagram stand."""
+"""Layout of the boxes and arrows of a flow diagram."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
 
+from ecgsk.datasets._cohort import count_text
+
+# Pixels.
 _WIDTH, _SIDE_WIDTH, _GAP, _LINE = 250, 270, 34, 19
 _MARGIN, _PART_GAP = 10, 20
 
 
 @dataclass(frozen=True)
 class Box:
-    """Lines of text in a frame; the first is bold. All in pixels."""
+    """Lines of text in a frame, the first in bold; position and size in pixels."""
 
     x: float
     y: float
@@ -20,22 +23,22 @@ class Box:
 
     @property
     def height(self) -> float:
-        """Room for the lines."""
+        """Height of the lines and the frame."""
         return _LINE * len(self.lines) + 16
 
     @property
     def middle(self) -> float:
-        """Where arrows arrive from above."""
+        """Horizontal centre, where vertical arrows start and end."""
         return self.x + self.width / 2
 
     @property
     def bottom(self) -> float:
-        """Where arrows leave downwards."""
+        """Lower edge, where arrows start."""
         return self.y + self.height
 
 
 class Line(NamedTuple):
-    """From one point to another, with a head there or without."""
+    """Line from one point to another, with or without an arrow head."""
 
     x1: float
     y1: float
@@ -46,7 +49,7 @@ class Line(NamedTuple):
 
 @dataclass
 class Diagram:
-    """What to draw."""
+    """Boxes and lines of a flow diagram."""
 
     boxes: list[Box] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
@@ -63,7 +66,7 @@ class Diagram:
 
 
 def flow_diagram(flow: pd.DataFrame, parts: pd.DataFrame) -> Diagram:
-    """Lay out the steps downwards, what was left out beside them, the parts below.
+    """Lay out steps from top to bottom, left-out records beside them and parts below.
 
     Parameters
     ----------
@@ -108,12 +111,12 @@ def flow_diagram(flow: pd.DataFrame, parts: pd.DataFrame) -> Diagram:
 
 
 def _add_left_out(diagram: Diagram, last: Box, left_out: int, reason: str) -> float:
-    """Put a box beside the arrow below the last one; return where the next step begins."""
+    """Add a box beside the arrow below the last one; return the top of the next step."""
     beside = Box(
         last.x + last.width + 30,
         last.bottom + _GAP / 2,
         _SIDE_WIDTH,
-        ["left out", _count(left_out, "ECG"), *_wrapped(reason)],
+        ["left out", count_text(left_out, "ECG"), *_wrap(reason)],
     )
     middle = beside.y + beside.height / 2
     diagram.boxes.append(beside)
@@ -138,14 +141,10 @@ def _add_parts(diagram: Diagram, last: Box, parts: pd.DataFrame) -> None:
 
 
 def _counts(records: int, subjects: int) -> list[str]:
-    return [_count(records, "ECG"), _count(subjects, "patient")]
+    return [count_text(records, "ECG"), count_text(subjects, "patient")]
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def _wrapped(text: str, width: int = 34) -> list[str]:
+def _wrap(text: str, width: int = 34) -> list[str]:
     lines: list[str] = []
     for word in text.split():
         if lines and len(lines[-1]) + len(word) < width:

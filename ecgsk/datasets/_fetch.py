@@ -1,41 +1,36 @@
-"""Open databases by name: downloaded once from PhysioNet or a mirror, checked, loaded."""
+"""Download open databases from PhysioNet or a mirror."""
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from sklearn.utils import Bunch
 
 from ecgsk.datasets._fetch_files import SUMS, Transfer, check_sums, read_sums, select
-from ecgsk.datasets._ptbxl import load_ptbxl
-from ecgsk.exceptions import ECGError, SamplingRateError
+from ecgsk.datasets._ptbxl import check_ptbxl_rate, load_ptbxl
+from ecgsk.exceptions import ECGError
 
 PHYSIONET = "https://physionet.org/files"
-_PTBXL = "ptb-xl/1.0.3"
-_PTBXL_FOLDERS = {100: "records100", 500: "records500"}
-_MIMIC_ECG = "mimic-iv-ecg-demo/0.1"
+# Database, folder of the module in it, and regular expression of its files.
 _MIMIC_MODULES = {
-    "hosp": "mimic-iv-demo/2.2",
-    "icu": "mimic-iv-demo/2.2",
-    "ed": "mimic-iv-ed-demo/2.2",
+    "ecg": ("mimic-iv-ecg-demo/0.1", "", r"files/|record_list\.csv$"),
+    "hosp": ("mimic-iv-demo/2.2", "hosp", "hosp/"),
+    "ed": ("mimic-iv-ed-demo/2.2", "ed", "ed/"),
+    "icu": ("mimic-iv-demo/2.2", "icu", "icu/"),
 }
-# As regular expressions.
-_LICENCE = r"LICENSE\.txt$"
-_PTBXL_TABLES = rf"ptbxl_database\.csv$|scp_statements\.csv$|{_LICENCE}"
 
 Registry = str | Path | Mapping[str, str]
 
 
 def get_data_home(data_home: str | Path | None = None) -> Path:
-    """Folder in which downloaded databases are kept; made if absent.
+    """Return the folder of downloaded databases; create it if absent.
 
     Parameters
     ----------
     data_home : path-like, optional
-        By default the environment variable ``ECGSK_DATA``, or else
-        ``~/ecgsk_data``.
+        By default the environment variable ``ECGSK_DATA``, else ``~/ecgsk_data``.
 
     Returns
     -------
@@ -66,17 +61,17 @@ def fetch_ptbxl(
     progress: bool = True,
     **load: Any,
 ) -> Any:
-    """Download PTB-XL 1.0.3 (once) and load it.
+    """Download PTB-XL 1.0.3 once and load it.
 
-    Of the signals, only those of the sampling rate asked for are downloaded:
-    21,799 records in 43,598 files.
+    Only signals of the requested sampling rate are downloaded: 21,799 records in
+    43,598 files.
 
     Parameters
     ----------
     data_home, download_if_missing, n_connections, verify, base_url, registry, progress
         As in `fetch_mimic_iv_demo`.
     sampling_rate : {100, 500}, default=100
-        Hz; which of the two sets of records to download.
+        Hz; selects one of the two sets of records.
     **load
         Further parameters of `load_ptbxl`: ``task``, ``min_count``, ``leads``,
         ``errors``, ``return_X_y``.
@@ -84,12 +79,12 @@ def fetch_ptbxl(
     Returns
     -------
     Cohort
-        That of `load_ptbxl`; with ``return_X_y=True``, ``(X, Y)``.
+        See `load_ptbxl`; with ``return_X_y=True``, ``(X, Y)``.
 
     Raises
     ------
     DownloadError
-        When a file cannot be had, or its SHA-256 sum is not the one listed.
+        When a file cannot be downloaded, or has another SHA-256 sum than listed.
 
     Notes
     -----
@@ -102,14 +97,10 @@ def fetch_ptbxl(
     >>> from ecgsk.datasets import fetch_ptbxl
     >>> cohort = fetch_ptbxl(task="diagnostic", min_count=50)  # doctest: +SKIP
     """
-    if sampling_rate not in _PTBXL_FOLDERS:
-        raise SamplingRateError(
-            f"fetch_ptbxl: PTB-XL has records at 100 and 500 Hz, not at {sampling_rate!r} Hz. "
-            "Fetch one of them and use ecgsk.preprocessing.Resample."
-        )
+    check_ptbxl_rate(sampling_rate, name="fetch_ptbxl")
     folder = _fetch_database(
-        _PTBXL,
-        re.compile(f"{_PTBXL_TABLES}|{_PTBXL_FOLDERS[sampling_rate]}/").match,
+        "ptb-xl/1.0.3",
+        rf"ptbxl_database\.csv$|scp_statements\.csv$|records{sampling_rate}/",
         get_data_home(data_home),
         base_url,
         registry,
@@ -125,7 +116,7 @@ def fetch_ptbxl(
 def fetch_mimic_iv_demo(
     data_home: str | Path | None = None,
     *,
-    modules: Iterable[str] = ("hosp", "ed"),
+    modules: Iterable[str] = ("ecg", "hosp", "ed"),
     download_if_missing: bool = True,
     n_connections: int = 4,
     verify: bool = False,
@@ -133,65 +124,66 @@ def fetch_mimic_iv_demo(
     registry: Registry | None = None,
     progress: bool = True,
 ) -> Bunch:
-    """Download the open demos of MIMIC-IV 2.2 and MIMIC-IV-ED 2.2: 100 patients.
+    """Download the open demos of MIMIC-IV-ECG, MIMIC-IV and MIMIC-IV-ED.
+
+    659 ECGs of 92 patients, and tables of 100 patients. The ECG demo has no machine
+    measurements, reports or diagnoses; diagnoses come from ``hosp``.
 
     Parameters
     ----------
     data_home : path-like, optional
-        Where databases are kept; see `get_data_home`.
-    modules : iterable of str, default=("hosp", "ed")
-        Which of ``"hosp"``, ``"icu"`` and ``"ed"``.
+        Folder of databases; see `get_data_home`.
+    modules : iterable of str, default=("ecg", "hosp", "ed")
+        Modules to download, of ``"ecg"``, ``"hosp"``, ``"ed"`` and ``"icu"``.
     download_if_missing : bool, default=True
-        If False, raise instead of using the network.
+        If False, raise when a file is missing.
     n_connections : int, default=4
-        Files at a time.
+        Number of files downloaded at a time.
     verify : bool, default=False
-        Hash files that are already there, and download anew those that are not
-        the ones listed. A file that is downloaded is always hashed.
+        Hash existing files, and download again those that differ from the listed
+        sums. A downloaded file is always hashed.
     base_url : str, optional
-        A server with PhysioNet's layout; by default PhysioNet. PhysioNet's own
-        mirror ``"https://physionet-open.s3.amazonaws.com"`` is often faster.
+        A server with PhysioNet's layout; by default PhysioNet. Its mirror
+        ``"https://physionet-open.s3.amazonaws.com"`` is often faster.
     registry : path-like or mapping, optional
         SHA-256 sums per path below `base_url` (``"ptb-xl/1.0.3/RECORDS"``), as
         a mapping or a file in the layout of ``sha256sum``. By default the
-        ``SHA256SUMS.txt`` that the server has for each database.
+        server's ``SHA256SUMS.txt`` of each database.
     progress : bool, default=True
         Show a progress bar on a terminal.
 
     Returns
     -------
     Bunch
-        Folder of each module: ``hosp``, ``ed``, ``icu``; and ``DESCR``.
+        Folder of each module: ``ecg``, ``hosp``, ``ed``, ``icu``; and ``DESCR``.
 
     Raises
     ------
     DownloadError
-        When a file cannot be had, or its SHA-256 sum is not the one listed.
+        When a file cannot be downloaded, or has another SHA-256 sum than listed.
 
     See Also
     --------
-    fetch_mimic_iv_ecg_demo : The ECGs of 92 of these patients.
-    load_mimic_iv : What takes the folders.
+    load_mimic_iv : Load the folders as a cohort.
 
     Notes
     -----
-    A download that was cut off goes on where it stopped, in the same call or in
-    the next one; until its sum is right, a file is called ``.part``. That
-    ``SHA256SUMS.txt`` itself is the right one is vouched for by TLS alone: with
-    a mirror you do not trust, give a `registry` from elsewhere.
+    An interrupted download is resumed in the same call or the next one; a file has
+    the suffix ``.part`` until its sum is checked. ``SHA256SUMS.txt`` itself is
+    protected by TLS alone: with a mirror you do not trust, give a `registry` from
+    another source.
 
     Johnson et al., "MIMIC-IV Clinical Database Demo" (version 2.2), PhysioNet,
     2023, doi:10.13026/dp1f-ex47, and "MIMIC-IV-ED Demo" (version 2.2),
-    doi:10.13026/jzz5-vs76, Open Data Commons Open Database License 1.0.
+    doi:10.13026/jzz5-vs76, Open Data Commons Open Database License 1.0. Gow et al.,
+    "MIMIC-IV-ECG Demo - Diagnostic Electrocardiogram Matched Subset Demo" (version
+    0.1), PhysioNet, 2022, doi:10.13026/4eqn-kt76; its licence is beside the files.
 
     Examples
     --------
-    >>> from ecgsk.datasets import (
-    ...     fetch_mimic_iv_demo, fetch_mimic_iv_ecg_demo, load_mimic_iv
-    ... )
+    >>> from ecgsk.datasets import fetch_mimic_iv_demo, load_mimic_iv
     >>> demo = fetch_mimic_iv_demo()  # doctest: +SKIP
-    >>> ecg = fetch_mimic_iv_ecg_demo().ecg  # doctest: +SKIP
-    >>> cohort = load_mimic_iv(ecg, demo.hosp, demo.ed)  # doctest: +SKIP
+    >>> cohort = load_mimic_iv(demo.ecg, demo.hosp, demo.ed)  # doctest: +SKIP
     """
     modules = [modules] if isinstance(modules, str) else list(modules)
     if not modules or (unknown := [name for name in modules if name not in _MIMIC_MODULES]):
@@ -202,9 +194,10 @@ def fetch_mimic_iv_demo(
     home = get_data_home(data_home)
     folders = {}
     for module in modules:
+        database, subfolder, pattern = _MIMIC_MODULES[module]
         folder = _fetch_database(
-            _MIMIC_MODULES[module],
-            re.compile(f"{module}/|{_LICENCE}").match,
+            database,
+            pattern,
             home,
             base_url,
             registry,
@@ -214,88 +207,27 @@ def fetch_mimic_iv_demo(
             progress=progress,
             name="fetch_mimic_iv_demo",
         )
-        folders[module] = folder / module
+        folders[module] = folder / subfolder
     return Bunch(
         **folders,
-        DESCR="Demos of MIMIC-IV 2.2 and MIMIC-IV-ED 2.2: 100 patients, real tables. "
-        "ODbL 1.0, Johnson et al., PhysioNet, 2023.",
-    )
-
-
-def fetch_mimic_iv_ecg_demo(
-    data_home: str | Path | None = None,
-    *,
-    download_if_missing: bool = True,
-    n_connections: int = 4,
-    verify: bool = False,
-    base_url: str = PHYSIONET,
-    registry: Registry | None = None,
-    progress: bool = True,
-) -> Bunch:
-    """Download the open demo of MIMIC-IV-ECG, 0.1: 659 ECGs of 92 patients.
-
-    They are patients of `fetch_mimic_iv_demo`. The demo has no machine
-    measurements, no reports and no diagnoses: the latter come from ``hosp``.
-
-    Parameters
-    ----------
-    data_home, download_if_missing, n_connections, verify, base_url, registry, progress
-        As in `fetch_mimic_iv_demo`.
-
-    Returns
-    -------
-    Bunch
-        ``ecg``, the folder of ``record_list.csv`` and ``files``; ``DESCR``.
-
-    Raises
-    ------
-    DownloadError
-        When a file cannot be had, or its SHA-256 sum is not the one listed.
-
-    Notes
-    -----
-    Gow et al., "MIMIC-IV-ECG Demo - Diagnostic Electrocardiogram Matched Subset
-    Demo" (version 0.1), PhysioNet, 2022, doi:10.13026/4eqn-kt76; its licence
-    lies beside the files.
-
-    Examples
-    --------
-    >>> from ecgsk.datasets import fetch_mimic_iv_ecg_demo
-    >>> fetch_mimic_iv_ecg_demo().ecg  # doctest: +SKIP
-    PosixPath('/home/ada/ecgsk_data/mimic-iv-ecg-demo/0.1')
-    """
-    folder = _fetch_database(
-        _MIMIC_ECG,
-        re.compile(rf"files/|record_list\.csv$|{_LICENCE}").match,
-        get_data_home(data_home),
-        base_url,
-        registry,
-        download_if_missing=download_if_missing,
-        n_connections=n_connections,
-        verify=verify,
-        progress=progress,
-        name="fetch_mimic_iv_ecg_demo",
-    )
-    return Bunch(
-        ecg=folder,
-        DESCR="Demo of MIMIC-IV-ECG, 0.1: 659 ECGs of 92 patients, 500 Hz, 10 s. "
-        "Gow et al., PhysioNet, 2022.",
+        DESCR="Demos of MIMIC-IV-ECG 0.1, MIMIC-IV 2.2 and MIMIC-IV-ED 2.2: 100 patients. "
+        "ODbL 1.0, Johnson et al., 2023; ECGs: Gow et al., 2022. PhysioNet.",
     )
 
 
 def _fetch_database(
     database: str,
-    wanted: Callable[[str], object],
+    pattern: str,
     home: Path,
     base_url: str,
     registry: Registry | None,
     *,
     name: str,
-    **how: Any,
+    **options: Any,
 ) -> Path:
-    """Bring the files wanted of one database; its folder."""
+    """Download the licence and the files of a pattern; return the database's folder."""
     folder = home / database
-    transfer = Transfer(f"{base_url.rstrip('/')}/{database}", folder, name=name, **how)
+    transfer = Transfer(f"{base_url.rstrip('/')}/{database}", folder, name=name, **options)
     if registry is None:
         source = f"{transfer.base_url}/{SUMS}"
         transfer.fetch({SUMS: None})
@@ -309,5 +241,6 @@ def _fetch_database(
         )
         start = f"{database}/"
         sums = {path.removeprefix(start): listed[path] for path in listed if path.startswith(start)}
+    wanted = re.compile(rf"{pattern}|LICENSE\.txt$").match
     transfer.fetch(select(sums, wanted, source=source, name=name))
     return folder

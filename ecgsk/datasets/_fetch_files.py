@@ -1,4 +1,4 @@
-"""Files of an open database, downloaded once, resumed where cut off, checked by SHA-256."""
+"""Download files of a database, resume interrupted downloads and check SHA-256 sums."""
 
 import hashlib
 import os
@@ -21,12 +21,11 @@ from ecgsk.exceptions import DownloadError, ECGError
 
 SUMS = "SHA256SUMS.txt"
 _SUMS_LINE = re.compile(r"([0-9a-fA-F]{64})\s+\*?(.+)")
-_CHUNK = 1 << 16  # bytes; what a dropped connection loses at most
-_HASHED_AT_ONCE = 1 << 22
+_CHUNK_BYTES = 1 << 16  # the most that a dropped connection loses
 _TIMEOUT = (10, 60)  # seconds to connect; seconds without a byte
-_FRUITLESS = 3  # attempts in a row that bring no byte
-_PAUSE = 1.0  # seconds after the first of them, and twice that after the second
-# A server that is busy says so, and for how long; lost connections are ours to mend.
+_MAX_FAILURES = 3  # attempts in a row without a new byte
+_PAUSE_SECONDS = 1.0  # after the first failure, and twice that after the second
+# urllib3 retries busy servers; Transfer resumes dropped connections.
 _RETRY = Retry(
     total=4,
     connect=0,
@@ -38,25 +37,25 @@ _RETRY = Retry(
 
 
 class Transfer:
-    """Brings files of one server into one folder.
+    """Download files of one server into one folder.
 
     Parameters
     ----------
     base_url : str
-        Where the paths of the files begin.
+        URL that the paths of the files are relative to.
     folder : Path
-        Where they are put, under the same paths.
+        Folder that receives them, under the same paths.
     download_if_missing : bool
-        Whether to use the network at all.
+        Whether to use the network.
     n_connections : int
-        Files at a time.
+        Number of files downloaded at a time.
     verify : bool
-        Hash files that are already there; otherwise their presence is enough,
-        for a file gets its name only once its sum was right.
+        Hash files that exist already; otherwise they are trusted, because a file
+        is renamed from ``.part`` only after its sum was checked.
     progress : bool
         Show a progress bar on a terminal.
     name : str
-        Who asks: errors start with it.
+        Name of the calling function, for errors.
     """
 
     def __init__(
@@ -81,18 +80,18 @@ class Transfer:
         self.name = name
 
     def fetch(self, sums: Mapping[str, str | None]) -> None:
-        """Bring what is missing.
+        """Download the missing files.
 
         Parameters
         ----------
         sums : mapping of str to str or None
-            SHA-256 sum per path; None where it is not known.
+            SHA-256 sum per path; None where unknown.
 
         Raises
         ------
         DownloadError
-            When a file cannot be had, or is not the one listed. Those that were
-            finished stay, and the rest is resumed by the next call.
+            When a file cannot be downloaded or has another sum. Finished files are
+            kept, and the next call resumes the rest.
         """
         missing = [path for path, stated in sums.items() if not self._have(path, stated)]
         if not missing:
@@ -101,7 +100,7 @@ class Transfer:
             raise DownloadError(
                 f"{self.name}: expected {len(sums)} files in {self.folder}, {len(missing)} are "
                 f"absent, such as {missing[0]}. Pass download_if_missing=True, or data_home= with "
-                "the folder that has them."
+                "the folder that contains them."
             )
         bar = progress_bar(total=len(missing), desc="files", unit=" files", show=self.progress)
         stop = threading.Event()
@@ -111,11 +110,12 @@ class Transfer:
             for _ in range(min(self.n_connections, len(missing))):
                 sessions.put(stack.enter_context(_session()))
             pool = stack.enter_context(ThreadPoolExecutor(self.n_connections))
-            # Whatever ends the loop early ends the threads too, before the pool waits for them.
+            # On an error, stop the threads before the pool waits for them.
             stack.callback(pool.shutdown, cancel_futures=True)
             stack.callback(stop.set)
             waiting = [
-                pool.submit(self._bring, path, sums[path], sessions, stop) for path in missing
+                pool.submit(self._download_checked, path, sums[path], sessions, stop)
+                for path in missing
             ]
             for done in as_completed(waiting):
                 done.result()
@@ -125,7 +125,7 @@ class Transfer:
         file = self.folder / path
         return file.is_file() and not (self.verify and stated and sha256(file) != stated)
 
-    def _bring(
+    def _download_checked(
         self,
         path: str,
         stated: str | None,
@@ -135,7 +135,7 @@ class Transfer:
         file = self.folder / path
         part = file.with_name(file.name + ".part")
         part.parent.mkdir(parents=True, exist_ok=True)
-        if stated is None:  # nothing could tell a part of an older version
+        if stated is None:  # a part of an older version cannot be detected
             part.unlink(missing_ok=True)
         url = f"{self.base_url}/{quote(path)}"
         session = sessions.get()
@@ -143,61 +143,61 @@ class Transfer:
             resumed = self._download(session, url, part, stop)
             found = sha256(part)
             if resumed and stated and found != stated:
-                # What lay there may have been part of another file.
+                # The existing part may belong to another file.
                 part.unlink()
                 self._download(session, url, part, stop)
                 found = sha256(part)
         except (requests.RequestException, HTTPError, OSError) as error:
             raise DownloadError(
                 f"{self.name}: {url} could not be downloaded ({type(error).__name__}: {error}). "
-                "Call again to go on from there, or pass base_url= with a mirror."
+                "Call again to resume, or pass base_url= with a mirror."
             ) from error
         finally:
             sessions.put(session)
         if stated and found != stated:
             part.unlink()
             raise DownloadError(
-                f"{self.name}: {url} should have the SHA-256 sum {stated} and has {found}; what "
-                "came was deleted. Call again; if it stays so, the server's file was changed or "
-                "damaged: use another mirror with base_url=, or tell who keeps it."
+                f"{self.name}: {url} should have the SHA-256 sum {stated}, got {found}; the "
+                "file was deleted. Call again; if that fails, the server's file is damaged: use "
+                "another mirror with base_url=, or report it to the server's maintainer."
             )
         os.replace(part, file)
 
     def _download(
         self, session: requests.Session, url: str, part: Path, stop: threading.Event
     ) -> bool:
-        """Fill the part file; whether some of it was there before."""
+        """Complete the part file; return whether it existed before."""
         before = size = _size(part)
-        fruitless = 0
+        failures = 0
         while True:
             try:
-                _continue(session, url, part, stop)
+                _resume(session, url, part, stop)
                 return before > 0
             except (requests.ConnectionError, requests.Timeout, HTTPError):
-                fruitless = 0 if _size(part) > size else fruitless + 1
+                failures = 0 if _size(part) > size else failures + 1
                 size = _size(part)
-                if fruitless == _FRUITLESS or stop.wait(fruitless * _PAUSE):
+                if failures == _MAX_FAILURES or stop.wait(failures * _PAUSE_SECONDS):
                     raise
 
 
-def _continue(session: requests.Session, url: str, part: Path, stop: threading.Event) -> None:
-    """Ask for what the part file lacks; from the start where the server knows no ranges."""
+def _resume(session: requests.Session, url: str, part: Path, stop: threading.Event) -> None:
+    """Request the rest of the part file, or the whole file from a server without ranges."""
     have = _size(part)
     headers = {"Range": f"bytes={have}-"} if have else {}
     with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
-            # As long as the whole file already, or longer: its sum tells.
+            # Already as long as the whole file, or longer: the caller checks the sum.
             return
         response.raise_for_status()
         at_end = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         resumed = response.status_code == requests.codes.partial_content and at_end
         if response.status_code == requests.codes.partial_content and not resumed:
             part.unlink()
-            raise requests.ConnectionError(f"expected bytes from {have}, got other ones")
+            raise requests.ConnectionError(f"expected bytes from {have}, got others")
         with part.open("ab" if resumed else "wb") as file:
             expected = file.tell() + int(response.headers.get("Content-Length", 0))
-            # Undecoded: some servers call a .csv.gz a .csv that they packed for the way.
-            for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            # Undecoded: some servers send a .csv.gz as a .csv with gzip as content encoding.
+            for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=False):
                 file.write(chunk)
                 if stop.is_set():
                     raise requests.ConnectionError("stopped")
@@ -207,7 +207,7 @@ def _continue(session: requests.Session, url: str, part: Path, stop: threading.E
 
 def _session() -> requests.Session:
     session = requests.Session()
-    # A sum is one of the file as it is, not as packed for the way.
+    # Sums are of files without content encoding.
     session.headers["Accept-Encoding"] = "identity"
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
@@ -219,26 +219,23 @@ def _size(path: Path) -> int:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 sum of a file, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
+    """Return the SHA-256 sum of a file, as 64 hexadecimal digits."""
     with path.open("rb") as file:
-        while block := file.read(_HASHED_AT_ONCE):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_sums(path: Path, *, name: str) -> dict[str, str]:
-    """SHA-256 sum per path, from a file in the layout of ``sha256sum``.
+    """Read SHA-256 sums per path from a file in the layout of ``sha256sum``.
 
     Raises
     ------
     DownloadError
-        When a line is something else, or a path leads out of its folder.
+        When a line has another layout, or a path leads out of its folder.
     """
-    return check_sums(_parse(path, name), name=name)
+    return check_sums(_parse_sums(path, name), name=name)
 
 
-def _parse(path: Path, name: str) -> Iterator[tuple[str, str]]:
+def _parse_sums(path: Path, name: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
             continue
@@ -246,16 +243,16 @@ def _parse(path: Path, name: str) -> Iterator[tuple[str, str]]:
         if not found:
             raise DownloadError(
                 f"{name}: expected lines of a SHA-256 sum and a path in {path}, line {number} is "
-                f"{line[:80]!r}. Delete the file, so that it is downloaded again."
+                f"{line[:80]!r}. Delete the file to download it again."
             )
         yield found[2], found[1]
 
 
 def check_sums(sums: Mapping[str, str] | Iterator[tuple[str, str]], *, name: str) -> dict[str, str]:
-    """Give sums in lower case by path, after making sure that no path leads out of its folder."""
+    """Return sums in lower case by path; raise if a path leads out of its folder."""
     checked = {}
     for path, stated in dict(sums).items():
-        # A list of files from elsewhere must not say where else on this machine to write.
+        # A downloaded list must not write outside its folder.
         parts = PurePosixPath(path)
         if parts.is_absolute() or ".." in parts.parts or "\\" in path or ":" in path:
             raise DownloadError(
@@ -268,7 +265,7 @@ def check_sums(sums: Mapping[str, str] | Iterator[tuple[str, str]], *, name: str
 def select(
     sums: Mapping[str, str], wanted: Callable[[str], object], *, source: str, name: str
 ) -> dict[str, str]:
-    """Give the files wanted alone.
+    """Select the sums of the wanted files.
 
     Raises
     ------
@@ -278,7 +275,7 @@ def select(
     selected = {path: stated for path, stated in sums.items() if wanted(path)}
     if not selected:
         raise DownloadError(
-            f"{name}: {source} lists {len(sums)} files, and none of those wanted. "
-            "Is it this database's, and of this version?"
+            f"{name}: {source} lists {len(sums)} files, but none of the expected ones. "
+            "Is it the list of this database and version?"
         )
     return selected

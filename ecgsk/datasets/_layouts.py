@@ -1,4 +1,4 @@
-"""What loaders of public layouts share: tables with known columns, and labels as 0 and 1."""
+"""Tables with required columns and label tables, for loaders of public databases."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -10,18 +10,18 @@ from ecgsk.exceptions import ECGError, RecordReadError
 
 
 def read_table(path: Path, columns: Sequence[str], *, source: str, name: str) -> pd.DataFrame:
-    """Read a CSV file that must have some columns.
+    """Read a CSV file and check its columns.
 
     Parameters
     ----------
     path : Path
-        The file.
+        CSV file.
     columns : sequence of str
-        Columns needed.
+        Required columns.
     source : str
-        The database, as people call it.
+        Name of the database, for errors.
     name : str
-        Who asks: errors start with it.
+        Name of the calling function, for errors.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def read_table(path: Path, columns: Sequence[str], *, source: str, name: str) ->
     """
     if not path.is_file():
         raise RecordReadError(
-            f"{name}: there is no {path}. Give the folder of {source} that holds it."
+            f"{name}: there is no {path}. Give the folder of {source} that contains it."
         )
     table = pd.read_csv(path)
     if absent := [column for column in columns if column not in table.columns]:
@@ -44,24 +44,23 @@ def read_table(path: Path, columns: Sequence[str], *, source: str, name: str) ->
 def label_table(
     stated: Sequence[Collection[str] | None], index: pd.Index, *, min_count: int, name: str
 ) -> pd.DataFrame:
-    """Make labels into columns.
+    """Turn sets of labels into a table of 0 and 1.
 
     Parameters
     ----------
     stated : sequence of collection of str or None
-        Labels of each record; None where nothing is known of it.
+        Labels of each record; None where they are not known.
     index : Index
         Of the records.
     min_count : int
-        Records a label must have.
+        Minimum number of records per label.
     name : str
-        Who asks: errors start with it.
+        Name of the calling function, for errors.
 
     Returns
     -------
     DataFrame of shape (n_records, n_labels)
-        0 or 1, NaN in records of which nothing is known; labels in alphabetical
-        order.
+        0 or 1, NaN in records without known labels; labels in alphabetical order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""LUDB in its own layout."""
+"""Loader of LUDB, as PhysioNet ships it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,11 +40,11 @@ def load_ludb(
     Parameters
     ----------
     path : path-like
-        The folder of ``ludb.csv`` and ``data``.
+        Folder of ``ludb.csv`` and ``data``.
     min_count : int, default=1
-        ECGs a label must have.
+        Minimum number of ECGs per label.
     leads : sequence of str
-        Leads wanted, in the order wanted.
+        Leads to read, in this order.
     errors : {"list", "raise"}, default="list"
         What to do about records that cannot be read; see `ecgsk.io.read_wfdb_folder`.
     return_X_y : bool, default=False
@@ -56,7 +56,7 @@ def load_ludb(
     -------
     Cohort
         ``X``: ``ecg``, ``age`` (years), ``sex`` and ``subject_id``, indexed by
-        ``ID``. ``Y``: a column per statement, worded as in ``ludb.csv``, 0 or 1.
+        ``ID``. ``Y``: a column per statement, as written in ``ludb.csv``, 0 or 1.
         ``broken``.
 
     Raises
@@ -68,8 +68,8 @@ def load_ludb(
 
     Notes
     -----
-    Ages above 89 are stored as ">89" and given as 90. The marks of P waves, QRS
-    complexes and T waves are not read. Open Data Commons Attribution License 1.0.
+    Ages above 89 are stored as ">89" and given as 90. The annotations of P waves,
+    QRS complexes and T waves are not read. Open Data Commons Attribution License 1.0.
 
     References
     ----------
@@ -98,7 +98,7 @@ def load_ludb(
         name="load_ludb",
     )
     table = table.iloc[kept].set_index("ID")
-    # Cells can end in a newline.
+    # Cells may end in a newline.
     sex = table["Sex"].str.strip().astype(pd.CategoricalDtype(["F", "M"]))
     age = table["Age"].astype(str).str.strip().replace(">89", "90")
     X = pd.DataFrame(
@@ -127,6 +127,6 @@ def load_ludb(
 
 
 def _statements(cells: Sequence[Any]) -> list[str]:
-    """Statements of a record: one per line of its cells."""
+    """Return the statements of a record, one per line of its cells."""
     lines = [line.strip() for cell in cells if isinstance(cell, str) for line in cell.splitlines()]
     return [line for line in lines if line]

@@ -1,20 +1,20 @@
-"""PTB-XL in its own layout."""
+"""Loader of PTB-XL, as PhysioNet ships it."""
 
 import ast
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
+from ecgsk.datasets._layouts import label_table, read_table
 from ecgsk.exceptions import ECGError, RecordReadError, SamplingRateError
 from ecgsk.io import read_wfdb_records
 from ecgsk.signals import STANDARD_12_LEADS
 
 _PATH_COLUMNS = {100: "filename_lr", 500: "filename_hr"}
-#: Per task, the flag of a statement that admits it and the column that names its label.
+#: Per task, the column that flags its statements and the column that names their labels.
 _TASKS: dict[str, tuple[str | None, str | None]] = {
     "all": (None, None),
     "diagnostic": ("diagnostic", None),
@@ -25,7 +25,7 @@ _TASKS: dict[str, tuple[str | None, str | None]] = {
 }
 _DATABASE_COLUMNS = ["ecg_id", "patient_id", "age", "sex", "height", "weight"]
 _DATABASE_COLUMNS += ["scp_codes", "strat_fold", "recording_date"]
-_ABOVE_89 = 300
+_AGE_ABOVE_89 = 300  # as stored
 _CAPPED_AGE = 90.0
 
 
@@ -40,23 +40,23 @@ def load_ptbxl(
     return_X_y: bool = False,
     progress: bool = True,
 ) -> Any:
-    """Load PTB-XL as PhysioNet ships it.
+    """Load PTB-XL.
 
     Parameters
     ----------
     path : path-like
-        The folder of ``ptbxl_database.csv``, ``scp_statements.csv``,
+        Folder of ``ptbxl_database.csv``, ``scp_statements.csv``,
         ``records100`` and ``records500``.
     sampling_rate : {100, 500}, default=100
-        Hz; which of the two sets of records to read.
+        Hz; selects one of the two sets of records.
     task : str, default="superdiagnostic"
-        Which SCP-ECG statements are labels: ``"all"`` (71), ``"diagnostic"``
+        SCP-ECG statements to use as labels: ``"all"`` (71), ``"diagnostic"``
         (44), ``"subdiagnostic"`` (23), ``"superdiagnostic"`` (NORM, MI, STTC, CD,
         HYP), ``"form"`` (19) or ``"rhythm"`` (12).
     min_count : int, default=1
-        ECGs a label must have.
+        Minimum number of ECGs per label.
     leads : sequence of str
-        Leads wanted, in the order wanted.
+        Leads to read, in this order.
     errors : {"list", "raise"}, default="list"
         What to do about records that cannot be read; see `ecgsk.io.read_wfdb_folder`.
     return_X_y : bool, default=False
@@ -77,15 +77,15 @@ def load_ptbxl(
     RecordReadError
         When a table or column is absent, or no record can be read.
     SamplingRateError
-        When PTB-XL has no records at that rate.
+        When `sampling_rate` is neither 100 nor 500.
     ECGError
         When the task is unknown or no label is frequent enough.
 
     Notes
     -----
-    A statement counts whatever its likelihood (0 means unstated), and a record
-    without a statement of the task is unlabelled, as in the benchmark [2]_, which
-    drops such records. Ages above 89 are stored as 300 and given as 90.
+    A statement counts at any likelihood (0 means unknown). A record without a
+    statement of the task is unlabelled; the benchmark [2]_ drops such records.
+    Ages above 89 are stored as 300 and given as 90.
 
     References
     ----------
@@ -94,11 +94,7 @@ def load_ptbxl(
     .. [2] Strodthoff et al., "Deep Learning for ECG Analysis: Benchmarks and
        Insights from PTB-XL", IEEE JBHI 25(5), 2021.
     """
-    if sampling_rate not in _PATH_COLUMNS:
-        raise SamplingRateError(
-            f"load_ptbxl: PTB-XL has records at 100 and 500 Hz, not at {sampling_rate!r} Hz. "
-            "Load one of them and use ecgsk.preprocessing.Resample."
-        )
+    check_ptbxl_rate(sampling_rate, name="load_ptbxl")
     if task not in _TASKS:
         raise ECGError(f"load_ptbxl: unknown task {task!r}; expected one of {', '.join(_TASKS)}.")
     folder = Path(path)
@@ -118,7 +114,9 @@ def load_ptbxl(
     database = database.iloc[kept].set_index("ecg_id")
     X = _clinical(database)
     X.insert(0, "ecg", pd.Series(signals, index=X.index))
-    Y = _labels(database["scp_codes"], labels_of, min_count, task)
+    found = [set(_known_labels(text, labels_of)) for text in database["scp_codes"]]
+    stated = [labels or None for labels in found]
+    Y = label_table(stated, X.index, min_count=min_count, name=f"load_ptbxl(task={task!r})")
     if return_X_y:
         return X, Y
     labelled = int(Y.notna().any(axis=1).sum())
@@ -134,21 +132,21 @@ def load_ptbxl(
     )
 
 
+def check_ptbxl_rate(sampling_rate: float, *, name: str) -> None:
+    """Raise unless PTB-XL has records at a sampling rate."""
+    if sampling_rate not in _PATH_COLUMNS:
+        raise SamplingRateError(
+            f"{name}: PTB-XL has records at 100 and 500 Hz, got sampling_rate={sampling_rate!r}. "
+            "Use one of them and ecgsk.preprocessing.Resample."
+        )
+
+
 def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    if not path.is_file():
-        raise RecordReadError(
-            f"load_ptbxl: there is no {path}. Give the folder that holds it (PTB-XL 1.0.3)."
-        )
-    table = pd.read_csv(path)
-    if absent := [column for column in columns if column not in table.columns]:
-        raise RecordReadError(
-            f"load_ptbxl: {path} lacks the column {', '.join(absent)}. Is it PTB-XL's own file?"
-        )
-    return table
+    return read_table(path, columns, source="PTB-XL 1.0.3", name="load_ptbxl")
 
 
 def _statement_labels(path: Path, task: str) -> dict[str, str]:
-    """Label of each SCP statement that takes part in the task."""
+    """Return the label of each SCP statement of the task."""
     flag, label = _TASKS[task]
     columns = [column for column in (flag, label) if column]
     statements = _read_table(path, columns)
@@ -163,7 +161,7 @@ def _clinical(database: pd.DataFrame) -> pd.DataFrame:
     age = database["age"].astype("float64")
     return pd.DataFrame(
         {
-            "age": age.mask(age == _ABOVE_89, _CAPPED_AGE),
+            "age": age.mask(age == _AGE_ABOVE_89, _CAPPED_AGE),
             "sex": database["sex"].map({0: "M", 1: "F"}).astype(pd.CategoricalDtype(["F", "M"])),
             "height": database["height"].astype("float64"),
             "weight": database["weight"].astype("float64"),
@@ -172,25 +170,8 @@ def _clinical(database: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _labels(
-    scp_codes: pd.Series, labels_of: dict[str, str], min_count: int, task: str
-) -> pd.DataFrame:
-    found = [set(_known_labels(text, labels_of)) for text in scp_codes]
-    counts = pd.Series([label for labels in found for label in labels], dtype=object).value_counts()
-    kept = sorted(counts.index[counts >= min_count])
-    if not kept:
-        raise ECGError(
-            f"load_ptbxl: no label of task {task!r} has min_count={min_count} ECGs; the most "
-            f"frequent has {counts.max() if len(counts) else 0}. Lower min_count."
-        )
-    values = np.array(
-        [[float(label in labels) if labels else np.nan for label in kept] for labels in found]
-    )
-    return pd.DataFrame(values, index=scp_codes.index, columns=pd.Index(kept))
-
-
 def _known_labels(scp_codes: str, labels_of: dict[str, str]) -> Iterator[str]:
-    """Labels in text such as ``{'NORM': 100.0, 'SR': 0.0}``."""
+    """Yield the labels in text such as ``{'NORM': 100.0, 'SR': 0.0}``."""
     try:
         codes = ast.literal_eval(scp_codes)
     except (ValueError, SyntaxError) as error:

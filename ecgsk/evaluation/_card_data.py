@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.datasets import Cohort
-from ecgsk.datasets._cohort_report_tables import characteristics, missingness
+from ecgsk.datasets.cohort_tables import characteristics, missingness
 from ecgsk.evaluation._card_parts import TO_FILL, as_table
 from ecgsk.evaluation._comparison import ArmsComparison
 from ecgsk.exceptions import ECGError

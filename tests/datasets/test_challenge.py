@@ -1,4 +1,4 @@
-"""Records of the PhysioNet/CinC Challenges: made ones, and real ones of five sources."""
+"""Loader of the PhysioNet/CinC Challenges on made and real records."""
 
 import re
 
@@ -24,10 +24,10 @@ def tree(tmp_path, write_record):
     return tmp_path
 
 
-def test_scored_classes(tree):
+def test_scored_labels_merge_equal_classes(tree):
     cohort = load_challenge(tree)
     nan = np.nan
-    assert cohort.Y.columns.tolist() == ["AF", "RBBB"]  # a complete one is one
+    assert cohort.Y.columns.tolist() == ["AF", "RBBB"]  # complete RBBB is RBBB
     np.testing.assert_array_equal(cohort.Y, [[1, 1], [0, 1], [0, 0], [nan, nan]])
     records = ["cpsc/A0001", "georgia/E00001", "georgia/E00002", "georgia/E00003"]
     assert cohort.X.index.tolist() == cohort.groups.tolist() == records
@@ -38,7 +38,7 @@ def test_scored_classes(tree):
     assert "each record counts as its own" in cohort.DESCR
 
 
-def test_all_codes(tree):
+def test_all_labels_are_codes(tree):
     X, Y = load_challenge(tree, labels="all", return_X_y=True)
     assert Y.columns.tolist() == sorted([AF, RBBB, COMPLETE_RBBB, NOT_SCORED])
     assert Y[NOT_SCORED].tolist()[:3] == [0, 0, 1]
@@ -50,11 +50,11 @@ def test_all_codes(tree):
     ]
 
 
-def test_class_that_a_source_never_states(tmp_path, write_record):
+def test_class_that_a_source_never_states_is_nan(tmp_path, write_record):
     sinus, bradycardia, poor_r_wave = "426783006", "426177001", "365413008"
     for name in ["JS10646", "JS10647", "A0001", "PATIENT7", "x12"]:
         write_record(name, comments=[f"Dx: {sinus}"])
-    write_record("A0002", comments=[f"Dx: {bradycardia}"])  # none in the table, yet stated
+    write_record("A0002", comments=[f"Dx: {bradycardia}"])  # CPSC has none in the table of codes
     write_record("JS20000", comments=[f"Dx: {AF},{poor_r_wave}"])
     cohort = load_challenge(tmp_path)
     records = ["A0001", "A0002", "JS10646", "JS10647", "JS20000", "PATIENT7", "x12"]
@@ -74,7 +74,7 @@ def test_class_that_a_source_never_states(tmp_path, write_record):
     assert negative.equals(cohort.Y.fillna(0))
 
 
-def test_rates_and_lengths_differ(tree, write_record):
+def test_other_rates_and_lengths_need_parameters(tree, write_record):
     write_record("ptb/S0001", rate=1000, seconds=2, comments=[f"Dx: {AF}"])
     with pytest.raises(SamplingRateError, match=r"500 Hz \(4 records\), 1000 Hz \(1 records\)"):
         load_challenge(tree)
@@ -88,14 +88,14 @@ def test_rates_and_lengths_differ(tree, write_record):
     assert not missing[4].any()
 
 
-def test_headers_without_age_or_sex(tmp_path, write_record):
+def test_headers_may_lack_age_and_sex(tmp_path, write_record):
     write_record("A0001", comments=[f"Dx: {AF}"])
     X = load_challenge(tmp_path).X
     assert X[["age", "sex"]].isna().all(axis=None)
     assert X["sex"].dtype == pd.CategoricalDtype(["F", "M"])
 
 
-def test_bad_input(tree, write_record):
+def test_invalid_input_is_rejected(tree, write_record):
     with pytest.raises(ECGError, match="expected labels='scored' or 'all', got 'rhythm'"):
         load_challenge(tree, labels="rhythm")
     with pytest.raises(ECGError, match="unstated='missing' or 'negative', got 'zero'"):
@@ -108,7 +108,7 @@ def test_bad_input(tree, write_record):
 
 
 @pytest.mark.real_data
-def test_real_sources(real_data):
+def test_real_records(real_data):
     folder = real_data / "cinc2021"
     cohort = load_challenge(folder, labels="all", sampling_rate=500, duration=10)
     assert str(cohort.X["ecg"].dtype) == "ecg[12x5000, 500 Hz]"
@@ -132,7 +132,7 @@ def test_real_sources(real_data):
         "Georgia": 10, "PTB": 10, "PTB-XL": 10,
     }  # fmt: skip
     signals = cohort.X["ecg"].ecg.to_numpy()
-    # Millivolts: limb leads add up (Einthoven), where they were stored as measured.
+    # Einthoven's law holds in mV.
     first = signals[0]
     assert np.nanmax(np.abs(first[0] + first[2] - first[1])) < 0.01
     assert 0.1 < np.nanmax(np.abs(first)) < 5

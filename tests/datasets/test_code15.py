@@ -1,4 +1,4 @@
-"""CODE-15 % in its published layout, made here: two parts of it, and HDF5 read on demand."""
+"""Loader of CODE-15 % on two made parts of its layout."""
 
 import pickle
 from concurrent.futures import ProcessPoolExecutor
@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from ecgsk.datasets import load_code15
-from ecgsk.exceptions import DurationError, LeadMismatchError, RecordReadError, UnitError
-from ecgsk.io import HDF5Storage
+from ecgsk.exceptions import LeadMismatchError, RecordReadError, UnitError
 from ecgsk.signals import STANDARD_12_LEADS
 
 LONG, SHORT = 4000, 2934  # samples of 10 s and 7.3 s, in 4096
@@ -26,17 +25,17 @@ normal_ecg,trace_file
 
 
 def tracing(exam, n_samples):
-    """Zeros at both ends; lead by lead another amplitude, sample by sample another value."""
+    """Make a zero-padded tracing in which every lead and sample has another value."""
     record = np.zeros((4096, 12), np.float32)
     start = (4096 - n_samples) // 2
     wave = 1 + np.arange(n_samples, dtype=np.float32)[:, None] / 10_000
     record[start : start + n_samples] = exam + wave * (1 + np.arange(12, dtype=np.float32))
-    record[start + 100] = 0  # inside, zero is a value
+    record[start + 100] = 0  # a zero inside is a value
     return record
 
 
 def write_part(folder, number, lengths):
-    exams = [*lengths, 0, 0]  # each file ends with rows of no exam
+    exams = [*lengths, 0, 0]  # each file ends with rows without exam
     with h5py.File(folder / f"exams_part{number}.hdf5", "w") as file:
         file["exam_id"] = np.array(exams)
         file["tracings"] = np.stack(
@@ -53,7 +52,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_parts_that_are_there(folder):
+def test_only_present_parts_are_loaded(folder):
     cohort = load_code15(folder)
     assert str(cohort.X["ecg"].dtype) == "ecg[12x4096, 400 Hz]"
     assert cohort.X.index.tolist() == [11, 12, 13, 14]
@@ -70,7 +69,7 @@ def test_parts_that_are_there(folder):
 
 
 @pytest.mark.parametrize(("exam", "length"), [(11, LONG), (12, 4096), (13, SHORT), (14, LONG)])
-def test_samples_and_padding(folder, exam, length):
+def test_zero_padding_is_missing(folder, exam, length):
     X, _ = load_code15(folder, return_X_y=True)
     signal = X.loc[[exam], "ecg"].ecg.to_numpy()[0]
     start = (4096 - length) // 2
@@ -80,7 +79,7 @@ def test_samples_and_padding(folder, exam, length):
     assert signal[0, start + 100] == 0
 
 
-def test_gain_and_leads(folder):
+def test_gain_and_leads_are_applied(folder):
     whole = load_code15(folder).X["ecg"].ecg.to_numpy()
     some = load_code15(folder, gain=2, leads=["V6", "II"]).X["ecg"]
     assert some.ecg.leads == ("V6", "II")
@@ -93,7 +92,7 @@ def _first_samples(X):
     return X["ecg"].ecg.to_numpy()[:, :, 2000]
 
 
-def test_pickles_as_paths_and_reads_in_other_processes(folder, monkeypatch):
+def test_pickle_holds_paths_and_reads_in_other_processes(folder, monkeypatch):
     X = load_code15(folder).X
     assert len(pickle.dumps(X)) < 5000
     assert X["ecg"].array.storage.nbytes == 0
@@ -121,7 +120,7 @@ def test_all_zero_tracing_is_missing(folder):
     assert np.isnan(signal).all()
 
 
-def test_flags_that_are_missing_stay_so(folder):
+def test_missing_flags_stay_missing(folder):
     table = pd.read_csv(folder / "exams.csv").astype({"AF": object, "is_male": object})
     table.loc[0, ["AF", "is_male"]] = None
     table.to_csv(folder / "exams.csv", index=False)
@@ -130,7 +129,7 @@ def test_flags_that_are_missing_stay_so(folder):
     assert cohort.X["sex"].isna().tolist() == [True, False, False, False]
 
 
-def test_bad_input(folder, tmp_path_factory):
+def test_invalid_input_is_rejected(folder, tmp_path_factory):
     with pytest.raises(UnitError, match="expected one positive gain in stored units per mV, got 0"):
         load_code15(folder, gain=0)
     empty = tmp_path_factory.mktemp("empty")
@@ -142,7 +141,7 @@ def test_bad_input(folder, tmp_path_factory):
     write_part(folder, 0, {11: LONG, 13: SHORT})
     with h5py.File(folder / "exams_part0.hdf5", "a") as file:
         file["exam_id"][:2] = 11
-    with pytest.raises(RecordReadError, match="exam 11 stands more than once"):
+    with pytest.raises(RecordReadError, match="exam 11 occurs more than once"):
         load_code15(folder)
     with h5py.File(folder / "exams_part0.hdf5", "a") as file:
         del file["exam_id"]
@@ -153,43 +152,7 @@ def test_bad_input(folder, tmp_path_factory):
         load_code15(folder)
 
 
-def test_storage_of_another_shape(tmp_path):
-    path = tmp_path / "x.hdf5"
-    with h5py.File(path, "w") as file:
-        file["x"] = np.zeros((2, 3, 4))
-        file["integers"] = np.zeros((2, 3, 4), "int16")
-    with pytest.raises(DurationError, match=r"n_samples, 2\), got \(2, 3, 4\)"):
-        HDF5Storage(path, "x", ["I", "II"], 100)
-    with pytest.raises(UnitError, match=r"expected floating-point samples in .* got int16"):
-        HDF5Storage(path, "integers", ["I", "II", "III", "V1"], 100)
-    with pytest.raises(RecordReadError, match=r"a data set 'y' in .*, got integers, x"):
-        HDF5Storage(path, "y", ["I", "II"], 100)
-    storage = HDF5Storage(path, "x", ["I", "II", "III", "V1"], 100)
-    assert storage == HDF5Storage(path, "x", ["I", "II", "III", "V1"], 100)
-    assert hash(storage) == hash(pickle.loads(pickle.dumps(storage)))
-    assert storage.read(np.array([], dtype=int)).shape == (0, 4, 3)
-    assert storage.read(np.array([1, 0, 1])).dtype == np.float32
-    with h5py.File(path, "w") as file:
-        file["x"] = np.zeros((5, 3, 4))
-    with pytest.raises(RecordReadError, match=r"held samples of shape \(2, 3, 4\) and now holds"):
-        storage.read(np.array([0]))
-
-
-def test_damaged_chunk(tmp_path):
-    path = tmp_path / "x.hdf5"
-    with h5py.File(path, "w") as file:
-        data = file.create_dataset("x", data=np.ones((2, 3, 2)), chunks=(1, 3, 2), fletcher32=True)
-        place = data.id.get_chunk_info(1).byte_offset
-    with path.open("r+b") as raw:
-        raw.seek(place)
-        raw.write(b"damage")
-    storage = HDF5Storage(path, "x", ["I", "II"], 100)
-    assert storage.read(np.array([0])).mean() == 1
-    with pytest.raises(RecordReadError, match=r"record 1 of .*x\.hdf5 cannot be read"):
-        storage.read(np.array([0, 1]))
-
-
-def test_without_h5py(folder, monkeypatch):
+def test_missing_h5py_is_an_error(folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(ImportError, match=r"pip install 'ecgsk\[hdf5\]'"):
         load_code15(folder)

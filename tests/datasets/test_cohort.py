@@ -1,4 +1,4 @@
-"""Cohort: what every dataset function returns."""
+"""`Cohort` and `assign_folds`."""
 
 import pickle
 
@@ -17,7 +17,7 @@ def tables():
     return X, Y
 
 
-def test_fills_in_what_a_dataset_does_not_have(tables):
+def test_absent_entries_get_defaults(tables):
     cohort = Cohort(*tables)
     assert cohort.shape == (3, 2)
     assert cohort.labs.shape == (3, 0)
@@ -26,7 +26,7 @@ def test_fills_in_what_a_dataset_does_not_have(tables):
     assert cohort.folds[10] == cohort.folds[11]
 
 
-def test_is_a_dictionary_with_attributes_that_pickles(tables):
+def test_cohort_is_a_bunch_that_pickles(tables):
     cohort = Cohort(*tables, DESCR="three visits", latent=tables[0])
     assert cohort["Y"] is cohort.Y
     again = pickle.loads(pickle.dumps(cohort))
@@ -35,39 +35,39 @@ def test_is_a_dictionary_with_attributes_that_pickles(tables):
     pd.testing.assert_frame_equal(again.latent, tables[0])
 
 
-def test_repr_counts_records_subjects_and_the_unknown(tables):
+def test_repr_counts_records_subjects_and_unknown_labels(tables):
     text = repr(Cohort(*tables))
     assert "3 records from 2 subjects" in text
     assert "50.0% positive, 33.3% unknown" in text
 
 
-def test_repr_of_diagnoses_nobody_knows(tables):
+def test_repr_without_known_diagnoses(tables):
     X, Y = tables
     assert "none known" in repr(Cohort(X, Y * np.nan))
 
 
 @pytest.mark.parametrize("name", ["labs", "groups", "folds"])
-def test_rejects_rows_that_are_not_those_of_x(tables, name):
+def test_other_index_than_x_is_rejected(tables, name):
     X, Y = tables
     other = X[["age"]] if name == "labs" else X["age"]
     with pytest.raises(ECGError, match=rf"{name} must have the index of X \(3 rows\)"):
         Cohort(X, Y, **{name: other.iloc[:2]})
 
 
-def test_rejects_a_subject_in_two_folds(tables):
+def test_subject_in_two_folds_is_rejected(tables):
     folds = pd.Series([1, 2, 3], index=tables[0].index)
-    with pytest.raises(ECGError, match="each subject must stand in one fold"):
+    with pytest.raises(ECGError, match="each subject must be in one fold"):
         Cohort(*tables, folds=folds)
 
 
-def test_rejects_laboratory_values_without_a_range(tables):
+def test_laboratory_without_range_is_rejected(tables):
     X, Y = tables
     ranges = pd.DataFrame({"low": [1.0], "high": [2.0], "unit": ["mmol/L"]}, index=["sodium"])
     with pytest.raises(ECGError, match="reference_ranges must be indexed by the columns of labs"):
         Cohort(X, Y, labs=X[["age"]], reference_ranges=ranges)
 
 
-def test_folds_are_even_and_by_subject():
+def test_assign_folds_is_even_and_by_subject():
     groups = pd.Series(np.repeat(np.arange(103), 3))
     folds = assign_folds(groups, 10, random_state=3)
     assert set(folds) == set(range(1, 11))

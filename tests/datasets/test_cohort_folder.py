@@ -1,4 +1,4 @@
-"""Cohorts written to a folder and read back."""
+"""Write and read cohort folders."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ def cohort():
     return make_clinical_ecg(20, random_state=0)
 
 
-def test_every_table_survives(tmp_path, cohort):
+def test_every_table_is_read_back(tmp_path, cohort):
     write_cohort(cohort, tmp_path)
     again = read_cohort(tmp_path, verify=True)
     for table in ("Y", "labs", "reference_ranges"):
@@ -35,7 +35,7 @@ def test_parquet_names_columns_by_role(tmp_path, cohort):
     assert {"age", "subject_id", "Y/sepsis", "labs/potassium", "folds/folds"} <= set(columns)
 
 
-def test_further_tables_of_the_same_rows_survive(tmp_path, cohort):
+def test_further_tables_with_the_index_of_x_are_kept(tmp_path, cohort):
     cohort = type(cohort)(**cohort)
     cohort["ecg_time"] = pd.Series(
         pd.Timestamp("2180-01-02 03:04:05").as_unit("ms"),  # as parquet has it
@@ -48,14 +48,14 @@ def test_further_tables_of_the_same_rows_survive(tmp_path, cohort):
     assert "steps" not in again
 
 
-def test_a_cohort_is_not_replaced_by_accident(tmp_path, cohort):
+def test_overwrite_is_needed_to_replace_a_cohort(tmp_path, cohort):
     write_cohort(cohort, tmp_path)
     with pytest.raises(ECGError, match="holds a cohort already"):
         write_cohort(cohort, tmp_path)
     write_cohort(cohort, tmp_path, overwrite=True)
 
 
-def test_bad_folders_say_so(tmp_path, cohort):
+def test_folders_without_cohort_are_rejected(tmp_path, cohort):
     with pytest.raises(RecordReadError, match=r"there is no .*ecg\.json"):
         read_cohort(tmp_path)
     write_ecg_folder(cohort.X, tmp_path)

@@ -1,4 +1,4 @@
-"""PTB-XL in its own layout, on a tree of four records, and the prepared subset."""
+"""Loader of PTB-XL on four made records, and the prepared subset."""
 
 import importlib.util
 import warnings
@@ -98,13 +98,13 @@ def test_signals_of_either_rate(tree, rate):
         ("rhythm", ["AFIB", "SR"], []),
     ],
 )
-def test_tasks(tree, task, labels, unlabelled):
+def test_task_selects_labels(tree, task, labels, unlabelled):
     Y = load_ptbxl(tree, task=task).Y
     assert Y.columns.tolist() == labels
     assert Y.index[Y.isna().all(axis=1)].tolist() == unlabelled
 
 
-def test_rare_labels_go_and_their_records_stay(tree):
+def test_rare_labels_are_dropped_and_their_records_kept(tree):
     cohort = load_ptbxl(tree, min_count=2)
     assert cohort.Y.columns.tolist() == ["MI"]
     np.testing.assert_array_equal(cohort.Y["MI"], [0, 1, np.nan, 1])
@@ -112,7 +112,7 @@ def test_rare_labels_go_and_their_records_stay(tree):
         load_ptbxl(tree, min_count=9)
 
 
-def test_broken_record_loses_no_other(tree):
+def test_broken_record_is_left_out(tree):
     (tree / "records100" / "2_lr.dat").unlink()
     with pytest.warns(UserWarning, match=r"load_ptbxl: left out 1 of 4 records"):
         cohort = load_ptbxl(tree)
@@ -120,8 +120,8 @@ def test_broken_record_loses_no_other(tree):
     assert cohort.broken[0]["record"] == "records100/2_lr"
 
 
-def test_bad_input(tree):
-    with pytest.raises(SamplingRateError, match="at 100 and 500 Hz, not at 250 Hz"):
+def test_invalid_input_is_rejected(tree):
+    with pytest.raises(SamplingRateError, match="at 100 and 500 Hz, got sampling_rate=250"):
         load_ptbxl(tree, sampling_rate=250)
     with pytest.raises(ECGError, match="unknown task 'super'; expected one of all, diagnostic"):
         load_ptbxl(tree, task="super")

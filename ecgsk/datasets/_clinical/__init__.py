@@ -1,12 +1,12 @@
-"""The parts of :func:`ecgsk.datasets.make_clinical_ecg`, one subject a file.
+"""Simulator behind :func:`ecgsk.datasets.make_clinical_ecg`.
 
-Causes run one way: ``patients`` draws who the patient is and what ails them
-today; ``table``, ``diagnoses`` and ``recording`` each observe that state with
-errors of their own and never look at one another.
+``patients`` draws the latent state: chronic diseases and acute illness. ``table``,
+``diagnoses`` and ``recording`` observe that state independently, each with its own
+errors.
 
 The coefficients were set once, so that classifiers on the table, on the signal
-and on both reach what was published for emergency patients (Alcaraz et al. 2024,
+and on both reach published results for emergency patients (Alcaraz et al. 2024,
 MDS-ED), and frozen before any joint-embedding model was trained. They are
-assumptions about physiology, not estimates; changing one voids every figure
-quoted for this cohort.
+assumptions about physiology, not estimates; changing one invalidates every figure
+reported for this cohort.
 """

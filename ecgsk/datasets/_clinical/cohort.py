@@ -1,4 +1,4 @@
-"""The synthetic cohort as users get it, and recordings of a chosen latent state."""
+"""Synthetic cohorts, and ECGs of a given latent state."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 from ecgsk.signals.storage import ArrayStorage
 from ecgsk.signals.units import check_sampling_rate
 
-# A QRS complex of 80 ms needs a few samples.
-LOWEST_RATE = 50.0
-# Heart rates, per minute, for which enough beats are drawn to fill a record.
-SLOWEST, FASTEST = 20.0, 180.0
+MIN_SAMPLING_RATE = 50.0  # Hz; a QRS complex of 80 ms needs a few samples
+# Per minute; the number of beats drawn fills a record at these rates.
+MIN_HEART_RATE, MAX_HEART_RATE = 20.0, 180.0
 
 DESCRIPTION = """\
 Synthetic clinical ECGs
 -----------------------
-Patients with diseases, visits with acute illness, and three independent views of
-each visit: a 12-lead ECG of 10 s, a clinical table and coded diagnoses.
+Simulated patients with diseases, visits with acute illness, and three independent
+observations of each visit: a 12-lead ECG of 10 s, a clinical table and coded
+diagnoses.
 
-No patient stands behind any row. What causes what, and how strongly, is assumed;
-nothing found on this cohort is a finding about patients.
+No row is a real patient. Causes and effect sizes are assumed; results on this
+cohort are not findings about patients.
 
 Latent causes (``latent``; never observed, never an input):
 """
@@ -61,21 +61,21 @@ def make_clinical_ecg(
 ) -> Cohort | tuple[pd.DataFrame, pd.DataFrame]:
     """Make a cohort of synthetic ECGs with a clinical table and diagnoses.
 
-    Each subject has an age, habits of body and chronic diseases; each visit brings
-    acute illness, a potassium, a heart rate and so on. These latent causes shape
-    three observations that know nothing of one another: the ECG, the table (with
-    errors of measurement, and missing where nobody had reason to order the test)
-    and the diagnoses (with a coder's habits and slips).
+    Each subject has an age, a body shape and chronic diseases; each visit adds acute
+    illness, a potassium, a heart rate and so on. Three observations depend on these
+    latent causes and are independent given them: the ECG, the table (with measurement
+    errors, and missing where the test was not ordered) and the diagnoses (with
+    coding habits and errors).
 
     Parameters
     ----------
     n_subjects : int, default=1000
-        Number of subjects. One has 1.8 visits on average and 8 at most.
+        Number of subjects. A subject has 1.8 visits on average and at most 8.
     sampling_rate : float, default=100
         Samples per second of the ECG, Hz; at least 50.
     random_state : int, RandomState instance, Generator or None, default=None
-        Determines the cohort. The same integer gives the same cohort; the first
-        subjects of a larger one differ.
+        Determines the cohort. The same integer gives the same cohort; a cohort of
+        another size has other subjects.
     return_X_y : bool, default=False
         Return ``(X, Y)`` in place of a `Cohort`.
 
@@ -100,8 +100,8 @@ def make_clinical_ecg(
         folds : Series of int
             1 to 10, by subject.
         latent : DataFrame
-            The causes behind each row, for tests of whether a model found them. A
-            hospital never sees them: not an input of any model.
+            The causes of each row, to test whether a model recovers them. They are
+            never observed in a hospital: do not use them as inputs.
         DESCR : str
             This description, with the meaning of the latent causes.
 
@@ -111,32 +111,31 @@ def make_clinical_ecg(
     Raises
     ------
     ECGError
-        If ``n_subjects`` is not a positive integer.
+        When ``n_subjects`` is not a positive integer.
     SamplingRateError
-        If the sampling rate is below 50 Hz.
+        When the sampling rate is below 50 Hz.
 
     See Also
     --------
-    synthesize_ecg : Record a latent state of your choice.
+    synthesize_ecg : Synthesize the ECG of a given latent state.
 
     Notes
     -----
-    The ECG is a sum of Gaussian waves of the heart vector [1]_, seen by eight leads
-    through Dower's matrix [2]_ (whose pseudo-inverse is the inverse Dower
+    The ECG is a sum of Gaussian waves of the heart vector [1]_, projected to eight leads
+    by Dower's matrix [2]_ (whose pseudo-inverse is the inverse Dower
     transform [3]_); the other four follow from I and II, so that I + III = II holds
     exactly.
 
-    The strength of disease on the ECG, the sharpness of coding and the noise of the
-    laboratory were set once so that tables, signals and both predict diagnoses about
-    as well as they do for emergency patients [4]_, before any joint-embedding model
-    was trained, and are frozen. Samples are kept as 16-bit integers of 1 microvolt.
+    The effect of disease on the ECG, the sharpness of coding and the laboratory noise
+    were set once so that tables, signals and both predict diagnoses about as well as
+    they do for emergency patients [4]_, and frozen before any joint-embedding model
+    was trained. Samples are stored as 16-bit integers of 1 microvolt.
 
-    A cardiologist will recognise severe cases and miss what was left out: an ST
-    elevation is a hump of its own before the T wave where a real one merges with it;
-    each beat of a record has the same shape; there is no atrial flutter, AV block,
-    paced rhythm or sine wave of potassium above 9 mmol/L; P and T of a beat before
-    the first R peak are not drawn. At other rates than 100 Hz muscle noise keeps its
-    power density, and so grows with the bandwidth.
+    Limits: an ST elevation is a separate hump before the T wave, where a real one
+    merges with it; each beat of a record has the same shape; there is no atrial
+    flutter, AV block, paced rhythm or sine wave of potassium above 9 mmol/L; P and T
+    of a beat before the first R peak are not drawn. Muscle noise has the same power
+    density at every sampling rate, so its amplitude grows with the bandwidth.
 
     References
     ----------
@@ -165,7 +164,7 @@ def make_clinical_ecg(
         raise ECGError(
             f"make_clinical_ecg: n_subjects must be an integer of at least 1; got {n_subjects!r}."
         )
-    # A stream for each part, so that none of them depends on how much another draws.
+    # One stream per part, so that a change of one part leaves the others unchanged.
     for_state, for_table, for_diagnoses, for_ecg, for_folds = _streams(random_state, 5)
     state = draw_state(int(n_subjects), for_state)
     table = draw_table(state, for_table)
@@ -194,11 +193,11 @@ def make_clinical_ecg(
 def synthesize_ecg(
     latent: pd.DataFrame, *, sampling_rate: float = 100, random_state: Any = None
 ) -> ECGArray:
-    """Record the ECG of latent states of your choice.
+    """Synthesize the ECGs of given latent states.
 
-    The way to ask what a change in one cause does to the signal: change a column of
-    a cohort's ``latent`` and record twice with the same integer ``random_state``;
-    rhythm and noise are then the same, and all that differs is that cause.
+    To see the effect of one cause on the signal, change a column of a cohort's
+    ``latent`` and synthesize twice with the same integer ``random_state``: rhythm and
+    noise are then the same, and only that cause differs.
 
     Parameters
     ----------
@@ -218,12 +217,12 @@ def synthesize_ecg(
     Raises
     ------
     ECGError
-        If a cause is lacking or NaN, a territory is not anterior, inferior or
+        When a cause is absent or NaN, a territory is not anterior, inferior or
         lateral, or the heart rate is not within 20 to 180 per minute.
 
     See Also
     --------
-    make_clinical_ecg : A cohort with such states.
+    make_clinical_ecg : Make a cohort with such states.
 
     Examples
     --------
@@ -241,16 +240,16 @@ def synthesize_ecg(
 
 def _check_rate(sampling_rate: float, name: str) -> float:
     sampling_rate = check_sampling_rate(sampling_rate, name=name)
-    if sampling_rate < LOWEST_RATE:
+    if sampling_rate < MIN_SAMPLING_RATE:
         raise SamplingRateError(
-            f"{name}: sampling_rate must be at least {LOWEST_RATE:g} Hz to show a QRS "
+            f"{name}: sampling_rate must be at least {MIN_SAMPLING_RATE:g} Hz to show a QRS "
             f"complex; got {sampling_rate:g} Hz."
         )
     return sampling_rate
 
 
 def _streams(random_state: Any, number: int) -> list[np.random.Generator]:
-    """Independent generators from whatever scikit-learn or NumPy users pass as a seed."""
+    """Spawn independent generators from an integer, RandomState, Generator or None."""
     if isinstance(random_state, np.random.Generator):
         entropy = random_state.integers(2**32, size=4, dtype=np.uint32)
     else:
@@ -278,12 +277,12 @@ def _territories() -> list[str]:
 
 
 def _state_of(latent: pd.DataFrame) -> State:
-    """Turn a frame of latent causes back into a state."""
-    lacking = [name for name in MEANING if name not in latent]
-    if lacking:
+    """Convert a table of latent causes to a state, after checking it."""
+    absent = [name for name in MEANING if name not in latent]
+    if absent:
         raise ECGError(
-            f"synthesize_ecg: latent lacks {', '.join(lacking)}. Start from the latent of "
-            "make_clinical_ecg and change what you need."
+            f"synthesize_ecg: latent lacks {', '.join(absent)}. Start from the latent of "
+            "make_clinical_ecg and change single columns."
         )
     unknown = [name for name in MEANING if latent[name].isna().any()]
     if unknown:
@@ -291,17 +290,17 @@ def _state_of(latent: pd.DataFrame) -> State:
             f"synthesize_ecg: every cause must have a value; NaN in {', '.join(unknown)}."
         )
     for name in _territories():
-        strange = sorted(set(latent[name].astype(str)) - set(TERRITORIES))
-        if strange:
+        unknown_names = sorted(set(latent[name].astype(str)) - set(TERRITORIES))
+        if unknown_names:
             raise ECGError(
                 f"synthesize_ecg: {name} must be one of {', '.join(TERRITORIES)}; "
-                f"got {', '.join(strange)}."
+                f"got {', '.join(unknown_names)}."
             )
     rate = latent["heart_rate"]
-    if not rate.between(SLOWEST, FASTEST).all():
+    if not rate.between(MIN_HEART_RATE, MAX_HEART_RATE).all():
         raise ECGError(
-            f"synthesize_ecg: heart_rate must lie between {SLOWEST:g} and {FASTEST:g} per "
-            f"minute; got {rate.min():g} to {rate.max():g}."
+            f"synthesize_ecg: heart_rate must be {MIN_HEART_RATE:g} to {MAX_HEART_RATE:g} "
+            f"per minute; got {rate.min():g} to {rate.max():g}."
         )
     return {
         name: np.asarray(latent[name].astype(str if name in _territories() else float))

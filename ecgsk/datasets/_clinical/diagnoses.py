@@ -1,7 +1,7 @@
-"""Eighteen diagnoses as a hospital would code them from the true state.
+"""Simulated coding of eighteen diagnoses.
 
-A coder sees the disease, not our table: labels come from the latent state, a
-personal coding habit and chance, never from observed values.
+Codes depend on the latent state, the coder's habit and chance, not on the observed
+values of the table.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import pandas as pd
 
 from ecgsk.datasets._clinical.patients import AnyState, logistic
 
-# How sharply coding follows severity; calibrated once and frozen.
+# Slope of coding over severity; set once and frozen.
 CODING_SHARPNESS = 1.08
-LEAST, SPAN = 0.003, 0.92  # even clear disease goes uncoded at times, and health gets coded
+# Probabilities lie in (0.003, 0.923): clear disease may be uncoded, and health coded.
+MIN_PROBABILITY, PROBABILITY_RANGE = 0.003, 0.92
 CODING_HABIT = 0.5  # standard deviation of a coder's habit, on the logit scale
 
 
 def _severities(s: AnyState) -> dict[str, tuple[np.ndarray, float]]:
-    """For each diagnosis its severity, and the severity at which it is coded about half the time.
+    """Return severity and coding threshold of each diagnosis.
 
-    The threshold is what stands in the second place, times 1.55 / 1.9.
+    A diagnosis is coded in about half of the records at a severity of the threshold
+    times 1.55 / 1.9.
     """
     return {
         "atrial fibrillation": (3.4 * s["in_af"] + 0.7 * s["af_liability"], 3.0),
@@ -51,14 +53,14 @@ def _severities(s: AnyState) -> dict[str, tuple[np.ndarray, float]]:
 
 
 def diagnosis_probability(state: AnyState, habit: float | np.ndarray = 0.0) -> pd.DataFrame:
-    """Probability that each diagnosis is coded.
+    """Compute the probability that each diagnosis is coded.
 
     Parameters
     ----------
     state : mapping of str to ndarray of shape (n_records,)
         Latent causes.
     habit : float or ndarray of shape (n_records, 18), default=0.0
-        How readily each coder writes each code, in standard deviations.
+        Tendency of each coder to write each code, in standard deviations.
 
     Returns
     -------
@@ -67,10 +69,12 @@ def diagnosis_probability(state: AnyState, habit: float | np.ndarray = 0.0) -> p
     """
     severities = _severities(state)
     log_odds = np.column_stack(
-        [1.9 * severity - 1.55 * bar for severity, bar in severities.values()]
+        [1.9 * severity - 1.55 * threshold for severity, threshold in severities.values()]
     )
     log_odds = CODING_SHARPNESS * log_odds + CODING_HABIT * np.asarray(habit)
-    return pd.DataFrame(LEAST + SPAN * logistic(log_odds), columns=list(severities))
+    return pd.DataFrame(
+        MIN_PROBABILITY + PROBABILITY_RANGE * logistic(log_odds), columns=list(severities)
+    )
 
 
 def draw_diagnoses(state: AnyState, rng: np.random.Generator) -> pd.DataFrame:

@@ -1,9 +1,9 @@
-"""The shape of one beat: nine Gaussian waves of the heart vector.
+"""Shape of one beat: nine Gaussian waves of the heart vector.
 
 Each wave is a Gaussian in time whose height is a vector in the body (x to the
 left, y to the feet, z to the back), as in the ECGSYN model of McSharry et al.
-(2003), taken to three dimensions as by Sameni et al. (2007). Disease changes
-heights, times and widths in the directions that textbooks teach.
+(2003), extended to three dimensions as by Sameni et al. (2007). Disease changes
+heights, times and widths in the directions described in textbooks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ecgsk.datasets._clinical.patients import DISEASE_EFFECT, AnyState, State, r
 # Two halves of the P wave, septal Q, main R, basal S, late R', T, U, and the ST segment.
 P1, P2, Q, R, S, LATE, T, U, ST = range(9)
 WAVES = ("P1", "P2", "Q", "R", "S", "late R", "T", "U", "ST")
-BEAT_TO_BEAT = 0.06  # relative spread of each component of each wave, fixed within a record
+WAVE_SPREAD = 0.06  # relative SD of each component of each wave; constant within a record
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Waves:
     Attributes
     ----------
     height : ndarray of shape (n, 9, 3)
-        Heart vector at the top of each wave, mV.
+        Heart vector at the peak of each wave, mV.
     centre : ndarray of shape (n, 9)
-        Time after the R peak, s; zero for T, U and ST, whose time follows from the
-        QT interval.
+        Time after the R peak, s; zero for T, U and ST, whose time depends on the QT
+        interval.
     width : ndarray of shape (n, 9)
         Standard deviation in time, s.
     qt : ndarray of shape (n,)
@@ -44,7 +44,7 @@ class Waves:
 
 
 def draw_waves(state: AnyState, rng: np.random.Generator) -> Waves:
-    """Shape the waves of each record, with a little chance in every component."""
+    """Shape the waves of each record, with random variation of every component."""
     signs = ecg_signs(state)
     n = len(state["age"])
     height = np.zeros((n, len(WAVES), 3), np.float32)
@@ -54,12 +54,12 @@ def draw_waves(state: AnyState, rng: np.random.Generator) -> Waves:
     _shape_qrs(height, centre, width, state, signs)
     _shape_t_and_u(height, width, state, signs)
     _shape_st(height, width, state, signs)
-    height *= 1 + BEAT_TO_BEAT * rng.standard_normal(height.shape, dtype=np.float32)
+    height *= 1 + WAVE_SPREAD * rng.standard_normal(height.shape, dtype=np.float32)
     return Waves(height, centre, width, qt_interval(state, signs))
 
 
 def ecg_signs(state: AnyState) -> State:
-    """Scale disease to what shows on the ECG."""
+    """Scale disease severities to their effect on the ECG."""
     shown = {
         name: state[name]
         for name in (
@@ -87,7 +87,7 @@ def ecg_signs(state: AnyState) -> State:
 
 
 def qt_interval(s: AnyState, signs: AnyState) -> np.ndarray:
-    """QT interval at an RR interval of one second, s."""
+    """Compute the QT interval at an RR interval of one second, s."""
     return (
         0.405
         + 0.014 * s["shape_qtc"]
@@ -110,10 +110,10 @@ def _vector(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
 def _shape_p_wave(
     height: np.ndarray, centre: np.ndarray, width: np.ndarray, s: AnyState, signs: AnyState
 ) -> None:
-    """Right atrium, then left. Gone in fibrillation; flat with high potassium.
+    """Shape the P wave from the right and the left atrium.
 
-    Lungs under strain raise the first half (P pulmonale), a failing left heart the
-    second (P mitrale).
+    It is absent in fibrillation and flat with high potassium. Lung disease raises the
+    first half (P pulmonale), heart failure the second (P mitrale).
     """
     amplitude = (
         0.11
@@ -145,10 +145,10 @@ def _shape_p_wave(
 def _shape_qrs(
     height: np.ndarray, centre: np.ndarray, width: np.ndarray, s: AnyState, signs: AnyState
 ) -> None:
-    """Septum, main mass, base, and what a blocked bundle leaves until late.
+    """Shape the QRS complex: septum, main mass, base and late activation.
 
-    An old infarct takes its wall's vector away (Q waves); left bundle branch block
-    widens the complex and sends its late part to the left and back, right bundle
+    An old infarct removes the vector of its wall (Q waves); left bundle branch block
+    widens the complex and turns its late part to the left and back, right bundle
     branch block to the right and front.
     """
     left_block, right_block, septum = s["lbbb"], s["rbbb"], s["shape_septum"]
@@ -196,7 +196,7 @@ def _shape_qrs(
 
 
 def _shape_t_and_u(height: np.ndarray, width: np.ndarray, s: AnyState, signs: AnyState) -> None:
-    """Shape the recovery of the heart, T and U.
+    """Shape the T and U waves.
 
     High potassium peaks the T wave, low potassium flattens it and raises U;
     hypertrophy and bundle branch block turn T away from the main vector.
@@ -240,7 +240,7 @@ def _shape_t_and_u(height: np.ndarray, width: np.ndarray, s: AnyState, signs: An
 
 
 def _shape_st(height: np.ndarray, width: np.ndarray, s: AnyState, signs: AnyState) -> None:
-    """Lift ST over the wall of an acute infarct; sink it with strain and low potassium."""
+    """Shape the ST segment: elevated by infarction, depressed by strain and low potassium."""
     st = (
         -0.05 * signs["low_potassium"]
         - 0.035 * signs["lv_hypertrophy"]

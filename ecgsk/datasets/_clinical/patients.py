@@ -1,4 +1,4 @@
-"""Latent causes: who the patients are, and what ails them when they come.
+"""Latent causes: patients, their chronic diseases and their acute illness.
 
 A *state* maps the names in :data:`MEANING` to arrays with one value per record.
 Severities are zero in health and about one in clear disease; liabilities are in
@@ -14,12 +14,12 @@ import numpy as np
 State = dict[str, np.ndarray]
 AnyState = Mapping[str, np.ndarray]
 
-# How strongly disease shows on the ECG; calibrated once and frozen.
+# Factor on the effect of disease on the ECG; set once and frozen.
 DISEASE_EFFECT = 1.4
 
 TERRITORIES = np.array(["anterior", "inferior", "lateral"])
-MOST_VISITS = 8
-CHANCE_OF_LAST_VISIT = 0.55
+MAX_VISITS = 8
+LAST_VISIT_PROBABILITY = 0.55
 
 INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 SHAPES = (
@@ -91,12 +91,12 @@ MEANING = {
 
 
 def relu(x: np.ndarray) -> np.ndarray:
-    """Part of x above zero."""
+    """Return the part of x above zero."""
     return np.maximum(x, 0)
 
 
 def logistic(x: np.ndarray) -> np.ndarray:
-    """Probability of log-odds x."""
+    """Return the probability of log-odds x."""
     return 1 / (1 + np.exp(-x))
 
 
@@ -112,7 +112,7 @@ def normal_noise(
 
 
 def standard_age(state: AnyState) -> np.ndarray:
-    """Age in standard deviations (18 years) from the mean of 62 years."""
+    """Return age in standard deviations (18 years) from the mean of 62 years."""
     return (state["age"] - 62) / 18
 
 
@@ -122,11 +122,11 @@ def draw_state(n_subjects: int, rng: np.random.Generator) -> State:
     Returns
     -------
     dict of str to ndarray of shape (n_records,)
-        ``subject_id`` and every name of :data:`MEANING`; a subject's visits follow
-        one another.
+        ``subject_id`` and every name of :data:`MEANING`; the visits of a subject are
+        consecutive.
     """
     subjects = _draw_subjects(n_subjects, rng)
-    visits = np.minimum(rng.geometric(CHANCE_OF_LAST_VISIT, n_subjects), MOST_VISITS)
+    visits = np.minimum(rng.geometric(LAST_VISIT_PROBABILITY, n_subjects), MAX_VISITS)
     subject_id = np.repeat(np.arange(n_subjects), visits)
     state = {name: values[subject_id] for name, values in subjects.items()}
     _draw_acute_events(state, rng)
@@ -136,7 +136,7 @@ def draw_state(n_subjects: int, rng: np.random.Generator) -> State:
 
 
 def _draw_subjects(n: int, rng: np.random.Generator) -> State:
-    """Draw what a subject carries from visit to visit."""
+    """Draw the causes that are constant over the visits of a subject."""
     noise = normal_noise(rng, n)
     s: State = {}
     s["age"] = np.clip(62 + noise(18), 18, 97)
@@ -181,7 +181,7 @@ def _draw_subjects(n: int, rng: np.random.Generator) -> State:
     s["frailty"] = (
         0.3 * age + 0.3 * s["heart_failure"] + 0.3 * s["chronic_kidney_disease"] + noise(0.5)
     )
-    # Nothing clinical: how this heart lies, how well the chest conducts, how its waves are shaped.
+    # Anatomy: position of the heart, conduction of the chest, shape of the waves.
     for axis in "xyz":
         s[f"heart_rotation_{axis}"] = noise(0.28)
     for lead in INDEPENDENT_LEADS:
@@ -192,7 +192,7 @@ def _draw_subjects(n: int, rng: np.random.Generator) -> State:
 
 
 def _draw_acute_events(s: State, rng: np.random.Generator) -> None:
-    """Add what happens at this visit: infection, infarction, failing heart and kidney."""
+    """Add acute illness: infection, infarction, heart and kidney failure."""
     n = len(s["age"])
     noise = normal_noise(rng, n)
     s["infection"] = relu(0.3 * s["frailty"] + noise(1.0) - 0.9)
@@ -227,7 +227,7 @@ def _draw_acute_events(s: State, rng: np.random.Generator) -> None:
 
 
 def _draw_chemistry(s: State, rng: np.random.Generator) -> None:
-    """Add blood and hormones as they truly are, before anyone measures them."""
+    """Add true values of blood chemistry and hormones."""
     n = len(s["age"])
     noise = normal_noise(rng, n)
     s["diuretics"] = relu(0.5 * s["heart_failure"] + 0.3 * s["hypertension"] + noise(0.7) - 0.4)
@@ -272,7 +272,7 @@ def _draw_chemistry(s: State, rng: np.random.Generator) -> None:
 
 
 def _draw_rhythm(s: State, rng: np.random.Generator) -> None:
-    """Add today's rhythm and rate, and how ill the patient looks."""
+    """Add rhythm, heart rate and acuity of the visit."""
     n = len(s["age"])
     noise = normal_noise(rng, n)
     fibrillates = (

@@ -1,4 +1,4 @@
-"""The twelve-lead recording: beats laid on a heart vector, seen by leads, with noise."""
+"""Twelve-lead recording: heart vector of all beats, projection to leads, and noise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ecgsk.datasets._clinical.rhythm import Beats, draw_beats
 
 DURATION = 10.0  # s
 GAIN = 1000  # digital units per millivolt
-CHUNK = 256  # records made at a time; bounds the memory of intermediate arrays
+CHUNK = 256  # records computed at a time; bounds the memory of intermediate arrays
 
 # Leads I, II, V1 ... V6 (rows) of a heart vector x, y, z (columns): the matrix of
 # Dower et al. (1980), whose pseudo-inverse is the inverse Dower transform.
@@ -39,24 +39,23 @@ DOWER = np.array(
     np.float32,
 )
 
-# A beat is drawn from so long before its R peak until so long after, s.
+# A beat is computed from BEFORE its R peak until AFTER it, s.
 BEFORE, AFTER = 0.30, 0.62
-# Beats whose R peak lies up to this far outside the record still reach into it, s.
+# Beats with an R peak up to this far outside the record extend into it, s.
 EARLIEST, LATEST = 0.60, 0.35
 
-# What a premature beat makes of the R wave's y, x and z, and where f waves point.
+# Factors of a premature beat on the R wave's y, x and z; direction of f waves.
 PREMATURE_R = np.array([-1.2, 1.5, 1.8], np.float32)
 FIBRILLATION_VECTOR = np.array([0.4, 0.7, -1.0], np.float32)
 
-# White noise of muscle, mV at the rate at which it was set; its power density is
-# kept at other rates.
+# White muscle noise, mV at the reference rate (Hz); other rates have the same power density.
 MUSCLE_NOISE, REFERENCE_RATE = 0.022, 100.0
 WANDER = 0.07  # mV
-MAINS, MAINS_HZ = 0.012, 60.0  # mV; at 100 Hz it shows as its alias at 40 Hz
+MAINS, MAINS_HZ = 0.012, 60.0  # mV; aliased to 40 Hz at 100 Hz
 
 
 def record(state: AnyState, sampling_rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Record every state once.
+    """Simulate one recording of every state.
 
     Parameters
     ----------
@@ -65,8 +64,8 @@ def record(state: AnyState, sampling_rate: float, rng: np.random.Generator) -> n
     sampling_rate : float
         Hz.
     rng : Generator
-        How much is drawn from it depends on the number of records alone, so that
-        two states recorded with the same seed share their noise.
+        The number of draws depends on the number of records alone, so that two
+        states recorded with the same seed share their noise.
 
     Returns
     -------
@@ -90,10 +89,10 @@ def record(state: AnyState, sampling_rate: float, rng: np.random.Generator) -> n
 def _record_chunk(
     state: AnyState, sampling_rate: float, n_samples: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Eight independent leads, mV, of shape (n, 8, n_samples)."""
+    """Simulate eight independent leads, mV, of shape (n, 8, n_samples)."""
     leads = _lead_vectors(state, rng)
     beats = draw_beats(state, DURATION, rng)
-    heart_vector = _lay_beats(beats, draw_waves(state, rng), sampling_rate, n_samples)
+    heart_vector = _sum_beats(beats, draw_waves(state, rng), sampling_rate, n_samples)
     time = np.arange(n_samples, dtype=np.float32) / np.float32(sampling_rate)
     _add_fibrillation(heart_vector, state["in_af"], time, rng)
     signal = np.matmul(leads, heart_vector)
@@ -102,11 +101,11 @@ def _record_chunk(
 
 
 def _lead_vectors(s: AnyState, rng: np.random.Generator) -> np.ndarray:
-    """Direction and strength of each lead for each heart, shape (n, 8, 3).
+    """Compute direction and gain of each lead for each heart, shape (n, 8, 3).
 
-    The heart lies as it lies in this chest; electrodes are never placed twice the
-    same. Age, weight and a large left ventricle turn the axis left, a strained right
-    ventricle turns it right.
+    The position of the heart is constant per patient, that of the electrodes varies.
+    Age, weight and left ventricular hypertrophy turn the axis left, right ventricular
+    strain turns it right.
     """
     n = len(s["age"])
     signs = ecg_signs(s)
@@ -125,7 +124,7 @@ def _lead_vectors(s: AnyState, rng: np.random.Generator) -> np.ndarray:
 
 
 def _rotation(angle: np.ndarray) -> np.ndarray:
-    """Rotate about x, then y, then z: matrices of shape (n, 3, 3) for angles (n, 3)."""
+    """Return rotation matrices (n, 3, 3) about x, then y, then z for angles (n, 3)."""
     turn = np.broadcast_to(np.eye(3, dtype=np.float32), (len(angle), 3, 3))
     for axis, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
         about = np.zeros((len(angle), 3, 3), np.float32)
@@ -137,7 +136,7 @@ def _rotation(angle: np.ndarray) -> np.ndarray:
     return turn
 
 
-def _lay_beats(beats: Beats, waves: Waves, sampling_rate: float, n_samples: int) -> np.ndarray:
+def _sum_beats(beats: Beats, waves: Waves, sampling_rate: float, n_samples: int) -> np.ndarray:
     """Sum all beats of each record into its heart vector, mV, shape (n, 3, n_samples)."""
     n, n_beats = beats.peak.shape
     before = round(BEFORE * sampling_rate)
@@ -154,19 +153,19 @@ def _lay_beats(beats: Beats, waves: Waves, sampling_rate: float, n_samples: int)
         sample = np.floor(peak[rows] * sampling_rate).astype(int)
         fraction = peak[rows] - sample / sampling_rate
         time = (offsets - fraction[:, None]).astype(np.float32)
-        shape = _draw_beat(time, rows, beats.rr[rows, beat], beats.premature[rows, beat], waves)
+        shape = _beat_vector(time, rows, beats.rr[rows, beat], beats.premature[rows, beat], waves)
         columns = (sample - before + margin)[:, None] + np.arange(length)
         padded[rows[:, None, None], np.arange(3)[None, :, None], columns[:, None, :]] += shape
     return padded[:, :, margin : margin + n_samples]
 
 
-def _draw_beat(
+def _beat_vector(
     time: np.ndarray, rows: np.ndarray, rr: np.ndarray, premature: np.ndarray, waves: Waves
 ) -> np.ndarray:
-    """Heart vector of one beat of each record, shape (n, 3, n_times).
+    """Compute the heart vector of one beat of each record, shape (n, 3, n_times).
 
-    QT follows the interval before the beat. A premature ventricular beat has no P
-    wave, a wide complex from an odd direction and a T wave against it.
+    QT depends on the interval before the beat. A premature ventricular beat has no P
+    wave, a wide QRS complex of another direction and an opposite T wave.
     """
     height, width, centre = waves.height[rows], waves.width[rows], waves.centre[rows]
     rr = np.clip(rr, 0.45, 1.4).astype(np.float32)
@@ -188,7 +187,7 @@ def _draw_beat(
 def _add_fibrillation(
     heart_vector: np.ndarray, in_af: np.ndarray, time: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Add fibrillatory waves of 4 to 8 Hz, strongest towards V1."""
+    """Add fibrillatory waves of 4 to 8 Hz, largest in V1."""
     n = len(in_af)
     frequency = 5.5 + 0.9 * rng.standard_normal((n, 1), dtype=np.float32)
     amplitude = 0.05 * np.exp(0.35 * rng.standard_normal((n, 1), dtype=np.float32))
@@ -202,7 +201,7 @@ def _add_fibrillation(
 def _add_noise(
     signal: np.ndarray, time: np.ndarray, sampling_rate: float, rng: np.random.Generator
 ) -> None:
-    """Add muscle noise, baseline wander and mains hum to each of the eight leads."""
+    """Add muscle noise, baseline wander and mains interference to the eight leads."""
     n = len(signal)
 
     def normal(*shape: int) -> np.ndarray:
@@ -228,10 +227,10 @@ def _add_noise(
 
 
 def _digitise(independent: np.ndarray) -> np.ndarray:
-    """Turn eight leads in mV into twelve in units of 1 / GAIN mV.
+    """Convert eight leads in mV to twelve in units of 1 / GAIN mV.
 
-    I and II get even numbers, so that the leads derived from them are whole and
-    Einthoven's law (I + III = II) and Goldberger's hold to the last bit.
+    I and II are rounded to even numbers, so that the leads derived from them are
+    integers and Einthoven's law (I + III = II) and Goldberger's hold exactly.
     """
     one, two = (2 * np.rint(independent[:, lead] * (GAIN / 2)) for lead in (0, 1))
     limb = np.stack([one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2], axis=1)

@@ -1,4 +1,4 @@
-"""The clinical table: what was measured of the true state, and what nobody ordered."""
+"""Clinical table: measurements of the latent state, with missing values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ecgsk.datasets._clinical.patients import (
 
 Error = Callable[[float], np.ndarray]
 
-# Factor on every standard deviation of measurement; calibrated once and frozen.
+# Factor on every SD of measurement; set once and frozen.
 MEASUREMENT_NOISE = 1.4
 
 # Laboratory: low, high (NaN: no bound), unit, share missing in a patient who is not ill.
@@ -50,7 +50,7 @@ LABORATORY = pd.DataFrame.from_dict(
 )
 REFERENCE_RANGES = LABORATORY[["low", "high", "unit"]]
 
-# Share missing among what is written down rather than drawn.
+# Share missing of each value that needs no blood sample.
 MISSING_ELSEWHERE = {
     "age": 0.0,
     "male": 0.0,
@@ -65,7 +65,7 @@ MISSING_ELSEWHERE = {
     "oxygen_saturation": 0.06,
 }
 COLUMNS = (*MISSING_ELSEWHERE, *LABORATORY.index)
-PANEL_NOISE = 1.2  # how much visits differ in whether blood is drawn at all, logit scale
+PANEL_NOISE = 1.2  # SD, over visits, of the log-odds that no blood is drawn
 
 
 def draw_table(state: AnyState, rng: np.random.Generator) -> pd.DataFrame:
@@ -78,7 +78,7 @@ def draw_table(state: AnyState, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def missing_probability(state: AnyState, panel: float | np.ndarray = 0.0) -> pd.DataFrame:
-    """Probability that a value is missing: the iller the patient, the more is ordered.
+    """Compute the probability that a value is missing; it falls with acuity.
 
     Parameters
     ----------
@@ -93,15 +93,15 @@ def missing_probability(state: AnyState, panel: float | np.ndarray = 0.0) -> pd.
     """
     n = len(state["age"])
     probability = {name: np.full(n, share) for name, share in MISSING_ELSEWHERE.items()}
-    suspicion = _suspicion(state)
+    indication = _indication(state)
     for name, share in LABORATORY["missing"].items():
         log_odds = 1.1 * np.log(share / (1 - share)) + 0.35 - 0.6 * state["acuity"]
-        probability[str(name)] = logistic(log_odds - suspicion.get(str(name), 0.0) + panel)
+        probability[str(name)] = logistic(log_odds - indication.get(str(name), 0.0) + panel)
     return pd.DataFrame(probability)
 
 
-def _suspicion(s: AnyState) -> State:
-    """Say what makes a doctor order this very test, in log-odds."""
+def _indication(s: AnyState) -> State:
+    """Compute the log-odds that a disease adds to the order of its own test."""
     return {
         "ph": 0.5 * s["copd_exacerbation"] + 0.5 * relu(s["acid_load"]),
         "lactate": 0.9 * s["infection"],
@@ -116,7 +116,7 @@ def _suspicion(s: AnyState) -> State:
 
 
 def measure(state: AnyState, rng: np.random.Generator) -> State:
-    """Measure every column once, with errors of measurement, in the units of the table."""
+    """Measure every column once, with measurement errors, in the units of the table."""
     error = normal_noise(rng, len(state["age"]), MEASUREMENT_NOISE)
     return {
         **_biometrics(state, error),
@@ -138,7 +138,7 @@ def _biometrics(s: AnyState, error: Error) -> State:
 
 
 def _vital_signs(s: AnyState, error: Error) -> State:
-    """Beats and breaths per minute, mmHg, degrees Celsius, %."""
+    """Measure vital signs, per minute, mmHg, degrees Celsius and %."""
     systolic = (
         128
         + 9 * s["hypertension"]
@@ -197,7 +197,7 @@ def _electrolytes_and_gases(s: AnyState, error: Error) -> State:
 
 
 def _organs_and_blood(s: AnyState, error: Error) -> State:
-    """Kidney, sugar, blood count, heart, thyroid, liver and clotting."""
+    """Measure kidney, glucose, blood count, heart, thyroid, liver and clotting values."""
     kidney = s["chronic_kidney_disease"], s["acute_kidney_injury"]
     return {
         "creatinine": np.exp(

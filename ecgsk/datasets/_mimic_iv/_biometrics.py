@@ -1,23 +1,23 @@
-"""Age and sex, and body measures from the outpatient record (``omr``)."""
+"""Age, sex, and body measures from the outpatient record (``omr``)."""
 
 import pandas as pd
 
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 
-#: Name in ``omr``, factor to the unit, unit, and the limits of what is plausible.
+#: Name in ``omr``, factor to the unit, unit, lowest and highest plausible value.
 BIOMETRICS = {
     "height": ("Height (Inches)", 2.54, "cm", 100, 240),
     "weight": ("Weight (Lbs)", 0.45359237, "kg", 20, 400),
     "bmi": ("BMI (kg/m2)", 1.0, "kg/m2", 8, 120),
 }
-_SECONDS_A_DAY = 86_400
+_SECONDS_PER_DAY = 86_400
 
 
 def demographics(tables: MimicTables, n_records: int) -> pd.DataFrame:
-    """Age in years at the ECG and sex.
+    """Join age in years at the ECG, and sex.
 
-    MIMIC gives a subject's age in one year (``anchor_age`` in ``anchor_year``);
-    an anchor age of 91 stands for everyone above 89.
+    MIMIC states a patient's age in one year (``anchor_age`` in ``anchor_year``);
+    an anchor age of 91 means above 89.
     """
     kinds = {"subject_id": "BIGINT", "gender": "VARCHAR"}
     kinds |= {"anchor_age": "DOUBLE", "anchor_year": "DOUBLE"}
@@ -32,7 +32,7 @@ def demographics(tables: MimicTables, n_records: int) -> pd.DataFrame:
 
 
 def biometrics(tables: MimicTables, window: tuple[float, float], n_records: int) -> pd.DataFrame:
-    """Body measures nearest in days within a window.
+    """Join the body measures nearest in days within a window.
 
     Parameters
     ----------
@@ -40,15 +40,15 @@ def biometrics(tables: MimicTables, window: tuple[float, float], n_records: int)
         With a table ``ecgs``.
     window : (float, float)
         Seconds after the ECG. ``omr`` states dates without times: a window that
-        ends at the ECG leaves out the ECG's own day, part of which is later.
+        ends at the ECG excludes the day of the ECG, part of which is later.
     n_records : int
         Number of ECGs.
 
     Returns
     -------
     DataFrame of float64
-        The columns of `BIOMETRICS`, in their units. Where no BMI was written down,
-        it is computed from height and weight.
+        The columns of `BIOMETRICS`, in their units. A missing BMI is computed from
+        height and weight.
     """
     kinds = {"subject_id": "BIGINT", "chartdate": "DATE", "seq_num": "BIGINT"}
     kinds |= {"result_name": "VARCHAR", "result_value": "DOUBLE"}
@@ -59,10 +59,10 @@ def biometrics(tables: MimicTables, window: tuple[float, float], n_records: int)
         WHERE result_name = '{label}' AND result_value * {factor} BETWEEN {low} AND {high}"""
         for name, (label, factor, _, low, high) in BIOMETRICS.items()
     ]
-    start, end = (seconds // _SECONDS_A_DAY for seconds in window)
+    start, end = (seconds // _SECONDS_PER_DAY for seconds in window)
     own_day = "" if end > 0 else "AND chartdate < CAST(ecg_time AS DATE)"
     days = "date_diff('day', CAST(ecg_time AS DATE), chartdate)"
-    candidates = f"""SELECT ecg, name, {days} * {_SECONDS_A_DAY} AS seconds,
+    candidates = f"""SELECT ecg, name, {days} * {_SECONDS_PER_DAY} AS seconds,
             struct_pack(seq := seq_num, result := value) AS rank, value
         FROM ({" UNION ALL ".join(parts)}) JOIN ecgs USING (subject_id)
         WHERE {days} BETWEEN {start} AND {end} {own_day}"""

@@ -1,12 +1,11 @@
-"""What a cohort says about itself: counts and words."""
+"""Counts and description of a MIMIC-IV cohort."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from ecgsk.datasets._mimic_iv._diagnoses import Diagnoses
-from ecgsk.datasets._mimic_iv._windows import Window
+from ecgsk.datasets._mimic_iv._options import MimicInputs, MimicTargets, Window
 
 _ANY_KIND = {
     "biometrics": "height or weight",
@@ -17,7 +16,7 @@ _ANY_KIND = {
 
 
 def flow(listed: pd.DataFrame, readable: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
-    """Count records and subjects left after each step, and why others went.
+    """Count records and subjects left after each step.
 
     Returns
     -------
@@ -44,11 +43,16 @@ def kinds_of_data(
     Parameters
     ----------
     listed : DataFrame
-        Every record of the list.
+        All listed records.
     rows : dict
         The cohort's tables.
     kinds : dict of str to list
-        Columns of each kind; those that ``X`` lacks are missing everywhere.
+        Columns of each kind; those absent from ``X`` are missing everywhere.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by kind: ``records`` and ``subjects``.
     """
     X = rows["X"]
     known = {kind: X.reindex(columns=columns).notna() for kind, columns in kinds.items()}
@@ -63,22 +67,15 @@ def kinds_of_data(
     return pd.DataFrame.from_dict(counts, orient="index", columns=["records", "subjects"])
 
 
-def windows_in_words(lab_window: Window, target_window: Window, aggregates: Sequence[str]) -> str:
-    """Sentence about laboratory values."""
-    return (
-        f"Laboratory inputs: {', '.join(aggregates)} value {_span(lab_window, 'before the ECG')}, "
-        f"by charttime; targets: nearest {_span(target_window, 'of the ECG')}."
-    )
-
-
 def describe(
     steps: pd.DataFrame,
-    found: Diagnoses,
+    labels: Diagnoses,
     folds_source: str,
     lab_counts: pd.DataFrame,
-    windows: str,
+    inputs: MimicInputs,
+    targets: MimicTargets,
 ) -> str:
-    """Text of the cohort's ``DESCR``."""
+    """Write the cohort's ``DESCR``."""
     left_out = lab_counts[["other_unit", "implausible"]].sum()
     lines = [
         "MIMIC-IV-ECG joined to MIMIC-IV.",
@@ -86,32 +83,33 @@ def describe(
         "Records (subjects) with each kind of data:",
         *(f"  {step}: {row.records:,} ({row.subjects:,})" for step, row in steps.iterrows()),
         "",
-        windows,
+        f"Laboratory inputs: {', '.join(inputs.aggregates)} value "
+        f"{_window_text(inputs.lab_window, 'before the ECG')}, by charttime; targets: nearest "
+        f"{_window_text(targets.target_window, 'of the ECG')}.",
         f"Left out: {left_out['other_unit']:,} laboratory values in another unit, "
         f"{left_out['implausible']:,} implausible ones.",
-        _labels_in_words(found),
+        _label_text(labels),
         f"Folds: {folds_source}.",
     ]
     return "\n".join(lines)
 
 
-def _labels_in_words(found: Diagnoses) -> str:
-    nines = found.icd9
-    words = (
-        f"Diagnoses: {found.Y.shape[1]} of {found.n_codes} ICD-10 labels, from {found.source}. "
-        f"{len(found.Y) - found.n_labelled:,} records have no known diagnosis and are NaN"
+def _label_text(labels: Diagnoses) -> str:
+    icd9 = labels.icd9
+    text = (
+        f"Diagnoses: {labels.Y.shape[1]} of {labels.n_codes} ICD-10 labels, from {labels.source}. "
+        f"{len(labels.Y) - labels.n_labelled:,} records have no known diagnosis and are NaN"
     )
-    words += (
-        f", {nines.n_ecgs_left_out:,} of them coded in ICD-9 alone" if nines.n_ecgs_left_out else ""
+    text += (
+        f", {icd9.n_ecgs_left_out:,} of them coded in ICD-9 alone" if icd9.n_ecgs_left_out else ""
     )
-    if nines.n_codes:
-        mapped = nines.n_codes - nines.n_unmapped
-        words += f". {mapped:,} of {nines.n_codes:,} ICD-9 codes were mapped to ICD-10"
-    return words + "."
+    if icd9.n_codes:
+        mapped = icd9.n_codes - icd9.n_unmapped
+        text += f". {mapped:,} of {icd9.n_codes:,} ICD-9 codes were mapped to ICD-10"
+    return text + "."
 
 
-def _span(window: Window, place: str) -> str:
-    """Words for a window."""
+def _window_text(window: Window, place: str) -> str:
     if isinstance(window, str):
         return f"within {window} {place}"
     return f"from {window[0]} to {window[1]} after the ECG"

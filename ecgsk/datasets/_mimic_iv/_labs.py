@@ -1,4 +1,4 @@
-"""Laboratory values: which, and how they become inputs and targets."""
+"""Laboratory inputs and targets from ``labevents``."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -11,11 +11,10 @@ from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.exceptions import ECGError
 
 _LIST_COLUMNS = ["itemid", "name", "fluid", "unit", "other_units", "low", "high"]
-# Unit spelling differs between tables and their versions: "mm Hg", "mmHg"; two signs for micro.
+# Spelling of units differs between tables and versions: "mm Hg" and "mmHg", two signs for micro.
 _PLAIN_UNIT = r"regexp_replace(translate(lower({}), 'µμ', 'uu'), '\s', '', 'g')"
 
-
-#: How the values within a window become one; at one time the list's order decides.
+#: SQL aggregate of the values within a window; at equal times, the first item of the list wins.
 AGGREGATES = {
     "nearest": "first(value ORDER BY abs(seconds), seconds, item, event)",
     "first": "first(value ORDER BY seconds, item, event)",
@@ -23,15 +22,15 @@ AGGREGATES = {
     "min": "min(value)",
     "max": "max(value)",
     "mean": "avg(value)",
-    # A line through values of one time has no slope.
+    # A slope needs values at two or more times.
     "slope": "CASE WHEN min(seconds) < max(seconds) THEN regr_slope(value, seconds / 3600) END",
 }
-# Values of so many ECGs are aggregated at once: what bounds the memory it takes.
-_BLOCK = 50_000
+# ECGs per aggregation query; bounds its memory.
+_BLOCK_SIZE = 50_000
 
 
 class Laboratory(NamedTuple):
-    """What is known of the laboratory values around every ECG."""
+    """Laboratory inputs, targets and reference ranges of every ECG."""
 
     inputs: pd.DataFrame
     values: pd.DataFrame
@@ -42,61 +41,63 @@ class Laboratory(NamedTuple):
 
 def join_labs(
     tables: MimicTables,
-    labs: Sequence[str] | pd.DataFrame | None,
+    items: pd.DataFrame,
     input_window: tuple[float, float],
     aggregates: Sequence[str],
     target_window: tuple[float, float],
     n_records: int,
+    *,
+    keep_empty: bool,
 ) -> Laboratory:
-    """Join laboratory values as inputs and as targets; windows are in seconds.
+    """Join laboratory values as inputs and as targets.
 
-    Where `labs` is None, a laboratory no ECG has a target value of is left out
-    of the targets.
+    Parameters
+    ----------
+    tables : MimicTables
+        With a table ``ecgs``.
+    items : DataFrame
+        From `laboratory_list`.
+    input_window, target_window : (float, float)
+        Seconds after the ECG.
+    aggregates : sequence of str
+        Of `AGGREGATES`, for the inputs.
+    n_records : int
+        Number of ECGs.
+    keep_empty : bool
+        Keep targets without a single value.
     """
-    items = laboratory_list(labs)
     names = items["name"].unique().tolist()
     start = min(input_window[0], target_window[0])
     end = max(input_window[1], target_window[1])
     counts = find_labs(tables, items, start, end)
     inputs = input_labs(tables, input_window, names, aggregates, n_records)
     values, abnormalities = target_labs(tables, target_window, names, n_records)
-    if labs is None:
+    if not keep_empty:
         values = values.dropna(axis=1, how="all")
     ranges = reference_ranges(tables, items, values.columns.tolist())
     return Laboratory(inputs, values, abnormalities, ranges, counts)
 
 
-def check_aggregates(aggregates: str | Sequence[str]) -> list[str]:
-    """Names of `AGGREGATES`, without repetitions."""
-    names = list(dict.fromkeys([aggregates] if isinstance(aggregates, str) else aggregates))
-    if not names or not set(names) <= set(AGGREGATES):
-        raise ECGError(
-            f"build_mimic_iv_cohort: lab_aggregates must be of {', '.join(AGGREGATES)}; got "
-            f"{aggregates!r}. Give one or several, such as ['nearest', 'slope']."
-        )
-    return names
-
-
 def laboratory_list(labs: Sequence[str] | pd.DataFrame | None = None) -> pd.DataFrame:
-    """Which laboratory tests to join.
+    """Select the laboratory tests to join.
 
     Parameters
     ----------
     labs : sequence of str or DataFrame, optional
-        Names from the package's list, or a list of one's own with its columns.
+        Names from the package's list, or another list with the same columns.
 
     Returns
     -------
     DataFrame
         Columns ``itemid`` (MIMIC's), ``name``, ``fluid``, ``unit``,
         ``other_units`` (separated by ``|``), and ``low`` and ``high``, beyond
-        which a value is implausible. Several rows may share a name; at one time
-        the first row's value wins.
+        which a value is implausible. Several rows may share a name; at equal
+        times the first row's value wins.
     """
     if isinstance(labs, pd.DataFrame):
         if absent := [column for column in _LIST_COLUMNS if column not in labs.columns]:
             raise ECGError(
-                f"build_mimic_iv_cohort: labs= lacks the column {', '.join(absent)}. "
+                f"load_mimic_iv: labs= lacks the column {', '.join(absent)}. "
                 f"Give a DataFrame with columns {', '.join(_LIST_COLUMNS)}."
             )
         return labs.reset_index(drop=True)
@@ -107,17 +108,17 @@ def laboratory_list(labs: Sequence[str] | pd.DataFrame | None = None) -> pd.Data
         return known
     if unknown := sorted(set(labs) - set(known["name"])):
         raise ECGError(
-            f"build_mimic_iv_cohort: unknown laboratory {', '.join(unknown)} in labs=; known are "
+            f"load_mimic_iv: unknown laboratory {', '.join(unknown)} in labs=; known are "
             f"{', '.join(known['name'].unique())}. Give a DataFrame to add others."
         )
     return known[known["name"].isin(labs)].reset_index(drop=True)
 
 
 def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
-    """Collect, in one pass, the values of every ECG's subject that lie near in time.
+    """Collect, in one pass, laboratory values of each patient near the time of the ECG.
 
     Makes the view ``near_labs``: ``ecg``, ``lab`` (number of the name), ``seconds``,
-    ``item`` (place in the list), ``event``, ``value``, ``low`` and ``high`` (the
+    ``item`` (position in the list), ``event``, ``value``, ``low`` and ``high`` (the
     row's own reference range).
 
     Parameters
@@ -132,8 +133,8 @@ def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float
     Returns
     -------
     DataFrame
-        Per laboratory (index), the number of values found, and how many of them
-        were left out for their unit or as implausible.
+        Per laboratory test (index), the number of values found, and how many of
+        them were left out for their unit or as implausible.
     """
     kinds = {"labevent_id": "BIGINT", "subject_id": "BIGINT", "itemid": "BIGINT"}
     kinds |= {"charttime": "TIMESTAMP", "valuenum": "DOUBLE", "valueuom": "VARCHAR"}
@@ -142,7 +143,7 @@ def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float
     tables.view("hosp", "d_labitems", {"itemid": "BIGINT", "fluid": "VARCHAR"})
     listed = items[_LIST_COLUMNS].fillna({"unit": "", "other_units": ""})
     listed = listed.assign(item=items.index, lab=pd.factorize(items["name"])[0])
-    # A column of nothing but missing bounds has no type of its own.
+    # A column with only missing bounds has dtype object.
     tables.register("lab_items", listed.astype({"low": float, "high": float}))
     tables.execute(
         f"""CREATE OR REPLACE TEMP TABLE found_labs AS
@@ -183,12 +184,12 @@ def input_labs(
     aggregates: Sequence[str],
     n_records: int,
 ) -> pd.DataFrame:
-    """Aggregate the values within a window in seconds.
+    """Aggregate the values within the input window.
 
     Returns
     -------
     DataFrame of float64
-        ``"potassium"`` holds the nearest value, ``"potassium min"`` and so on the
+        ``"potassium"`` is the nearest value, ``"potassium min"`` and so on are the
         other aggregates; a slope is in units per hour.
     """
     found = {name: np.full((n_records, len(names)), np.nan) for name in aggregates}
@@ -197,8 +198,8 @@ def input_labs(
     titles = {name: "" if name == "nearest" else f" {name}" for name in aggregates}
     return pd.DataFrame(
         {
-            f"{lab}{titles[name]}": found[name][:, place]
-            for place, lab in enumerate(names)
+            f"{lab}{titles[name]}": found[name][:, col]
+            for col, lab in enumerate(names)
             for name in aggregates
         }
     )
@@ -207,16 +208,16 @@ def input_labs(
 def target_labs(
     tables: MimicTables, window: tuple[float, float], names: list[str], n_records: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Find the nearest value and judge it against the reference range delivered with it.
+    """Compare the nearest value with the reference range delivered with it.
 
     Returns
     -------
     values : DataFrame of float64
-        NaN where it was not measured.
+        NaN where not measured.
     abnormalities : DataFrame of float64
         Columns such as ``"potassium low"`` and ``"potassium high"``: 0, 1, or
-        NaN where it was not measured or came without that bound. A direction for
-        which no row has a bound has no column.
+        NaN where not measured or delivered without that bound. A direction without
+        a bound in any row has no column.
     """
     found = {key: np.full((n_records, len(names)), np.nan) for key in ("value", "low", "high")}
     nearest = AGGREGATES["nearest"].replace(
@@ -225,8 +226,8 @@ def target_labs(
     _aggregate(tables, window, f"unnest({nearest})", found)
     abnormalities = pd.DataFrame(
         {
-            f"{lab} {side}": found[side][:, place]
-            for place, lab in enumerate(names)
+            f"{lab} {side}": found[side][:, col]
+            for col, lab in enumerate(names)
             for side in ("low", "high")
         }
     )
@@ -235,28 +236,29 @@ def target_labs(
 
 
 def _aggregate(
-    tables: MimicTables, window: tuple[float, float], columns: str, into: dict[str, np.ndarray]
+    tables: MimicTables, window: tuple[float, float], columns: str, arrays: dict[str, np.ndarray]
 ) -> None:
-    """Fill tables with aggregates over each ECG's values of each laboratory."""
+    """Fill arrays with aggregates of each ECG's values of each laboratory test."""
     start, end = window
-    for first in range(0, len(next(iter(into.values()))), _BLOCK):
+    for first in range(0, len(next(iter(arrays.values()))), _BLOCK_SIZE):
         tables.fill(
-            f"""SELECT ecg, lab AS place, {columns} FROM near_labs
-            WHERE ecg BETWEEN {first} AND {first + _BLOCK - 1}
+            f"""SELECT ecg, lab AS col, {columns} FROM near_labs
+            WHERE ecg BETWEEN {first} AND {first + _BLOCK_SIZE - 1}
                 AND seconds BETWEEN {start} AND {end}
             GROUP BY ecg, lab""",
-            into,
+            arrays,
         )
 
 
 def reference_ranges(tables: MimicTables, items: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Give the most frequent reference range of each laboratory, in its unit."""
+    """Return the most frequent reference range of each laboratory test, in its unit."""
     ranges = tables.query(
         """SELECT name, low, high FROM (
             SELECT lab, low, high, row_number() OVER (
-                PARTITION BY lab ORDER BY count(*) DESC, low, high) AS place
+                PARTITION BY lab ORDER BY count(*) DESC, low, high) AS frequency_rank
             FROM near_labs WHERE coalesce(low, high) IS NOT NULL GROUP BY lab, low, high
-        ) JOIN (SELECT DISTINCT lab, name FROM lab_items) USING (lab) WHERE place = 1"""
+        ) JOIN (SELECT DISTINCT lab, name FROM lab_items) USING (lab)
+        WHERE frequency_rank = 1"""
     ).set_index("name")
     ranges = ranges.reindex(names).astype({"low": np.float64, "high": np.float64})
     units = items.drop_duplicates("name").set_index("name")["unit"].fillna("")

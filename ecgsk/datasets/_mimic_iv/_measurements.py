@@ -1,10 +1,10 @@
-"""What the recorder measured on the ECG itself."""
+"""Intervals and axes measured by the recorder."""
 
 import pandas as pd
 
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 
-#: How it follows from the file's columns, unit, and the limits of what is plausible.
+#: SQL over the file's columns, unit, lowest and highest plausible value.
 MEASUREMENTS = {
     "rr_interval": ("rr_interval", "ms", 200, 4000),
     "p_duration": ("p_end - p_onset", "ms", 20, 300),
@@ -17,11 +17,11 @@ MEASUREMENTS = {
 }
 _TIMES = ("rr_interval", "p_onset", "p_end", "qrs_onset", "qrs_end", "t_end")
 _AXES = ("p_axis", "qrs_axis", "t_axis")
-_LONGEST = 10_000  # ms; a recording has no later time, so 29999 and its like are no times
+_MAX_TIME = 10_000  # ms, the length of a record; 29999 and such mean missing
 
 
 def machine_measurements(tables: MimicTables, n_records: int) -> pd.DataFrame:
-    """Intervals and axes from ``machine_measurements.csv``.
+    """Join intervals and axes from ``machine_measurements.csv``.
 
     Parameters
     ----------
@@ -33,13 +33,13 @@ def machine_measurements(tables: MimicTables, n_records: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame of float64
-        The columns of `MEASUREMENTS`, in their units; NaN where the recorder gave
-        none (29999 and other values no ECG can have).
+        The columns of `MEASUREMENTS`, in their units; NaN where the recorder stated
+        none (29999 and other implausible values).
     """
     numbers = dict.fromkeys((*_TIMES, *_AXES), "DOUBLE")
     tables.view("ecg", "machine_measurements", {"study_id": "BIGINT"} | numbers)
     times = ", ".join(
-        f"if({name} BETWEEN 0 AND {_LONGEST}, {name}, NULL) {name}" for name in _TIMES
+        f"if({name} BETWEEN 0 AND {_MAX_TIME}, {name}, NULL) {name}" for name in _TIMES
     )
     columns = ", ".join(
         f"if({sql} BETWEEN {low} AND {high}, {sql}, NULL) AS {name}"

@@ -1,4 +1,4 @@
-"""The ECGs of the record list: from the WFDB files, or from a folder they were ingested into."""
+"""Signals of the listed records, from WFDB files or from an ingested store."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from ecgsk.io import read_ecg_folder, read_wfdb_records
 from ecgsk.signals import ECGArray
 from ecgsk.signals.leads import canonical_leads
 
-_CALLER = "build_mimic_iv_cohort"
+_CALLER = "load_mimic_iv"
 
 
 def read_signals(
@@ -25,30 +25,30 @@ def read_signals(
     errors: str,
     progress: bool,
 ) -> tuple[ECGArray, list[int], list[dict[str, str]]]:
-    """Find the listed records.
+    """Read the signals of the listed records lazily.
 
     Parameters
     ----------
     listed : DataFrame
         With a column ``path``.
     ecg : path-like
-        The folder that `listed` counts paths from.
+        The folder that the paths of `listed` are relative to.
     store : path-like or None
-        What `ecgsk.io.ingest_wfdb` wrote from it.
+        Folder that `ecgsk.io.ingest_wfdb` wrote from it.
     leads, sampling_rate, errors, progress
-        As in `build_mimic_iv_cohort`.
+        As in `load_mimic_iv`.
 
     Returns
     -------
     ecg : ECGArray
         The records found, in the order of `listed`.
     kept : list of int
-        Their places in `listed`.
+        Their positions in `listed`.
     broken : list of dict
         ``record`` and ``reason`` for every other one.
     """
     if store is not None:
-        return _from_store(listed, Path(store), leads, sampling_rate, errors)
+        return _read_store(listed, Path(store), leads, sampling_rate, errors)
     signals, kept, _, broken = read_wfdb_records(
         [Path(ecg) / path for path in listed["path"]],
         listed["path"].tolist(),
@@ -62,7 +62,7 @@ def read_signals(
     return signals, kept, broken
 
 
-def _from_store(
+def _read_store(
     listed: pd.DataFrame,
     store: Path,
     leads: Sequence[str],
@@ -84,9 +84,9 @@ def _from_store(
         raise ECGError(
             f"{_CALLER}: store={str(store)!r} holds leads {', '.join(signals.leads)} at "
             f"{signals.sampling_rate:g} Hz; got leads={tuple(leads)} and "
-            f"sampling_rate={sampling_rate}. Leave them out, or ingest anew."
+            f"sampling_rate={sampling_rate}. Leave them out, or ingest again."
         )
-    # A record's file is named by its study; the folders before it depend on where ingest began.
+    # Match by file name, the study id: parent folders depend on the folder that was ingested.
     rows = pd.Series(np.arange(len(frame)), index=_file_names(frame["record"]))
     found = rows[~rows.index.duplicated()].reindex(_file_names(listed["path"]))
     kept = np.flatnonzero(found.notna())

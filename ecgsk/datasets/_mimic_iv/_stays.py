@@ -1,4 +1,4 @@
-"""Which stay in the hospital or its emergency department an ECG was taken in."""
+"""Hospital and emergency department stays of ECGs."""
 
 import pandas as pd
 
@@ -8,13 +8,13 @@ from ecgsk.datasets._mimic_iv._tables import MimicTables
 def find_stays(tables: MimicTables) -> None:
     """Make the table ``ecg_stays``: ``ecg``, ``hadm_id``, ``stay_id`` and ``start``.
 
-    An emergency stay that led to an admission carries its ``hadm_id``; one that
-    led to none has ``stay_id`` alone. An ECG may lie in several, or in none.
+    An emergency stay that led to an admission has its ``hadm_id``; any other has
+    ``stay_id`` alone. An ECG may lie in several stays, or in none.
 
     Parameters
     ----------
     tables : MimicTables
-        With a table ``ecgs``; without a module ``ed``, admissions alone count.
+        With a table ``ecgs``; without a module ``ed``, only admissions are used.
     """
     kinds = {"subject_id": "BIGINT", "hadm_id": "BIGINT"}
     tables.view("hosp", "admissions", kinds | {"admittime": "TIMESTAMP", "dischtime": "TIMESTAMP"})
@@ -32,7 +32,7 @@ def find_stays(tables: MimicTables) -> None:
 
 
 def place_within_stay(tables: MimicTables, n_records: int) -> pd.Series:
-    """Give each ECG its number within its stay, by time.
+    """Return the number of each ECG within its stay, by time.
 
     Parameters
     ----------
@@ -44,8 +44,9 @@ def place_within_stay(tables: MimicTables, n_records: int) -> pd.Series:
     Returns
     -------
     Series of float64
-        0 for the first of its stay; NaN outside every stay. An emergency stay and
-        the admission it led to are one stay. Of several, the one begun first counts.
+        0 for the first ECG of a stay; NaN outside every stay. An emergency stay and
+        the admission it led to are one stay. Of several stays, the one that began
+        first is used.
     """
     found = tables.query(
         """SELECT ecg, row_number() OVER (

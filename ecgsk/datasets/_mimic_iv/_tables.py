@@ -1,4 +1,4 @@
-"""MIMIC's tables as DuckDB views over the files as they are shipped."""
+"""DuckDB views over MIMIC's files as PhysioNet ships them."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,24 +12,26 @@ import pandas as pd
 
 from ecgsk.exceptions import ECGError, RecordReadError
 
-_CASTS = {"DOUBLE": "TRY_CAST"}  # "<0.01" is no number, and no error
+#: Name of MIMIC-IV-ECG-Ext-ICD's table.
+EXTENSION = "records_w_diag_icd10"
+_CASTS = {"DOUBLE": "TRY_CAST"}  # "<0.01" becomes NULL, not an error
 _SUFFIXES = (".csv.gz", ".csv", ".parquet")
 
 
 class MimicTables:
-    """Views over ``.csv.gz``, ``.csv`` or ``.parquet`` files, read when they are asked for.
+    """Views over ``.csv.gz``, ``.csv`` or ``.parquet`` files, read when queried.
 
     Parameters
     ----------
     folders : dict of str to path-like or None
-        Where the tables of each module lie, such as ``{"hosp": ".../hosp"}``.
+        Folder of each module, such as ``{"hosp": ".../hosp"}``; None is left out.
     memory_limit : str
-        What DuckDB may hold in memory; beyond it, it writes to `temp_directory`.
+        Memory that DuckDB may use before it writes to `temp_directory`.
     temp_directory : path-like, optional
-        Where it writes then; by default a new folder of the system's, removed at
-        the end.
+        Folder for temporary files; by default the system's. They are removed at the
+        end.
     threads : int, optional
-        By default one for each core.
+        By default one per core.
     """
 
     def __init__(
@@ -43,23 +45,23 @@ class MimicTables:
         for name, folder in self.folders.items():
             if not folder.is_dir():
                 raise RecordReadError(
-                    f"build_mimic_iv_cohort: {name}={str(folder)!r} is no folder. "
-                    "Give the folder of that module as MIMIC ships it."
+                    f"load_mimic_iv: {name}={str(folder)!r} is not a folder. "
+                    "Give the folder of that module as PhysioNet ships it."
                 )
         self._scratch = tempfile.TemporaryDirectory(prefix="ecgsk-", dir=temp_directory)
-        # The order of rows is stated where it matters; keeping it elsewhere costs memory.
+        # Queries state the row order where it matters; preserving it elsewhere costs memory.
         settings: dict[str, Any] = {"preserve_insertion_order": False}
         settings |= {"memory_limit": memory_limit, "temp_directory": self._scratch.name}
         if threads is not None:
             settings["threads"] = threads
         try:
             self.connection = duckdb.connect(config=settings)
-            self.connection.execute("SET enable_progress_bar = false")  # it goes to stdout
+            self.connection.execute("SET enable_progress_bar = false")  # it prints to stdout
         except duckdb.Error as error:
             self._scratch.cleanup()
             raise ECGError(
-                f"build_mimic_iv_cohort: memory_limit={memory_limit!r} and threads={threads!r} "
-                f"do not suit DuckDB: {error}. Give such as '2GB' and 4."
+                f"load_mimic_iv: memory_limit={memory_limit!r} and threads={threads!r} "
+                f"are not valid for DuckDB: {error}. Give such as '2GB' and 4."
             ) from error
 
     def __enter__(self) -> "MimicTables":
@@ -70,22 +72,22 @@ class MimicTables:
         self._scratch.cleanup()
 
     def find(self, module: str, table: str) -> Path | None:
-        """Path of a table's file; None where the module or the file is absent."""
+        """Return the path of a table's file; None where the module or file is absent."""
         if module not in self.folders:
             return None
         paths = (self.folders[module] / f"{table}{suffix}" for suffix in _SUFFIXES)
         return next((path for path in paths if path.is_file()), None)
 
     def view(self, module: str, table: str, columns: dict[str, str]) -> None:
-        """Make a view of a table with typed columns; empty text is NULL.
+        """Create a view of a table with typed columns; empty text is NULL.
 
         Parameters
         ----------
         module, table : str
             Such as ``"hosp", "labevents"``.
         columns : dict of str to str
-            SQL type per column. A ``DOUBLE`` that is no number becomes NULL; any
-            other value that does not suit its type is an error.
+            SQL type per column. Text that is not a number becomes NULL in a ``DOUBLE``;
+            any other value of the wrong type is an error.
 
         Raises
         ------
@@ -95,24 +97,24 @@ class MimicTables:
         path = self.find(module, table)
         if path is None:
             raise RecordReadError(
-                f"build_mimic_iv_cohort: expected {table}.csv.gz or {table}.csv in "
-                f"{self.folders.get(module, module)}; .parquet will do too. "
+                f"load_mimic_iv: expected {table}.csv.gz or {table}.csv in "
+                f"{self.folders.get(module, module)} (or .parquet). "
                 "Download the whole module."
             )
         found = self._types(path)
         if absent := [column for column in columns if column not in found]:
             raise RecordReadError(
-                f"build_mimic_iv_cohort: {path} lacks the column {', '.join(absent)}; it has "
+                f"load_mimic_iv: {path} lacks the column {', '.join(absent)}; it has "
                 f"{', '.join(sorted(found))}. Is it MIMIC's own file?"
             )
         casts = ", ".join(
-            f"{_CASTS.get(kind, 'CAST')}({_known(column, found)} AS {kind}) {column}"
+            f"{_CASTS.get(kind, 'CAST')}({_null_if_empty(column, found)} AS {kind}) {column}"
             for column, kind in columns.items()
         )
         self.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT {casts} FROM {_source(path)}")
 
     def columns(self, module: str, table: str) -> list[str]:
-        """Names of a table's columns; none where the file is absent."""
+        """Return the names of a table's columns; none where the file is absent."""
         path = self.find(module, table)
         if path is None:
             return []
@@ -124,35 +126,35 @@ class MimicTables:
         return dict(zip(described["column_name"], described["column_type"], strict=True))
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
-        """Make a DataFrame a table."""
+        """Create a table from a DataFrame."""
         self.connection.register("_frame", frame)
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM _frame")
         self.connection.unregister("_frame")
 
     def execute(self, statement: str) -> None:
-        """Run a statement."""
-        with _errors_named():
+        """Execute a statement."""
+        with _translate_errors():
             self.connection.execute(statement)
 
     def query(self, statement: str) -> pd.DataFrame:
-        """Give the answer to a query."""
+        """Return the result of a query."""
         self.execute(statement)
-        with _errors_named():
+        with _translate_errors():
             return self.connection.df()
 
     def nearest(self, candidates: str, names: list[str], n_records: int) -> pd.DataFrame:
-        """For each ECG and name, the candidate nearest in time.
+        """Return, for each ECG and name, the candidate nearest in time.
 
         Parameters
         ----------
         candidates : str
             A query with columns ``ecg`` (row number), ``name``, ``seconds``
-            (after the ECG; negative before it), ``rank`` (the lower one wins at
-            one time) and ``value``. Of two equally near, the earlier wins.
+            (after the ECG; negative before it), ``rank`` (at equal times the lower
+            one wins) and ``value``. Of two equally near, the earlier wins.
         names : list of str
-            Columns wanted.
+            Columns of the result.
         n_records : int
-            Rows wanted.
+            Rows of the result.
 
         Returns
         -------
@@ -160,9 +162,9 @@ class MimicTables:
             NaN where there is no candidate.
         """
         table = np.full((n_records, len(names)), np.nan)
-        places = ", ".join(f"'{name}'" for name in names)
+        listed = ", ".join(f"'{name}'" for name in names)
         self.fill(
-            f"""SELECT ecg, list_position([{places}], name) - 1 AS place, value
+            f"""SELECT ecg, list_position([{listed}], name) - 1 AS col, value
                 FROM ({candidates}) QUALIFY row_number() OVER (
                     PARTITION BY ecg, name ORDER BY abs(seconds), seconds, rank
                 ) = 1""",
@@ -170,57 +172,57 @@ class MimicTables:
         )
         return pd.DataFrame(table, columns=names)
 
-    def fill(self, statement: str, tables: dict[str, np.ndarray]) -> None:
-        """Write a query's answer into arrays, chunk by chunk.
+    def fill(self, statement: str, arrays: dict[str, np.ndarray]) -> None:
+        """Write a query's result into arrays, chunk by chunk.
 
-        A table of text names and its pivot would take many times the memory.
+        A DataFrame of names and its pivot would take many times the memory.
 
         Parameters
         ----------
         statement : str
-            A query with columns ``ecg`` (row), ``place`` (column) and one for each
-            of `tables`.
-        tables : dict of str to ndarray of shape (n_records, n_places)
-            Filled in place; NULL leaves what is there.
+            A query with columns ``ecg`` (row), ``col`` (column) and one for each
+            of `arrays`.
+        arrays : dict of str to ndarray of shape (n_records, n_columns)
+            Filled in place; NULL leaves a value unchanged.
         """
         self.execute(statement)
         while len(chunk := self._next_chunk()):
-            rows, places = chunk["ecg"].to_numpy(), chunk["place"].to_numpy()
-            for name, table in tables.items():
+            rows, columns = chunk["ecg"].to_numpy(), chunk["col"].to_numpy()
+            for name, array in arrays.items():
                 values = chunk[name].to_numpy(dtype=float, na_value=np.nan)
                 known = ~np.isnan(values)
-                table[rows[known], places[known]] = values[known]
+                array[rows[known], columns[known]] = values[known]
 
     def _next_chunk(self) -> pd.DataFrame:
-        with _errors_named():
+        with _translate_errors():
             return self.connection.fetch_df_chunk(32)
 
 
 @contextmanager
-def _errors_named() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except duckdb.ConversionException as error:
         raise RecordReadError(
-            f"build_mimic_iv_cohort: a value has not the type its column should have: {error}. "
+            f"load_mimic_iv: a value does not have the type of its column: {error}. "
             "Is it MIMIC's own file?"
         ) from error
     except duckdb.OutOfMemoryException as error:
         raise ECGError(
-            f"build_mimic_iv_cohort: the database needs more memory than memory_limit: {error}. "
+            f"load_mimic_iv: the database needs more memory than memory_limit: {error}. "
             "Raise memory_limit, or lower threads."
         ) from error
 
 
 def _source(path: Path) -> str:
-    """Return SQL that reads a file; of CSV as text, for sniffed types depend on the sample."""
+    """Return SQL that reads a file; CSV as text, because sniffed types depend on the sample."""
     if path.suffix == ".parquet":
         return f"read_parquet({_quoted(path)})"
     return f"read_csv({_quoted(path)}, header=true, all_varchar=true)"
 
 
-def _known(column: str, kinds: dict[str, str]) -> str:
-    """Return SQL of a column in which empty text is NULL."""
+def _null_if_empty(column: str, kinds: dict[str, str]) -> str:
+    """Return SQL that turns empty text into NULL."""
     return f"nullif({column}, '')" if kinds[column] == "VARCHAR" else column
 
 

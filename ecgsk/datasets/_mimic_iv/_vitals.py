@@ -1,10 +1,10 @@
-"""Vital signs and acuity from the emergency department, before the ECG."""
+"""Vital signs and acuity from the emergency department."""
 
 import pandas as pd
 
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 
-#: Column in MIMIC-IV-ED, unit, and the limits beyond which a value is implausible.
+#: Column in MIMIC-IV-ED, unit, lowest and highest plausible value.
 VITALS = {
     "heart_rate": ("heartrate", "/min", 10, 350),
     "systolic_bp": ("sbp", "mmHg", 20, 350),
@@ -17,7 +17,7 @@ _COLUMNS = ("heartrate", "sbp", "dbp", "resprate", "temperature", "o2sat")
 
 
 def vitals(tables: MimicTables, window: tuple[float, float], n_records: int) -> pd.DataFrame:
-    """Latest vital signs and triage acuity within a window.
+    """Join the nearest vital signs and triage acuity within a window.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def vitals(tables: MimicTables, window: tuple[float, float], n_records: int) -> 
     -------
     DataFrame of float64
         The columns of `VITALS`, in their units, and ``acuity`` (1 most urgent, to
-        5). Triage has no time of its own: the stay's ``intime`` stands for it.
+        5). The table of triages has no time: the stay's ``intime`` is used.
     """
     numbers = dict.fromkeys(_COLUMNS, "DOUBLE")
     ids = {"subject_id": "BIGINT", "stay_id": "BIGINT"}

@@ -1,4 +1,4 @@
-"""Tables of a cohort report: Table 1, missing values, prevalences."""
+"""Tables that describe a cohort: Table 1, missing values, prevalences."""
 
 from typing import Any
 
@@ -7,99 +7,90 @@ import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
 
-#: What the rows of the missingness table come from.
-KINDS = {"X": "input", "labs": "laboratory target", "Y": "diagnoses"}
-_MAX_LEVELS = 10  # a column of text with more is no characteristic
+#: Kind of each row of the missingness table, by the cohort's entry.
+_KINDS = {"X": "input", "labs": "laboratory target", "Y": "diagnoses"}
+_MAX_LEVELS = 10  # text columns with more are left out of Table 1
 
 
 def flow_table(cohort: Cohort) -> pd.DataFrame:
-    """Return records and subjects left after each step; one step where none were counted."""
+    """Return records and subjects left after each step; one step for a cohort without flow."""
     if "flow" in cohort:
         return cohort.flow
     counts = {"records": len(cohort.X), "subjects": cohort.groups.nunique()}
     return pd.DataFrame(counts | {"left_out": 0, "reason": ""}, index=["in the cohort"])
 
 
-def part_of_each_row(cohort: Cohort) -> pd.Series | None:
-    """Return train, validation or test for each record, where the cohort says so."""
-    return cohort.get("split")
-
-
 def part_table(cohort: Cohort) -> pd.DataFrame:
     """Return records and subjects of each part of the split; empty without one."""
-    part = part_of_each_row(cohort)
-    if part is None:
+    split = cohort.get("split")
+    if split is None:
         return pd.DataFrame({"records": [], "subjects": []}, dtype="int64")
-    groups = cohort.groups.groupby(part, observed=False)
+    groups = cohort.groups.groupby(split, observed=False)
     return pd.DataFrame({"records": groups.size(), "subjects": groups.nunique()})
 
 
 def characteristics(cohort: Cohort) -> pd.DataFrame:
-    """Describe each clinical column, in all records and in each part.
+    """Describe each clinical column, in all records and in each part of the split.
 
     Returns
     -------
     DataFrame of str
         Columns ``characteristic``, ``all`` and one for each part. Numbers are
-        median [quartiles], counts are n (%) of the records that are known.
+        median [quartiles], counts are n (%) of the records with a value.
     """
-    sides = {"all": pd.Series(True, index=cohort.X.index)}
-    part = part_of_each_row(cohort)
-    if part is not None:
-        sides |= {str(name): part == name for name in part.cat.categories}
+    masks = {"all": pd.Series(True, index=cohort.X.index)} | _part_masks(cohort)
     rows: dict[str, list[str]] = {
-        "records": [f"{side.sum():,}" for side in sides.values()],
-        "subjects": [f"{cohort.groups[side].nunique():,}" for side in sides.values()],
+        "records": [f"{mask.sum():,}" for mask in masks.values()],
+        "subjects": [f"{cohort.groups[mask].nunique():,}" for mask in masks.values()],
     }
     for name in _clinical_columns(cohort):
         column = cohort.X[name]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             numbers = column.astype("float64")
             rows[f"{name}, median [quartiles]"] = [
-                _median(numbers[side]) for side in sides.values()
+                _median(numbers[mask]) for mask in masks.values()
             ]
             continue
         levels = sorted(column.dropna().unique(), key=str)
         for level in levels if len(levels) <= _MAX_LEVELS else []:
             is_level = (column == level).astype("float64").where(column.notna())
-            rows[f"{name}: {level}, n (%)"] = [_share(is_level[side]) for side in sides.values()]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(sides))
+            rows[f"{name}: {level}, n (%)"] = [_share(is_level[mask]) for mask in masks.values()]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(masks))
     return table.rename_axis("characteristic").reset_index()
 
 
 def missingness(cohort: Cohort) -> pd.DataFrame:
-    """Count missing values of each column, in all records and in each part.
+    """Count missing values of each column, in all records and in each part of the split.
 
     Returns
     -------
     DataFrame
         Columns ``kind``, ``name``, ``known`` (records), ``missing`` (share) and
-        ``missing in ...`` for each part. All diagnoses are known together, or not.
+        ``missing in ...`` for each part. The diagnoses share one row.
     """
-    part = part_of_each_row(cohort)
+    masks = _part_masks(cohort)
     columns: list[tuple[str, str, pd.Series]] = [
-        (KINDS["X"], name, cohort.X[name].isna()) for name in _clinical_columns(cohort)
+        (_KINDS["X"], name, cohort.X[name].isna()) for name in _clinical_columns(cohort)
     ]
-    columns += [(KINDS["labs"], str(name), cohort.labs[name].isna()) for name in cohort.labs]
-    columns.append((KINDS["Y"], "any diagnosis known", cohort.Y.isna().all(axis=1)))
+    columns += [(_KINDS["labs"], str(name), cohort.labs[name].isna()) for name in cohort.labs]
+    columns.append((_KINDS["Y"], "any diagnosis known", cohort.Y.isna().all(axis=1)))
     rows: list[dict[str, Any]] = []
     for kind, name, missing in columns:
         row = {"kind": kind, "name": name, "known": int((~missing).sum())}
         row["missing"] = missing.mean()
-        if part is not None:
-            shares = missing.groupby(part, observed=False).mean()
-            row |= {f"missing in {side}": share for side, share in shares.items()}
-        rows.append(row)
+        rows.append(
+            row | {f"missing in {part}": missing[mask].mean() for part, mask in masks.items()}
+        )
     return pd.DataFrame(rows)
 
 
 def prevalences(cohort: Cohort, labels: pd.DataFrame) -> pd.DataFrame:
-    """Share of each label among the records where it is known, in each fold.
+    """Compute the prevalence of each label among records where it is known, in each fold.
 
     Parameters
     ----------
     cohort : Cohort
-        Whose folds and parts.
+        Its folds and parts are used.
     labels : DataFrame of 0, 1 and NaN
         Diagnoses, or laboratory abnormalities.
 
@@ -108,22 +99,26 @@ def prevalences(cohort: Cohort, labels: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Columns ``label``, ``positive`` and ``known`` (records), ``prevalence``, one
         for each part of a split, and ``fold 1`` and so on; the most frequent first.
-        NaN where a fold has no record in which it is known.
+        NaN for a fold in which the label is not known.
     """
-    sides = {f"fold {fold}": cohort.folds == fold for fold in sorted(cohort.folds.unique())}
-    part = part_of_each_row(cohort)
-    if part is not None:
-        sides = {str(name): part == name for name in part.cat.categories} | sides
+    masks = _part_masks(cohort)
+    masks |= {f"fold {fold}": cohort.folds == fold for fold in sorted(cohort.folds.unique())}
     rows = {}
-    for label in labels:  # one at a time: there may be a thousand, of a million records each
+    for label in labels:  # one at a time, to bound memory with many records and labels
         column = labels[label].astype("float64")
-        shares = {name: column[side].mean() for name, side in sides.items()}
+        shares = {name: column[mask].mean() for name, mask in masks.items()}
         count = {"positive": int(column.sum()), "known": int(column.count())}
         rows[label] = count | {"prevalence": column.mean()} | shares
-    columns = ["positive", "known", "prevalence", *sides]
+    columns = ["positive", "known", "prevalence", *masks]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     order = table["positive"].sort_values(ascending=False, kind="stable").index
     return table.loc[order].rename_axis("label").reset_index()
+
+
+def _part_masks(cohort: Cohort) -> dict[str, pd.Series]:
+    """Return the rows of each part of the split; none without a split."""
+    split = cohort.get("split")
+    return {} if split is None else {str(part): split == part for part in split.cat.categories}
 
 
 def _clinical_columns(cohort: Cohort) -> list[str]:
@@ -135,7 +130,7 @@ def _median(values: pd.Series) -> str:
     if known.empty:
         return ""
     low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
-    return f"{_short(middle)} [{_short(low)}, {_short(high)}]"
+    return f"{_format(middle)} [{_format(low)}, {_format(high)}]"
 
 
 def _share(values: pd.Series) -> str:
@@ -143,5 +138,5 @@ def _share(values: pd.Series) -> str:
     return f"{known.sum():,.0f} ({known.mean():.1%})" if len(known) else ""
 
 
-def _short(number: float) -> str:
+def _format(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"

@@ -1,4 +1,4 @@
-"""What the documentation says of one's own hospital, run as it stands there."""
+"""Code of docs/data.md on a loader of your own, and the example of open databases."""
 
 import importlib.util
 import re
@@ -38,7 +38,7 @@ def cohort(tmp_path, write_record, monkeypatch):
     return names["cohort"]
 
 
-def test_twenty_lines_make_a_cohort(cohort):
+def test_documented_loader_makes_a_cohort(cohort):
     assert str(cohort.X["ecg"].dtype) == "ecg[12x5000, 500 Hz]"
     assert cohort.X.index.tolist() == ["a/1", "a/2", "b/1", "b/2", "c/1", "c/2"]
     assert cohort.groups.tolist() == [7, 7, 8, 9, 10, 11]
@@ -47,7 +47,7 @@ def test_twenty_lines_make_a_cohort(cohort):
     assert cohort.folds["a/1"] == cohort.folds["a/2"]
 
 
-def test_it_trains_and_is_written(cohort, tiny, quick, tmp_path):
+def test_documented_cohort_trains_and_is_written(cohort, tiny, quick, tmp_path):
     from ecgsk import ECGDiagnosisClassifier
 
     model = ECGDiagnosisClassifier(tiny, **quick).fit(cohort.X, cohort.Y)
