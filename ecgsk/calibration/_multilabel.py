@@ -75,7 +75,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     calibrator_ : ProbabilityCalibrator
         Map of the probabilities.
     conformal_ : ConformalSets
-        Prediction sets, fitted on the uncalibrated probabilities.
+        Prediction sets, fitted on the calibrated probabilities.
     calibrated_ : ndarray of bool, shape (n_labels,)
         Labels that enough patients had to be calibrated.
     thresholds_ : ndarray of shape (n_labels,)
@@ -176,13 +176,14 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         warn_of_seen_patients(owner, groups, seen, use="calibrated")
         Y = self._name_labels(Y, groups.index if isinstance(groups, pd.Series) else None)
         P = self._uncalibrated(X, Y.shape[1])
-        # Conformal sets use the uncalibrated probabilities. Their guarantee needs scores that
-        # do not depend on the calibrating patients. A strictly rising map changes no set; one
-        # with flat parts ties records and makes sets larger.
-        self.conformal_ = ConformalSets(self.coverage).fit(P, Y, groups)
         self.calibrator_ = ProbabilityCalibrator(self.method).fit(P, Y, groups)
         self.calibrated_ = self.calibrator_.calibrated_
-        self._choose_thresholds(Y, self.calibrator_.transform(P), groups)
+        P = self.calibrator_.transform(P)
+        # Conformal sets use the calibrated probabilities: equal probabilities then have equal
+        # sets. A strictly rising map changes no set. A flat part of a map only enlarges sets,
+        # so coverage holds, and a label that the model cannot rank becomes undecided.
+        self.conformal_ = ConformalSets(self.coverage).fit(P, Y, groups)
+        self._choose_thresholds(Y, P, groups)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
@@ -250,7 +251,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             class.
         """
         check_is_fitted(self)
-        P = self._uncalibrated(X, len(self.thresholds_))
+        P = self.calibrator_.transform(self._uncalibrated(X, len(self.thresholds_)))
         return self.conformal_.predict_sets(P, coverage) | ~self.calibrated_[:, None]
 
     def _fit_estimator(self, X: Any, Y: Any, groups: Any) -> tuple[Any, Any, Any]:

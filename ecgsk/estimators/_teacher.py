@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.model_selection import GroupKFold
 
-from ecgsk.estimators._probe import fit_linear_probe
+from ecgsk.estimators._linear_head import fit_linear_heads
 
 _FOLDS = 5
 # Share of what is learned that a known label decides; the teacher has the rest.
@@ -55,14 +55,14 @@ def teach(
     taught = np.zeros(targets.shape)
     for others, own in GroupKFold(n_folds).split(labelled, groups=groups[labelled]):
         others, own = labelled[others], labelled[own]
-        weight, bias = fit_linear_probe(
+        head = fit_linear_heads(
             seen[others],
             targets[others],
             groups[others],
             sample_weight[others],
             multinomial=False,
         )
-        taught[own] = expit(seen[own] @ weight.T + bias)
-        taught[rest] += expit(seen[rest] @ weight.T + bias) / n_folds
+        taught[own] = expit(head.logits(seen[own]))
+        taught[rest] += expit(head.logits(seen[rest])) / n_folds
     mixed = _KNOWN * np.nan_to_num(targets) + (1 - _KNOWN) * taught
     return np.where(known, mixed, taught).astype(np.float32)

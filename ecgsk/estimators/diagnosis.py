@@ -11,13 +11,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ecgsk._leakage import SeenPatients, remember_patients
+from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.encoders import ClinicalMLP, ClinicalMLPModule, Encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, wrap
 from ecgsk.estimators._inputs import Inputs
+from ecgsk.estimators._linear_head import fit_linear_heads
 from ecgsk.estimators._outputs import LogitsClassifierMixin
-from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.estimators._rows import Rows, arrange
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators._teacher import teach
@@ -96,6 +96,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Names of the labels; None where y had one column.
     thresholds_ : ndarray of shape (n_labels,) or None
         A label is predicted above its threshold.
+    coef_ : ndarray of shape (n_outputs, n_features)
+        Weights of the linear head over ``transform``'s embedding; read-only.
+    intercept_ : ndarray of shape (n_outputs,)
+        Its intercepts.
     fine_tune_ : str
         The mode that was used.
     net_ : skorch.NeuralNet
@@ -242,20 +246,23 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         # One fitted inside fit saw the same patients; only one from elsewhere may know others.
         frozen = isinstance(self.encoder, FrozenEstimator)
         seen = pretrainer.patients_seen_ if frozen and pretrainer is not None else None
-        self.patients_seen_elsewhere_ = seen
+        self._frozen_patients = seen
         self.patients_seen_ = remember_patients(
             find_patients(X, groups, self.group_column), rows, seen
         )
 
-    def _patients_before(self) -> SeenPatients | None:
-        return self.patients_seen_elsewhere_
-
     def _logits(self, X: Any) -> np.ndarray:
         return self._run(self.net_.module_, self._dataset(X))
 
-    def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
-        weight, bias = (part.numpy(force=True) for part in self.net_.module_.head.parameters())
-        return embedding.astype(np.float64) @ weight.T + bias
+    @property
+    def coef_(self) -> np.ndarray:
+        """Weights of the linear head, of shape (n_outputs, n_features)."""
+        return self.net_.module_.head.weight.numpy(force=True).copy()
+
+    @property
+    def intercept_(self) -> np.ndarray:
+        """Intercepts of the linear head, of shape (n_outputs,)."""
+        return self.net_.module_.head.bias.numpy(force=True).copy()
 
     def transform(self, X: Any) -> np.ndarray:
         """Embed ECGs with the fine-tuned encoder.
@@ -416,14 +423,14 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             clinical = ClinicalScaler().fit_transform(data.table)
             taught = teach(features, clinical, values, data.groups, data.weight)
             features = features[rows]
-        weight, bias = fit_linear_probe(
+        head = fit_linear_heads(
             features,
             values[rows],
             data.groups[rows],
             data.weight[rows],
             multinomial=not targets.is_multilabel and targets.n_outputs > 1,
         )
-        set_head(module, weight, bias)
+        set_head(module, head.weight, head.bias)
         return taught
 
     def _build_module(self) -> DiagnosisModule:

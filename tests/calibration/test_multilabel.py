@@ -77,9 +77,9 @@ def test_equals_calibrator_thresholds_and_conformal_sets(table):
     thresholds = choose_thresholds(Y, calibrated, "youden", groups=X["subject_id"])
     np.testing.assert_array_equal(got.thresholds_, thresholds)
     np.testing.assert_array_equal(got.predict(X), calibrated > thresholds)
-    sets = ConformalSets(0.8).fit(P, Y, X["subject_id"])
-    np.testing.assert_array_equal(got.predict_sets(X), sets.predict_sets(P))
-    np.testing.assert_array_equal(got.predict_sets(X, 0.9), sets.predict_sets(P, 0.9))
+    sets = ConformalSets(0.8).fit(calibrated, Y, X["subject_id"])
+    np.testing.assert_array_equal(got.predict_sets(X), sets.predict_sets(calibrated))
+    np.testing.assert_array_equal(got.predict_sets(X, 0.9), sets.predict_sets(calibrated, 0.9))
 
 
 @pytest.fixture
@@ -161,13 +161,24 @@ def test_label_of_too_few_patients_is_not_calibrated(threshold, probabilities):
     np.testing.assert_array_equal(alone.thresholds_, calibrator.thresholds_[[0, 2]])
 
 
-def test_sets_do_not_change_where_calibration_ties_records(probabilities):
-    """Labels against the probabilities: the calibrated ones are constant."""
+@pytest.mark.parametrize("method", ["sigmoid", "beta", "isotonic"])
+def test_calibration_never_shrinks_sets(method, probabilities):
+    """Strictly rising maps change none; flat parts enlarge them."""
+    P, Y, patients, _ = probabilities
+    calibrator = MultilabelCalibrator(method=method).fit(P, Y, groups=patients)
+    uncalibrated = ConformalSets(0.9).fit(P, Y, patients).predict_sets(P)
+    sets = calibrator.predict_sets(P)
+    assert (sets >= uncalibrated).all()
+    assert (sets == uncalibrated).all() == (method != "isotonic")
+
+
+def test_label_that_probabilities_do_not_rank_is_undecided(probabilities):
+    """Reversed labels: the calibrated probabilities are constant."""
     P, Y, patients, _ = probabilities
     calibrator = MultilabelCalibrator().fit(P, 1 - Y, groups=patients)
     assert np.ptp(calibrator.predict_proba(P), axis=0).max() < 0.01
-    expected = ConformalSets(0.9).fit(P, 1 - Y, patients).predict_sets(P)
-    np.testing.assert_array_equal(calibrator.predict_sets(P), expected)
+    assert calibrator.predict_sets(P).all()
+    assert not ConformalSets(0.9).fit(P, 1 - Y, patients).predict_sets(P).all()
 
 
 def test_unfitted_estimator_is_fitted_and_calibrated_on_disjoint_patients(table):
