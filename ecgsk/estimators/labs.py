@@ -7,11 +7,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+import ecgsk.estimators._lab_explanations as parts
+import ecgsk.estimators._lab_targets as lab_targets
 from ecgsk._leakage import remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.calibration import MultilabelCalibrator
-from ecgsk.estimators import _lab_explanations as parts
-from ecgsk.estimators import _lab_targets as lab_targets
 from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
 from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
 from ecgsk.estimators._outputs import LogitsClassifierMixin

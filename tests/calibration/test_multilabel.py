@@ -27,7 +27,7 @@ from ecgsk.calibration import (
 )
 from ecgsk.exceptions import CalibrationWarning, ECGError, LeakageWarning
 from ecgsk.metrics import masked_brier_score, masked_roc_auc_scorer
-from ecgsk.preprocessing import Resample
+from ecgsk.preprocessing import LabAbnormality, Resample
 
 
 def features(X):
@@ -285,10 +285,8 @@ def test_grid_search_over_nested_parameters(table):
 def test_saved_and_loaded_predicts_equally(
     method, classifier, make_classifier, cohort, X, Y, tmp_path
 ):
-    labs = LabAbnormalityExplainer(classifier, reference_ranges=cohort.reference_ranges).fit(
-        X, cohort.labs
-    )
-    targets = labs._abnormalities(cohort.labs)
+    targets = LabAbnormality(cohort.reference_ranges).fit_transform(cohort.labs)
+    labs = LabAbnormalityExplainer(FrozenEstimator(classifier)).fit(X, targets)
     X = X[["ecg"]]  # they have seen the patients
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)

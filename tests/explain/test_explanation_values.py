@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsk import LabAbnormalityExplainer
 from ecgsk.explain import Diagnosis, Explanation, LabFinding
-from ecgsk.preprocessing import LabAbnormality
 
 probabilities = st.floats(0, 1, exclude_min=True, exclude_max=True)
 
@@ -100,16 +98,3 @@ def test_lines_end_where_their_words_end(diagnoses, findings):
     # And all numbers of the two lists stand below one another.
     columns = {line.index("  p ") for line in lines if line.startswith("  ") and "  p " in line}
     assert len(columns) <= 1
-
-
-def test_an_explainer_that_fits_its_own_pretrainer_has_no_diagnoses(make_pretrainer, X, cohort):
-    ranges = cohort.reference_ranges
-    targets = LabAbnormality(ranges).fit_transform(cohort.labs[["potassium", "ph"]])
-    explainer = LabAbnormalityExplainer(make_pretrainer(), reference_ranges=ranges).fit(X, targets)
-    explanation = explainer.explain(X[["ecg"]].iloc[[3]])[0]
-    assert explanation.diagnoses == ()
-    assert [f.name for f in explanation.laboratories] == list(targets)
-    p = explainer.predict_proba(X[["ecg"]].iloc[[3]])[0]
-    assert [f.probability for f in explanation.laboratories] == p.tolist()
-    assert explanation.to_text().splitlines()[1].startswith("Laboratory abnormalities")
-    assert len(explanation.plot().axes) == 2

@@ -136,7 +136,9 @@ def test_pyplot_knows_nothing_of_it(two_stages):
 
 def test_of_fitted_estimators(classifier, pretrainer, X, cohort):
     for model in (classifier, pretrainer):
-        explainer = LabAbnormalityExplainer(model, reference_ranges=cohort.reference_ranges)
+        explainer = LabAbnormalityExplainer(
+            FrozenEstimator(model), reference_ranges=cohort.reference_ranges
+        )
         pipeline = make_pipeline(Resample(100), model)
         for estimator in (
             model,
