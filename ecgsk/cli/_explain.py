@@ -74,7 +74,9 @@ def explain_row(model: Pipeline, X: pd.DataFrame) -> Explanation:
     prepared = model[:-1].transform(X) if len(model) > 1 else X
     explainer = model[-1]
     n_similar = 0 if explainer.similar_patients_ is None else _N_SIMILAR
-    explanation = explainer.explain(prepared, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar)[0]
+    explanation = explainer.explain(prepared, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar)[
+        0
+    ]
     (problem,) = X["ecg"].ecg.quality()["problem"]
     return replace(explanation, ecg=X["ecg"].array[0], quality=problem)
 
