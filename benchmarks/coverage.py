@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk import ECGDiagnosisClassifier
-from ecgsk.calibration import ConformalSets, ProbabilityCalibrator
+from ecgsk.calibration import ConformalSets, MultilabelCalibrator
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.exceptions import CalibrationWarning
 from ecgsk.metrics import masked_roc_auc, paired_difference, patient_bootstrap
@@ -49,14 +49,22 @@ def over_seeds(values: list[float]) -> str:
     return f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]"
 
 
+def calibrate(
+    P: np.ndarray, Y: np.ndarray, groups: np.ndarray, method: str = "sigmoid"
+) -> MultilabelCalibrator:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)  # of rare labels
+        return MultilabelCalibrator(method=method).fit(P, Y, groups=groups)
+
+
 def print_coverage(P: np.ndarray, Y: np.ndarray, groups: np.ndarray, n_seeds: int) -> None:
     print(f"\n{'aimed':>5}  {'negatives':<23}{'positives':<23}{'one answer':<23}none")
     results: dict[float, list[np.ndarray]] = {coverage: [] for coverage in COVERAGES}
     for seed in range(n_seeds):
         calibration, test = patient_split(groups, 0.5, random_state=seed)
-        conformal = ConformalSets().fit(P[calibration], Y[calibration], groups[calibration])
+        calibrator = calibrate(P[calibration], Y[calibration], groups[calibration])
         for coverage, found in results.items():
-            sets = conformal.predict_sets(P[test], coverage)
+            sets = calibrator.predict_sets(P[test], coverage)
             found.append(rates(sets, Y[test], groups[test]))
     for coverage, found in results.items():
         columns = [over_seeds(column) for column in np.transpose(found)]
@@ -70,12 +78,8 @@ def print_calibration(P: np.ndarray, Y: np.ndarray, groups: np.ndarray) -> None:
         before = patient_bootstrap(Y[test], P[test], statistic=statistic, **of_test)
         print(f"\n{statistic}: {before.estimate:.4f} [{before.low:.4f}, {before.high:.4f}] before")
         for method in METHODS:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", CalibrationWarning)  # of rare labels
-                calibrator = ProbabilityCalibrator(method).fit(
-                    P[calibration], Y[calibration], groups[calibration]
-                )
-            after = calibrator.transform(P[test])
+            calibrator = calibrate(P[calibration], Y[calibration], groups[calibration], method)
+            after = calibrator.predict_proba(P[test])
             change = paired_difference(Y[test], after, P[test], statistic=statistic, **of_test)
             print(
                 f"{before.estimate + change.estimate:.4f} {method}: change {change.estimate:+.4f} "

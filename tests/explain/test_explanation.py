@@ -181,7 +181,7 @@ def test_missing_samples_leave_gaps(make_explanation, make_record):
 
 def test_plot_needs_a_signal(make_explanation):
     with pytest.raises(
-        ValueError, match=r"no signal to draw, X was a plain array. Explain a DataFrame with"
+        ValueError, match=r"expected a signal; got none because X was a plain array. Explain a Dat"
     ):
         make_explanation().plot()
 
