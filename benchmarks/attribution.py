@@ -1,15 +1,15 @@
-"""Does attribution by lead and beat name what the model goes by? Ablation against gradients.
+"""Faithfulness of attributions by lead and beat: ablation against integrated gradients.
 
     python benchmarks/attribution.py
     python benchmarks/attribution.py --data PTBXL_SUBSET --encoder random_convolution
 
 Fits a classifier and explains the most probable diagnosis of held-out records by
 `ecgsk.explain.attribute` and, where the encoder has gradients, by captum's integrated
-gradients (32 steps from 0 mV), summed over the same beats and leads. Shown per method, with
-bootstrap intervals over records: what the log odds lose when the tenth of the lead-beats that
-is named first is flattened, and what is left of them when that tenth alone is kept, as
-shares of all they can lose; the rank correlation with a model of shuffled weights; the
-completeness gap of the gradients; seconds per record and diagnosis.
+gradients (32 steps from 0 mV), summed over the same beats and leads. Prints per method, with
+bootstrap intervals over records: the loss of log odds when the top tenth of the lead-beats is
+flattened, and the log odds left when that tenth alone is kept, as shares of the total loss on
+a flat record; the rank correlation with a model of shuffled weights; the completeness gap of
+the gradients; seconds per record and diagnosis.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def load(data: str | None):
 
 
 def explain(model: ECGDiagnosisClassifier, X, n_records: int) -> None:
-    """Explain the records with the most certain diagnosis, one record a patient."""
+    """Explain the records with the most probable diagnosis, one record per patient."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logits = model.decision_function(X)
@@ -76,7 +76,7 @@ def explain(model: ECGDiagnosisClassifier, X, n_records: int) -> None:
         signal = X["ecg"].array.read(np.array([row]))[0]
         start = perf_counter()
         (map_,) = attribute(module, signal, dtype.leads, dtype.sampling_rate, {"": number})
-        seconds = (perf_counter() - start) / 2  # half of it is the sanity check
+        seconds = (perf_counter() - start) / 2  # the other half is the randomisation test
         starts = np.round([beat[0] * dtype.sampling_rate for beat in map_.beats]).astype(int)
         record = Record(module, signal, number, starts)
         effects = np.add.reduceat(map_.values, starts, axis=1)
@@ -96,7 +96,7 @@ def explain(model: ECGDiagnosisClassifier, X, n_records: int) -> None:
 
 
 class Record:
-    """One record, cut into beats of leads, and what a model says with some of them flat."""
+    """One record cut into lead-beats, and a model's logit with some of them flat."""
 
     def __init__(self, module, signal, number, starts):
         self.module, self.number, self.starts = module, number, starts

@@ -1,12 +1,11 @@
-"""Prediction sets and calibrated probabilities on patients held out, over many splits.
+"""Coverage of prediction sets and error of calibrated probabilities over many splits.
 
     python benchmarks/coverage.py
 
-A model is fitted on a third of the patients of a synthetic cohort. The others are split in
-halves, again for each seed: one half calibrates, the other is tested. Coverage is of a random
-record of each tested patient who has the label (or has records without it), then the mean over
-labels. Last, a simulation of patients with many records, where conformal prediction over
-records promises too much.
+A model is fitted on a third of the patients of a synthetic cohort. For each seed the others
+are split in halves, for calibration and test. Coverage is that of a random record of each test
+patient with (or without) the label, averaged over labels. A simulation of patients with many
+records shows the undercoverage of conformal prediction over records.
 """
 
 import argparse
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk import ECGDiagnosisClassifier
-from ecgsk.calibration import ConformalSets, ProbabilityCalibrator
+from ecgsk.calibration import ConformalSets, MultilabelCalibrator
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.exceptions import CalibrationWarning
 from ecgsk.metrics import masked_roc_auc, paired_difference, patient_bootstrap
@@ -27,12 +26,12 @@ METHODS = ("sigmoid", "beta", "isotonic")
 
 
 def share(hits: np.ndarray, groups: np.ndarray) -> float:
-    """Return the mean over patients of the share among each one's records."""
+    """Return the mean over patients of the share among their records."""
     return pd.Series(hits).groupby(groups).mean().mean()
 
 
 def rates(sets: np.ndarray, Y: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return coverage of negatives and of positives, shares of one answer and of none."""
+    """Return coverage of negatives and positives, and shares of sets with one and no answer."""
     n_answers = sets.sum(axis=2)
     labels = [
         [
@@ -50,14 +49,22 @@ def over_seeds(values: list[float]) -> str:
     return f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]"
 
 
+def calibrate(
+    P: np.ndarray, Y: np.ndarray, groups: np.ndarray, method: str = "sigmoid"
+) -> MultilabelCalibrator:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)  # of rare labels
+        return MultilabelCalibrator(method=method).fit(P, Y, groups=groups)
+
+
 def print_coverage(P: np.ndarray, Y: np.ndarray, groups: np.ndarray, n_seeds: int) -> None:
     print(f"\n{'aimed':>5}  {'negatives':<23}{'positives':<23}{'one answer':<23}none")
     results: dict[float, list[np.ndarray]] = {coverage: [] for coverage in COVERAGES}
     for seed in range(n_seeds):
         calibration, test = patient_split(groups, 0.5, random_state=seed)
-        conformal = ConformalSets().fit(P[calibration], Y[calibration], groups[calibration])
+        calibrator = calibrate(P[calibration], Y[calibration], groups[calibration])
         for coverage, found in results.items():
-            sets = conformal.predict_sets(P[test], coverage)
+            sets = calibrator.predict_sets(P[test], coverage)
             found.append(rates(sets, Y[test], groups[test]))
     for coverage, found in results.items():
         columns = [over_seeds(column) for column in np.transpose(found)]
@@ -71,12 +78,8 @@ def print_calibration(P: np.ndarray, Y: np.ndarray, groups: np.ndarray) -> None:
         before = patient_bootstrap(Y[test], P[test], statistic=statistic, **of_test)
         print(f"\n{statistic}: {before.estimate:.4f} [{before.low:.4f}, {before.high:.4f}] before")
         for method in METHODS:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", CalibrationWarning)  # rare labels stay
-                calibrator = ProbabilityCalibrator(method).fit(
-                    P[calibration], Y[calibration], groups[calibration]
-                )
-            after = calibrator.transform(P[test])
+            calibrator = calibrate(P[calibration], Y[calibration], groups[calibration], method)
+            after = calibrator.predict_proba(P[test])
             change = paired_difference(Y[test], after, P[test], statistic=statistic, **of_test)
             print(
                 f"{before.estimate + change.estimate:.4f} {method}: change {change.estimate:+.4f} "
@@ -86,7 +89,7 @@ def print_calibration(P: np.ndarray, Y: np.ndarray, groups: np.ndarray) -> None:
 
 
 def draw_patients(rng: np.random.Generator, n_patients: int, *, plain_come_often: bool):
-    """Return probabilities of positives, and patients: records differ less than patients do."""
+    """Return probabilities of positives, and patients, who vary more than their records."""
     ease = rng.normal(size=n_patients)
     n_records = np.full(n_patients, 20)
     if plain_come_often:

@@ -1,13 +1,13 @@
 """Laboratory evidence on simulated patients, where the causes are known.
 
-Learns a joint embedding of 4,000 patients' ECGs and tables and a diagnosis head, finds the
-links that hold, and measures on patients that took part in none of it (a) whether deleting a
-link's direction changes the diagnosis more than deleting random ones, (b) how often the first
-supporting finding is one that the diagnosis' own cause moves. Run with
+Fits a joint embedding and a diagnosis head on 4,000 patients, finds the links that hold, and
+measures on other patients (a) whether deleting a link's direction changes the diagnosis more
+than deleting random directions, (b) how often the first supporting finding is one that the
+diagnosis' own cause moves. Run with
 
     python benchmarks/evidence.py --seed 0
 
-Several seeds may be given. --embeddings FOLDER keeps what the models say for another run.
+Several seeds may be given. --embeddings FOLDER keeps the models' outputs for another run.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from evidence_causes import find_causes
+from sklearn.frozen import FrozenEstimator
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
 from ecgsk.datasets import make_clinical_ecg
@@ -35,16 +36,16 @@ PICKS = {
 }
 
 
-def learn(seed, n_subjects):
-    """Return what the model makes of each record, in training, validation and test patients."""
+def fit_and_embed(seed, n_subjects):
+    """Return embedding, labels and outputs of each record, and its part of the split."""
     cohort = make_clinical_ecg(n_subjects, random_state=seed)
     train = (cohort.folds <= 6).to_numpy()
     model = ECGDiagnosisClassifier(
         JointEmbeddingPretrainer(verbose=False), random_state=seed, verbose=False
     ).fit(cohort.X[train], cohort.Y[train])
-    heads = LabAbnormalityExplainer(model, reference_ranges=cohort.reference_ranges)
-    heads.fit(cohort.X[train], cohort.labs[train])
-    head = model.net_.module_.head
+    heads = LabAbnormalityExplainer(
+        FrozenEstimator(model), reference_ranges=cohort.reference_ranges
+    ).fit(cohort.X[train], cohort.labs[train])
     return {
         "embedding": model.transform(cohort.X[["ecg"]]).astype(float),
         "labs": LabAbnormality(cohort.reference_ranges).fit_transform(cohort.labs),
@@ -52,24 +53,24 @@ def learn(seed, n_subjects):
         "patients": cohort.groups.to_numpy(),
         "lift": heads.predict_proba(cohort.X[["ecg"]]) / heads.base_rates_,
         "part": np.digitize(cohort.folds, [7, 9]),
-        "weight": head.weight.detach().numpy().astype(float),
-        "bias": head.bias.detach().numpy().astype(float),
+        "weight": model.coef_.astype(float),
+        "bias": model.intercept_.astype(float),
     }
 
 
-def learned(seed, n_subjects, folder):
-    """Learn, or read what was learned before."""
+def load_or_fit(seed, n_subjects, folder):
+    """Read the outputs of an earlier run, or fit."""
     path = None if folder is None else Path(folder) / f"evidence-{n_subjects}-{seed}.pkl"
     if path is not None and path.exists():
         return pd.read_pickle(path)
-    data = learn(seed, n_subjects)
+    data = fit_and_embed(seed, n_subjects)
     if path is not None:
         pd.to_pickle(data, path)
     return data
 
 
 def predict(data):
-    """Predict as many of each diagnosis as validation patients have of it."""
+    """Predict each diagnosis as often as it is present in the validation patients."""
     log_odds = data["embedding"] @ data["weight"].T + data["bias"]
     there = data["part"] == VALIDATION
     share = data["diagnoses"][there].mean()
@@ -80,8 +81,8 @@ def predict(data):
 def name_causes(evidence, test, training, predicted, causes):
     """Return one row per record and diagnosis that is true, predicted and has a known cause.
 
-    Each column of `PICKS` tells whether that way of picking a finding picks a cause: 0 or 1, or
-    the chance of it; NaN where there is nothing to pick from.
+    Each column of `PICKS` is 1 if that way of picking a finding picks a cause, else 0, or the
+    probability of it; NaN if there is nothing to pick from.
     """
     links, rows = evidence.held_links_, []
     contributions = evidence.contributions(test["embedding"])
@@ -112,7 +113,7 @@ def name_causes(evidence, test, training, predicted, causes):
 
 
 def plain_association(evidence, training, diagnosis):
-    """Return the sizes of log odds ratios and of correlations in training, finding by finding."""
+    """Return absolute log odds ratios and correlations in training, per finding."""
     table = evidence.links_[evidence.links_["diagnosis"] == diagnosis].set_index("finding")
     odds = np.log(table["odds_ratio"].reindex(evidence.findings_)).abs().fillna(0)
     phi = training["labs"].corrwith(training["diagnoses"][diagnosis]).abs().fillna(0)
@@ -122,7 +123,7 @@ def plain_association(evidence, training, diagnosis):
 def rates(rows, n_resamples=1000):
     """Return how often each pick is a cause, over records and over diagnoses, with intervals.
 
-    Only where the evidence names something, so that all answer the same records.
+    Rows without evidence are left out, so that all picks use the same records.
     """
     rows = rows[rows["evidence"].notna()]
     patients, diagnoses = (pd.factorize(rows[name])[0] for name in ("patient", "diagnosis"))
@@ -142,15 +143,15 @@ def rates(rows, n_resamples=1000):
     table = {}
     for name, found in (("records", over_records), ("diagnoses", over_diagnoses)):
         found = np.array(found)
-        table[f"over {name}"] = [in_words(column) for column in found.T]
+        table[f"over {name}"] = [with_interval(column) for column in found.T]
         table[f"evidence less it, over {name}"] = [
-            in_words(column) for column in (found[:, :1] - found).T
+            with_interval(column) for column in (found[:, :1] - found).T
         ]
     return pd.DataFrame(table, index=list(PICKS.values()))
 
 
-def in_words(values):
-    """Return the estimate, which comes first, and the interval of its resamples."""
+def with_interval(values):
+    """Format the estimate (the first value) and the interval of its resamples."""
     low, high = np.quantile(values[1:], [0.025, 0.975])
     return f"{values[0]:.3f} [{low:.3f}, {high:.3f}]"
 
@@ -159,11 +160,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--subjects", type=int, default=4000)
-    parser.add_argument("--embeddings", help="folder to keep what the models say")
+    parser.add_argument("--embeddings", help="folder for the models' outputs")
     args = parser.parse_args()
     causes, named = find_causes(), []
     for seed in args.seed:
-        data = learned(seed, args.subjects, args.embeddings)
+        data = load_or_fit(seed, args.subjects, args.embeddings)
         train, validation, test = (select(data, part) for part in (TRAIN, VALIDATION, TEST))
         evidence = LabEvidence(random_state=seed).fit(*arguments(train), weight=data["weight"])
         evidence.validate(*arguments(validation))

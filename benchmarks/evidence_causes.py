@@ -1,7 +1,7 @@
-"""Which laboratory findings a diagnosis' own cause moves, asked of the simulator.
+"""Laboratory findings that each diagnosis' main cause changes in the simulator.
 
-Nothing is written down by hand: latent causes are changed one at a time, and what changes with
-them is looked at. Print the answer with
+Latent causes are changed one at a time, and the changes of the findings are measured. Print
+the result with
 
     python benchmarks/evidence_causes.py
 """
@@ -14,19 +14,19 @@ from ecgsk.datasets._clinical.patients import MEANING, draw_state
 from ecgsk.datasets._clinical.table import LABORATORY, REFERENCE_RANGES, measure
 from ecgsk.preprocessing import LabAbnormality
 
-# A finding is a cause's own where it becomes this much more common, at the least, and half as
-# much as the finding that the cause moves most.
+# Minimum rise in frequency of a finding that belongs to a cause; it must also reach half of the
+# largest rise.
 LEAST_RISE = 0.02
 
 
 def find_causes(n_subjects=20_000, seed=0):
-    """Return, for each diagnosis, the findings that its main cause moves directly.
+    """Return, for each diagnosis, the findings that its main cause changes directly.
 
-    The main cause is the latent whose exchange between patients changes the severity behind
-    the diagnosis most. It is then moved by one standard deviation towards disease, everything
-    else and all errors of measurement held fixed, and the share of abnormal values is compared.
-    Effects by way of other latents don't count: chronic kidney disease raises potassium by way
-    of renal impairment, and potassium is not among its findings here.
+    The main cause is the latent whose permutation between patients changes the severity of the
+    diagnosis most. It is then moved by one standard deviation towards disease, with all other
+    latents and all measurement errors fixed, and the shares of abnormal values are compared.
+    Effects through other latents do not count: chronic kidney disease raises potassium through
+    renal impairment, so potassium is not among its findings here.
     """
     state = draw_state(n_subjects, np.random.default_rng(seed))
     order = np.random.default_rng(seed).permutation(len(state["age"]))
@@ -49,9 +49,9 @@ def severities(state):
 
 
 def root(state, cause, latents):
-    """Return the latent that a cause is a part of, as of hyperthyroidism the thyroid's function.
+    """Return the latent that a cause derives from, such as thyroid function of hyperthyroidism.
 
-    Where the cause is above zero, it is the other latent itself, but for a shift.
+    A cause derives from another latent if it equals it up to a shift wherever it is above zero.
     """
     ill = state[cause] > 0
     for name in latents:

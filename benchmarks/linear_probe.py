@@ -12,16 +12,16 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from ecgsk.estimators._probe import _FOLDS, _STRENGTHS, fit_linear_probe
+from ecgsk.estimators._linear_head import C_VALUES, N_FOLDS, fit_linear_heads
 
 
 def one_by_one(z: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> None:
-    folds = [kept for kept, _ in GroupKFold(_FOLDS).split(z, groups=groups)]
-    jobs = [(rows, c) for rows in folds for c in _STRENGTHS] + [(np.arange(len(z)), _STRENGTHS[2])]
-    for rows, strength in jobs:
+    folds = [kept for kept, _ in GroupKFold(N_FOLDS).split(z, groups=groups)]
+    jobs = [(rows, c) for rows in folds for c in C_VALUES] + [(np.arange(len(z)), C_VALUES[2])]
+    for rows, c in jobs:
         for target in targets.T:
             known = rows[~np.isnan(target[rows])]
-            LogisticRegression(C=strength, max_iter=1000).fit(z[known], target[known])
+            LogisticRegression(C=c, max_iter=1000).fit(z[known], target[known])
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
     groups = np.arange(options.records) // 2
 
     start = perf_counter()
-    fit_linear_probe(z, targets, groups, multinomial=False)
+    fit_linear_heads(z, targets, groups, multinomial=False)
     ours = perf_counter() - start
     z = (z - z.mean(axis=0)) / z.std(axis=0)
     start = perf_counter()

@@ -1,14 +1,15 @@
-"""One patient's ECG explained, from training to a page: what is said, how sure, and why.
+"""Explain one patient's ECG, from training to an HTML page.
 
     python examples/explain_one_patient.py [--subjects 500] [--out explanation.html]
 
-Simulated patients on three sides: those the model learns from, those who tell how far it can
-be trusted, and one it has never seen, of whom there is nothing but an ECG.
+Simulated patients in three parts: training, calibration, and one unseen patient with an ECG
+alone.
 """
 
 import argparse
 from pathlib import Path
 
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
 from ecgsk import ECGDiagnosisClassifier, LabAbnormalityExplainer
@@ -30,9 +31,9 @@ def explain_one(n_subjects: int, max_epochs: int | str = "auto") -> Explanation:
     classifier = ECGDiagnosisClassifier(max_epochs=max_epochs, random_state=0, verbose=False)
     classifier.fit(X.iloc[train], Y.iloc[train])
     explainer = LabAbnormalityExplainer(
-        classifier,
+        FrozenEstimator(classifier),
         reference_ranges=cohort.reference_ranges,
-        keep_patients=True,  # simulated: of real ones, the model would hold the tables
+        keep_patients=True,  # the model then holds the training tables; these are simulated
         random_state=0,
     )
     explainer.fit(X.iloc[train], labs.iloc[train], diagnoses=Y.iloc[train])

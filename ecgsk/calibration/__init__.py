@@ -1,4 +1,4 @@
-"""Calibrated probabilities, thresholds and prediction sets for many labels, by patient."""
+"""Per-label calibration, thresholds and conformal prediction sets, by patient."""
 
 from ecgsk.calibration._conformal import ConformalSets
 from ecgsk.calibration._multilabel import MultilabelCalibrator

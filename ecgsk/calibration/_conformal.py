@@ -1,4 +1,4 @@
-"""Answers that hold the truth as often as asked for."""
+"""Label-conditional split conformal prediction sets."""
 
 import math
 
@@ -10,52 +10,52 @@ from sklearn.utils.validation import check_is_fitted
 from ecgsk.calibration._data import check_probabilities, equal_patients, read_calibration
 from ecgsk.exceptions import ECGError
 
-# Bounds are kept for coverages in steps of half a per cent, not one for each record.
+# Number of coverage steps: bounds are stored per half per cent, not per record.
 _STEPS = 200
 
 
 class ConformalSets(BaseEstimator):
-    """Prediction sets for many labels: absent, present, both or neither.
+    """Label-conditional split conformal prediction sets, by patient.
 
-    Split conformal prediction, for each label and among its positives and its
-    negatives apart (label-conditional, or Mondrian [1]_), with patients and not
-    records as what is exchangeable: hierarchical conformal prediction [2]_ [3]_.
-    Of the K patients who have records of a class, each has the mass 1 / (K + 1),
-    shared evenly by these records; 1 / (K + 1) lies at infinity. A class belongs
-    to a record's set unless the record fits it worse than this distribution's
-    quantile at the coverage.
+    Each label's set holds "absent", "present", both or neither. Positives and
+    negatives of each label are calibrated separately (label-conditional, or Mondrian
+    [1]_). Patients, not records, are exchangeable: hierarchical conformal prediction
+    [2]_ [3]_. Each of the K patients with records of a class has the mass
+    1 / (K + 1), divided equally among these records; 1 / (K + 1) lies at infinity. A
+    record's set holds a class unless the record's score exceeds the quantile of this
+    distribution at the coverage.
 
     Parameters
     ----------
     coverage : float, default=0.9
-        How often, at least, the truth is to be in the set; in (0, 1), taken up to
+        Minimum probability that the set holds the truth; in (0, 1), rounded up to
         the next half per cent.
 
     Attributes
     ----------
     absent_up_to_ : ndarray of shape (n_labels, 199)
-        The highest probability that goes with "absent", for coverages of 0.005,
-        0.01, ..., 0.995; infinite where there are too few patients to tell.
+        Highest probability of a record whose set holds "absent", for coverages of
+        0.005, 0.01, ..., 0.995; infinite if too few patients are negative.
     present_from_ : ndarray of shape (n_labels, 199)
-        The lowest probability that goes with "present"; minus infinity where there
-        are too few.
+        Lowest probability of a record whose set holds "present"; minus infinity if
+        too few patients are positive.
     n_patients_ : ndarray of shape (n_labels, 2)
         Patients with negatives and with positives.
 
     Notes
     -----
-    What is guaranteed: draw a patient as those of the calibration were drawn, and
-    who has at least one record with the label present (or absent); draw one of
-    these records at random. The set holds the truth with at least the probability
-    asked for. That is an average over calibration sets and patients: not for one
-    calibration set, not for each patient or subgroup, and not where patients are
-    others than those of the calibration. The model must not have learned from them.
+    Guarantee: draw a patient from the population of the calibrating patients who
+    has at least one record with the label present (or absent), and draw one of these
+    records at random. Its set holds the truth with at least the requested
+    probability. This is an average over calibration sets and patients. It does not
+    hold for each single calibration set, patient or subgroup, nor for patients of
+    another population. The model must not be trained on the calibrating patients.
 
-    Both answers: the model does not tell. None: the record fits neither. With
-    fewer than coverage / (1 - coverage) patients of a class, 9 at a coverage of
-    0.9, no set leaves that class out.
+    A set of both answers is undecided; an empty set fits neither class. With fewer
+    than coverage / (1 - coverage) patients of a class, 9 at a coverage of 0.9, every
+    set holds that class.
 
-    Strictly rising maps change no set, so probabilities need no calibration before.
+    Strictly rising maps change no set, so the probabilities need no calibration.
 
     References
     ----------
@@ -83,16 +83,16 @@ class ConformalSets(BaseEstimator):
         self.coverage = coverage
 
     def fit(self, P: ArrayLike, Y: ArrayLike, groups: ArrayLike | None = None) -> "ConformalSets":
-        """Learn how the probabilities of each class are spread.
+        """Fit the quantiles of each class.
 
         Parameters
         ----------
         P : array-like or DataFrame of shape (n_records, n_labels)
-            Probabilities, of patients the model has not seen.
+            Probabilities, of held-out patients.
         Y : array-like or DataFrame of the same shape
             Labels: 0, 1 or NaN where not measured.
         groups : array-like of shape (n_records,), optional
-            Patient of each record; None takes each record for a patient.
+            Patient of each record; with None, each record counts as a patient.
 
         Returns
         -------
@@ -101,7 +101,7 @@ class ConformalSets(BaseEstimator):
         Raises
         ------
         ECGError
-            For a coverage outside (0, 1), or input that cannot be used.
+            For a coverage outside (0, 1) or invalid input.
         """
         caller = type(self).__name__
         count_steps(caller, self.coverage)
@@ -119,14 +119,14 @@ class ConformalSets(BaseEstimator):
         return self
 
     def predict_sets(self, P: ArrayLike, coverage: float | None = None) -> np.ndarray:
-        """Return which answers each record's set holds.
+        """Return the prediction set of each record and label.
 
         Parameters
         ----------
         P : array-like of shape (n_records, n_labels)
             Probabilities.
         coverage : float, optional
-            Another coverage than the parameter.
+            Coverage to use instead of the parameter.
 
         Returns
         -------
@@ -136,8 +136,8 @@ class ConformalSets(BaseEstimator):
         Raises
         ------
         ECGError
-            For a coverage outside (0, 1), a number of labels that is not fit's, or
-            what is no probability.
+            For a coverage outside (0, 1), another number of labels than in fit, or
+            values that are no probabilities.
         """
         check_is_fitted(self)
         caller = type(self).__name__
@@ -149,7 +149,7 @@ class ConformalSets(BaseEstimator):
 
 
 def count_steps(caller: str, coverage: float) -> int:
-    """Return the coverage in steps, from 1 on, taken up."""
+    """Return the coverage in steps of half a per cent, rounded up."""
     step = math.ceil(coverage * _STEPS - 1e-9) if 0 < coverage < 1 else 0
     if not 1 <= step < _STEPS:
         raise ECGError(
@@ -159,9 +159,9 @@ def count_steps(caller: str, coverage: float) -> int:
 
 
 def _quantiles(score: np.ndarray, whose: np.ndarray, n_patients: int) -> np.ndarray:
-    """Return the score's quantile at each step, patients weighing equally and one at infinity."""
+    """Return the patient-weighted quantiles of the score, with one patient at infinity."""
     order = np.argsort(score)
     mass = np.cumsum(equal_patients(whose)[order]) / (n_patients + 1)
     levels = np.arange(1, _STEPS) / _STEPS
-    # Sums of masses are exact to rounding alone: 9 of 10 patients are 0.9.
+    # Sums of masses carry rounding errors: 9 of 10 patients must reach 0.9.
     return np.append(score[order], np.inf)[np.searchsorted(mass, levels - 1e-9)]

@@ -1,4 +1,4 @@
-"""Labels, probabilities and patients of a calibration, checked; what each record weighs."""
+"""Checked labels, probabilities and patients of a calibration, and patient weights."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from ecgsk.metrics.validation import check_labels_and_scores, check_same_rows
 
 
 class CalibrationData(NamedTuple):
-    """Y (0, 1, NaN) and P (in [0, 1]) of one shape, names of labels, numbers of patients."""
+    """Y (0, 1, NaN) and P (in [0, 1]) of one shape, label names, patient numbers."""
 
     Y: np.ndarray
     P: np.ndarray
@@ -22,12 +22,12 @@ class CalibrationData(NamedTuple):
 def read_calibration(
     caller: str, P: ArrayLike, Y: ArrayLike, groups: ArrayLike | None
 ) -> CalibrationData:
-    """Check what a calibration learns from; without groups each record is a patient.
+    """Check the input of a calibration; without groups, each record counts as a patient.
 
     Raises
     ------
     ECGError
-        For shapes, labels, probabilities or groups that cannot be used.
+        For invalid shapes, labels, probabilities or groups.
     """
     labels, probabilities, names = check_labels_and_scores(caller, Y, P)
     check_probabilities(caller, probabilities)
@@ -45,8 +45,8 @@ def check_probabilities(caller: str, P: ArrayLike, n_labels: int | None = None) 
     p = p[:, None] if p.ndim == 1 else p
     if p.ndim != 2 or (n_labels is not None and p.shape[1] != n_labels):
         raise ECGError(
-            f"{caller} expected P of shape (n_records, {n_labels or 'n_labels'}), as it was "
-            f"fitted; got {np.shape(P)}."
+            f"{caller} expected P of shape (n_records, {n_labels or 'n_labels'}), as in fit; "
+            f"got {np.shape(P)}."
         )
     if not ((p >= 0) & (p <= 1)).all():
         raise ECGError(
@@ -57,5 +57,5 @@ def check_probabilities(caller: str, P: ArrayLike, n_labels: int | None = None) 
 
 
 def equal_patients(patients: np.ndarray) -> np.ndarray:
-    """Return weights of records that sum to 1 for each patient, shared evenly by their records."""
+    """Return record weights that sum to 1 per patient, equal among a patient's records."""
     return 1 / np.bincount(patients)[patients] if len(patients) else np.empty(0)

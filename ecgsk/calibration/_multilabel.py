@@ -1,4 +1,4 @@
-"""A multi-label classifier with calibrated probabilities, thresholds and prediction sets."""
+"""Per-label calibration, thresholds and conformal sets from held-out patients."""
 
 from typing import Any
 
@@ -23,51 +23,66 @@ from sklearn.utils.validation import (
 from ecgsk._leakage import warn_of_seen_patients
 from ecgsk._patients import find_patients, number_patients
 from ecgsk.calibration._conformal import ConformalSets, count_steps
+from ecgsk.calibration._data import read_calibration
 from ecgsk.calibration._probability import ProbabilityCalibrator, check_method
-from ecgsk.calibration._thresholds import choose_thresholds, read_rule
+from ecgsk.calibration._thresholds import choose_thresholds, rates_at, read_rule
 from ecgsk.exceptions import ECGError
 from ecgsk.model_selection import patient_split
 
+# Threshold of a label that too few patients have: one chosen on a handful of positives
+# is chance.
+_DEFAULT_THRESHOLD = 0.5
+
 
 class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Calibrate a multi-label classifier on patients it has not seen.
+    """Calibrate the probabilities of a multi-label classifier on held-out patients.
 
-    Gives each label a calibrated probability, a threshold and a prediction set:
-    :class:`~ecgsk.calibration.ProbabilityCalibrator`,
-    :func:`~ecgsk.calibration.choose_thresholds` and
-    :class:`~ecgsk.calibration.ConformalSets` say how.
+    Each label gets a calibrated probability
+    (:class:`~ecgsk.calibration.ProbabilityCalibrator`), a threshold
+    (:func:`~ecgsk.calibration.choose_thresholds`) and a prediction set
+    (:class:`~ecgsk.calibration.ConformalSets`). A label that fewer than 10 patients
+    have, or that fewer than 10 lack, is not calibrated: its probability stays, its
+    threshold is 0.5, its prediction sets hold both answers, and a
+    `CalibrationWarning` names it.
 
     Parameters
     ----------
-    estimator : classifier
+    estimator : classifier or None, default=None
         With ``predict_proba`` for many labels: one of ecgsk's, a pipeline that ends
-        in one, or scikit-learn's. Fitted, or in a ``FrozenEstimator``, it is used as
-        it is, and X is to hold other patients than those it was fitted on. Unfitted,
-        it is cloned and fitted on a share of the patients; the others calibrate it.
+        in one, or scikit-learn's. If fitted, or in a ``FrozenEstimator``, it is used
+        as it is, and X must hold patients that it was not fitted on. If unfitted, a
+        clone is fitted on a share of the patients and calibrated on the others.
+        With None, X holds the probabilities themselves, of shape
+        (n_records, n_labels).
     method : {"sigmoid", "beta", "isotonic"}, default="sigmoid"
         Map of the probabilities.
     threshold : {"f1", "youden"}, float or ("ppv", float), default="f1"
-        Rule by which each label's threshold is chosen.
+        Rule that chooses each label's threshold.
     coverage : float, default=0.9
-        How often a prediction set is to hold the truth, for positives and for
-        negatives of each label.
+        Minimum probability that a prediction set holds the truth, for positives and
+        for negatives of each label.
     calibration_size : float, default=0.25
         Share of the patients that calibrate an unfitted estimator.
     group_column : str, default="subject_id"
         Column of X that names the patient.
     random_state : int, RandomState or None, default=None
-        Draws the patients that calibrate an unfitted estimator.
+        Seed of the split into fitted and calibrating patients.
 
     Attributes
     ----------
-    estimator_ : classifier
-        The one that is calibrated.
+    estimator_ : classifier or None
+        The calibrated estimator.
     calibrator_ : ProbabilityCalibrator
-        Its ``calibrated_`` tells which labels were.
+        Map of the probabilities.
     conformal_ : ConformalSets
-        On the probabilities as they were, which gives the same sets.
+        Prediction sets, fitted on the calibrated probabilities.
+    calibrated_ : ndarray of bool, shape (n_labels,)
+        Labels that enough patients had to be calibrated.
     thresholds_ : ndarray of shape (n_labels,)
-        A label is predicted above its threshold.
+        A label is predicted above its threshold; 0.5 where it is not calibrated.
+    sensitivity_, specificity_ : ndarray of shape (n_labels,)
+        Of ``predict``, on the calibrating patients, who weigh equally; NaN where the
+        label is not calibrated.
     label_names_ : list of str or None
         Names of the labels; None where y had one column.
     classes_ : ndarray
@@ -86,14 +101,21 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> calibrated = MultilabelCalibrator(model, calibration_size=0.4, random_state=0).fit(X, Y)
     >>> calibrated.predict_sets(X[["ecg"]].iloc[:3]).shape
     (3, 2, 2)
+
+    On probabilities:
+
+    >>> P = model.fit(X, Y).predict_proba(X)
+    >>> calibrator = MultilabelCalibrator(threshold="youden").fit(P, Y)
+    >>> calibrator.predict_proba(P[:3]).shape
+    (3, 2)
     """
 
-    # Under metadata routing patients go wherever they are of use, as in a splitter.
+    # Request `groups` by default, as scikit-learn's splitters do.
     __metadata_request__fit = {"groups": True}
 
     def __init__(
         self,
-        estimator: Any,
+        estimator: Any = None,
         *,
         method: str = "sigmoid",
         threshold: str | float | tuple[str, float] = "f1",
@@ -111,18 +133,18 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, *, groups: ArrayLike | None = None) -> "MultilabelCalibrator":
-        """Calibrate, after fitting an estimator that is not.
+        """Calibrate; fit an unfitted estimator first.
 
         Parameters
         ----------
-        X : what the estimator takes
+        X : input of the estimator, or probabilities
             One row per ECG.
         y : DataFrame or array-like of shape (n_records, n_labels) or (n_records,)
-            0, 1 or NaN where not measured; a frame's columns are found by name,
-            where the estimator was fitted on names. One column: two classes.
+            0, 1 or NaN where not measured. Columns of a DataFrame are found by name
+            where the estimator has label names. One column: two classes.
         groups : array-like of shape (n_records,) or None
-            The patients, where X has no ``group_column``; without either, each
-            record is a patient.
+            Patient of each record, if X has no ``group_column``. Without either,
+            each record counts as a patient.
 
         Returns
         -------
@@ -136,17 +158,17 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Warns
         -----
         CalibrationWarning
-            Names labels that are not calibrated, or have no threshold of their own.
+            Names the labels that are not calibrated or that no threshold fits.
         LeakageWarning
-            Where one of ecgsk's models has seen patients that calibrate it.
+            If one of ecgsk's models was trained on calibrating patients.
         """
-        owner = type(self).__name__  # what is wrong is told before an hour of training, not after
+        owner = type(self).__name__
         check_method(owner, self.method)
         read_rule(owner, self.threshold)
         count_steps(owner, self.coverage)
         groups = find_patients(X, groups, self.group_column)
         Y = _check_targets(y, owner)
-        if _is_fitted(self.estimator):
+        if self.estimator is None or _is_fitted(self.estimator):
             self.estimator_ = self.estimator
         else:
             X, Y, groups = self._fit_estimator(X, Y, groups)
@@ -155,36 +177,53 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Y = self._name_labels(Y, groups.index if isinstance(groups, pd.Series) else None)
         P = self._uncalibrated(X, Y.shape[1])
         self.calibrator_ = ProbabilityCalibrator(self.method).fit(P, Y, groups)
+        self.calibrated_ = self.calibrator_.calibrated_
+        P = self.calibrator_.transform(P)
+        # Conformal sets use the calibrated probabilities: equal probabilities then have equal
+        # sets. A strictly rising map changes no set. A flat part of a map only enlarges sets,
+        # so coverage holds, and a label that the model cannot rank becomes undecided.
         self.conformal_ = ConformalSets(self.coverage).fit(P, Y, groups)
-        calibrated = self.calibrator_.transform(P)
-        self.thresholds_ = choose_thresholds(Y, calibrated, self.threshold, groups=groups)
+        self._choose_thresholds(Y, P, groups)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         return self
+
+    def _choose_thresholds(self, Y: pd.DataFrame, P: np.ndarray, groups: Any) -> None:
+        """Choose thresholds of the calibrated labels; measure sensitivity and specificity."""
+        chosen = self.calibrated_
+        self.thresholds_ = np.full(len(chosen), _DEFAULT_THRESHOLD)
+        self.sensitivity_, self.specificity_ = np.full((2, len(chosen)), np.nan)
+        if chosen.any():
+            Y, P = Y.loc[:, chosen], P[:, chosen]
+            thresholds = choose_thresholds(Y, P, self.threshold, groups=groups)
+            self.thresholds_[chosen] = thresholds
+            self.sensitivity_[chosen], self.specificity_[chosen] = rates_at(
+                thresholds, read_calibration(type(self).__name__, P, Y, groups)
+            )
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return calibrated probabilities.
 
         Parameters
         ----------
-        X : what the estimator takes
+        X : input of the estimator, or probabilities
 
         Returns
         -------
         ndarray of shape (n_records, n_labels), float64
-            Of two classes (n_records, 2).
+            For two classes (n_records, 2).
         """
         check_is_fitted(self)
         p = self.calibrator_.transform(self._uncalibrated(X, len(self.thresholds_)))
         return p if self.label_names_ is not None else np.hstack([1 - p, p])
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return 0 and 1 for each label, by ``thresholds_``.
+        """Return 0 or 1 for each label: 1 above its threshold.
 
         Parameters
         ----------
-        X : what the estimator takes
+        X : input of the estimator, or probabilities
 
         Returns
         -------
@@ -196,30 +235,32 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self.classes_[(p[:, 1] > self.thresholds_).astype(int)]
 
     def predict_sets(self, X: Any, coverage: float | None = None) -> np.ndarray:
-        """Return which answers are in each record's prediction set.
+        """Return conformal prediction sets.
 
         Parameters
         ----------
-        X : what the estimator takes
+        X : input of the estimator, or probabilities
         coverage : float, optional
-            Another coverage than the parameter.
+            Coverage to use instead of the parameter.
 
         Returns
         -------
         ndarray of bool, shape (n_records, n_labels, 2)
-            Whether "absent" and whether "present" is in the set. Both: the model
-            does not tell; none: the record fits neither.
+            Whether "absent" and whether "present" is in the set. Both: the model is
+            undecided, or the label is not calibrated. Neither: the record fits neither
+            class.
         """
         check_is_fitted(self)
-        return self.conformal_.predict_sets(self._uncalibrated(X, len(self.thresholds_)), coverage)
+        P = self.calibrator_.transform(self._uncalibrated(X, len(self.thresholds_)))
+        return self.conformal_.predict_sets(P, coverage) | ~self.calibrated_[:, None]
 
     def _fit_estimator(self, X: Any, Y: Any, groups: Any) -> tuple[Any, Any, Any]:
-        """Fit a clone on most patients, and return the rows of the others."""
+        """Fit a clone on most patients; return the rows of the others."""
         (X,), n_records = indexable(X), _num_samples(X)
         patients = np.arange(n_records) if groups is None else groups
         if len(number_patients(type(self).__name__, patients, n_records)[1]) < 2:
             raise ECGError(
-                f"{type(self).__name__} expected two patients or more, to fit on some and "
+                f"{type(self).__name__} expected at least two patients, to fit on some and "
                 f"calibrate on the others; got one, with n_samples = {n_records}."
             )
         labels = Y if np.ndim(Y) == 2 else np.unique(Y, return_inverse=True)[1]
@@ -235,15 +276,17 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return _safe_indexing(X, held_out), _safe_indexing(Y, held_out), held_out_groups
 
     def _name_labels(self, Y: Any, index: Any) -> pd.DataFrame:
-        """Return Y as a frame with the columns of the estimator's probabilities.
+        """Return Y as a DataFrame, in the order of the estimator's labels.
 
-        An array has no index of its own and takes that of the patients.
+        An array has no index and takes that of the patients.
         """
+        owner = type(self).__name__
         if np.ndim(Y) == 1:
-            self.label_names_, self.classes_ = None, self.estimator_.classes_
+            self.label_names_ = None
+            self.classes_ = getattr(self.estimator_, "classes_", np.unique(Y))
             if not np.isin(Y, self.classes_).all():
                 raise ECGError(
-                    f"{type(self).__name__} expected the classes that its estimator was fitted on, "
+                    f"{owner} expected the classes that its estimator was fitted on, "
                     f"{self.classes_.tolist()}; got {np.unique(Y).tolist()}."
                 )
             is_second = np.asarray(Y) == self.classes_[1]
@@ -256,24 +299,39 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Y = Y.set_axis(Y.columns.map(str), axis=1)
         if names is not None and set(names) != set(Y.columns):
             raise ECGError(
-                f"{type(self).__name__} expected the {len(names)} labels that its estimator was "
+                f"{owner} expected the {len(names)} labels that its estimator was "
                 f"fitted on, {names[:5]}...; got {len(Y.columns)}, {list(Y.columns[:5])}... ."
             )
         self.label_names_, self.classes_ = list(names or Y.columns), np.arange(Y.shape[1])
         return Y[self.label_names_]
 
     def _uncalibrated(self, X: Any, n_labels: int) -> np.ndarray:
-        P = self.estimator_.predict_proba(X)
-        if isinstance(P, list):  # forests and neighbours: an array a label, of the classes seen
+        P = self._given(X) if self.estimator_ is None else self.estimator_.predict_proba(X)
+        if isinstance(P, list):  # forests and neighbours return one array per label
             classes = self.estimator_.classes_
             P = np.column_stack([p[:, -1] * c[-1] for p, c in zip(P, classes, strict=True)])
         P = np.asarray(P, dtype=np.float64)
+        P = P[:, None] if P.ndim == 1 else P
         return P[:, 1:] if n_labels == 1 and P.shape[1] == 2 else P
 
+    def _given(self, P: Any) -> Any:
+        """Return probabilities, the columns of a DataFrame in the order of the labels."""
+        if not isinstance(P, pd.DataFrame) or self.label_names_ is None:
+            return P
+        P = P.set_axis(P.columns.map(str), axis=1)
+        if set(P.columns) != set(self.label_names_):
+            raise ECGError(
+                f"{type(self).__name__} expected a DataFrame of probabilities with the columns "
+                f"{self.label_names_[:5]}...; got {list(P.columns[:5])}... . Give an array if "
+                "the columns are in the order of the labels."
+            )
+        return P[self.label_names_]
+
     def __sklearn_tags__(self):
-        """Take what the estimator takes, but no one class of several."""
+        """Return the estimator's input tags; multi-class targets are not supported."""
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
+        if self.estimator is not None:
+            tags.input_tags = get_tags(self.estimator).input_tags
         tags.classifier_tags.multi_label = True
         tags.classifier_tags.multi_class = False
         return tags

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say, label by label."""
+"""Per-label probability calibration (sigmoid, beta or isotonic)."""
 
 import warnings
 from itertools import combinations
@@ -14,43 +14,44 @@ from ecgsk.calibration._data import check_probabilities, equal_patients, read_ca
 from ecgsk.exceptions import CalibrationWarning, ECGError
 
 _METHODS = ("sigmoid", "beta", "isotonic")
-# Nearer to 0 or 1 a probability is taken for this: its logarithm would rule the fit.
+# Probabilities are clipped this far from 0 and 1: larger logarithms dominate the fit.
 _EDGE = 1e-9
 
 
 class ProbabilityCalibrator(BaseEstimator):
-    """Calibrate probabilities of many labels, each by itself, on held-out patients.
+    """Calibrate probabilities per label on held-out patients.
 
     Patients weigh equally: for each label, a record counts 1 / (number of its
-    patient's records in which the label was measured). Nothing is learned of NaN.
+    patient's records in which the label was measured). NaN takes no part.
 
     Parameters
     ----------
     method : {"sigmoid", "beta", "isotonic"}, default="sigmoid"
         ``"sigmoid"`` is Platt's [1]_ logistic regression on the logit of the
-        probability; ``"beta"`` [2]_ has one slope for each end, so that it can
-        also mend what is skewed; ``"isotonic"`` is any step function, for labels
-        with many hundreds of positive patients. None ever turns an order round:
-        slopes are not negative.
+        probability. ``"beta"`` [2]_ has a slope for each end of the scale and also
+        corrects skewed probabilities. ``"isotonic"`` is a step function, for labels
+        with many hundreds of positive patients. No method reverses the order of
+        records: slopes are not negative.
     min_patients : int, default=10
-        A label with fewer patients than these among its positives, or among its
-        negatives, is left as it is, with a warning.
+        Minimum number of positive and of negative patients. A label with fewer is
+        not calibrated, and a warning names it.
 
     Attributes
     ----------
     calibrated_ : ndarray of bool, shape (n_labels,)
-        Which labels were calibrated.
+        Labels that enough patients had to be calibrated.
     coef_ : ndarray of shape (n_labels, 3)
-        a, b and c of ``expit(a log p - b log(1 - p) + c)``; with ``"sigmoid"``
-        a = b. Not there with ``"isotonic"``.
+        a, b and c of ``expit(a log p - b log(1 - p) + c)``; a = b for
+        ``"sigmoid"``. Absent for ``"isotonic"``.
     steps_ : list of ndarray of shape (2, n_steps)
-        Probabilities before and after, with lines between; with ``"isotonic"``.
+        Probabilities before and after calibration, interpolated linearly; for
+        ``"isotonic"`` only.
 
     Notes
     -----
     All methods fit Platt's targets, (n + 1) / (n + 2) for a positive and
-    1 / (m + 2) for a negative, of n positive and m negative patients: a small
-    sample never says "certain".
+    1 / (m + 2) for a negative, of n positive and m negative patients. A small sample
+    then gives no probability of 0 or 1.
 
     References
     ----------
@@ -65,7 +66,7 @@ class ProbabilityCalibrator(BaseEstimator):
     >>> rng = np.random.default_rng(0)
     >>> truth = rng.uniform(size=(4000, 1))
     >>> Y = (rng.uniform(size=truth.shape) < truth).astype(float)
-    >>> P = truth**2 / (truth**2 + (1 - truth) ** 2)  # too sure: twice the logit
+    >>> P = truth**2 / (truth**2 + (1 - truth) ** 2)  # overconfident: twice the logit
     >>> ProbabilityCalibrator().fit(P, Y).transform([[0.2], [0.5], [0.8]]).round(1)
     array([[0.3],
            [0.5],
@@ -79,16 +80,16 @@ class ProbabilityCalibrator(BaseEstimator):
     def fit(
         self, P: ArrayLike, Y: ArrayLike, groups: ArrayLike | None = None
     ) -> "ProbabilityCalibrator":
-        """Learn each label's calibration.
+        """Fit one map per label.
 
         Parameters
         ----------
         P : array-like or DataFrame of shape (n_records, n_labels)
-            Probabilities, of patients the model has not seen.
+            Probabilities, of held-out patients.
         Y : array-like or DataFrame of the same shape
             Labels: 0, 1 or NaN where not measured.
         groups : array-like of shape (n_records,), optional
-            Patient of each record; None takes each record for a patient.
+            Patient of each record; with None, each record counts as a patient.
 
         Returns
         -------
@@ -97,12 +98,12 @@ class ProbabilityCalibrator(BaseEstimator):
         Raises
         ------
         ECGError
-            For a method that is none, or input that cannot be used.
+            For an unknown method or invalid input.
 
         Warns
         -----
         CalibrationWarning
-            Where labels are left as they are.
+            Names the labels that are not calibrated.
         """
         caller = type(self).__name__
         check_method(caller, self.method)
@@ -120,8 +121,8 @@ class ProbabilityCalibrator(BaseEstimator):
         if not self.calibrated_.all():
             left = [name for name, done in zip(names, enough, strict=True) if not done]
             warnings.warn(
-                f"{caller} leaves {len(left)} of {len(names)} labels as they are, for lack of "
-                f"{self.min_patients} patients with and {self.min_patients} without: "
+                f"{caller} does not calibrate {len(left)} of {len(names)} labels, which need "
+                f"{self.min_patients} patients with and {self.min_patients} without the label: "
                 f"{', '.join(left[:10])}{', ...' if len(left) > 10 else ''}.",
                 CalibrationWarning,
                 stacklevel=2,
@@ -139,12 +140,12 @@ class ProbabilityCalibrator(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_records, n_labels), float64
-            Labels that were not calibrated are P's own.
+            Unchanged for labels that are not calibrated.
 
         Raises
         ------
         ECGError
-            For a number of labels that is not fit's, or what is no probability.
+            For another number of labels than in fit, or values that are no probabilities.
         """
         check_is_fitted(self)
         p = check_probabilities(type(self).__name__, P, len(self.calibrated_))
@@ -172,7 +173,7 @@ class ProbabilityCalibrator(BaseEstimator):
 
 
 def check_method(caller: str, method: str) -> None:
-    """Raise where there is no such method."""
+    """Raise for an unknown method."""
     if method not in _METHODS:
         raise ECGError(f"{caller} expected method to be one of {_METHODS}; got {method!r}.")
 
@@ -189,10 +190,10 @@ def _logarithms(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fit_logistic(x: np.ndarray, target: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return slopes that are not negative, and the intercept.
+    """Return non-negative slopes and the intercept of a logistic regression.
 
-    The best of all is the best without constraint over the slopes that are not zero,
-    so every choice of those is tried, the largest first.
+    The constrained optimum is the unconstrained one over the slopes that are not zero.
+    Try each subset of slopes, the largest first.
     """
     n_slopes = x.shape[1]
     for n_free in range(n_slopes, -1, -1):

@@ -1,4 +1,4 @@
-"""From which probability on a label is predicted."""
+"""Choose per-label decision thresholds."""
 
 import warnings
 from numbers import Real
@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ecgsk.calibration._data import equal_patients, read_calibration
+from ecgsk.calibration._data import CalibrationData, equal_patients, read_calibration
 from ecgsk.exceptions import CalibrationWarning, ECGError
 
+# Above it no probability lies, so nobody is predicted.
 _NOBODY = 1.0
+# Threshold of a label with a single class.
 _NO_CHOICE = 0.5
 
 
@@ -21,7 +23,7 @@ def choose_thresholds(
     *,
     groups: ArrayLike | None = None,
 ) -> np.ndarray:
-    """Choose each label's threshold; a label is predicted above it.
+    """Choose per-label decision thresholds; a label is predicted above its threshold.
 
     Patients weigh equally: for each label, a record counts 1 / (number of its
     patient's records in which the label was measured).
@@ -31,35 +33,35 @@ def choose_thresholds(
     Y : array-like or DataFrame of shape (n_records, n_labels)
         Labels: 0, 1 or NaN where not measured.
     P : array-like or DataFrame of the same shape
-        Probabilities, of patients the model has not seen.
+        Probabilities, of held-out patients.
     rule : {"f1", "youden"}, float or ("ppv", float), default="f1"
-        The highest F1; the highest sensitivity + specificity - 1; a number for
-        all labels; or ``("ppv", 0.8)``, the most sensitive threshold at which
-        at least 80 % of the predicted are right.
+        ``"f1"`` maximises F1, ``"youden"`` sensitivity + specificity - 1. A number
+        is the threshold of all labels. ``("ppv", 0.8)`` is the most sensitive
+        threshold with a positive predictive value of at least 80 %.
     groups : array-like of shape (n_records,), optional
-        Patient of each record; None takes each record for a patient.
+        Patient of each record; with None, each record counts as a patient.
 
     Returns
     -------
     ndarray of shape (n_labels,)
-        Halfway between the last probability that is predicted and the first that
-        is not. 0.5 where a label has a single class and its rule needs two; 1,
-        above which there is nothing, where no threshold reaches the PPV.
+        Midpoint of the lowest predicted and the highest unpredicted probability.
+        0.5 if the rule needs two classes and the label has one; 1 if no threshold
+        reaches the PPV.
 
     Raises
     ------
     ECGError
-        For a rule that is none, or input that cannot be used.
+        For an unknown rule or invalid input.
 
     Warns
     -----
     CalibrationWarning
-        Names the labels without a choice, and those out of the PPV's reach.
+        Names the labels with a single class, and those that do not reach the PPV.
 
     Notes
     -----
-    The score at the chosen threshold is the best of many on these records, so
-    on others expect somewhat less.
+    The score at the chosen threshold is a maximum over these records. Expect less
+    on other records.
 
     Examples
     --------
@@ -82,16 +84,16 @@ def choose_thresholds(
         (np.nan, f"{caller} chose {_NO_CHOICE} for labels with a single class"),
         (_NOBODY, f"{caller}: no threshold reaches a PPV of {level:g}, so nobody is predicted"),
     ):
-        # An honest choice is below 1: halfway down from a probability.
+        # A chosen threshold is below 1: it is a midpoint below a probability.
         hit = np.isnan(thresholds) if np.isnan(value) else thresholds == value
         if hit.any():
-            told = ", ".join(name for name, is_hit in zip(names, hit, strict=True) if is_hit)
-            warnings.warn(f"{why}: {told}.", CalibrationWarning, stacklevel=2)
+            labels = ", ".join(name for name, is_hit in zip(names, hit, strict=True) if is_hit)
+            warnings.warn(f"{why}: {labels}.", CalibrationWarning, stacklevel=2)
     return np.where(np.isnan(thresholds), _NO_CHOICE, thresholds)
 
 
 def read_rule(caller: str, rule: str | float | tuple[str, float]) -> tuple[str, float]:
-    """Return what a rule is, "f1", "youden", "ppv" or "fixed", and its number."""
+    """Return the kind of a rule, "f1", "youden", "ppv" or "fixed", and its number."""
     if isinstance(rule, str) and rule in ("f1", "youden"):
         return rule, 0.0
     is_ppv = isinstance(rule, tuple | list) and len(rule) == 2 and rule[0] == "ppv"
@@ -104,11 +106,24 @@ def read_rule(caller: str, rule: str | float | tuple[str, float]) -> tuple[str, 
     return "ppv" if is_ppv else "fixed", float(level)
 
 
+def rates_at(thresholds: np.ndarray, data: CalibrationData) -> tuple[np.ndarray, np.ndarray]:
+    """Return sensitivity and specificity per label, patients weighing equally; NaN if unknown."""
+    y, p, _, patients = data
+    predicted = p > thresholds
+    rates = np.full((2, len(thresholds)), np.nan)
+    for value, rate in enumerate(rates):
+        for j, rows in enumerate((y == value).T):
+            if rows.any():
+                weight = equal_patients(patients[rows])
+                rate[j] = np.average(predicted[rows, j] == value, weights=weight)
+    return rates[1], rates[0]
+
+
 def _choose(y: np.ndarray, p: np.ndarray, weight: np.ndarray, kind: str, level: float) -> float:
-    """Return the threshold; NaN where there is nothing to choose from."""
+    """Return the threshold; NaN if a class that the rule needs is absent."""
     order = np.argsort(-p)
     y, p, weight = y[order], p[order], weight[order]
-    # Records of one probability are predicted together; nothing is above itself or below 0.
+    # Records with equal probabilities are predicted together; no threshold is below 0.
     last = np.flatnonzero((p != np.append(p[1:], -1)) & (p > 0))
     true, false = np.cumsum(weight * y)[last], np.cumsum(weight * (1 - y))[last]
     positive, negative = weight @ y, weight @ (1 - y)

@@ -1,4 +1,4 @@
-"""``ecgsk explain``: one WFDB record, with a saved model."""
+"""``ecgsk explain``: explain one WFDB record with a saved model."""
 
 import json
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from ecgsk.io import read_wfdb_record
 from ecgsk.persistence import load
 from ecgsk.preprocessing import SelectLeads
 
-# Diagnoses for which to show where the model looked: a second or so each.
-_ATTRIBUTIONS = 2
-_SIMILAR = 3
+# Number of attributed diagnoses (about a second each) and of similar patients.
+_N_ATTRIBUTIONS = 2
+_N_SIMILAR = 3
 
 
 def run(record: Path, model_folder: Path, out: Path | None) -> None:
-    """Print what the model says of a record; write the page and picture where asked."""
+    """Print the explanation of a record; write page, JSON and picture to ``out``."""
     model = load(model_folder)
     _check_model(model, f"ecgsk explain: the model in {model_folder}")
     explanation = explain_record(model, record)
@@ -33,27 +33,27 @@ def run(record: Path, model_folder: Path, out: Path | None) -> None:
 
 
 def _check_model(model: BaseEstimator, name: str) -> None:
-    """Raise unless the model explains, and needs an ECG with named leads alone."""
+    """Raise unless the model is an explainer whose only input is an ECG with named leads."""
     if not isinstance(model, Pipeline) or not hasattr(model[-1], "explain"):
         raise ECGError(
-            f"{name} is a {type(model).__name__}, expected a pipeline that ends in a "
-            "LabAbnormalityExplainer. Save make_pipeline(..., explainer)."
+            f"{name}: expected a pipeline that ends in a LabAbnormalityExplainer; got a "
+            f"{type(model).__name__}. Save make_pipeline(..., explainer)."
         )
     encoder = model[-1].encoder_
     if getattr(encoder, "inputs", "ecg") != "ecg":
         raise ECGError(
-            f"{name} has inputs={encoder.inputs!r}, and a record comes without a table. Use one "
-            "with inputs='ecg', or LabAbnormalityExplainer.explain on a DataFrame."
+            f"{name} has inputs={encoder.inputs!r}, but a record has no clinical table. Use a "
+            "model with inputs='ecg', or LabAbnormalityExplainer.explain on a DataFrame."
         )
     if encoder.leads_ is None:
         raise ECGError(
-            f"{name} was fitted on plain arrays, which name no leads, so a record's cannot be "
-            "found. Fit it on an ECG column."
+            f"{name} was fitted on plain arrays, which have no lead names to select a record's "
+            "leads by. Fit it on an ECG column."
         )
 
 
 def explain_record(model: Pipeline, record: Path) -> Explanation:
-    """Read one record, take it through the saved preprocessing and explain it."""
+    """Read one record, apply the saved preprocessing and explain it."""
     last = model[-1].encoder_
     seconds = last.shape_[1] / last.sampling_rate_
     path = record.with_suffix("") if record.suffix in (".hea", ".dat", ".mat") else record
@@ -62,7 +62,7 @@ def explain_record(model: Pipeline, record: Path) -> Explanation:
 
 
 def _leads_in(model: Pipeline) -> Sequence[str]:
-    """Return the leads that a record must have: what the first step asks for."""
+    """Return the leads that the first step of the pipeline needs."""
     first = model[0]
     if isinstance(first, SelectLeads):
         return first.leads
@@ -70,11 +70,13 @@ def _leads_in(model: Pipeline) -> Sequence[str]:
 
 
 def explain_row(model: Pipeline, X: pd.DataFrame) -> Explanation:
-    """Explain one row; the picture shows the ECG as it was recorded, not as it was filtered."""
+    """Explain one row; the picture shows the ECG as recorded, before preprocessing."""
     prepared = model[:-1].transform(X) if len(model) > 1 else X
     explainer = model[-1]
-    n_similar = 0 if explainer.similar_patients_ is None else _SIMILAR
-    explanation = explainer.explain(prepared, n_attributions=_ATTRIBUTIONS, n_similar=n_similar)[0]
+    n_similar = 0 if explainer.similar_patients_ is None else _N_SIMILAR
+    explanation = explainer.explain(prepared, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar)[
+        0
+    ]
     (problem,) = X["ecg"].ecg.quality()["problem"]
     return replace(explanation, ecg=X["ecg"].array[0], quality=problem)
 

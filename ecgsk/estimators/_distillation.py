@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.model_selection import GroupKFold
 
-from ecgsk.estimators._probe import fit_linear_probe
+from ecgsk.estimators._linear_head import fit_linear_heads
 
 _FOLDS = 5
 # Weight of the observed label in the distillation target (docs/recipes.md compares others).
@@ -53,15 +53,15 @@ def distillation_targets(
     predicted = np.zeros(targets.shape)
     for fitted, held_out in GroupKFold(n_folds).split(labelled, groups=groups[labelled]):
         fitted, held_out = labelled[fitted], labelled[held_out]
-        weight, bias = fit_linear_probe(
+        head = fit_linear_heads(
             inputs[fitted],
             targets[fitted],
             groups[fitted],
             sample_weight[fitted],
             multinomial=False,
         )
-        predicted[held_out] = expit(inputs[held_out] @ weight.T + bias)
-        predicted[unlabelled] += expit(inputs[unlabelled] @ weight.T + bias) / n_folds
+        predicted[held_out] = expit(head.logits(inputs[held_out]))
+        predicted[unlabelled] += expit(head.logits(inputs[unlabelled])) / n_folds
     observed = _OBSERVED_LABEL_WEIGHT
     mixed = observed * np.nan_to_num(targets) + (1 - observed) * predicted
     return np.where(known, mixed, predicted).astype(np.float32)

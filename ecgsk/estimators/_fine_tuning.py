@@ -9,7 +9,7 @@ from torch import nn
 
 from ecgsk.estimators._distillation import distillation_targets
 from ecgsk.estimators._fitting import fit_module
-from ecgsk.estimators._probe import fit_linear_probe
+from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
 from ecgsk.estimators._targets import Targets
 from ecgsk.estimators._training_rows import TrainingRows
 from ecgsk.estimators.recipe import Recipe
@@ -120,19 +120,19 @@ def _start_from_probe(
             features, data.distillation_table, values, rows.groups, rows.weight
         )
         features = features[labelled]
-    weight, bias = fit_linear_probe(
+    head = fit_linear_heads(
         features,
         values[labelled],
         rows.groups[labelled],
         rows.weight[labelled],
         multinomial=data.is_multinomial,
     )
-    _set_head(module, weight, bias)
+    _set_head(module, head)
     return targets
 
 
-def _set_head(module: DiagnosisModule, weight: np.ndarray, bias: np.ndarray) -> None:
+def _set_head(module: DiagnosisModule, head: LinearHead) -> None:
     """Copy a linear probe into the last layer of the module."""
     state = module.head.state_dict()
-    for name, values in (("weight", weight), ("bias", bias)):
+    for name, values in (("weight", head.weight), ("bias", head.bias)):
         state[name].copy_(torch.from_numpy(values.astype(np.float32)))

@@ -1,4 +1,4 @@
-"""Logits turned into probabilities and predictions, as scikit-learn's conventions have it."""
+"""Probabilities and predictions from logits, by scikit-learn's conventions."""
 
 from typing import Any
 
@@ -14,15 +14,38 @@ from ecgsk._patients import find_patients
 from ecgsk.estimators._targets import Targets
 
 
+def probabilities_from_logits(
+    logits: np.ndarray, *, is_binary: bool, is_multilabel: bool
+) -> np.ndarray:
+    """Return float64 probabilities strictly between 0 and 1.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_records, n_outputs)
+    is_binary : bool
+        Two classes and one logit: the result has two columns.
+    is_multilabel : bool
+        Sigmoid per label. Otherwise, softmax over the classes unless ``is_binary``.
+    """
+    logits = logits.astype(np.float64)
+    if is_binary:
+        p = expit(np.hstack([-logits, logits]))
+    elif is_multilabel:
+        p = expit(logits)
+    else:
+        p = softmax(logits, axis=1)
+    return np.clip(p, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
+
+
 class LogitsClassifierMixin(ClassifierMixin):
-    """Classifier whose subclass gives ``_logits``, of shape (n_records, n_outputs).
+    """Mixin of classifiers that implement ``_logits``, of shape (n_records, n_outputs).
 
     Attributes
     ----------
     classes_ : ndarray
         The classes; with many labels, their numbers.
     label_names_ : list of str or None
-        Names of the labels; None where y had one column.
+        Names of the labels; None if y had one column.
     n_outputs_ : int
         Number of logits: one per label or class, or one for two classes.
     thresholds_ : ndarray of shape (n_labels,) or None
@@ -34,32 +57,23 @@ class LogitsClassifierMixin(ClassifierMixin):
     n_outputs_: int
     thresholds_: np.ndarray | None
     group_column: str
+    # Training patients of a frozen encoder; fit sets them for the check in score.
+    _frozen_patients: SeenPatients | None = None
+
+    def __sklearn_tags__(self):
+        """Return tags: X may be an array of two or three dimensions, with NaN."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _logits(self, X: Any) -> np.ndarray:
-        raise TypeError(f"{type(self).__name__} gives no logits")
-
-    def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
-        """Return what ``_logits`` does, to float32's precision, of embedded records."""
-        raise TypeError(f"{type(self).__name__} has no head over an embedding")
-
-    def _judge(self, embedding: np.ndarray) -> np.ndarray:
-        """Return what ``predict_proba`` does, to float32's precision, of embedded records."""
-        return self._probabilities(self._logits_of(embedding))
+        raise TypeError(f"{type(self).__name__} must implement _logits.")
 
     def _probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Turn logits of shape (n_records, n_outputs) into what ``predict_proba`` returns."""
-        logits = logits.astype(np.float64)
-        if self.label_names_ is None and not self._is_binary:
-            p = softmax(logits, axis=1)
-        elif self._is_binary:
-            p = expit(np.hstack([-logits, logits]))
-        else:
-            p = expit(logits)
-        return np.clip(p, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps)
-
-    def _frozen_patients(self) -> SeenPatients | None:
-        """Return the patients of a pre-training that was not a part of this fit."""
-        return None
+        return probabilities_from_logits(
+            logits, is_binary=self._is_binary, is_multilabel=self.label_names_ is not None
+        )
 
     def _store_targets(self, targets: Targets) -> None:
         self.classes_, self.label_names_ = targets.classes, targets.label_names
@@ -76,7 +90,7 @@ class LogitsClassifierMixin(ClassifierMixin):
         Parameters
         ----------
         X : DataFrame with an ECG column, or ndarray
-            The ECG alone is enough, unless the model was made to see the table.
+            The ECG alone is enough, unless the model takes the clinical table as input.
 
         Returns
         -------
@@ -94,19 +108,18 @@ class LogitsClassifierMixin(ClassifierMixin):
         Parameters
         ----------
         X : DataFrame with an ECG column, or ndarray
-            The ECG alone is enough, unless the model was made to see the table.
+            The ECG alone is enough, unless the model takes the clinical table as input.
 
         Returns
         -------
         ndarray of shape (n_records, n_labels) or (n_records, n_classes), float64
-            With many labels, column j is the probability of
-            ``label_names_[j]``, each by itself.
+            With many labels, column j is the probability of ``label_names_[j]``.
         """
         check_is_fitted(self)
         return self._probabilities(self._logits(X))
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the class, or 0 and 1 for each label.
+        """Return the class, or 0 or 1 for each label.
 
         Parameters
         ----------
@@ -129,8 +142,7 @@ class LogitsClassifierMixin(ClassifierMixin):
         X : DataFrame with an ECG column, or ndarray
             One row per ECG.
         y : array-like of shape (n_records,) or (n_records, n_labels)
-            Without NaN; scorers for labels that are partly unknown are in
-            :mod:`ecgsk.metrics`.
+            Without NaN; :mod:`ecgsk.metrics` has scorers for missing labels.
         sample_weight : array-like of shape (n_records,) or None
             Weights of the rows.
 
@@ -141,18 +153,18 @@ class LogitsClassifierMixin(ClassifierMixin):
         Raises
         ------
         ValueError
-            Where y holds NaN.
+            If y holds NaN.
 
         Warns
         -----
         LeakageWarning
-            Where an encoder that was fitted before has seen patients of X.
+            If a frozen encoder was trained on patients of X.
         """
         patients = find_patients(X, None, self.group_column)
-        warn_of_seen_patients(type(self).__name__, patients, self._frozen_patients())
+        warn_of_seen_patients(type(self).__name__, patients, self._frozen_patients)
         if not sparse.issparse(y) and pd.isna(np.asarray(y)).any():
             raise ValueError(
-                f"{type(self).__name__}.score expected labels that are all known; got NaN in y. "
-                "Leave the unknown ones out: masked_roc_auc_scorer(model, X, y), of ecgsk.metrics."
+                f"{type(self).__name__}.score expected y without missing labels; got NaN. "
+                "Use masked_roc_auc_scorer(model, X, y), of ecgsk.metrics."
             )
         return super().score(X, y, sample_weight)

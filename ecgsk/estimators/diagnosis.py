@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ecgsk._leakage import SeenPatients, remember_patients
+from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.encoders import ClinicalMLP, Encoder
 from ecgsk.encoders.clinical import ClinicalMLPModule
@@ -108,6 +108,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Names of the labels; None where y had one column.
     thresholds_ : ndarray of shape (n_labels,) or None
         A label is predicted above its threshold.
+    coef_ : ndarray of shape (n_outputs, n_features)
+        Weights of the linear head over the embedding of ``transform``; read-only.
+    intercept_ : ndarray of shape (n_outputs,)
+        Its intercepts.
     recipe_ : Recipe
         How stage (ii) was trained: ``fine_tune``, ``max_epochs``, ``learning_rate`` and the
         ``reason`` of the choice.
@@ -266,12 +270,15 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     def _logits(self, X: Any) -> np.ndarray:
         return self._predict(self._dataset(X))
 
-    def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
-        weight, bias = (part.numpy(force=True) for part in self.net_.module_.head.parameters())
-        return embedding.astype(np.float64) @ weight.T + bias
+    @property
+    def coef_(self) -> np.ndarray:
+        """Weights of the linear head, of shape (n_outputs, n_features)."""
+        return self.net_.module_.head.weight.numpy(force=True).copy()
 
-    def _frozen_patients(self) -> SeenPatients | None:
-        return self.frozen_patients_
+    @property
+    def intercept_(self) -> np.ndarray:
+        """Intercepts of the linear head, of shape (n_outputs,)."""
+        return self.net_.module_.head.bias.numpy(force=True).copy()
 
     def _check_parameters(self) -> None:
         owner = type(self).__name__
@@ -406,9 +413,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     ) -> None:
         # A frozen pretrainer may have seen further patients: merge its hashes.
         frozen = None if is_nested else pretrainer
-        self.frozen_patients_ = None if frozen is None else frozen.patients_seen_
+        self._frozen_patients = None if frozen is None else frozen.patients_seen_
         self.patients_seen_ = remember_patients(
-            find_patients(X, groups, self.group_column), numbers, self.frozen_patients_
+            find_patients(X, groups, self.group_column), numbers, self._frozen_patients
         )
 
     def _build_module(self) -> DiagnosisModule:

@@ -1,110 +1,94 @@
-"""Stage (iii): laboratory abnormalities from the same embedding."""
+"""Stage (iii): laboratory abnormalities from the embedding of the ECG."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from ecgsk._leakage import SeenPatients, remember_patients, warn_of_seen_patients
-from ecgsk._patients import find_patients, number_patients
-from ecgsk.estimators._calibration import LabelCalibration
-from ecgsk.estimators._findings import explain_records, tell_directions
+import ecgsk.estimators._lab_explanations as parts
+import ecgsk.estimators._lab_targets as lab_targets
+from ecgsk._leakage import remember_patients, warn_of_seen_patients
+from ecgsk._patients import find_patients
+from ecgsk.calibration import MultilabelCalibrator
+from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
+from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
 from ecgsk.estimators._outputs import LogitsClassifierMixin
-from ecgsk.estimators._probe import fit_linear_probe
-from ecgsk.estimators._targets import read_targets
-from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
-from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
-from ecgsk.exceptions import ECGError
-from ecgsk.explain import Explanations, LabEvidence, SimilarPatients
-from ecgsk.preprocessing import LabAbnormality
-from ecgsk.signals.columns import find_ecg_column
+from ecgsk.explain import Explanations, LabEvidence, SimilarPatients, assemble_explanations
+from ecgsk.training import Trainer
 
 
 class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
-    """Predict which laboratory values are abnormal, from an encoder's embedding.
+    """Predict laboratory abnormalities from an encoder's embedding, and explain ECGs.
 
-    Stage (iii) of Fernandes et al. [1]_: the embedding that tells the
-    diagnosis also tells, through one linear head per laboratory test and
-    direction, whether a value is likely below or above its reference range.
-    The findings stand beside the diagnoses; they do not cause them.
+    Stage (iii) of Fernandes et al., arXiv 2512.07021: one linear head per laboratory and
+    direction, low or high. Findings are associated with diagnoses; they do not cause them.
 
     Parameters
     ----------
-    encoder : JointEmbeddingPretrainer, ECGDiagnosisClassifier or FrozenEstimator, default=None
-        Where the embedding comes from. A fitted classifier is used as it is,
-        and ``explain`` tells its diagnoses too. A bare pretrainer is fitted
-        inside ``fit``; None is ``JointEmbeddingPretrainer()``.
+    encoder : JointEmbeddingPretrainer, FrozenEstimator or None, default=None
+        A bare pretrainer is cloned and fitted inside ``fit``; None is
+        ``JointEmbeddingPretrainer()``. A fitted ECGDiagnosisClassifier or pretrainer in
+        a ``FrozenEstimator`` is used as it is; only a classifier gives diagnoses.
     reference_ranges : DataFrame, mapping, pair or None, default=None
-        As in :class:`~ecgsk.preprocessing.LabAbnormality`; a column ``unit`` is
-        shown with the findings. Needed where ``y`` holds values.
+        As in :class:`~ecgsk.preprocessing.LabAbnormality`; required if ``y`` holds
+        values. Explanations show a column ``unit``.
     coverage : float, default=0.9
-        How often, at least, the prediction set of a diagnosis is to hold the truth,
-        after ``calibrate``.
+        Minimum probability that a diagnosis' prediction set holds the truth.
     keep_patients : bool, default=False
-        Keep what ``explain(n_similar=...)`` shows: embedding, table and diagnoses of
-        each training record, under a hash of the patient's name. The model then
-        holds patients' data, and is to be guarded as such.
+        Keep embedding, table and diagnoses of each training record for
+        ``explain(n_similar=...)``. The model then holds patients' data.
     group_column : str, default="subject_id"
         Column of X that names the patient.
+    trainer : Trainer or None, default=None
+        :class:`ecgsk.training.Trainer` of a pretrainer fitted here that has none.
+    device : str or None, default=None
+        Device of a pretrainer fitted here that names none.
     random_state : int, RandomState or None, default=None
-        Seeds the tests of evidence, and a pretrainer that is fitted here and has no
-        seed of its own.
+        Seed of the evidence tests, and of a pretrainer that has no seed.
+    verbose : int or None, default=None
+        Progress bar of a pretrainer fitted here that does not set it.
 
     Attributes
     ----------
     encoder_ : JointEmbeddingPretrainer or ECGDiagnosisClassifier
         The fitted encoder.
     label_names_ : list of str or None
-        Targets, such as ``"potassium high"``; None where y had one column.
-    coef_ : ndarray of shape (n_targets, n_features)
-        Heads, in the embedding's units.
-    intercept_ : ndarray of shape (n_targets,)
-        Their intercepts.
-    base_rates_ : ndarray of shape (n_targets,)
-        Share abnormal among the records measured in training.
-    n_measured_ : ndarray of shape (n_targets,)
-        How many those were.
+        Targets, such as ``"potassium high"``; None if y had one column.
     classes_ : ndarray of shape (n_targets,)
-        Numbers of the targets, as scikit-learn has it for many labels.
+        Numbers of the targets, as in scikit-learn's multi-label classifiers.
+    coef_, intercept_ : ndarray of shape (n_targets, n_features) and (n_targets,)
+        Weights and intercepts of the heads.
+    base_rates_, n_measured_ : ndarray of shape (n_targets,)
+        Share of abnormal values among the measured training records, and their number.
     evidence_ : LabEvidence or None
-        Links of findings and diagnoses; ``evidence_.links_`` has them as a table.
-        None where ``fit`` was given no diagnoses.
-    calibration_, diagnosis_calibration_ : LabelCalibration or None
-        What ``calibrate`` learned of abnormalities and of diagnoses: calibrator,
-        thresholds, prediction sets, sensitivity and specificity.
+        Links of findings and diagnoses; None if ``fit`` got no diagnoses.
+    calibrator_, diagnosis_calibrator_ : MultilabelCalibrator or None
+        Calibration of abnormalities and of diagnoses, after ``calibrate``.
     thresholds_ : ndarray or None
-        An abnormality is predicted above it.
+        A target is predicted above its threshold.
     similar_patients_ : SimilarPatients or None
         With ``keep_patients``.
 
-    References
-    ----------
-    .. [1] Fernandes et al., "Transferring clinical knowledge into ECGs
-       representation", arXiv 2512.07021.
-
     Examples
     --------
+    >>> from sklearn.frozen import FrozenEstimator
     >>> from ecgsk import ECGDiagnosisClassifier, LabAbnormalityExplainer
     >>> from ecgsk.datasets import make_clinical_ecg
     >>> cohort = make_clinical_ecg(n_subjects=30, random_state=0)
     >>> model = ECGDiagnosisClassifier(max_epochs=1, random_state=0, verbose=False)
-    >>> explainer = LabAbnormalityExplainer(
-    ...     model.fit(cohort.X, cohort.Y), reference_ranges=cohort.reference_ranges
-    ... ).fit(cohort.X, cohort.labs)
-    >>> len(explainer.explain(cohort.X[["ecg"]].iloc[:2]))
+    >>> model = FrozenEstimator(model.fit(cohort.X, cohort.Y))
+    >>> explainer = LabAbnormalityExplainer(model, reference_ranges=cohort.reference_ranges)
+    >>> len(explainer.fit(cohort.X, cohort.labs).explain(cohort.X[["ecg"]].iloc[:2]))
     2
     """
 
     __metadata_request__fit = {"groups": True, "diagnoses": True}
 
+    calibrator_: MultilabelCalibrator | None
+    diagnosis_calibrator_: MultilabelCalibrator | None
     evidence_: LabEvidence | None
-    calibration_: LabelCalibration | None
-    diagnosis_calibration_: LabelCalibration | None
     similar_patients_: SimilarPatients | None
 
     def __init__(
@@ -115,111 +99,91 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         coverage: float = 0.9,
         keep_patients: bool = False,
         group_column: str = "subject_id",
+        trainer: Trainer | None = None,
+        device: str | None = None,
         random_state: Any = None,
+        verbose: int | None = None,
     ):
         self.encoder = encoder
         self.reference_ranges = reference_ranges
         self.coverage = coverage
         self.keep_patients = keep_patients
         self.group_column = group_column
+        self.trainer = trainer
+        self.device = device
         self.random_state = random_state
+        self.verbose = verbose
 
-    def fit(
-        self, X: Any, y: Any, *, diagnoses: Any = None, groups: Any = None
-    ) -> "LabAbnormalityExplainer":
-        """Fit one head per laboratory abnormality.
+    def fit(self, X: Any, y: Any, *, diagnoses: Any = None, groups: Any = None) -> Self:
+        """Fit one linear head per laboratory abnormality.
 
         Parameters
         ----------
         X : DataFrame with an ECG column, or ndarray
             One row per ECG.
         y : DataFrame of shape (n_records, n_laboratories or n_targets)
-            Laboratory values in the reference ranges' units, or 0, 1 and NaN
-            for targets named ``"... low"`` and ``"... high"``. NaN is "not
-            measured", and takes no part in its target's fit.
+            Laboratory values in the units of the reference ranges, or 0, 1 and NaN for
+            targets named ``"... low"`` and ``"... high"``. NaN is "not measured".
         diagnoses : DataFrame of shape (n_records, n_labels) or None
-            0, 1 or NaN, with the classifier's labels as columns: what the findings
-            are set beside, as evidence.
+            0, 1 or NaN, with the classifier's labels as columns, for ``evidence_``.
         groups : array-like of shape (n_records,) or None
-            The patients, where X has no ``group_column``.
+            Patient of each record, if X has no ``group_column``.
 
         Returns
         -------
         self
         """
-        self.calibration_ = self.diagnosis_calibration_ = None
-        self.encoder_ = self._fit_encoder(X, groups)
-        embedding = np.asarray(self.encoder_.transform(X))
-        patients = self._patients(X, groups, len(embedding))
-        targets = read_targets(self._abnormalities(y), len(embedding), type(self).__name__)
+        owner, n_records = type(self).__name__, _num_samples(X)
+        frozen = unwrap_frozen(self.encoder, owner)
+        targets = lab_targets.read_lab_targets(y, self.reference_ranges, n_records, owner)
+        Y = lab_targets.read_diagnoses(diagnoses, frozen, n_records, owner)
+        named = find_patients(X, groups, self.group_column)
+        patients = lab_targets.number_records(named, n_records, owner)
+        self._frozen_patients = None if frozen is None else frozen.patients_seen_
+        encoder = frozen or fit_pretrainer(self, X, groups)
+        self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in_
+        every = np.arange(n_records)
+        self.patients_seen_ = remember_patients(named, every, encoder.patients_seen_)
+        embedding = np.asarray(encoder.transform(X))
         self._store_targets(targets)
         values, rows = targets.as_matrix(), targets.labelled
-        self.n_measured_ = (~np.isnan(values)).sum(axis=0)
-        # A target nobody was measured for has no rate; NaN says so.
-        with np.errstate(invalid="ignore"):
-            self.base_rates_ = np.nansum(values, axis=0) / self.n_measured_
-        self.coef_, self.intercept_ = fit_linear_probe(
-            embedding[rows],
-            values[rows],
-            patients[rows],
-            multinomial=not targets.is_multilabel and targets.n_outputs > 1,
-        )
-        self.n_features_in_ = self.encoder_.n_features_in_
-        self.patients_seen_ = remember_patients(
-            find_patients(X, groups, self.group_column),
-            np.arange(len(embedding)),
-            self.encoder_.patients_seen_,
-        )
+        self.base_rates_, self.n_measured_ = lab_targets.base_rates(values)
+        several = not targets.is_multilabel and targets.n_outputs > 1
+        head = fit_linear_heads(embedding[rows], values[rows], patients[rows], multinomial=several)
+        self.coef_, self.intercept_ = head.weight, head.bias
+        self.calibrator_ = self.diagnosis_calibrator_ = None
         self.evidence_ = self.similar_patients_ = None
-        if diagnoses is not None:
-            Y = self._known_diagnoses(diagnoses, len(embedding))
+        if Y is not None:
             labs = pd.DataFrame(values, columns=self.label_names_)
-            weight = self.encoder_.net_.module_.head.weight.numpy(force=True)
-            self.evidence_ = LabEvidence(random_state=self._seed()).fit(
-                embedding, labs, Y, patients, weight=weight
-            )
+            evidence = LabEvidence(random_state=draw_seed(self.random_state))
+            self.evidence_ = evidence.fit(embedding, labs, Y, patients, weight=encoder.coef_)
         if self.keep_patients:
-            self.similar_patients_ = SimilarPatients().fit(
-                embedding, patients, diagnoses, self._table(X, y)
-            )
+            table = lab_targets.table_beside_signal(X, y, self.group_column)
+            self.similar_patients_ = SimilarPatients().fit(embedding, patients, diagnoses, table)
         return self
 
     def _logits(self, X: Any) -> np.ndarray:
-        return self._logits_of(self.encoder_.transform(X))
+        return self._logits_from_embedding(self.encoder_.transform(X))
 
-    def _logits_of(self, embedding: np.ndarray) -> np.ndarray:
-        return embedding.astype(np.float64) @ self.coef_.T + self.intercept_
+    def _logits_from_embedding(self, embedding: np.ndarray) -> np.ndarray:
+        return LinearHead(self.coef_, self.intercept_).logits(embedding)
 
     def _probabilities(self, logits: np.ndarray) -> np.ndarray:
-        p = super()._probabilities(logits)
-        return p if self.calibration_ is None else self.calibration_.transform(p)
+        P = super()._probabilities(logits)
+        return P if self.calibrator_ is None else self.calibrator_.predict_proba(P)
 
-    def _frozen_patients(self) -> SeenPatients | None:
-        fitted_here = isinstance(self.encoder, JointEmbeddingPretrainer) or self.encoder is None
-        return None if fitted_here else self.encoder_.patients_seen_
+    def calibrate(self, X: Any, y: Any, diagnoses: Any = None, *, groups: Any = None) -> Self:
+        """Calibrate on held-out patients.
 
-    def calibrate(
-        self, X: Any, y: Any, diagnoses: Any = None, *, groups: Any = None
-    ) -> "LabAbnormalityExplainer":
-        """Learn on patients that no stage has seen how far to trust what is said.
-
-        Calibrates the probabilities of abnormalities and diagnoses, chooses
-        thresholds (Youden's index for abnormalities, F1 for diagnoses), learns
-        conformal prediction sets of the diagnoses, and finds out which links of
-        findings and diagnoses hold. ``predict_proba`` and ``predict`` of this
-        estimator take the calibration over; ``encoder_`` stays as it is.
+        Calibrates probabilities, sets thresholds (Youden's index for abnormalities, F1
+        for diagnoses), fits prediction sets and validates ``evidence_``. ``predict_proba``
+        and ``predict`` then use the calibration; ``encoder_`` is not changed.
 
         Parameters
         ----------
-        X : DataFrame with an ECG column, or ndarray
-            One row per ECG, of patients who were in no training.
-        y : DataFrame of shape (n_records, n_laboratories or n_targets)
-            As in ``fit``.
-        diagnoses : DataFrame of shape (n_records, n_labels) or None
-            0, 1 or NaN, with the classifier's labels as columns. None leaves what an
-            earlier call learned of diagnoses and links as it is.
-        groups : array-like of shape (n_records,) or None
-            The patients, where X has no ``group_column``.
+        X, y, diagnoses, groups
+            As in ``fit``, of patients who took no part in any training. Without
+            ``diagnoses``, their calibration by an earlier call stays.
 
         Returns
         -------
@@ -228,169 +192,70 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         Warns
         -----
         LeakageWarning
-            Where encoder or ``fit`` has seen patients of X.
+            If the encoder or ``fit`` was trained on patients of X.
         CalibrationWarning
-            Names what too few patients had to be calibrated.
+            Names the labels that too few patients have to be calibrated.
         """
         check_is_fitted(self)
-        warn_of_seen_patients(
-            type(self).__name__,
-            find_patients(X, groups, self.group_column),
-            self.patients_seen_,
-            use="calibrated",
-        )
+        owner, n_records = type(self).__name__, _num_samples(X)
+        named = find_patients(X, groups, self.group_column)
+        warn_of_seen_patients(owner, named, self.patients_seen_, use="calibrated")
+        names, ranges = self.label_names_, self.reference_ranges
+        labs = lab_targets.read_same_targets(y, ranges, n_records, owner, names)
+        Y = lab_targets.read_diagnoses(diagnoses, self.encoder_, n_records, owner)
+        patients = lab_targets.number_records(named, n_records, owner)
         embedding = np.asarray(self.encoder_.transform(X))
-        labs = self._as_targets(y, len(embedding))
-        patients = self._patients(X, groups, len(embedding))
-        raw = super()._probabilities(self._logits_of(embedding))
-        self.calibration_ = LabelCalibration("youden", self.coverage).fit(raw, labs, patients)
-        self.thresholds_ = self.calibration_.thresholds_
-        if diagnoses is not None:
-            Y = self._known_diagnoses(diagnoses, len(embedding))
-            calibration = LabelCalibration("f1", self.coverage)
-            self.diagnosis_calibration_ = calibration.fit(
-                self.encoder_._judge(embedding), Y, patients
-            )
-            if self.evidence_ is not None:
-                self.evidence_.validate(embedding, labs, Y, patients)
+        P = super()._probabilities(self._logits_from_embedding(embedding))
+        calibrator = MultilabelCalibrator(threshold="youden", coverage=self.coverage)
+        self.calibrator_ = calibrator.fit(P, labs, groups=patients)
+        self.thresholds_ = calibrator.thresholds_
+        if Y is not None:
+            P = parts.predict_diagnoses(self.encoder_, embedding)
+            calibrator = MultilabelCalibrator(threshold="f1", coverage=self.coverage)
+            self.diagnosis_calibrator_ = calibrator.fit(P, Y, groups=patients)
+        if Y is not None and self.evidence_ is not None:
+            self.evidence_.validate(embedding, labs, Y, patients)
         return self
 
     def explain(
-        self,
-        X: Any,
-        *,
-        prevalence: float | Mapping[str, float] | None = None,
-        n_attributions: int = 0,
-        n_similar: int = 0,
+        self, X: Any, *, prevalence: Any = None, n_attributions: int = 0, n_similar: int = 0
     ) -> Explanations:
-        """Tell diagnoses and laboratory findings of each record, and what links them.
+        """Explain each record: diagnoses, laboratory findings and their links.
 
         Parameters
         ----------
         X : DataFrame with an ECG column, or ndarray
-            The signal alone is enough.
+            The signal alone is enough. It is read once and kept in memory.
         prevalence : float, mapping of target to float, or None
-            How common abnormalities are where the model is used, for their
-            predictive values; None takes the training's base rates.
+            Prevalence for predictive values; None is the base rate in training.
         n_attributions : int, default=0
-            Diagnoses per record, the most likely first, for which to show where in
-            the signal the model looked.
+            Number of the most probable diagnoses to attribute to leads and beats.
         n_similar : int, default=0
-            Training patients to show per record; needs ``keep_patients=True``.
+            Number of similar training patients; needs ``keep_patients=True``.
 
         Returns
         -------
         Explanations
-            One per record. Diagnoses are there where ``encoder`` was a
-            classifier with many labels; sets, predictive values and evidence after
-            ``calibrate``.
+            One per record. Diagnoses need a classifier with many labels as ``encoder``;
+            prediction sets, predictive values and evidence need ``calibrate``.
         """
         check_is_fitted(self)
-        if not tell_directions(self.label_names_):
-            raise ValueError(
-                "LabAbnormalityExplainer was fitted on a y that does not name laboratories; "
-                "explain needs a DataFrame of laboratory values, or of targets named '... low' and "
-                "'... high'."
-            )
-        return explain_records(
-            self, X, prevalence=prevalence, n_attributions=n_attributions, n_similar=n_similar
+        encoder, similar = self.encoder_, self.similar_patients_
+        names = parts.check_request(self.label_names_, encoder, similar, n_attributions, n_similar)
+        rates, ranges = self.base_rates_, self.reference_ranges
+        facts = parts.lab_facts(names, rates, ranges, self.calibrator_, prevalence)
+        records, X, ecg = parts.read_signals(X)
+        embedding = np.asarray(encoder.transform(X))
+        P = pd.DataFrame(self._probabilities(self._logits_from_embedding(embedding)), columns=names)
+        evidence, calibrator = self.evidence_, self.diagnosis_calibrator_
+        diagnoses = parts.diagnosis_parts(encoder, embedding, calibrator, evidence)
+        model = parts.describe_model(encoder, self.n_measured_, self.calibrator_, calibrator)
+        return assemble_explanations(
+            records,
+            P,
+            facts,
+            **diagnoses,
+            **parts.signal_parts(encoder, X, ecg, diagnoses, n_attributions),
+            similar=similar.find(embedding, n_similar) if similar and n_similar else None,
+            model=model,
         )
-
-    def _seed(self) -> int:
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
-
-    def _as_targets(self, y: Any, n_records: int) -> pd.DataFrame:
-        """Return y as 0, 1 and NaN, with fit's targets as columns."""
-        targets = read_targets(self._abnormalities(y), n_records, type(self).__name__)
-        if targets.label_names != self.label_names_:
-            raise ECGError(
-                f"{type(self).__name__}.calibrate expected the targets that fit saw, "
-                f"{_some(self.label_names_)}; got {_some(targets.label_names)}. Give the same "
-                "columns in the same order."
-            )
-        return pd.DataFrame(targets.as_matrix(), columns=targets.label_names)
-
-    def _known_diagnoses(self, diagnoses: Any, n_records: int) -> pd.DataFrame:
-        """Return diagnoses as 0, 1 and NaN, with the classifier's labels as columns."""
-        if not isinstance(self.encoder_, ECGDiagnosisClassifier) or not self.encoder_.label_names_:
-            raise ECGError(
-                f"{type(self).__name__} was given diagnoses, but its encoder tells none. Give an "
-                "ECGDiagnosisClassifier that was fitted with many labels as encoder."
-            )
-        known = read_targets(diagnoses, n_records, type(self).__name__)
-        if known.label_names != self.encoder_.label_names_:
-            raise ECGError(
-                f"{type(self).__name__} expected diagnoses with the classifier's labels as "
-                f"columns, {_some(self.encoder_.label_names_)}; got {_some(known.label_names)}."
-            )
-        return pd.DataFrame(known.as_matrix(), columns=known.label_names)
-
-    def _table(self, X: Any, y: Any) -> pd.DataFrame:
-        """Return what is known of each record beside its signal: clinical columns and results."""
-        if isinstance(y, pd.DataFrame) and tell_directions(y.columns):
-            # Beside a value, that it is low or high says nothing more.
-            known = X.columns if isinstance(X, pd.DataFrame) else ()
-            bare = [str(name).rpartition(" ")[0] not in known for name in y]
-            y = y.loc[:, bare].astype("boolean")
-        parts = [part.reset_index(drop=True) for part in (X, y) if isinstance(part, pd.DataFrame)]
-        if not parts:
-            return pd.DataFrame(index=range(len(X)))
-        table = pd.concat(parts, axis=1)
-        table = table.loc[:, ~table.columns.duplicated()]
-        signal = find_ecg_column(table)
-        return table.drop(columns=[signal, self.group_column], errors="ignore")
-
-    def _fit_encoder(self, X: Any, groups: Any) -> Any:
-        encoder = JointEmbeddingPretrainer() if self.encoder is None else self.encoder
-        if isinstance(encoder, FrozenEstimator):
-            encoder = encoder.estimator
-        elif isinstance(encoder, JointEmbeddingPretrainer):
-            encoder = clone(encoder)
-            if encoder.random_state is None:
-                encoder.set_params(random_state=self._seed())
-            return encoder.fit(X, groups=groups)
-        if not isinstance(encoder, (JointEmbeddingPretrainer, ECGDiagnosisClassifier)):
-            raise TypeError(
-                f"{type(self).__name__}: encoder must be a JointEmbeddingPretrainer or a fitted "
-                f"ECGDiagnosisClassifier, got {encoder!r}."
-            )
-        check_is_fitted(
-            encoder,
-            msg="LabAbnormalityExplainer needs a fitted %(name)s. Fit it first; inside a "
-            "cross-validation, which clones, give FrozenEstimator(classifier).",
-        )
-        return encoder
-
-    def _abnormalities(self, y: Any) -> Any:
-        if not isinstance(y, pd.DataFrame):
-            return y
-        if tell_directions(y.columns):
-            return y
-        if self.reference_ranges is None:
-            some = ", ".join(map(str, y.columns[:3]))
-            raise ValueError(
-                f"{type(self).__name__}: y holds laboratory values ({some}, ...); give "
-                "reference_ranges= to judge them, or pass 0/1/NaN targets named "
-                "'... low' and '... high'."
-            )
-        return LabAbnormality(self.reference_ranges).fit_transform(y)
-
-    def __sklearn_tags__(self):
-        """Say what X may be: plain arrays of two or three dimensions, with NaN."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True
-        return tags
-
-    def _patients(self, X: Any, groups: Any, n_records: int) -> np.ndarray:
-        groups = find_patients(X, groups, self.group_column)
-        if groups is None:
-            return np.arange(n_records)
-        return number_patients(type(self).__name__, groups, n_records)[0]
-
-
-def _some(names: list[str] | None) -> str:
-    """Return the first names of many."""
-    if names is None:
-        return "none"
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

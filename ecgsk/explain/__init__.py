@@ -1,5 +1,6 @@
-"""What a model says of an ECG, as values, text, pictures and a page."""
+"""Explanations of a model's predictions: values, text, pictures and HTML."""
 
+from ecgsk.explain._assemble import assemble_explanations
 from ecgsk.explain._association import lab_associations
 from ecgsk.explain._attribution import attribute
 from ecgsk.explain._evidence import LabEvidence
@@ -21,6 +22,7 @@ __all__ = [
     "Section",
     "SimilarPatient",
     "SimilarPatients",
+    "assemble_explanations",
     "attribute",
     "deletion_faithfulness",
     "explanation_schema",

@@ -1,4 +1,4 @@
-"""Odds ratios of laboratory abnormalities and diagnoses, all pairs at once."""
+"""Odds ratios of laboratory abnormalities and diagnoses, for all pairs."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from ecgsk._patients import number_patients
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics.resampling import patient_counts
 
-# A cell of the 2 x 2 table that has fewer records and was to have fewer: resamples, which
-# repeat what was seen, cannot show what chance may do to it.
-_FEW = 5
+# Minimum number of records, observed or expected, in each cell of a 2 x 2 table: a bootstrap
+# of fewer cannot estimate their sampling error.
+_MIN_CELL = 5
 
 
 def lab_associations(
@@ -23,40 +23,39 @@ def lab_associations(
     confidence_level: float = 0.95,
     random_state: Any = None,
 ) -> pd.DataFrame:
-    """Odds ratio of each laboratory abnormality and each diagnosis.
+    """Compute the odds ratio of each laboratory abnormality and each diagnosis.
 
-    Half a record is added to each cell of a pair's 2 x 2 table (Haldane 1956, Anscombe 1956), so
-    that a cell may be empty. Intervals are percentiles over resampled patients, whose records are
-    drawn together (Field & Welsh 2007): a record counts as often as its patient was drawn.
+    Half a record is added to each cell of a pair's 2 x 2 table (Haldane 1956, Anscombe 1956),
+    which allows empty cells. Intervals are percentiles of a bootstrap over patients (Field &
+    Welsh 2007): a record counts as often as its patient is drawn.
 
     Parameters
     ----------
     labs : DataFrame or array-like of shape (n_records, n_findings)
         Laboratory abnormalities: 1, 0, or NaN where not measured.
     diagnoses : DataFrame or array-like of shape (n_records, n_diagnoses)
-        1, 0, or NaN where not known. A pair is judged on the records where both are.
+        1, 0, or NaN where not known. A pair uses the records where both are known.
     patients : array-like of shape (n_records,)
         Patient of each record.
     n_resamples : int, default=1000
-        Resamples of the patients.
+        Number of bootstrap samples of the patients.
     confidence_level : float, default=0.95
-        Coverage aimed at by the intervals.
+        Nominal coverage of the intervals.
     random_state : int, RandomState or None, default=None
-        Seed of the resamples.
+        Seed of the bootstrap.
 
     Returns
     -------
     DataFrame
-        One row per pair, the findings of one diagnosis after another: ``diagnosis``,
-        ``finding``, ``odds_ratio``, its interval ``low`` and ``high``, and ``n_patients`` in
-        whom both are known. Odds ratios are NaN where there are too few to tell: a cell of the
-        table holds fewer than five records, and fewer than five were expected there, were the
-        two independent (Cochran 1954).
+        One row per pair, sorted by diagnosis: ``diagnosis``, ``finding``, ``odds_ratio``, its
+        interval ``low`` and ``high``, and ``n_patients`` in whom both are known. Odds ratios
+        are NaN if a cell of the table has fewer than five records and fewer than five expected
+        under independence (Cochran 1954).
 
     Raises
     ------
     ECGError
-        Where values are not 0, 1 or NaN, rows don't match, or there is no more than one patient.
+        For values other than 0, 1 or NaN, different rows, or fewer than two patients.
 
     Examples
     --------
@@ -88,7 +87,7 @@ def lab_associations(
         raise ECGError(f"{caller} expected two patients or more; got {len(identifiers)}.")
     tables = _PairTables(findings, values)
     counts = tables.count(np.ones(len(values)))
-    enough = _thinnest_cell(*counts) >= _FEW
+    enough = _smallest_cell(*counts) >= _MIN_CELL
     resampled = np.empty((n_resamples, *enough.shape), dtype=np.float32)
     for block, drawn in patient_counts(len(identifiers), n_resamples, random_state, 1):
         resampled[block] = _log_odds_ratio(*tables.count(drawn[numbers, 0]))
@@ -109,35 +108,35 @@ def lab_associations(
 
 
 def read_labels(caller: str, values: Any, what: str) -> tuple[np.ndarray, list[str]]:
-    """Return values of 0, 1 and NaN, and the names of their columns."""
+    """Return values of 0, 1 and NaN, and column names."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2:
         raise ECGError(f"{caller} expected {what} with one column each; got shape {array.shape}.")
     if not (np.isnan(array) | (array == 0) | (array == 1)).all():
         raise ECGError(
-            f"{caller} expected {what} to be 0, 1 or NaN (not known); got other values. "
-            "Judge laboratory values by LabAbnormality(reference_ranges).fit_transform(labs)."
+            f"{caller} expected {what} to be 0, 1 or NaN (not known); got other values. Compare "
+            "values with their ranges: LabAbnormality(reference_ranges).fit_transform(labs)."
         )
     columns = values.columns if isinstance(values, pd.DataFrame) else range(array.shape[1])
     return array, [str(name) for name in columns]
 
 
 class _PairTables:
-    """The 2 x 2 tables of all pairs, for any weights of the records, by one matrix product.
+    """Weighted 2 x 2 tables of all pairs by one matrix product.
 
-    What is known is often the same for many columns, as when no label is missing or where low
-    and high are of one test; each such column is multiplied once.
+    Columns with equal masks of known values, such as low and high of one test, share a column
+    of the product.
     """
 
     def __init__(self, findings: np.ndarray, diagnoses: np.ndarray) -> None:
-        # Single precision counts exactly to 16 million, twice as fast.
+        # float32 counts exactly up to 16 million and is twice as fast.
         self._finding, self._finding_known, self._left = _with_known(findings)
         self._diagnosis, self._diagnosis_known, self._right = _with_known(diagnoses)
 
     def count(self, weight: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return records with both, with the finding, with the diagnosis, and all that are known.
+        """Return counts of records: both, finding, diagnosis, known.
 
-        Each is of shape (n_findings, n_diagnoses).
+        Each has the shape (n_findings, n_diagnoses).
         """
         weighted = self._left * weight.astype(np.float32)[:, None]
         sums = (weighted.T @ self._right).astype(np.float64)
@@ -150,7 +149,7 @@ class _PairTables:
         )
 
     def count_patients(self, numbers: np.ndarray) -> np.ndarray:
-        """Count the patients with a record where both are known."""
+        """Count patients with a record where both are known."""
         masks = self._left[:, self._finding :], self._right[:, self._diagnosis :]
         n_patients = np.array(
             [
@@ -163,14 +162,14 @@ class _PairTables:
 
 
 def _with_known(values: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
-    """Return the number of columns, the place of each one's mask, and true values with masks."""
+    """Return the number of columns, the position of each mask, and true values with masks."""
     n = values.shape[1]
     known, place = np.unique(~np.isnan(values), axis=1, return_inverse=True)
     return n, n + place.ravel(), np.column_stack([values == 1, known]).astype(np.float32)
 
 
 def _cells(both, found, diagnosed, known) -> np.ndarray:
-    """Return the table's cells: both, finding alone, diagnosis alone, neither."""
+    """Return the cells of the table: both, finding alone, diagnosis alone, neither."""
     return np.array([both, found - both, diagnosed - both, known - found - diagnosed + both])
 
 
@@ -179,7 +178,7 @@ def _log_odds_ratio(*counts) -> np.ndarray:
     return both + neither - finding - diagnosis
 
 
-def _thinnest_cell(both, found, diagnosed, known) -> np.ndarray:
-    """Of the cell with the fewest: its records, or those expected were the two independent."""
+def _smallest_cell(both, found, diagnosed, known) -> np.ndarray:
+    """Return the smallest cell: the larger of its observed and expected count."""
     expected = _cells(found * diagnosed / np.maximum(known, 1), found, diagnosed, known)
     return np.maximum(_cells(both, found, diagnosed, known), expected).min(axis=0)

@@ -1,4 +1,4 @@
-"""Where in the signal a model looked: leads and beats, by taking them away."""
+"""Attribution of a diagnosis to leads and beats by feature ablation."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from ecgsk.explain._parts import Attribution
 from ecgsk.io import find_beats
 
-# Copies of a record at a time: their activations stay in the processor's cache.
-_TOGETHER = 16
-# Log odds below this are how sums of many numbers round.
-_NOTHING = 1e-5
-# A record without beats is cut into parts of this length, s.
-_WITHOUT_BEATS = 1.0
+# Ablated copies per batch: their activations fit into the processor's cache.
+_ABLATIONS_PER_BATCH = 16
+# Effects on log odds below this are rounding errors.
+_ROUNDING_ERROR = 1e-5
+# Length in s of the segments of a record without beats.
+_SEGMENT_S = 1.0
 
 
 def attribute(
@@ -30,42 +30,40 @@ def attribute(
     table: np.ndarray | None = None,
     random_state: int = 0,
 ) -> tuple[Attribution, ...]:
-    """Tell which leads and beats of one ECG speak for a diagnosis.
+    """Attribute diagnoses of one ECG to leads and beats.
 
-    Feature ablation [1]_, by captum: each beat of each lead is replaced by a
-    flat line at 0 mV, the isoelectric line of a band-passed record, and what
-    the diagnosis' log odds lose by it is what that beat in that lead adds. It
-    asks for no gradient, so it holds for every encoder, those with hard
-    thresholds too. A beat reaches from midway to midway between R peaks; see
-    :func:`~ecgsk.io.find_beats`. A record without beats is cut into seconds.
+    Feature ablation [1]_, by captum: each beat of each lead is replaced by a flat line at
+    0 mV, the isoelectric line of a band-passed record. The loss of the diagnosis' log odds
+    is the effect of that beat in that lead. Ablation needs no gradient, so it applies to
+    encoders with hard thresholds too. A beat extends between the midpoints of successive R
+    peaks; see :func:`~ecgsk.io.find_beats`. A record without beats is cut into seconds.
 
-    Each map is made twice, of the model and of a copy whose weights are
-    shuffled within each tensor [2]_. A map that comes out the same tells of the
-    signal, not of what the model learned.
+    Each map is also computed for a copy of the model with weights shuffled within each
+    tensor [2]_. If both maps agree, the map reflects the signal and not the training.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Maps ECGs in mV, of shape (n, n_leads, n_samples), to logits (n, n_outputs).
+        Map from ECGs in mV, of shape (n, n_leads, n_samples), to logits (n, n_outputs).
     signal : ndarray of shape (n_leads, n_samples)
-        One ECG in mV as the module sees it, after preprocessing; NaN where missing.
+        One ECG in mV after preprocessing; NaN where missing.
     leads : sequence of str
         Names of the leads.
     sampling_rate : float
         Hz.
     diagnoses : mapping of str to int
-        Names to explain, and which logits they are.
+        Names of the diagnoses, and the columns of their logits.
     table : ndarray of shape (n_columns,) or None
-        The scaled table of the record, where the module sees one beside the ECG.
+        The scaled table of the record, if it is an input of the module.
     random_state : int, default=0
         Seed of the shuffled copy.
 
     Returns
     -------
     tuple of Attribution
-        One per diagnosis. ``values`` spreads what a beat in a lead adds evenly
-        over its samples; shares are of absolute values, and 0 throughout where
-        nothing that is taken away matters.
+        One per diagnosis. ``values`` divides the effect of a beat in a lead equally
+        among its samples. Shares are of absolute values, and 0 if no ablation has an
+        effect.
 
     Raises
     ------
@@ -127,10 +125,10 @@ def attribute(
 
 
 def shuffled_copy(module: nn.Module, seed: int) -> nn.Module:
-    """Return a copy that has learned nothing: each tensor of weights in random order.
+    """Return a copy with each weight tensor in random order.
 
-    What was not learned by gradients, such as the scale of the training
-    patients, stays; so does the size of the weights.
+    Buffers, such as the scale of the training patients, and the distribution of the weights
+    stay.
     """
     copied = copy.deepcopy(module)
     generator = torch.Generator().manual_seed(seed)
@@ -143,7 +141,7 @@ def shuffled_copy(module: nn.Module, seed: int) -> nn.Module:
 
 @contextmanager
 def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Let dropout and augmentation rest inside the block."""
+    """Set the module to evaluation mode inside the block."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
@@ -154,13 +152,13 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def _edges(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
-    """Return the samples at which beats begin, and the end."""
+    """Return the first sample of each beat, and the number of samples."""
     beats = find_beats(signal, sampling_rate)
     n_samples = signal.shape[1]
     if len(beats):
         inner = (beats[1:] + beats[:-1]) / 2
     else:
-        inner = np.arange(_WITHOUT_BEATS, n_samples / sampling_rate, _WITHOUT_BEATS)
+        inner = np.arange(_SEGMENT_S, n_samples / sampling_rate, _SEGMENT_S)
     inner = np.round(inner * sampling_rate).astype(int)
     return np.unique([0, *inner, n_samples])
 
@@ -168,8 +166,8 @@ def _edges(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
 def _ablate(
     module: nn.Module, inputs: list[np.ndarray], edges: np.ndarray, number: int
 ) -> np.ndarray:
-    """Return what each beat of each lead adds to a logit, of shape (n_leads, n_beats)."""
-    # Loaded when first needed: it brings plotting libraries along.
+    """Return the effect of each beat in each lead on a logit, of shape (n_leads, n_beats)."""
+    # Import lazily: captum imports plotting libraries.
     from captum.attr import FeatureAblation
 
     first = next(module.parameters(), torch.empty(0))
@@ -179,19 +177,19 @@ def _ablate(
     segment = torch.arange(n_leads)[:, None] * n_beats + beat
     effects: Tensor = FeatureAblation(module).attribute(
         ecg,
-        # What is missing cannot be taken away.
+        # Missing samples stay missing.
         torch.where(ecg.isnan(), ecg, 0.0),
         target=number,
         additional_forward_args=tuple(table) or None,
         feature_mask=segment[None].to(ecg.device),
-        perturbations_per_eval=_TOGETHER,
+        perturbations_per_eval=_ABLATIONS_PER_BATCH,
     )
     found = effects[0, :, edges[:-1]].cpu().numpy().astype(np.float64)
-    return np.where(np.abs(found) < _NOTHING, 0.0, found)
+    return np.where(np.abs(found) < _ROUNDING_ERROR, 0.0, found)
 
 
 def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the absolute rank correlation; a map that is the same everywhere resembles none."""
+    """Return the absolute rank correlation; 0 for a constant map."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
     return float(abs(np.corrcoef(rankdata(a), rankdata(b))[0, 1]))

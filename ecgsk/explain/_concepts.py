@@ -1,29 +1,30 @@
-"""Directions of laboratory abnormalities in an embedding, and random ones to compare with."""
+"""Concept activation vectors of laboratory abnormalities, and random concepts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.stats import false_discovery_control
 
-# Principal axes that are kept of a wide embedding. What lies outside varies less than the ridge
-# is large, so that it moves a direction little; the tests' time grows with their number.
+# Maximum number of principal axes. Further axes have a variance below the ridge and affect a
+# direction little; the time of the tests grows with their number.
 _N_AXES = 1024
-# Ridge on a concept's filter, in units of the features' mean variance: features that hardly
-# vary in training patients are not to decide how an abnormality looks.
+# Ridge of a concept's filter, in units of the features' mean variance: it limits the weight of
+# features with little variance in training.
 _RIDGE = 1.0
 
 
 @dataclass(frozen=True)
 class Concepts:
-    """Concepts of one standard deviation in training.
+    """Concepts scaled to a standard deviation of one in training.
 
     Attributes
     ----------
     filters : ndarray of shape (n_concepts, n_axes)
-        What reads a concept off: its score is ``coordinates @ filter``.
+        A concept's score is ``coordinates @ filter``.
     patterns : ndarray of shape (n_concepts, n_axes)
-        Where a record moves with a score of one.
+        Displacement of a record for a score of one.
     """
 
     filters: np.ndarray
@@ -31,26 +32,25 @@ class Concepts:
 
 
 class ConceptSpace:
-    """An embedding in uncorrelated axes, and laboratory abnormalities as directions in it.
+    """Uncorrelated axes of an embedding, with laboratory abnormalities as directions.
 
     A concept's *filter* is the ridge discriminant of abnormal against normal records, a concept
-    activation vector (Kim et al. 2018). Its *pattern* is the filter times the features'
-    covariance: what goes with the concept in the data, which a filter alone doesn't tell, as it
-    also weighs what must be subtracted (Haufe et al. 2014; Pahde et al. 2022). Taking from each
-    record its score times the pattern projects the concept out at right angles in the whitened
-    space: of all ways that leave nothing a linear reader of the filter could see, it moves
-    records least (Belrose et al. 2023).
+    activation vector (Kim et al. 2018). Its *pattern* is the filter times the covariance of the
+    features: the direction that covaries with the concept, without the suppressor weights of the
+    filter (Haufe et al. 2014; Pahde et al. 2022). Subtracting score times pattern from each
+    record is an orthogonal projection in the whitened space. Of all changes that set the score
+    to zero it moves records least (Belrose et al. 2023).
 
     Parameters
     ----------
     mean : ndarray of shape (n_features,)
-        Of the embedding in training.
+        Mean of the embedding in training.
     basis : ndarray of shape (n_features, n_axes)
         Coordinates are ``(embedding - mean) @ basis``.
     back : ndarray of shape (n_axes, n_features)
-        The other way.
+        Inverse of ``basis``.
     variance : ndarray of shape (n_axes,)
-        Of each coordinate in training.
+        Variance of each coordinate in training.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class ConceptSpace:
 
     @classmethod
     def fit(cls, embedding: np.ndarray) -> "ConceptSpace":
-        """Find the axes of training records, at most 1,024: those that vary most."""
+        """Fit the principal axes of training records, at most 1,024."""
         embedding = embedding.astype(np.float64)
         mean, scale = embedding.mean(axis=0), embedding.std(axis=0)
-        # A feature that hardly moved in training must not be magnified.
+        # Floor the scale: a feature with little variance must not be magnified.
         scale = np.maximum(scale, max(0.01 * float(np.median(scale)), 1e-6))
         z = (embedding - mean) / scale
         variance, axes = _principal_axes(z)
@@ -74,7 +74,7 @@ class ConceptSpace:
         return (np.asarray(embedding, dtype=np.float64) - self.mean) @ self.basis
 
     def concepts(self, coordinates: np.ndarray, labels: np.ndarray) -> Concepts:
-        """Return the direction of each label; a label of one class only has none (NaN)."""
+        """Return the direction of each label; NaN for a label of a single class."""
         true, false = (labels == 1).astype(np.float32), (labels == 0).astype(np.float32)
         with np.errstate(invalid="ignore", divide="ignore"):
             contrast = true / true.sum(axis=0) - false / false.sum(axis=0)
@@ -82,13 +82,13 @@ class ConceptSpace:
         return self.scaled(difference / (self.variance + _RIDGE))
 
     def scaled(self, filters: np.ndarray) -> Concepts:
-        """Return concepts of these filters, their scores of standard deviation one."""
+        """Return concepts of these filters, scaled to scores of standard deviation one."""
         with np.errstate(invalid="ignore", divide="ignore"):
             filters = filters / np.sqrt(np.square(filters) @ self.variance)[:, None]
         return Concepts(filters, filters * self.variance)
 
     def isotropic(self, n: int, rng: np.random.RandomState) -> Concepts:
-        """Return directions that are uniform on the whitened sphere."""
+        """Draw directions uniformly on the whitened sphere."""
         return self.scaled(
             rng.standard_normal((n, len(self.variance)))
             / np.sqrt(np.maximum(self.variance, 1e-6 * self.variance.max()))
@@ -96,25 +96,25 @@ class ConceptSpace:
 
 
 def _principal_axes(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return variances, ascending, and axes in columns; of many features only the largest."""
+    """Return ascending variances and axes in columns, at most the largest 1,024."""
     n, n_features = z.shape
     if n_features <= _N_AXES:
         return np.linalg.eigh(z.T @ z / n)
-    wide = n < n_features  # then records are the smaller matrix, and have the same variances
+    wide = n < n_features  # the Gram matrix of the records is smaller, with equal variances
     gram = (z @ z.T if wide else z.T @ z) / n
     variance, vectors = eigh(gram, subset_by_index=[max(len(gram) - _N_AXES, 0), len(gram) - 1])
     if not wide:
         return variance, vectors
-    moves = variance > 1e-9 * variance[-1]  # centred records span one axis less than there are
+    moves = variance > 1e-9 * variance[-1]  # n centred records span n - 1 axes
     variance, vectors = variance[moves], vectors[:, moves]
     return variance, z.T @ vectors / np.sqrt(n * variance)
 
 
 def shuffles(patients: np.ndarray, n: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
-    """Yield orders of the records that exchange patients who have the same number of records.
+    """Yield permutations of patients with equal numbers of records.
 
-    A patient's records keep together: labels that go from visit to visit would otherwise be
-    more alike than shuffled ones, and any concept seem better than chance.
+    A patient's records stay together: their labels are correlated, so permuting single records
+    would make any concept look better than chance.
     """
     by_patient = np.argsort(patients, kind="stable")
     sizes = np.bincount(patients)
@@ -137,20 +137,20 @@ def p_values(
     n_random: int,
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Two-sided p of sensitivities against those of randomly permuted labels.
+    """Compute two-sided p-values of sensitivities by permuting labels.
 
     Parameters
     ----------
     sensitivity : callable
-        From labels to the array to test.
+        Map from labels to the tested array.
     labels : ndarray of shape (n_records, n_findings)
-        The laboratory abnormalities.
+        Laboratory abnormalities.
     patients : ndarray of int, shape (n_records,)
-        Labels go from patient to patient, what is missing with them.
+        Patient of each record; labels, missing ones included, are permuted among patients.
     n_random : int
-        How many permutations; p is at least ``1 / (n_random + 1)``.
+        Number of permutations; p is at least ``1 / (n_random + 1)``.
     rng : RandomState
-        Draws the permutations.
+        Generator of the permutations.
 
     Returns
     -------
@@ -165,11 +165,9 @@ def p_values(
 
 
 def adjust(p: np.ndarray) -> np.ndarray:
-    """Return Benjamini and Hochberg's adjusted p-values; NaN is a test that was not made."""
+    """Return Benjamini-Hochberg adjusted p-values; NaN stays NaN and does not count as a test."""
     adjusted = np.full(p.shape, np.nan)
-    made = np.flatnonzero(~np.isnan(p))
-    order = made[np.argsort(p.ravel()[made])]
-    if len(order):
-        raised = p.ravel()[order] * len(order) / np.arange(1, len(order) + 1)
-        adjusted.ravel()[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 1)
+    tested = ~np.isnan(p)
+    if tested.any():
+        adjusted[tested] = false_discovery_control(p[tested])
     return adjusted

@@ -1,4 +1,4 @@
-"""Laboratory evidence: which findings go with which diagnosis, and in which record."""
+"""Laboratory evidence: links of findings and diagnoses, and contributions per record."""
 
 from typing import Any, Self
 
@@ -19,56 +19,53 @@ _MEASURES = ("odds_ratio", "low", "high", "n_patients", "sensitivity", "p_value"
 class LabEvidence(BaseEstimator):
     """Link laboratory abnormalities to diagnoses, in patients and in a model's embedding.
 
-    A *link* of a finding and a diagnosis has two sides. In the patients it is the odds ratio of
-    the two. In the model it is the sensitivity: by how much the log odds of the diagnosis
-    change, where the embedding moves by one standard deviation along the finding's direction
-    [1]_. The head is linear, so that this is one number for all records. A link *holds* where
-    both are found in training patients, and found again in patients the model hasn't seen.
+    A *link* of a finding and a diagnosis has two measures. In the patients it is their odds
+    ratio. In the model it is the sensitivity: the change of the diagnosis' log odds when the
+    embedding moves by one standard deviation along the finding's direction [1]_. The head is
+    linear, so this is one number for all records. A link *holds* if both measures are
+    significant in training patients and again in held-out patients.
 
-    It is an association. A link does not say that the finding causes the diagnosis, nor the
-    reverse: age and severity of illness raise many findings and diagnoses together.
+    A link is an association, not a cause in either direction: age and severity of illness
+    raise many findings and diagnoses together.
 
     Parameters
     ----------
     level : float, default=0.05
-        Of all tests: intervals are of ``1 - level``, adjusted p-values below it.
+        Significance level of the adjusted p-values; intervals have level ``1 - level``.
     n_resamples : int, default=1000
-        Resamples of patients for intervals of odds ratios.
+        Bootstrap samples of patients for intervals of odds ratios.
     n_random : int, default=1000
-        Random concepts a sensitivity is tested against.
+        Random concepts per test of the sensitivities.
     random_state : int, RandomState or None, default=None
-        Seeds resamples and random concepts.
+        Seed of bootstrap samples and random concepts.
 
     Attributes
     ----------
     links_ : DataFrame
-        One row per pair, diagnoses in their order and each one's findings by sensitivity,
-        largest first: ``diagnosis``, ``finding``; ``odds_ratio``, ``low``, ``high`` and
-        ``n_patients`` as of :func:`lab_associations`; ``sensitivity``, the log odds per
-        standard deviation of the finding's score; ``p_value``, two-sided against concepts of
-        laboratory labels permuted between patients, adjusted for the number of pairs [2]_.
-        After `validate` the same again as ``held_out_...``, and ``holds``.
+        One row per pair, by diagnosis and descending sensitivity: ``diagnosis``,
+        ``finding``; ``odds_ratio``, ``low``, ``high`` and ``n_patients`` as of
+        :func:`lab_associations`; ``sensitivity`` in log odds per standard deviation of the
+        finding's score; its two-sided ``p_value`` by permuting laboratory labels between
+        patients, adjusted for the number of pairs [2]_. After `validate`, the same measures
+        as ``held_out_...``, and ``holds``.
     findings_, diagnoses_ : list of str
-        Names, in the order of the columns.
+        Column names.
     filters_, patterns_ : ndarray of shape (n_findings, n_features)
-        A record's score is ``(embedding - mean_) @ filter``, of standard deviation one in
-        training; ``score * pattern`` is what is taken from its embedding where the finding is
-        deleted. NaN for a finding that was never seen, or always.
+        A record's score is ``(embedding - mean_) @ filter``, with standard deviation one in
+        training; deleting the finding subtracts ``score * pattern`` from its embedding. NaN
+        for a finding of a single class.
     mean_ : ndarray of shape (n_features,)
-        The embedding's in training, where nothing contributes.
+        Mean embedding in training, where contributions are zero.
     weight_ : ndarray of shape (n_diagnoses, n_features)
-        The diagnoses' head.
+        Weights of the diagnoses' head.
     basis_, back_, variance_ : ndarray
-        Uncorrelated axes of the embedding in training, in which directions are found.
+        Uncorrelated axes of the embedding in training.
 
     References
     ----------
     .. [1] Kim et al., "Interpretability beyond feature attribution: quantitative testing with
        concept activation vectors", ICML 2018.
     .. [2] Benjamini & Hochberg, "Controlling the false discovery rate", J R Stat Soc B 57, 1995.
-    .. [3] Haufe et al., "On the interpretation of weight vectors of linear models in
-       multivariate neuroimaging", NeuroImage 87, 2014.
-    .. [4] Belrose et al., "LEACE: perfect linear concept erasure in closed form", NeurIPS 2023.
 
     Examples
     --------
@@ -105,12 +102,12 @@ class LabEvidence(BaseEstimator):
         self.random_state = random_state
 
     def fit(self, embedding: Any, labs: Any, diagnoses: Any, patients: Any, *, weight: Any) -> Self:
-        """Measure every pair in the training patients.
+        """Measure all pairs in the training patients.
 
         Parameters
         ----------
         embedding : array-like of shape (n_records, n_features)
-            What the diagnoses' head sees.
+            Input of the diagnoses' head.
         labs : DataFrame of shape (n_records, n_findings)
             Laboratory abnormalities, such as ``"potassium high"``: 1, 0, or NaN where not
             measured.
@@ -119,7 +116,7 @@ class LabEvidence(BaseEstimator):
         patients : array-like of shape (n_records,)
             Patient of each record.
         weight : array-like of shape (n_diagnoses, n_features)
-            The head: log odds of the diagnoses are ``embedding @ weight.T`` and a constant.
+            Log odds of the diagnoses are ``embedding @ weight.T`` plus a constant.
 
         Returns
         -------
@@ -128,7 +125,7 @@ class LabEvidence(BaseEstimator):
         Raises
         ------
         ECGError
-            Where shapes don't match or values are not 0, 1 or NaN.
+            For shapes that differ or values other than 0, 1 or NaN.
         """
         embedding, weight = np.asarray(embedding), np.asarray(weight, dtype=np.float64)
         _, self.findings_ = read_labels("LabEvidence", labs, "labs")
@@ -148,59 +145,58 @@ class LabEvidence(BaseEstimator):
         self.patterns_ = concepts.patterns @ space.back
         links = self._measure(embedding, labs, diagnoses, patients)
         links["p_value"] = adjust(links["p_value"].to_numpy())
-        self.links_ = _in_order(links)
+        number = links["diagnosis"].map({name: i for i, name in enumerate(self.diagnoses_)})
+        order = np.lexsort([-links["sensitivity"], number])
+        self.links_ = links.iloc[order].reset_index(drop=True)
         return self
 
     def validate(self, embedding: Any, labs: Any, diagnoses: Any, patients: Any) -> Self:
-        """Find out which links hold in patients that neither the model nor `fit` has seen.
+        """Test which links hold in held-out patients.
 
-        A link holds where in training as in these patients the interval of the odds ratio
-        excludes 1 and the test of the sensitivity is passed, and all four are on one side.
+        A link holds if, in training and in these patients, the interval of the odds ratio
+        excludes 1, the sensitivity is significant, and all have the same sign.
 
         Parameters
         ----------
         embedding, labs, diagnoses, patients
-            As for `fit`, with the same columns; of other patients.
+            As for `fit`, with the same columns, of patients in no training.
 
         Returns
         -------
         self
         """
         check_is_fitted(self)
-        for names, given, what in (
-            (self.findings_, labs, "labs"),
-            (self.diagnoses_, diagnoses, "diagnoses"),
-        ):
+        columns = (self.findings_, labs, "labs"), (self.diagnoses_, diagnoses, "diagnoses")
+        for names, given, what in columns:
             if read_labels("LabEvidence", given, what)[1] != names:
-                raise ECGError(f"LabEvidence expected {what} with the columns that fit saw.")
+                raise ECGError(f"LabEvidence expected {what} with the columns of fit, {names}.")
         links = self.links_[["diagnosis", "finding", *_MEASURES]]
         here = self._measure(embedding, labs, diagnoses, patients).rename(
             columns={name: f"held_out_{name}" for name in _MEASURES}
         )
         links = links.merge(here, how="left", on=["diagnosis", "finding"])
-        side = _side(links, "", self.level)
-        # Only what training found is tested here.
+        side = _common_sign(links, "", self.level)
+        # Test only the pairs that are significant in training.
         p = links["held_out_p_value"].where(side != 0)
         links["held_out_p_value"] = adjust(p.to_numpy())
-        links["holds"] = (side != 0) & (side == _side(links, "held_out_", self.level))
+        links["holds"] = (side != 0) & (side == _common_sign(links, "held_out_", self.level))
         self.links_ = links
         return self
 
     @property
     def held_links_(self) -> pd.DataFrame:
-        """The rows of ``links_`` that hold, numbered anew."""
+        """Rows of ``links_`` that hold, with a new index."""
         if "holds" not in self.links_:
-            raise ECGError("LabEvidence does not know which links hold. Call validate first.")
+            raise ECGError("LabEvidence.held_links_ needs held-out patients. Call validate first.")
         return self.links_[self.links_["holds"]].reset_index(drop=True)
 
     def contributions(self, embedding: Any) -> np.ndarray:
-        """Return the log odds that a finding's direction adds to a diagnosis in each record.
+        """Return the contribution of each held link to the log odds of each record.
 
-        It is what the diagnosis' log odds lose where the record moves along the direction to
-        the training mean: sensitivity times the finding's score. Above zero with an odds ratio
-        above 1, the ECG looks like one of an abnormal value, and that supports the diagnosis;
-        below zero it contradicts it. Contributions of several findings overlap, as their
-        directions do, and don't add up.
+        A contribution is sensitivity times the finding's score: the loss of log odds when the
+        record moves along the direction to the training mean. With an odds ratio above 1, a
+        positive contribution supports the diagnosis and a negative one contradicts it.
+        Directions overlap, so contributions do not add up.
 
         Parameters
         ----------
@@ -218,12 +214,12 @@ class LabEvidence(BaseEstimator):
         return scores * links["sensitivity"].to_numpy()
 
     def space(self) -> ConceptSpace:
-        """Return the embedding's axes in training."""
+        """Return the axes of the embedding in training."""
         check_is_fitted(self)
         return ConceptSpace(self.mean_, self.basis_, self.back_, self.variance_)
 
     def _measure(self, embedding: Any, labs: Any, diagnoses: Any, patients: Any) -> pd.DataFrame:
-        """Measure every pair in these records; p-values are not adjusted yet."""
+        """Measure all pairs in these records; p-values are not adjusted."""
         rng = check_random_state(self.random_state)
         links = lab_associations(
             labs,
@@ -246,15 +242,8 @@ class LabEvidence(BaseEstimator):
         return links
 
 
-def _in_order(links: pd.DataFrame) -> pd.DataFrame:
-    """Sort each diagnosis' findings by sensitivity, largest first."""
-    number = links["diagnosis"].map({d: i for i, d in enumerate(links["diagnosis"].unique())})
-    order = np.lexsort([-links["sensitivity"], number])
-    return links.iloc[order].reset_index(drop=True)
-
-
-def _side(links: pd.DataFrame, where: str, level: float) -> pd.Series:
-    """Return 1 or -1 where odds ratio and sensitivity both clearly point there, else 0."""
+def _common_sign(links: pd.DataFrame, where: str, level: float) -> pd.Series:
+    """Return the common sign of odds ratio and sensitivity, 0 if not significant."""
     odds = (links[f"{where}low"] > 1).astype(int) - (links[f"{where}high"] < 1)
     passed = links[f"{where}p_value"] <= level
     agree = np.sign(links[f"{where}sensitivity"]) == odds

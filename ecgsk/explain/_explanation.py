@@ -1,61 +1,51 @@
-"""What a model says of one ECG: diagnoses, and laboratory findings beside them."""
+"""Explanations of ECGs: diagnoses, and laboratory findings beside them."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
 
+from ecgsk.explain._content import ExplanationContent
 from ecgsk.explain._page import explanation_page
-from ecgsk.explain._parts import (
-    Attribution,
-    Diagnosis,
-    Evidence,
-    LabFinding,
-    SimilarPatient,
-)
+from ecgsk.explain._parts import Evidence
+from ecgsk.explain._schema import explanation_dict
+from ecgsk.explain._text import explanation_text
 from ecgsk.plotting import plot_explanation, plot_explanations
-from ecgsk.plotting.figures import format_probability
-from ecgsk.signals import ECGRecord
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ASSOCIATION = (
-    "Laboratory findings are predicted from the ECG and stand beside the diagnoses;",
-    "they do not cause them. Research use only.",
-)
-
-# Findings named for, and against, each diagnosis in text.
-_EVIDENCE_LINES = 2
+_DIAGNOSIS_COLUMNS = ["name", "probability", "threshold", "decision"]
+_LAB_COLUMNS = ["name", "probability", "threshold", "base_rate", "lift", "ppv", "npv"]
+_LAB_COLUMNS += ["low", "high", "unit"]
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """What a model says of one record.
+class Explanation(ExplanationContent):
+    """Explanation of one record.
 
     Attributes
     ----------
     record : object
-        The record's index label in X.
+        Index label of the record in X.
     diagnoses : tuple of Diagnosis
         In the order of the model's labels; empty without a diagnosis model.
     laboratories : tuple of LabFinding
         In the order of the model's targets.
     ecg : ECGRecord or None
-        The signal; None where X was a plain array.
+        The signal; None if X was a plain array.
     evidence : tuple of Evidence
-        Findings that support or contradict diagnoses; of each diagnosis those
-        first that it is most sensitive to.
+        Findings that support or contradict diagnoses; for each diagnosis by
+        sensitivity, the largest first.
     attributions : tuple of Attribution
-        One per diagnosis that was asked for.
+        One per requested diagnosis.
     similar : tuple of SimilarPatient
         The nearest first.
     quality : str
-        What is wrong with the signal; empty where nothing is.
+        Problems of the signal; empty if there are none.
     model : dict
-        What the model is, and was fitted on.
+        Description of the model and its training.
 
     Examples
     --------
@@ -78,118 +68,27 @@ class Explanation:
     they do not cause them. Research use only.
     """
 
-    record: Any
-    diagnoses: tuple[Diagnosis, ...]
-    laboratories: tuple[LabFinding, ...]
-    ecg: ECGRecord | None
-    evidence: tuple[Evidence, ...] = ()
-    attributions: tuple[Attribution, ...] = ()
-    similar: tuple[SimilarPatient, ...] = ()
-    quality: str = ""
-    model: Mapping[str, Any] = field(default_factory=dict)
-
-    def evidence_for(self, diagnosis: str) -> list[Evidence]:
-        """Return what supports or contradicts one diagnosis, in the order of `evidence`."""
-        return [item for item in self.evidence if item.diagnosis == diagnosis]
-
-    def top_diagnoses(self, n: int = 5) -> list[Diagnosis]:
-        """Return the ``n`` first diagnoses: predicted ones, then by probability."""
-        return sorted(self.diagnoses, key=lambda d: (not d.predicted, -d.probability))[:n]
-
-    def top_laboratories(self, n: int = 5) -> list[LabFinding]:
-        """Return the ``n`` abnormalities that stand most above their base rate."""
-        known = [finding for finding in self.laboratories if finding.base_rate > 0]
-        return sorted(known, key=lambda f: f.base_rate - f.probability)[:n]
-
-    @property
-    def not_calibrated(self) -> list[Diagnosis]:
-        """Diagnoses that held-out patients were too few for, where others were calibrated."""
-        bare = [d for d in self.diagnoses if d.answers is None]
-        return bare if len(bare) < len(self.diagnoses) else []
-
     def to_text(self, n_diagnoses: int = 5, n_laboratories: int = 5) -> str:
-        """Return the explanation in words.
+        """Return the explanation as text.
 
         Parameters
         ----------
         n_diagnoses : int, default=5
-            Diagnoses to name; how many more are predicted is said.
+            Maximum number of diagnoses; the text counts further predicted ones.
         n_laboratories : int, default=5
-            Laboratory abnormalities to name.
+            Maximum number of laboratory abnormalities.
         """
-        diagnoses = self.top_diagnoses(n_diagnoses)
-        findings = self.top_laboratories(n_laboratories)
-        names = [d.name for d in diagnoses] + [f.name for f in findings]
-        width = max(map(len, names), default=0)
-        lines = [f"ECG {self.record}"]
-        if diagnoses:
-            calibrated = any(d.answers is not None for d in self.diagnoses)
-            lines.append("Diagnoses" if calibrated else "Diagnoses, not calibrated")
-        for d in diagnoses:
-            p = format_probability(d.probability)
-            lines.append(f"  {d.name:<{width}}  p {p:<5}  {self._verdict(d)}".rstrip())
-            if d.decision != "absent":
-                lines += self._evidence_lines(d.name)
-        more = sum(d.predicted for d in self.diagnoses) - sum(d.predicted for d in diagnoses)
-        if more:
-            lines.append(f"  and {more} more predicted")
-        if findings:
-            lines.append("Laboratory abnormalities, most above their base rate first")
-        for f in findings:
-            reference = f", reference {f.reference}" if f.reference else ""
-            lines.append(
-                f"  {f.name:<{width}}  p {format_probability(f.probability):<5} "
-                f"base rate {format_probability(f.base_rate)}{reference}"
-            )
-        return "\n".join([*lines, *ASSOCIATION])
-
-    def _verdict(self, d: Diagnosis) -> str:
-        """Return what is said of a diagnosis; thresholds of calibrated ones are of all sizes."""
-        words = {"present": "predicted", "uncertain": "uncertain", "absent": ""}[d.decision]
-        if d.answers is not None and words:
-            words += f" (threshold {format_probability(d.threshold)})"
-        if d in self.not_calibrated:
-            words = f"{words}, not calibrated".removeprefix(", ")
-        return words
-
-    def _evidence_lines(self, diagnosis: str) -> list[str]:
-        """Return the findings that go with a diagnosis most, for it and against it."""
-        evidence = self.evidence_for(diagnosis)
-        lines = []
-        for words, supports in (("goes with", True), ("speaks against it", False)):
-            told = [
-                f"{'' if e.seen else 'no sign of '}{e.finding} (odds ratio {e.odds_ratio:.2g})"
-                for e in evidence
-                if e.supports is supports
-            ][:_EVIDENCE_LINES]
-            if told:
-                lines.append(f"    {words}: {', '.join(told)}")
-        return lines
+        return explanation_text(self, n_diagnoses, n_laboratories)
 
     def __str__(self) -> str:
         return self.to_text()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the signal, as JSON takes it and `explanation_schema` describes."""
-        return {
-            "version": 1,
-            "record": _as_json(self.record),
-            "quality": self.quality,
-            "diagnoses": [
-                _fields(d, predicted=bool(d.predicted), decision=d.decision) for d in self.diagnoses
-            ],
-            "laboratories": [
-                _fields(f, lift=f.lift, ppv=f.ppv, npv=f.npv) for f in self.laboratories
-            ],
-            "evidence": [_fields(e, supports=e.supports, seen=e.seen) for e in self.evidence],
-            "attributions": [_fields(a) for a in self.attributions],
-            "similar": [_fields(s) for s in self.similar],
-            "model": _as_json(dict(self.model)),
-            "note": " ".join(ASSOCIATION),
-        }
+        """Return everything but the signal as JSON values; see `explanation_schema`."""
+        return explanation_dict(self)
 
     def to_html(self) -> str:
-        """Return a page that needs nothing but itself: no script, no network."""
+        """Return a self-contained HTML page, without script or network access."""
         return explanation_page([self])
 
     def plot(self) -> "Figure":
@@ -198,18 +97,18 @@ class Explanation:
         Raises
         ------
         ValueError
-            Where there is no signal, because X was a plain array.
+            If there is no signal because X was a plain array.
         """
         if self.ecg is None:
             raise ValueError(
-                "Explanation: there is no signal to draw, X was a plain array. Explain a "
-                "DataFrame with an ECG column."
+                "Explanation.plot expected a signal; got none because X was a plain array. "
+                "Explain a DataFrame with an ECG column."
             )
         return plot_explanation(
             self.ecg.signal,
             self.ecg.leads,
             self.ecg.sampling_rate,
-            # A dollar sign is one, not the start of a formula.
+            # Escape dollar signs, which start a formula in matplotlib.
             title=f"ECG {self.record}".replace("$", r"\$"),
             diagnoses=[(d.name, d.probability, d.threshold) for d in self.top_diagnoses()],
             findings=[
@@ -252,41 +151,41 @@ class Explanations(Sequence[Explanation]):
         return f"<Explanations of {len(self)} records>"
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Return one dictionary per record, as JSON takes it."""
+        """Return one dictionary of JSON values per record."""
         return [explanation.to_dict() for explanation in self]
 
     def to_html(self) -> str:
-        """Return one page of all records, after an index of them."""
+        """Return one page with an index and all records."""
         return explanation_page(self)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per record and statement.
+        """Return one row per record and diagnosis or abnormality.
 
         Returns
         -------
         DataFrame
             ``record``, ``kind`` ("diagnosis" or "laboratory"), ``name``,
-            ``probability``, ``threshold``; of a diagnosis ``decision``; of an
-            abnormality ``base_rate``, ``lift``, ``ppv``, ``npv``, and the reference
-            range ``low``, ``high``, ``unit``. What is not known is missing.
+            ``probability``, ``threshold``; for diagnoses ``decision``; for
+            abnormalities ``base_rate``, ``lift``, ``ppv``, ``npv``, and the reference
+            range ``low``, ``high``, ``unit``. Unknown values are missing.
         """
         rows: list[dict[str, Any]] = []
         for e in self:
             rows += [
-                {"record": e.record, "kind": "diagnosis"} | _take(d, _OF_DIAGNOSES)
+                {"record": e.record, "kind": "diagnosis"} | _select(d, _DIAGNOSIS_COLUMNS)
                 for d in e.diagnoses
             ]
             rows += [
-                {"record": e.record, "kind": "laboratory"} | _take(f, _OF_LABORATORIES)
+                {"record": e.record, "kind": "laboratory"} | _select(f, _LAB_COLUMNS)
                 for f in e.laboratories
             ]
-        columns = ["record", "kind", *dict.fromkeys(_OF_DIAGNOSES + _OF_LABORATORIES)]
+        columns = ["record", "kind", *dict.fromkeys(_DIAGNOSIS_COLUMNS + _LAB_COLUMNS)]
         frame = pd.DataFrame(rows, columns=columns)
         text = ["record", "kind", "name", "decision", "unit"]
         return frame.astype({name: float for name in columns if name not in text})
 
     def evidence_to_frame(self) -> pd.DataFrame:
-        """Return one row per record, diagnosis and finding that supports or contradicts it.
+        """Return one row per record and item of evidence.
 
         Returns
         -------
@@ -294,7 +193,7 @@ class Explanations(Sequence[Explanation]):
             ``record``, the fields of :class:`Evidence`, ``supports`` and ``seen``.
         """
         names = [f.name for f in fields(Evidence)] + ["supports", "seen"]
-        rows = [{"record": e.record} | _take(item, names) for e in self for item in e.evidence]
+        rows = [{"record": e.record} | _select(item, names) for e in self for item in e.evidence]
         return pd.DataFrame(rows, columns=["record", *names])
 
     def plot(self) -> "Figure":
@@ -302,29 +201,5 @@ class Explanations(Sequence[Explanation]):
         return plot_explanations(self.to_frame())
 
 
-_OF_DIAGNOSES = ["name", "probability", "threshold", "decision"]
-_OF_LABORATORIES = ["name", "probability", "threshold", "base_rate", "lift", "ppv", "npv"]
-_OF_LABORATORIES += ["low", "high", "unit"]
-
-
-def _take(item: Any, names: Sequence[str]) -> dict[str, Any]:
+def _select(item: Any, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(item, name) for name in names}
-
-
-def _fields(item: Any, **computed: Any) -> dict[str, Any]:
-    """Return what a part holds, bar what is not shown, and what follows from it."""
-    held = {f.name: getattr(item, f.name) for f in fields(item) if f.repr}
-    return {name: _as_json(value) for name, value in (held | computed).items()}
-
-
-def _as_json(value: Any) -> Any:
-    """JSON has no NaN, which is null, and no dates, which are text."""
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, (tuple, list)):
-        return [_as_json(part) for part in value]
-    if isinstance(value, Mapping):
-        return {str(key): _as_json(part) for key, part in value.items()}
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)

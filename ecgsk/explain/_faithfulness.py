@@ -1,4 +1,4 @@
-"""Whether the directions of evidence matter more to the model than random ones do."""
+"""Faithfulness of evidence: deletion of its directions against random ones."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -29,50 +29,50 @@ def deletion_faithfulness(
     directions: str = "concepts",
     n_random: int = 200,
 ) -> pd.DataFrame:
-    """Delete the direction of each supporting finding, and random ones, and compare.
+    """Compare deletion of supporting findings' directions with deletion of random ones.
 
-    It is done in the records where the diagnosis is predicted and the link supports it. The
-    link's direction is held against random ones that support the diagnosis in that record too:
-    the others matter less already because much else speaks for the diagnosis.
+    Records count where the diagnosis is predicted and the link supports it. The comparison is
+    with random directions that also support the diagnosis in that record, because others have
+    smaller effects in a predicted record anyway.
 
     Parameters
     ----------
     evidence : LabEvidence
-        Validated.
+        After `LabEvidence.validate`.
     embedding, labs, diagnoses, patients
-        As for `LabEvidence.validate`, of patients who took no part in that either.
+        As for `LabEvidence.validate`, of further patients.
     predicted : array-like of bool, shape (n_records, n_diagnoses)
-        Whether the model tells the diagnosis.
+        Whether the diagnosis is predicted.
     directions : {"concepts", "isotropic"}, default="concepts"
-        Random ones: concepts of the link's laboratory labels permuted between patients, or
-        directions that are all alike likely in the whitened embedding.
+        Random directions: concepts of the link's laboratory labels permuted between patients,
+        or directions uniform in the whitened embedding.
     n_random : int, default=200
-        How many.
+        Number of random directions.
 
     Returns
     -------
     DataFrame
-        One row per held link with an odds ratio above 1, and last one of all together:
+        One row per held link with an odds ratio above 1, and a last row of all:
 
         ``n_records``
             Records with a deletion.
         ``change``, ``random_change``
-            Mean log odds that deletion takes from the diagnosis.
+            Mean loss of the diagnosis' log odds by deletion.
         ``beats_random``, ``low``, ``high``
-            Share of the random directions that take less, mean over records; chance is one
-            half. Its interval is a bootstrap over patients, with the evidence's own level.
+            Share of random directions with a smaller loss, mean over records; one half by
+            chance. The interval is a patient bootstrap at the level of the evidence.
         ``auroc``, ``auroc_drop``, ``random_auroc_drop``
-            Of the diagnosis, over all records: as it is, and what is lost where the direction
-            is deleted from every one.
+            AUROC of the diagnosis over all records, and its loss when the direction is deleted
+            from each record.
 
     Raises
     ------
     ECGError
-        Where ``directions`` is unknown, or the evidence was not validated.
+        If ``directions`` is unknown or the evidence is not validated.
 
     See Also
     --------
-    LabEvidence : Has an example of links that hold.
+    LabEvidence : With an example of held links.
 
     References
     ----------
@@ -92,14 +92,14 @@ def deletion_faithfulness(
     labels = labels[:, [evidence.findings_.index(name) for name in links["finding"]]]
     truth = read_labels("deletion_faithfulness", diagnoses, "diagnoses")[0][:, diagnosis]
     numbers, _ = number_patients("deletion_faithfulness", patients, len(truth))
-    ours = evidence.contributions(embedding)[:, above]
+    losses = evidence.contributions(embedding)[:, above]
     weight = evidence.weight_[diagnosis]
     random = _random_contributions(
         evidence, embedding, weight, labels, numbers, directions, n_random
     )
-    supported = np.asarray(predicted, dtype=bool)[:, diagnosis] & (ours > 0)
+    supported = np.asarray(predicted, dtype=bool)[:, diagnosis] & (losses > 0)
     log_odds = np.asarray(embedding, dtype=np.float64) @ weight.T
-    per_record, auroc = _compare(ours, random, supported, log_odds, truth)
+    per_record, auroc = _compare(losses, random, supported, log_odds, truth)
     frame = _means(per_record, numbers, evidence)
     for name, values in auroc.items():
         frame[name] = [*values, pd.Series(values).mean()]
@@ -117,7 +117,7 @@ def _random_contributions(
     directions: str,
     n_random: int,
 ) -> Iterator[np.ndarray]:
-    """Yield what deletion of a random direction takes, one per link: (n_records, n_links)."""
+    """Yield losses by deleting one random direction per link: (n_records, n_links)."""
     rng, space = check_random_state(evidence.random_state), evidence.space()
     coordinates = space.coordinates(embedding)
     if directions == "concepts":
@@ -131,19 +131,19 @@ def _random_contributions(
 
 
 def _compare(
-    ours: np.ndarray,
+    losses: np.ndarray,
     random: Iterable[np.ndarray],
     supported: np.ndarray,
     log_odds: np.ndarray,
     truth: np.ndarray,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return what deletions take, record by record and link by link, and what AUROC they leave."""
-    n_supporting, n_less, taken = np.zeros((3, *ours.shape))
+    """Return losses per record and link, and AUROC with and without deletion."""
+    n_supporting, n_less, taken = np.zeros((3, *losses.shape))
     auroc, drops = _auroc(truth, log_odds), []
     for other in random:
         supports = other > 0
         n_supporting += supports
-        n_less += supports & (other < ours)
+        n_less += supports & (other < losses)
         taken += np.where(supports, other, 0)
         drops.append(auroc - _auroc(truth, log_odds - other))
     supported = supported & (n_supporting > 0)
@@ -151,20 +151,20 @@ def _compare(
     return (
         {
             "n_records": supported.astype(float),
-            "change": ours * supported,
+            "change": losses * supported,
             "random_change": taken / n_supporting * supported,
             "beats_random": n_less / n_supporting * supported,
         },
         {
             "auroc": auroc,
-            "auroc_drop": auroc - _auroc(truth, log_odds - ours),
+            "auroc_drop": auroc - _auroc(truth, log_odds - losses),
             "random_auroc_drop": np.mean(drops, axis=0),
         },
     )
 
 
 def _auroc(truth: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
-    """Return each column's AUROC by ranks; unknown ones go to the end, out of the way."""
+    """Return the AUROC of each column by ranks; unknown labels rank last."""
     ranks = rankdata(np.where(np.isnan(truth), np.inf, log_odds), axis=0)
     true, false = (truth == 1).sum(axis=0), (truth == 0).sum(axis=0)
     with np.errstate(invalid="ignore"):
@@ -175,7 +175,7 @@ def _auroc(truth: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
 def _means(
     per_record: dict[str, np.ndarray], patients: np.ndarray, evidence: LabEvidence
 ) -> pd.DataFrame:
-    """Average over records, links one by one and last all together, with an interval."""
+    """Average over records per link and over all links, with intervals."""
     n_patients, n_resamples = patients.max() + 1, evidence.n_resamples
     sums = {}
     for name, values in per_record.items():

@@ -1,4 +1,4 @@
-"""Patients whose ECGs look alike to the model."""
+"""Nearest training patients in an embedding."""
 
 import hashlib
 import secrets
@@ -13,35 +13,33 @@ from sklearn.utils.validation import check_is_fitted
 
 from ecgsk.explain._parts import SimilarPatient
 
-# Two million patients share no hash of so many bytes, bar once in ten thousand models.
+# Length of a patient's hash: two million patients collide in one of ten thousand models.
 _HASH_BYTES = 8
-# Records looked at first per patient wanted; more where one patient has many.
-_RECORDS_EACH = 4
-# Text and dates may name a patient.
-_SHOWN: list[Any] = ["number", "bool", "boolean", "category"]
+# Neighbouring records per requested patient in the first search; doubled until enough.
+_RECORDS_PER_PATIENT = 4
+# Kept column types: text and dates may identify a patient.
+_KEPT_DTYPES: list[Any] = ["number", "bool", "boolean", "category"]
 
 
 class SimilarPatients(BaseEstimator):
-    """The training patients whose ECGs are nearest in an embedding.
+    """Find the nearest training patients in an embedding, by cosine similarity.
 
-    Similarity is the cosine. Identities are kept as salted hashes, with a
-    salt drawn at each fit, so that they can neither be read nor matched with
-    those of another model.
+    Identities are kept as salted hashes, with a new salt in each fit, so they can neither be
+    read nor matched with those of another model.
 
-    A fitted object holds the embeddings, diagnoses and tables of the training
-    patients: whoever gets the model gets those. Fit it on what may be handed
-    on, and on nothing else.
+    A fitted object holds the embeddings, diagnoses and tables of the training patients, and
+    so does a model with it. Fit it only on data that may be shared with the model.
 
     Attributes
     ----------
     embedding_ : ndarray of shape (n_records, n_features), float16
-        Of length 1 each.
+        Training embeddings, of length 1.
     patients_ : ndarray of shape (n_records,) of str
-        Salted hashes.
+        Salted hashes of the patients.
     diagnoses_ : DataFrame of shape (n_records, n_labels)
         1 present, 0 absent, NaN not known.
     table_ : DataFrame of shape (n_records, n_columns)
-        What was measured.
+        Clinical table.
 
     Examples
     --------
@@ -73,14 +71,14 @@ class SimilarPatients(BaseEstimator):
         Parameters
         ----------
         embedding : ndarray of shape (n_records, n_features)
-            Of the training records.
+            Embedding of the training records.
         patients : array-like of shape (n_records,)
-            Whose they are; only a salted hash is kept.
+            Patient of each record; only a salted hash is kept.
         diagnoses : DataFrame of shape (n_records, n_labels) or None
             1 present, 0 absent, NaN not known.
         table : DataFrame of shape (n_records, n_columns) or None
-            What to show of each record. Numbers, truth values and categories are
-            kept; text and dates, which may name a patient, are not.
+            Table to show. Numbers, booleans and categories are kept; text and dates,
+            which may identify a patient, are not.
 
         Returns
         -------
@@ -89,7 +87,7 @@ class SimilarPatients(BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no record, the numbers of rows differ, or an embedding is not finite.
+            For no record, different numbers of rows, or embeddings that are not finite.
         """
         embedding = np.asarray(embedding, dtype=np.float32)
         names = np.asarray(patients)
@@ -100,8 +98,8 @@ class SimilarPatients(BaseEstimator):
         n_rows = [len(embedding), len(names), *map(len, frames)]
         if embedding.ndim != 2 or not len(embedding) or len(set(n_rows)) > 1:
             raise ValueError(
-                "SimilarPatients: expected as many rows, at least one, of embedding (2-D), "
-                f"patients, diagnoses and table; got {n_rows}. Take the same records of each."
+                "SimilarPatients expected equal numbers of rows, at least one, of embedding (2-D), "
+                f"patients, diagnoses and table; got {n_rows}. Give the same records of each."
             )
         _check_finite(embedding)
         diagnoses, table = (frame.reset_index(drop=True) for frame in frames)
@@ -109,29 +107,29 @@ class SimilarPatients(BaseEstimator):
         self.embedding_ = normalize(embedding).astype(np.float16)
         self.patients_ = np.array([_hash(name, salt) for name in names.tolist()])
         self.diagnoses_ = diagnoses.astype(np.float32)
-        self.table_ = table.select_dtypes(_SHOWN)
+        self.table_ = table.select_dtypes(_KEPT_DTYPES)
         self.n_features_in_ = embedding.shape[1]
         return self
 
     def find(self, embedding: np.ndarray, n_patients: int = 3) -> list[list[SimilarPatient]]:
-        """Return the nearest patients of each record, each by the nearest of their records.
+        """Return the nearest patients of each record, by each patient's nearest record.
 
         Parameters
         ----------
         embedding : ndarray of shape (n_records, n_features)
-            Of the records to explain, by the model that embedded the training records.
+            Embedding of the new records, by the same model.
         n_patients : int, default=3
-            How many; fewer where there are fewer.
+            Number of patients; at most those in training.
 
         Returns
         -------
         list of list of SimilarPatient
-            Nearest first. ``table`` has the columns that were measured.
+            Nearest first. ``table`` has the measured columns.
 
         Raises
         ------
         ValueError
-            If the embedding has other features, is not finite, or ``n_patients`` is not positive.
+            For another number of features, values that are not finite, or ``n_patients < 1``.
         """
         check_is_fitted(self)
         embedding = np.asarray(embedding, dtype=np.float32)
@@ -141,7 +139,7 @@ class SimilarPatients(BaseEstimator):
                 f"shape {embedding.shape}. Embed both by the same model."
             )
         if n_patients < 1:
-            raise ValueError(f"SimilarPatients: n_patients must be 1 or more, got {n_patients!r}.")
+            raise ValueError(f"SimilarPatients.find expected n_patients >= 1; got {n_patients!r}.")
         _check_finite(embedding)
         if not len(embedding):
             return []
@@ -161,10 +159,10 @@ class SimilarPatients(BaseEstimator):
     def _nearest(
         self, search: NearestNeighbors, embedding: np.ndarray, n_patients: int
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return, of each record, the nearest row of each of its patients, and how far it is."""
+        """Return the nearest rows of different patients, and their distances, per record."""
         found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         n_records = len(self.patients_)
-        n_wanted = min(_RECORDS_EACH * n_patients, n_records)
+        n_wanted = min(_RECORDS_PER_PATIENT * n_patients, n_records)
         while left := [i for i in range(len(embedding)) if i not in found]:
             for i, distances, rows in zip(
                 left, *search.kneighbors(embedding[left], n_wanted), strict=True
@@ -177,7 +175,7 @@ class SimilarPatients(BaseEstimator):
         return [found[i] for i in range(len(embedding))]
 
     def _facts(self, rows: np.ndarray) -> dict[int, tuple[tuple[str, ...], dict[str, Any]]]:
-        """Return the diagnoses that are present, and what was measured, of each row."""
+        """Return present diagnoses and measured values of each row."""
         names = self.diagnoses_.columns.astype(str).to_numpy()
         present = self.diagnoses_.iloc[rows].to_numpy() == 1
         tables = self.table_.iloc[rows].to_dict("records")
@@ -193,7 +191,7 @@ class SimilarPatients(BaseEstimator):
 def _check_finite(embedding: np.ndarray) -> None:
     if not np.isfinite(embedding).all():
         raise ValueError(
-            "SimilarPatients expected embeddings of finite numbers, got NaN or infinity. "
+            "SimilarPatients expected finite embeddings; got NaN or infinity. "
             "Leave out records that could not be embedded."
         )
 

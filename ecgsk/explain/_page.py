@@ -3,33 +3,31 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ecgsk.explain._content import ExplanationContent
 from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding
 from ecgsk.plotting import ecg_svg
 from ecgsk.plotting.figures import format_probability
 
-if TYPE_CHECKING:
-    from ecgsk.explain._explanation import Explanation
-
-_SHOWN = 12  # rows of a table before the rest is folded
-_NAMED = 5  # diagnoses in the line that sums up
+_N_UNFOLDED = 12  # rows of a table before the rest is folded
+_N_SUMMARY = 5  # diagnoses named in the summary line
 _UNKNOWN = "–"
 
 
-def explanation_page(explanations: Sequence["Explanation"]) -> str:
-    """Return a page that needs nothing but itself: no script, no network, all text escaped."""
+def explanation_page(explanations: Sequence[ExplanationContent]) -> str:
+    """Return a self-contained HTML page without script, all text escaped."""
     views = [_View(explanation) for explanation in explanations]
     title = views[0].title if len(views) == 1 else f"{len(views)} ECGs explained"
     return render("explanation.html", title=title, views=views)
 
 
 def render(template: str, **context: Any) -> str:
-    """Fill in one of the package's templates; what is inserted is escaped."""
+    """Render one of the package's templates; inserted text is escaped."""
     return _environment().get_template(template).render(**context)
 
 
@@ -58,15 +56,15 @@ def _environment() -> Environment:
 
 
 class _View:
-    """One explanation, in the order and the words of the page."""
+    """View of one explanation: the order and the wording of the page."""
 
-    def __init__(self, explanation: "Explanation"):
+    def __init__(self, explanation: ExplanationContent):
         self.e = explanation
         self.title = f"ECG {explanation.record}"
 
     @property
     def in_short(self) -> list[tuple[str, str]]:
-        """Decisions other than "absent", and the diagnoses of which each is said."""
+        """Decisions other than "absent", each with its diagnoses."""
         lines = []
         calibrated = any(d.answers is not None for d in self.e.diagnoses)
         for decision in ("present", "uncertain"):
@@ -74,10 +72,10 @@ class _View:
             names = [
                 f"{d.name} ({_probability(d.probability)}"
                 f"{', not calibrated' if d in self.e.not_calibrated else ''})"
-                for d in found[:_NAMED]
+                for d in found[:_N_SUMMARY]
             ]
-            if len(found) > _NAMED:
-                names.append(f"{len(found) - _NAMED} more")
+            if len(found) > _N_SUMMARY:
+                names.append(f"{len(found) - _N_SUMMARY} more")
             if names:
                 how = decision if calibrated else f"{decision}, though not calibrated"
                 lines.append((how, ", ".join(names)))
@@ -90,12 +88,12 @@ class _View:
 
     @property
     def diagnoses(self) -> tuple[list[Diagnosis], list[Diagnosis]]:
-        """Those shown at once, and those that are folded."""
-        return self._ranked[:_SHOWN], self._ranked[_SHOWN:]
+        """Unfolded and folded diagnoses."""
+        return self._ranked[:_N_UNFOLDED], self._ranked[_N_UNFOLDED:]
 
     @property
     def certainty(self) -> str:
-        """What the decisions rest on."""
+        """Text on calibration and uncertainty."""
         sets = [d for d in self.e.diagnoses if d.answers is not None]
         if not sets:
             return (
@@ -123,14 +121,14 @@ class _View:
 
     @cached_property
     def laboratories(self) -> tuple[list[LabFinding], list[LabFinding]]:
-        """Those shown at once, and those that are folded."""
+        """Unfolded and folded findings."""
         ranked = self.e.top_laboratories(len(self.e.laboratories))
         ranked += [f for f in self.e.laboratories if f not in ranked]
-        return ranked[:_SHOWN], ranked[_SHOWN:]
+        return ranked[:_N_UNFOLDED], ranked[_N_UNFOLDED:]
 
     @property
     def has(self) -> dict[str, bool]:
-        """Which columns the laboratory findings fill."""
+        """Columns that the laboratory findings fill."""
         findings = self.e.laboratories
         return {
             "reference": any(f.reference for f in findings),
@@ -140,7 +138,7 @@ class _View:
 
     @property
     def evidence(self) -> tuple[list[tuple[str, list[Evidence]]], list[tuple[str, list[Evidence]]]]:
-        """By diagnosis, in the order of the table; those said to be absent are folded."""
+        """Evidence by diagnosis, in the order of the table; that of absent ones is folded."""
         names = [d.name for d in self._ranked] + [e.diagnosis for e in self.e.evidence]
         found = {name: self.e.evidence_for(name) for name in names}
         absent = {d.name for d in self.e.diagnoses if d.decision == "absent"}
@@ -149,12 +147,12 @@ class _View:
 
     @property
     def largest(self) -> float:
-        """The largest contribution, which fills its bar."""
+        """Largest absolute contribution, whose bar is full."""
         return max((abs(item.contribution) for item in self.e.evidence), default=0) or 1.0
 
     @property
     def similar_rows(self) -> list[tuple[str, list[str]]]:
-        """The patients' tables side by side, without what none of them has."""
+        """Tables of the similar patients side by side, without rows that none has."""
         tables = [s.table for s in self.e.similar]
         names = dict.fromkeys(name for table in tables for name in table)
         rows = [(str(name), [_plain(table.get(name)) for table in tables]) for name in names]
@@ -162,22 +160,22 @@ class _View:
 
     @property
     def cut(self) -> str:
-        """What the sheet leaves out."""
+        """Note on a record that the sheet shows only in part."""
         if self.e.ecg is None or self.e.ecg.duration <= 10:
             return ""
         return f" Shown are the first 10 s of {self.e.ecg.duration:g} s."
 
     def drawing(self, title: str = "", shade: np.ndarray | None = None) -> Markup:
-        """Return the ECG on paper."""
+        """Return the ECG on ECG paper."""
         ecg = self.e.ecg
         assert ecg is not None
         svg = ecg_svg(
             ecg.signal, ecg.leads, ecg.sampling_rate, title=self.title + title, shade=shade
         )
-        return Markup(svg)  # which escapes what it is given
+        return Markup(svg)  # ecg_svg escapes its text
 
     def overlay(self, attribution: Attribution) -> Markup:
-        """Return the ECG with what the model weighed behind it, lead by lead."""
+        """Return the ECG with the attribution shaded behind each lead."""
         assert self.e.ecg is not None
         rows = dict(zip(attribution.leads, np.abs(attribution.values), strict=True))
         none = np.zeros(attribution.values.shape[1])
@@ -192,7 +190,7 @@ def _is_known(value: Any) -> bool:
 def _probability(p: float | None) -> str:
     if p is None or math.isnan(p):
         return _UNKNOWN
-    # A threshold beyond all probabilities predicts a label never, or always.
+    # An infinite threshold predicts a label never or always.
     return format_probability(p) if math.isfinite(p) else "never" if p > 0 else "always"
 
 
@@ -227,7 +225,7 @@ def _percent(share: float | None) -> str:
 
 
 def _plain(value: Any) -> str:
-    """Return a cell of a table in words."""
+    """Return a table cell as text."""
     if hasattr(value, "item"):
         value = value.item()
     if value is None or (isinstance(value, float) and math.isnan(value)):

@@ -1,4 +1,4 @@
-"""The parts of an explanation: diagnoses, laboratory findings, and what links them."""
+"""Parts of an explanation: diagnoses, laboratory findings, evidence, attributions."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,17 +13,17 @@ class Diagnosis:
     Attributes
     ----------
     name : str
-        The label's name.
+        Name of the label.
     probability : float
-        The model's, between 0 and 1; calibrated where the explainer was.
+        Between 0 and 1; calibrated after ``calibrate``.
     threshold : float
         The diagnosis is predicted above it.
     answers : tuple of bool or None
-        Conformal prediction set: which of absent (False) and present (True) the
-        ECG does not rule out; None where the diagnosis was not calibrated.
+        Conformal prediction set of absent (False) and present (True); None if the
+        diagnosis is not calibrated.
     coverage : float or None
-        How often such sets hold the truth, at the least, among patients with the
-        diagnosis as among those without; None where it was not calibrated.
+        Minimum probability that such sets hold the truth, among patients with and among
+        those without the diagnosis; None if not calibrated.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Diagnosis:
 
     @property
     def decision(self) -> Literal["present", "absent", "uncertain"]:
-        """What is said of it: "uncertain" where the set isn't the threshold's answer alone."""
+        """Decision: "uncertain" unless the set holds the answer of the threshold alone."""
         if self.answers not in (None, (self.predicted,)):
             return "uncertain"
         return "present" if self.predicted else "absent"
@@ -52,24 +52,24 @@ class LabFinding:
     Attributes
     ----------
     laboratory : str
-        The test's name.
+        Name of the laboratory test.
     direction : str
-        ``"low"`` or ``"high"``: on which side of the reference range.
+        ``"low"`` or ``"high"``: the side of the reference range.
     probability : float
-        The model's, between 0 and 1, that the value is abnormal on this side;
-        calibrated where the explainer was.
+        Between 0 and 1, that the value is abnormal on this side; calibrated after
+        ``calibrate``.
     base_rate : float
         Share of abnormal values among the training records that were measured.
     low, high : float or None
-        Reference range, in ``unit``; None where it has no bound or is unknown.
+        Reference range, in ``unit``; None if it has no bound or is unknown.
     unit : str
-        The laboratory's unit; empty where unknown.
+        Unit of the values; empty if unknown.
     threshold : float or None
-        The abnormality is predicted above it; None where not calibrated.
+        The abnormality is predicted above it; None if not calibrated.
     sensitivity, specificity : float or None
-        Of that prediction, on the patients it was calibrated on.
+        Of that prediction, on the calibrating patients.
     prevalence : float or None
-        How common the abnormality is where the model is used.
+        Prevalence of the abnormality where the model is used.
     """
 
     laboratory: str
@@ -91,12 +91,12 @@ class LabFinding:
 
     @property
     def lift(self) -> float:
-        """Probability over base rate: how much the ECG adds to knowing nothing."""
+        """Probability divided by base rate."""
         return self.probability / self.base_rate if self.base_rate > 0 else float("nan")
 
     @property
     def ppv(self) -> float | None:
-        """Share abnormal among those predicted to be, at the prevalence (Bayes' rule)."""
+        """Positive predictive value at the prevalence (Bayes' rule)."""
         if self.sensitivity is None or self.specificity is None or self.prevalence is None:
             return None
         found = self.sensitivity * self.prevalence
@@ -104,7 +104,7 @@ class LabFinding:
 
     @property
     def npv(self) -> float | None:
-        """Share not abnormal among those predicted not to be, at the prevalence."""
+        """Negative predictive value at the prevalence."""
         if self.sensitivity is None or self.specificity is None or self.prevalence is None:
             return None
         cleared = self.specificity * (1 - self.prevalence)
@@ -112,17 +112,17 @@ class LabFinding:
 
     @property
     def reference(self) -> str:
-        """The reference range in words, such as ``"3.5-5.1 mmol/L"``; empty where unknown."""
+        """Reference range as text, such as ``"3.5-5.1 mmol/L"``; empty if unknown."""
         if self.low is None and self.high is None:
             return ""
-        # Seven digits: cells are counted in millions, and 5.1 in single precision is 5.1.
+        # Seven digits show cell counts in millions, and float32 5.1 as 5.1.
         low, high = (None if bound is None else f"{bound:.7g}" for bound in (self.low, self.high))
         if low is None:
             bounds = f"up to {high}"
         elif high is None:
             bounds = f"from {low}"
         else:
-            # A base excess is normal from -2 to 3, which "-2-3" does not say.
+            # Write negative bounds, as of base excess, as "-2 to 3" instead of "-2-3".
             bounds = f"{low} to {high}" if low.startswith("-") else f"{low}-{high}"
         return f"{bounds} {self.unit}".strip()
 
@@ -131,24 +131,23 @@ class LabFinding:
 class Evidence:
     """A laboratory finding that supports or contradicts a diagnosis of one record.
 
-    An association that held in patients the model had not seen; never a cause. That the ECG
-    does not look like a finding which is rarer with the diagnosis supports nothing, and
-    explainers leave it out.
+    An association that holds in held-out patients, not a cause. Explanations leave out the
+    absence of findings that are rarer with the diagnosis, which supports nothing.
 
     Attributes
     ----------
     diagnosis, finding : str
         Their names, such as ``"hyperkalaemia"`` and ``"potassium high"``.
     contribution : float
-        What the finding's direction in the embedding adds to the diagnosis' log
-        odds in this record, against the average training record.
+        Contribution of the finding's direction in the embedding to the diagnosis' log odds,
+        relative to the average training record.
     odds_ratio, odds_ratio_low, odds_ratio_high : float
-        Of diagnosis and finding in the training patients, with its patient-bootstrap
+        Of diagnosis and finding in the training patients, with its patient bootstrap
         interval.
     sensitivity : float
         Log odds of the diagnosis per standard deviation of the finding's direction.
     p_value : float
-        Of the sensitivity, against directions of random findings.
+        Of the sensitivity, against random directions.
     """
 
     diagnosis: str
@@ -162,33 +161,32 @@ class Evidence:
 
     @property
     def supports(self) -> bool:
-        """Whether it speaks for the diagnosis; if not, against it."""
+        """Whether the finding supports the diagnosis; otherwise it contradicts it."""
         return self.contribution > 0
 
     @property
     def seen(self) -> bool:
-        """Whether the ECG looks more like the finding than the average training record's."""
+        """Whether the finding's score is above that of the average training record."""
         return self.contribution * self.sensitivity > 0
 
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Where in the signal the model looked for one diagnosis.
+    """Attribution of one diagnosis to leads and beats.
 
     Attributes
     ----------
     diagnosis : str
-        Its name.
+        Name of the diagnosis.
     values : ndarray of shape (n_leads, n_samples)
-        What each sample adds to the diagnosis' log odds; the samples are those
-        the model saw, after preprocessing.
+        Effect of each sample on the diagnosis' log odds; samples after preprocessing.
     leads : dict of str to float
-        Each lead's share of the absolute values; they sum to 1.
+        Share of each lead in the absolute values; shares sum to 1.
     beats : tuple of (float, float, float)
         Start and end of each beat in s, and its share.
     randomisation : float
-        Rank correlation with the map of a network of random weights: near 0, the
-        map tells of what was learned.
+        Rank correlation with the map of a network with shuffled weights; near 0 if the map
+        depends on the training.
     """
 
     diagnosis: str
@@ -200,18 +198,18 @@ class Attribution:
 
 @dataclass(frozen=True)
 class SimilarPatient:
-    """A training patient whose ECG is near in the embedding.
+    """A training patient with a similar ECG embedding.
 
     Attributes
     ----------
     patient : str
-        A salted hash; whose it is cannot be told from it.
+        Salted hash, which does not identify the patient.
     similarity : float
-        Cosine of the embeddings, at most 1.
+        Cosine similarity of the embeddings, at most 1.
     diagnoses : tuple of str
-        Those known to be present.
+        Present diagnoses.
     table : dict
-        What was measured of this patient's table.
+        Measured values of the patient's table.
     """
 
     patient: str

@@ -1,4 +1,4 @@
-"""One self-contained HTML page."""
+"""Reports as one self-contained HTML page."""
 
 import io
 import re
@@ -22,22 +22,22 @@ _ID = re.compile(r"""\bid="|href="#|url\(#""")
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report; what is None is left out.
+    """Section of a report; parts that are None are left out.
 
     Attributes
     ----------
     heading : str
-        Its title.
+        Title of the section.
     text : str or None
         A paragraph.
     table : DataFrame or None
         Shown without its index; numbers should be strings already.
     figure : Figure or None
-        Drawn into the page as vector graphics.
+        Drawn as inline SVG.
     lines : str or None
-        Text whose line breaks matter.
+        Text that keeps its line breaks.
     details : str or None
-        The same, folded until it is asked for.
+        Folded text that keeps its line breaks.
     """
 
     heading: str
@@ -49,18 +49,18 @@ class Section:
 
 
 def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[Section]) -> None:
-    """Write a page that needs nothing but itself: no script, no network.
+    """Write a self-contained HTML page, without script or network access.
 
     Parameters
     ----------
     path : path-like
-        Where to; an existing file is replaced.
+        File to write; an existing file is replaced.
     title : str
         Heading of the page.
     lead : str
-        What the page is, and may not be taken for.
+        Introduction, with the limits of use.
     sections : sequence of Section
-        From the top down. All text is escaped.
+        Sections in order. All text is escaped.
 
     Examples
     --------
@@ -75,13 +75,13 @@ def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[
 
 
 def _draw(figure: "Figure", number: int) -> Markup:
-    """Return a figure as inline SVG whose ids no other figure of the page has."""
+    """Return a figure as inline SVG with ids that are unique on the page."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]  # without the XML declaration
-    # Names of groups repeat and are not referred to; the other ids get the figure's number.
+    # Drop group names, which repeat without references; prefix other ids with the figure.
     svg = _GROUP_NAME.sub("<g", svg)
     svg = _TAG.sub(lambda tag: _ID.sub(rf"\g<0>figure{number}-", tag[0]), svg)
-    # matplotlib escapes text itself, so what it wrote is safe as it is.
+    # matplotlib escapes the text of its SVG.
     return Markup(svg)

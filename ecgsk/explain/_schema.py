@@ -1,20 +1,26 @@
-"""The published shape of an explanation in JSON."""
+"""JSON form of an explanation, and its published schema."""
 
 import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields
 from importlib.resources import files
 from typing import Any
+
+from ecgsk.explain._content import ExplanationContent
+from ecgsk.explain._text import DISCLAIMER
 
 
 def explanation_schema() -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of `Explanation.to_dict`.
 
     It ships with the package as ``ecgsk/explain/explanation.schema.json``. Its version
-    rises when a reader of the former would no longer understand the latter.
+    rises with each change that breaks readers of the former version.
 
     Returns
     -------
     dict
-        The schema of one explanation; `Explanations.to_dict` gives a list of them.
+        The schema of one explanation; `Explanations.to_dict` returns a list of them.
 
     Examples
     --------
@@ -24,3 +30,42 @@ def explanation_schema() -> dict[str, Any]:
     """
     text = files("ecgsk.explain").joinpath("explanation.schema.json").read_text(encoding="utf-8")
     return json.loads(text)
+
+
+def explanation_dict(content: ExplanationContent) -> dict[str, Any]:
+    """Return the JSON form: everything but the signal."""
+    return {
+        "version": 1,
+        "record": _as_json(content.record),
+        "quality": content.quality,
+        "diagnoses": [
+            _fields(d, predicted=bool(d.predicted), decision=d.decision) for d in content.diagnoses
+        ],
+        "laboratories": [
+            _fields(f, lift=f.lift, ppv=f.ppv, npv=f.npv) for f in content.laboratories
+        ],
+        "evidence": [_fields(e, supports=e.supports, seen=e.seen) for e in content.evidence],
+        "attributions": [_fields(a) for a in content.attributions],
+        "similar": [_fields(s) for s in content.similar],
+        "model": _as_json(dict(content.model)),
+        "note": " ".join(DISCLAIMER),
+    }
+
+
+def _fields(item: Any, **computed: Any) -> dict[str, Any]:
+    """Return the fields of a part that its repr shows, and computed ones."""
+    held = {f.name: getattr(item, f.name) for f in fields(item) if f.repr}
+    return {name: _as_json(value) for name, value in (held | computed).items()}
+
+
+def _as_json(value: Any) -> Any:
+    """Return a JSON value: null for NaN and infinity, text for dates."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, (tuple, list)):
+        return [_as_json(part) for part in value]
+    if isinstance(value, Mapping):
+        return {str(key): _as_json(part) for key, part in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

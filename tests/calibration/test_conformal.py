@@ -1,4 +1,4 @@
-"""Prediction sets: against the definition, and coverage that holds for new patients."""
+"""ConformalSets against the definition, and coverage of new patients."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from ecgsk.exceptions import ECGError
 
 
 def in_set(score, scores, whose, coverage):
-    """The definition: 1 / (K + 1) for each patient, shared by records, and for infinity."""
+    """Mass 1 / (K + 1) per patient, divided among records, and at infinity."""
     patients = np.unique(whose)
     masses = {patient: 1 / (len(patients) + 1) / np.sum(whose == patient) for patient in patients}
     mass_up_to = {s: sum(masses[w] for w in whose[scores <= s]) for s in scores}
@@ -26,7 +26,7 @@ def in_set(score, scores, whose, coverage):
     ),
     coverage=st.sampled_from([0.5, 0.625, 0.75, 0.9]),
 )
-def test_against_the_definition(records, coverage):
+def test_equals_the_definition(records, coverage):
     p, y, groups = np.array(records, dtype=float).T
     p = p / 10
     grid = np.linspace(0, 1, 21)
@@ -38,14 +38,14 @@ def test_against_the_definition(records, coverage):
 
 
 def draw(rng, n_patients):
-    """Patients of one class; the plain ones have many records, the doubtful ones two."""
+    """Patients of one class: clear ones have many records, doubtful ones two."""
     ease = rng.normal(size=n_patients)
     groups = np.repeat(np.arange(n_patients), np.where(ease > 0, 20, 2))
     return 1 / (1 + np.exp(-ease[groups] - 0.3 * rng.normal(size=len(groups)))), groups
 
 
 @pytest.mark.parametrize("value", [0, 1])
-def test_new_patients_are_covered_where_records_alone_promise_too_much(value):
+def test_coverage_holds_by_patient_and_fails_by_record(value):
     hits = []
     for seed in range(150):
         rng = np.random.default_rng(seed)
@@ -58,12 +58,12 @@ def test_new_patients_are_covered_where_records_alone_promise_too_much(value):
             covered = conformal.predict_sets(P_test)[:, 0, value]
             hits.append(np.average(covered, weights=weight))
     by_patient, by_record = np.reshape(hits, (-1, 2)).mean(axis=0)
-    # Guaranteed: 0.9 at least, and 1 / (K + 1) more at most where nothing is tied.
+    # The guarantee is from 0.9 to 0.9 + 1 / (K + 1) without ties.
     assert 0.895 < by_patient < 0.95
     assert by_record < 0.7
 
 
-def test_too_few_patients_leave_nothing_out():
+def test_sets_hold_a_class_of_too_few_patients():
     P, Y = np.linspace(0.01, 0.99, 108), np.append(np.zeros(100), np.ones(8))
     groups = np.arange(108)
     sets = ConformalSets(0.9).fit(P, Y, groups)
@@ -71,18 +71,18 @@ def test_too_few_patients_leave_nothing_out():
     assert sets.predict_sets(P)[:, 0, 1].all()
     assert not sets.predict_sets(P)[:, 0, 0].all()
     assert not sets.predict_sets(P, coverage=0.8)[:, 0, 1].all()
-    # Nine patients are as many as 0.9 asks for.
+    # A coverage of 0.9 needs nine patients.
     nine = ConformalSets(0.9).fit(np.append(P, 0.5), np.append(Y, 1))
     assert not nine.predict_sets(P)[:, 0, 1].all()
 
 
-def test_a_label_nobody_was_measured_for():
+def test_unmeasured_label_gets_both_answers():
     Y = np.column_stack([np.full(4, np.nan), [0, 1, 0, 1]])
     P = np.tile([[0.2], [0.8]], (2, 2))
     assert ConformalSets(0.5).fit(P, Y).predict_sets(P)[:, 0].all()
 
 
-def test_monotone_maps_change_no_set():
+def test_strictly_rising_maps_change_no_set():
     rng = np.random.default_rng(0)
     P = rng.random((300, 2))
     Y = (rng.random(P.shape) < P).astype(float)
@@ -99,11 +99,11 @@ def test_more_coverage_gives_larger_sets():
     low, high = conformal.predict_sets(P), conformal.predict_sets(P, 0.95)
     assert (high >= low).all()
     assert high.sum() > low.sum()
-    np.testing.assert_array_equal(low, conformal.predict_sets(P, 0.5951))  # taken up
+    np.testing.assert_array_equal(low, conformal.predict_sets(P, 0.5951))  # rounded up
 
 
 @pytest.mark.parametrize("coverage", [0, 1, 90, -0.1, 0.999])
-def test_coverage_that_is_none(coverage):
+def test_invalid_coverage_is_refused(coverage):
     with pytest.raises(ECGError, match="coverage above 0 and up to"):
         ConformalSets(coverage).fit([0.1, 0.2], [0, 1])
     with pytest.raises(ECGError, match="expected a coverage"):

@@ -1,4 +1,4 @@
-"""The meta-estimator: over scikit-learn's classifiers and ours, fitted and not."""
+"""MultilabelCalibrator over scikit-learn's classifiers, ours and probabilities."""
 
 import pickle
 import warnings
@@ -27,18 +27,18 @@ from ecgsk.calibration import (
 )
 from ecgsk.exceptions import CalibrationWarning, ECGError, LeakageWarning
 from ecgsk.metrics import masked_brier_score, masked_roc_auc_scorer
-from ecgsk.preprocessing import Resample
+from ecgsk.preprocessing import LabAbnormality, Resample
 
 
 def features(X):
-    """Leave out the patients' column."""
+    """Drop the patient column."""
     return X[list("abcde")]
 
 
 LINEAR = OneVsRestClassifier(LogisticRegression())
 
 
-# The suite holds predict against the larger of two probabilities, and its data are small.
+# The suite compares predict with the larger of two probabilities, and its data are small.
 @pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
 @parametrize_with_checks([MultilabelCalibrator(LINEAR, threshold=0.5)])
 def test_scikit_learn_checks(estimator, check):
@@ -47,7 +47,7 @@ def test_scikit_learn_checks(estimator, check):
 
 @pytest.fixture(scope="module")
 def table():
-    """Numbers, three labels by name, and patients: 300 to fit on, 500 held out."""
+    """Numbers, three named labels and patients: 300 to fit on, 500 held out."""
     rng = np.random.default_rng(0)
     groups = pd.Series(rng.integers(800, size=2400), name="subject_id")
     x = rng.normal(size=(2400, 5)) + rng.normal(size=(800, 5))[groups]
@@ -60,11 +60,11 @@ def without_patients(model):
     return make_pipeline(FunctionTransformer(features), model)
 
 
-# Far too sure of itself.
+# Overconfident.
 TREE = without_patients(DecisionTreeClassifier(random_state=0))
 
 
-def test_it_is_the_three_parts(table):
+def test_equals_calibrator_thresholds_and_conformal_sets(table):
     X, Y, held_out = table
     model = clone(TREE).fit(X[~held_out], Y[~held_out])
     X, Y = X[held_out], Y[held_out]
@@ -77,13 +77,111 @@ def test_it_is_the_three_parts(table):
     thresholds = choose_thresholds(Y, calibrated, "youden", groups=X["subject_id"])
     np.testing.assert_array_equal(got.thresholds_, thresholds)
     np.testing.assert_array_equal(got.predict(X), calibrated > thresholds)
-    sets = ConformalSets(0.8).fit(P, Y, X["subject_id"])
-    np.testing.assert_array_equal(got.predict_sets(X), sets.predict_sets(P))
-    np.testing.assert_array_equal(got.predict_sets(X, 0.9), sets.predict_sets(P, 0.9))
+    sets = ConformalSets(0.8).fit(calibrated, Y, X["subject_id"])
+    np.testing.assert_array_equal(got.predict_sets(X), sets.predict_sets(calibrated))
+    np.testing.assert_array_equal(got.predict_sets(X, 0.9), sets.predict_sets(calibrated, 0.9))
 
 
-def test_calibrates_on_others_than_it_fits_on(table):
-    """Patients whole, and better than the estimator alone."""
+@pytest.fixture
+def probabilities(table):
+    """Probabilities of the held-out records, their labels and patients."""
+    X, Y, held_out = table
+    model = clone(TREE).set_params(decisiontreeclassifier__max_depth=6)
+    P = model.fit(X[~held_out], Y[~held_out]).predict_proba(X[held_out])
+    P = pd.DataFrame(np.column_stack([p[:, 1] for p in P]), Y.index[held_out], Y.columns)
+    return P, Y[held_out], X.loc[held_out, "subject_id"], (model, X[held_out])
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_probabilities_calibrate_as_their_estimator_does(method, probabilities):
+    P, Y, patients, (model, X) = probabilities
+    expected = MultilabelCalibrator(model, method=method).fit(X, Y)
+    by_frame = MultilabelCalibrator(method=method).fit(P, Y, groups=patients)
+    by_array = MultilabelCalibrator(method=method).fit(
+        P.to_numpy(), Y.to_numpy(), groups=patients.to_numpy()
+    )
+    for got, new in ((by_frame, P), (by_frame, P[P.columns[::-1]]), (by_array, P.to_numpy())):
+        np.testing.assert_array_equal(got.predict_proba(new), expected.predict_proba(X))
+        np.testing.assert_array_equal(got.predict(new), expected.predict(X))
+        np.testing.assert_array_equal(got.predict_sets(new), expected.predict_sets(X))
+        np.testing.assert_array_equal(got.sensitivity_, expected.sensitivity_)
+    assert by_frame.label_names_ == list(Y)
+
+
+def test_probabilities_of_two_classes(probabilities):
+    P, Y, patients, _ = probabilities
+    y = Y["one"].map({0.0: "no", 1.0: "yes"})
+    expected = MultilabelCalibrator().fit(P[["one"]], Y[["one"]], groups=patients)
+    for p in (P["one"], P[["one"]], np.column_stack([1 - P["one"], P["one"]])):
+        got = MultilabelCalibrator().fit(p, y, groups=patients)
+        assert got.classes_.tolist() == ["no", "yes"]
+        np.testing.assert_array_equal(
+            got.predict_proba(p)[:, 1:], expected.predict_proba(P[["one"]])
+        )
+
+
+def test_frame_of_other_probabilities_is_refused(probabilities):
+    P, Y, patients, _ = probabilities
+    calibrator = MultilabelCalibrator().fit(P, Y, groups=patients)
+    with pytest.raises(ECGError, match="DataFrame of probabilities with the columns"):
+        calibrator.predict_proba(P.rename(columns={"one": "four"}))
+    with pytest.raises(ECGError, match="DataFrame of probabilities with the columns"):
+        MultilabelCalibrator().fit(P[["one", "two"]], Y, groups=patients)
+
+
+def test_sensitivity_and_specificity_weigh_patients_equally(probabilities):
+    P, Y, patients, _ = probabilities
+    calibrator = MultilabelCalibrator(threshold="youden").fit(P, Y, groups=patients)
+    predicted = pd.DataFrame(calibrator.predict(P), P.index, P.columns)
+    for value, rates in ((1, calibrator.sensitivity_), (0, calibrator.specificity_)):
+        for name, rate in zip(Y, rates, strict=True):
+            right = (predicted[name] == value)[Y[name] == value]
+            assert rate == pytest.approx(right.groupby(patients).mean().mean())
+
+
+@pytest.mark.parametrize("threshold", ["f1", 0.3])
+def test_label_of_too_few_patients_is_not_calibrated(threshold, probabilities):
+    P, Y, patients, _ = probabilities
+    positive = patients[Y["two"] == 1].unique()
+    Y = Y.assign(two=Y["two"].where(~patients.isin(positive[9:])))
+    with pytest.warns(CalibrationWarning, match=r"does not calibrate 1 of 3 labels, .*: two\."):
+        calibrator = MultilabelCalibrator(threshold=threshold).fit(P, Y, groups=patients)
+    assert calibrator.calibrated_.tolist() == [True, False, True]
+    np.testing.assert_array_equal(calibrator.predict_proba(P)[:, 1], P["two"])
+    assert calibrator.thresholds_[1] == 0.5
+    assert np.isnan([calibrator.sensitivity_[1], calibrator.specificity_[1]]).all()
+    # Conformal sets of nine patients would leave out answers at this coverage.
+    sets = calibrator.predict_sets(P, coverage=0.5)
+    assert not calibrator.conformal_.predict_sets(P, 0.5)[:, 1].all()
+    assert sets[:, 1].all()
+    assert not sets[:, 0].all()
+    alone = MultilabelCalibrator(threshold=threshold).fit(
+        P[["one", "three"]], Y[["one", "three"]], groups=patients
+    )
+    np.testing.assert_array_equal(alone.thresholds_, calibrator.thresholds_[[0, 2]])
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "beta", "isotonic"])
+def test_calibration_never_shrinks_sets(method, probabilities):
+    """Strictly rising maps change none; flat parts enlarge them."""
+    P, Y, patients, _ = probabilities
+    calibrator = MultilabelCalibrator(method=method).fit(P, Y, groups=patients)
+    uncalibrated = ConformalSets(0.9).fit(P, Y, patients).predict_sets(P)
+    sets = calibrator.predict_sets(P)
+    assert (sets >= uncalibrated).all()
+    assert (sets == uncalibrated).all() == (method != "isotonic")
+
+
+def test_label_that_probabilities_do_not_rank_is_undecided(probabilities):
+    """Reversed labels: the calibrated probabilities are constant."""
+    P, Y, patients, _ = probabilities
+    calibrator = MultilabelCalibrator().fit(P, 1 - Y, groups=patients)
+    assert np.ptp(calibrator.predict_proba(P), axis=0).max() < 0.01
+    assert calibrator.predict_sets(P).all()
+    assert not ConformalSets(0.9).fit(P, 1 - Y, patients).predict_sets(P).all()
+
+
+def test_unfitted_estimator_is_fitted_and_calibrated_on_disjoint_patients(table):
     X, Y, held_out = table
     seen = {}
 
@@ -112,7 +210,7 @@ def test_calibrates_on_others_than_it_fits_on(table):
     assert after < masked_brier_score(Y[held_out], P)
 
 
-def test_two_classes_by_name(table):
+def test_two_named_classes(table):
     X, Y, _ = table
     y = Y["one"].map({0.0: "no", 1.0: "yes"})
     model = MultilabelCalibrator(without_patients(LogisticRegression()), random_state=0).fit(X, y)
@@ -124,7 +222,7 @@ def test_two_classes_by_name(table):
     assert model.score(X, y) > 0.7
 
 
-def test_frames_are_found_by_name(classifier, X, Y):
+def test_columns_of_a_frame_are_found_by_name(classifier, X, Y):
     X = X[["ecg"]]  # the classifier has seen the patients
     with pytest.warns(CalibrationWarning):
         model, turned = (
@@ -140,7 +238,7 @@ def test_frames_are_found_by_name(classifier, X, Y):
 
 
 @pytest.mark.parametrize("routing", [False, True])
-def test_patients_come_by_column_or_by_groups(routing, make_classifier, X, Y):
+def test_patients_from_column_equal_patients_from_groups(routing, make_classifier, X, Y):
     patients = X["subject_id"]
     with sklearn.config_context(enable_metadata_routing=routing), warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)
@@ -167,7 +265,7 @@ def test_patients_come_by_column_or_by_groups(routing, make_classifier, X, Y):
     assert len(by_groups.estimator_.patients_seen_[1]) < patients.nunique()
 
 
-def test_parameters_of_parameters(table):
+def test_grid_search_over_nested_parameters(table):
     X, Y, _ = table
     search = GridSearchCV(
         MultilabelCalibrator(without_patients(LINEAR), random_state=0),
@@ -184,11 +282,11 @@ def test_parameters_of_parameters(table):
 
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
-def test_saved(method, classifier, make_classifier, cohort, X, Y, tmp_path):
-    labs = LabAbnormalityExplainer(classifier, reference_ranges=cohort.reference_ranges).fit(
-        X, cohort.labs
-    )
-    targets = labs._abnormalities(cohort.labs)
+def test_saved_and_loaded_predicts_equally(
+    method, classifier, make_classifier, cohort, X, Y, tmp_path
+):
+    targets = LabAbnormality(cohort.reference_ranges).fit_transform(cohort.labs)
+    labs = LabAbnormalityExplainer(FrozenEstimator(classifier)).fit(X, targets)
     X = X[["ecg"]]  # they have seen the patients
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)
@@ -205,9 +303,9 @@ def test_saved(method, classifier, make_classifier, cohort, X, Y, tmp_path):
             assert loaded.label_names_ == model.label_names_
 
 
-def test_bad_input(table):
+def test_invalid_input(table):
     X, Y, _ = table
-    with pytest.raises(ECGError, match="two patients or more"):
+    with pytest.raises(ECGError, match="at least two patients"):
         MultilabelCalibrator(LINEAR).fit(X.assign(subject_id=1), Y)
     with pytest.raises(ECGError, match="a patient for each record"):
         MultilabelCalibrator(LINEAR).fit(features(X), Y, groups=[None, *["one"] * (len(X) - 1)])
@@ -220,12 +318,12 @@ def test_bad_input(table):
         MultilabelCalibrator(LogisticRegression()).fit(X, Y.sum(axis=1))
     for wrong in ({"coverage": 2}, {"method": "platt"}, {"threshold": "roc"}):
         with pytest.raises(ECGError, match="MultilabelCalibrator expected"):
-            MultilabelCalibrator(None, **wrong).fit(X, Y)  # told before anything is fitted
+            MultilabelCalibrator(None, **wrong).fit(X, Y)  # raised before anything is fitted
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model, FrozenEstimator, make_pipeline])
-def test_patients_of_the_training_are_told(wrap, make_classifier, X, Y):
-    """Found in X, or handed in; others calibrate without a word of them."""
+def test_training_patients_raise_leakage_warning(wrap, make_classifier, X, Y):
+    """From a column of X or from groups; other patients raise none."""
     trained = (X["subject_id"] % 2 == 0).to_numpy()
     model = wrap(make_classifier().fit(X[trained], Y[trained]))
     calibrator = MultilabelCalibrator(model, threshold=0.5)
@@ -236,7 +334,7 @@ def test_patients_of_the_training_are_told(wrap, make_classifier, X, Y):
         calibrator.fit(X, Y)
         calibrator.fit(signals, Y, groups=patients)
         calibrator.fit(X[~trained], Y[~trained])
-        calibrator.fit(signals, Y)  # nobody is named
+        calibrator.fit(signals, Y)  # no patients are named
     leaks = [str(w.message) for w in caught if w.category is LeakageWarning]
     assert leaks == [leaks[0]] * 2
     assert f"has seen {n_seen} of the {n} patients that calibrate it" in leaks[0]

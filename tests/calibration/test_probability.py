@@ -1,4 +1,4 @@
-"""Calibrated probabilities: against the truth, scikit-learn, and what must not matter."""
+"""ProbabilityCalibrator against the truth, scikit-learn and invariances."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ METHODS = ["sigmoid", "beta", "isotonic"]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_finds_the_truth(method, distorted):
+def test_recovers_true_probabilities(method, distorted):
     truth, Y, P = distorted
     calibrated = ProbabilityCalibrator(method).fit(P[:4000], Y[:4000]).transform(P[4000:])
     assert np.abs(P[4000:] - truth[4000:]).mean() > 0.08
@@ -25,7 +25,7 @@ def test_finds_the_truth(method, distorted):
     assert masked_brier_score(Y[4000:], calibrated) < masked_brier_score(Y[4000:], P[4000:]) - 0.005
 
 
-def test_sigmoid_undoes_a_distorted_logit(distorted):
+def test_sigmoid_recovers_slope_and_intercept_of_a_logit(distorted):
     _, Y, P = distorted
     a, b, c = ProbabilityCalibrator().fit(P, Y).coef_.T
     np.testing.assert_array_equal(a, b)
@@ -33,8 +33,8 @@ def test_sigmoid_undoes_a_distorted_logit(distorted):
     np.testing.assert_allclose(c, -0.5, atol=0.1)
 
 
-def test_sigmoid_is_logistic_regression_of_platts_targets(distorted):
-    """A soft target is a record that stands in both classes, by weight."""
+def test_sigmoid_equals_logistic_regression_on_platts_targets(distorted):
+    """A soft target is a weighted record of each class."""
     _, Y, P = distorted
     y, p = Y[:200, 0], P[:200, 0]
     n, m = y.sum(), (1 - y).sum()
@@ -47,7 +47,7 @@ def test_sigmoid_is_logistic_regression_of_platts_targets(distorted):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_slopes_are_the_best_that_are_not_negative(seed):
+def test_slopes_are_the_constrained_optimum(seed):
     rng = np.random.default_rng(seed)
     x, weight = rng.normal(size=(60, 2)), rng.uniform(0.1, 1, size=60)
     target = np.clip(expit(x @ rng.normal(size=2) + rng.normal()), 0.02, 0.98)
@@ -64,9 +64,9 @@ def test_slopes_are_the_best_that_are_not_negative(seed):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_order_is_kept_and_extremes_stay_inside(method, distorted):
+def test_keeps_order_and_stays_inside_zero_and_one(method, distorted):
     _, Y, P = distorted
-    calibrator = ProbabilityCalibrator(method).fit(P, 1 - Y)  # the wrong way round
+    calibrator = ProbabilityCalibrator(method).fit(P, 1 - Y)  # reversed labels
     assert np.ptp(calibrator.transform(P), axis=0).max() < 0.01
     with_extremes = np.concatenate([P, [[0.0] * 3, [1.0] * 3]])
     labels = np.concatenate([Y, [[1.0] * 3, [0.0] * 3]])
@@ -120,15 +120,15 @@ def test_a_reversed_label_gets_one_probability(distorted):
     np.testing.assert_allclose(out, expected, rtol=1e-9)
 
 
-def test_sigmoid_changes_no_auroc(distorted):
+def test_sigmoid_keeps_auroc(distorted):
     _, Y, P = distorted
     after = ProbabilityCalibrator().fit(P, Y).transform(P)
     assert masked_roc_auc(Y, after) == pytest.approx(masked_roc_auc(Y, P), abs=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_patients_records_count_as_one(method, distorted):
-    """Every record of some patients five times is the same fit; without groups it is not."""
+def test_patients_weigh_equally(method, distorted):
+    """Repeating a patient's records five times changes the fit only without groups."""
     _, Y, P = distorted
     copies = np.where(Y[:300, 0] == 1, 5, 1)
     rows = np.repeat(np.arange(300), copies)
@@ -139,8 +139,8 @@ def test_a_patients_records_count_as_one(method, distorted):
     assert np.abs(by_record - once)[:, 0].mean() > 0.05
 
 
-def test_nan_is_no_negative(distorted):
-    """Nor does it take weight from the patient's other records."""
+def test_nan_takes_no_part(distorted):
+    """It also takes no weight from the patient's other records."""
     _, Y, P = distorted
     groups = np.repeat(np.arange(3000), 2)
     unmeasured = Y.copy()
@@ -153,14 +153,16 @@ def test_nan_is_no_negative(distorted):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_rare_labels_stay_and_are_named(method, distorted):
+def test_rare_labels_are_not_calibrated_and_are_named(method, distorted):
     _, Y, P = distorted
     Y = Y.copy()
     Y[:, 0] = 0
     Y[:50, 0] = 1  # fifty records of nine patients
     Y[:, 2] = np.nan
     groups = np.append(np.arange(50) % 9, np.arange(9, len(Y) - 41))
-    with pytest.warns(CalibrationWarning, match=r"leaves 2 of 3 labels .* 10 patients .*: 0, 2\."):
+    with pytest.warns(
+        CalibrationWarning, match=r"does not calibrate 2 of 3 labels.* 10 patients .*: 0, 2\."
+    ):
         calibrator = ProbabilityCalibrator(method).fit(P, Y, groups)
     assert calibrator.calibrated_.tolist() == [False, True, False]
     out = calibrator.transform(P)
@@ -169,7 +171,7 @@ def test_rare_labels_stay_and_are_named(method, distorted):
     assert ProbabilityCalibrator(method, min_patients=9).fit(P[:, :2], Y[:, :2], groups)
 
 
-def test_bad_input(distorted):
+def test_invalid_input(distorted):
     _, Y, P = distorted
     with pytest.raises(ECGError, match="expected method to be one of"):
         ProbabilityCalibrator("platt").fit(P, Y)

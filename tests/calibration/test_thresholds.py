@@ -1,4 +1,4 @@
-"""Thresholds against brute force."""
+"""choose_thresholds against brute force."""
 
 import numpy as np
 import pytest
@@ -21,11 +21,11 @@ def samples(draw):
 
 
 def weigh(y, groups):
-    """One patient after another, as the docstring has it."""
+    """Return the weights that the docstring defines."""
     weight = np.zeros(len(y))
     for patient in np.unique(groups):
-        his = (groups == patient) & ~np.isnan(y)
-        weight[his] = 1 / max(his.sum(), 1)
+        measured = (groups == patient) & ~np.isnan(y)
+        weight[measured] = 1 / max(measured.sum(), 1)
     return weight
 
 
@@ -44,18 +44,18 @@ def ppv(y, predicted, weight):
 
 @pytest.mark.parametrize(("rule", "score"), [("f1", f1), ("youden", youden)])
 @given(sample=samples())
-def test_no_threshold_is_better(rule, score, sample):
+def test_no_other_threshold_scores_higher(rule, score, sample):
     y, p, groups = sample
     threshold = choose_thresholds(y, p, rule, groups=groups)[0]
     seen, weight = ~np.isnan(y), weigh(y, groups)
     got = score(y[seen], p[seen] > threshold, weight[seen])
-    # Predicting everybody is among them; predicting nobody scores 0.
+    # Predicting all records is among them; predicting none scores 0.
     every = [score(y[seen], p[seen] > t, weight[seen]) for t in np.arange(20) / 20]
     assert got == pytest.approx(max(every))
 
 
 @given(sample=samples(), target=st.sampled_from([0.2, 0.5, 0.8]))
-def test_the_most_sensitive_threshold_that_keeps_the_ppv(sample, target):
+def test_ppv_rule_chooses_the_most_sensitive_threshold(sample, target):
     y, p, groups = sample
     seen, weight = ~np.isnan(y), weigh(y, groups)
     y, p, weight = y[seen], p[seen], weight[seen]
@@ -70,14 +70,13 @@ def test_the_most_sensitive_threshold_that_keeps_the_ppv(sample, target):
     assert ((p > threshold) == (p > min(keeping))).all()
 
 
-def test_every_patient_counts_once():
-    """Many records of one patient do not outvote the others."""
+def test_patients_weigh_equally():
     y = np.array([1, 1, 0, *[0] * 97])
     p = np.array([0.9, 0.5, 0.1, *[0.7] * 97])
     alone = choose_thresholds(y, p, "youden")[0]
     by_patient = choose_thresholds(y, p, "youden", groups=[0, 1, 2, *[3] * 97])[0]
     assert alone == pytest.approx(0.8)
-    assert by_patient in (pytest.approx(0.3), pytest.approx(0.8))  # both are right for half
+    assert by_patient in (pytest.approx(0.3), pytest.approx(0.8))  # equal Youden indices
     f1_alone, f1_by_patient = (
         choose_thresholds(y, p, "f1", groups=groups)[0] for groups in (None, [0, 1, 2, *[3] * 97])
     )
@@ -85,14 +84,14 @@ def test_every_patient_counts_once():
     assert f1_by_patient == pytest.approx(0.3)
 
 
-def test_neighbouring_floats_are_told_apart():
+def test_neighbouring_floats_are_separated():
     low = 0.3
     high = np.nextafter(low, 1)
     threshold = choose_thresholds([0, 1], [low, high])[0]
     assert low <= threshold < high
 
 
-def test_without_a_choice():
+def test_labels_of_a_single_class_get_one_half():
     Y = np.array([[0, np.nan, 1], [0, np.nan, 1]])
     P = np.full_like(Y, 0.2)
     with pytest.warns(CalibrationWarning, match=r"single class: 0, 1, 2\."):
@@ -101,12 +100,12 @@ def test_without_a_choice():
         assert choose_thresholds(Y, P, "f1") == pytest.approx([0.5, 0.5, 0.1])
 
 
-def test_one_number_for_all():
+def test_number_is_the_threshold_of_all_labels():
     assert choose_thresholds([[0, 1], [1, 0]], [[0.1, 0.2], [0.3, 0.4]], 0.3).tolist() == [0.3, 0.3]
 
 
 @pytest.mark.parametrize("rule", ["F1", 0, 1.5, True, ("ppv", 2), ("npv", 0.5), None, ("ppv", "a")])
-def test_a_rule_that_is_none(rule):
+def test_unknown_rule_is_refused(rule):
     with pytest.raises(ECGError, match="expected a rule of"):
         choose_thresholds([0, 1], [0.1, 0.2], rule)
 

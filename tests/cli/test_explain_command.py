@@ -155,7 +155,7 @@ def test_model_explains_nothing(fail, classifier, pretrainer, X, write_patient, 
         ("Pipeline", make_pipeline(Resample(100).fit(X), pretrainer)),
     ]:
         message = fail("explain", record, "--model", ecgsk.save(other, tmp_path / name))
-        assert f"is a {name}, expected a pipeline that ends in a LabAbnorm" in message
+        assert f"ends in a LabAbnormalityExplainer; got a {name}" in message
 
 
 def test_model_of_plain_arrays(fail, make_pretrainer, X, write_patient, tmp_path):
@@ -164,7 +164,7 @@ def test_model_of_plain_arrays(fail, make_pretrainer, X, write_patient, tmp_path
     pipeline = make_pipeline(explainer).fit(x, (X["age"] > 60).astype(int))
     folder = ecgsk.save(pipeline, tmp_path / "model")
     message = fail("explain", write_patient("r"), "--model", folder)
-    assert "was fitted on plain arrays, which name no leads" in message
+    assert "was fitted on plain arrays, which have no lead names" in message
 
 
 @pytest.mark.parametrize("inputs", ["clinical", "ecg+clinical"])
@@ -176,7 +176,7 @@ def test_model_needs_a_table(fail, make_classifier, X, Y, cohort, write_patient,
     pipeline = make_pipeline(Resample(100), explainer).fit(X, cohort.labs)
     folder = ecgsk.save(pipeline, tmp_path / "model")
     message = fail("explain", write_patient("r"), "--model", folder)
-    assert f"has inputs='{inputs}', and a record comes without a table" in message
+    assert f"has inputs='{inputs}', but a record has no clinical table" in message
 
 
 def test_out_is_a_file(fail, model, write_patient):

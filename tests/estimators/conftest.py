@@ -1,8 +1,12 @@
-"""Labels with gaps, and weights to compare."""
+"""Labels with gaps, weights to compare, and explainers."""
+
+import pickle
+import warnings
 
 import numpy as np
 import pytest
 import torch
+from sklearn.frozen import FrozenEstimator
 from skorch.callbacks import Callback
 
 
@@ -54,3 +58,67 @@ class Sides(Callback):
 @pytest.fixture
 def sides():
     return Sides()
+
+
+@pytest.fixture(scope="session")
+def frozen(classifier):
+    return FrozenEstimator(classifier)
+
+
+@pytest.fixture(scope="session")
+def ranges(cohort):
+    return cohort.reference_ranges
+
+
+LABS = ["potassium", "creatinine", "haemoglobin", "troponin"]
+DIAGNOSES = ["hyperkalaemia", "chronic kidney disease", "acute myocardial infarction"]
+
+
+@pytest.fixture(scope="session")
+def lab_sides():
+    """X, laboratory values and diagnoses of training, held-out and new patients."""
+    from ecgsk.datasets import make_clinical_ecg
+
+    cohort = make_clinical_ecg(1000, random_state=0)
+    number = cohort.groups.rank(method="dense").astype(int).to_numpy()
+    sides = {
+        name: (cohort.X[rows], cohort.labs.loc[rows, LABS], cohort.Y.loc[rows, DIAGNOSES])
+        for name, rows in (
+            ("train", number % 2 == 0),
+            ("held", number % 4 == 1),
+            ("new", number % 4 == 3),
+        )
+    }
+    return sides | {"ranges": cohort.reference_ranges}
+
+
+@pytest.fixture(scope="session")
+def fitted_explainer(lab_sides):
+    """Fitted, not calibrated, with evidence and similar patients."""
+    from ecgsk import ECGDiagnosisClassifier, LabAbnormalityExplainer
+    from ecgsk.encoders import ResNet1d
+
+    X, labs, Y = lab_sides["train"]
+    model = ECGDiagnosisClassifier(
+        ResNet1d(width=8), max_epochs=4, random_state=0, verbose=False, device="cpu"
+    ).fit(X, Y)
+    explainer = LabAbnormalityExplainer(
+        FrozenEstimator(model),
+        reference_ranges=lab_sides["ranges"],
+        keep_patients=True,
+        random_state=0,
+    )
+    return explainer.fit(X, labs, diagnoses=Y)
+
+
+@pytest.fixture
+def copied_explainer(fitted_explainer):
+    return pickle.loads(pickle.dumps(fitted_explainer))
+
+
+@pytest.fixture(scope="session")
+def calibrated_explainer(fitted_explainer, lab_sides):
+    copied = pickle.loads(pickle.dumps(fitted_explainer))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return copied.calibrate(*lab_sides["held"])

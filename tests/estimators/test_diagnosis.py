@@ -216,7 +216,7 @@ def test_wrong_choice_of_a_parameter(make_classifier, X, Y):
 
 
 def test_a_score_of_unknown_labels_says_what_to_take(classifier, X, partly_labelled):
-    message = r"ECGDiagnosisClassifier.score expected labels that are all known; got NaN in y. Lea"
+    message = r"ECGDiagnosisClassifier.score expected y without missing labels; got NaN. Use masked"
     for y in (partly_labelled, partly_labelled.to_numpy()):
         with pytest.raises(ValueError, match=message):
             classifier.score(X, y)

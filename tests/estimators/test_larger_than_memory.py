@@ -16,7 +16,8 @@ import numpy as np, pandas as pd, torch
 from sklearn.model_selection import GridSearchCV
 from ecgsk import ECGDiagnosisClassifier
 from ecgsk.encoders import ResNet1d
-from ecgsk.signals import ECGArray, NpyStorage, STANDARD_12_LEADS
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from ecgsk.signals.storage import NpyStorage
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 torch.set_num_threads(1)

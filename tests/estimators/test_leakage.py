@@ -59,7 +59,7 @@ def test_an_explainer_over_a_classifier_that_saw_them(frozen_classifier, X, coho
     targets = (
         (cohort.labs[["potassium"]].fillna(0) > 5).astype(int).set_axis(["potassium high"], axis=1)
     )
-    explainer = LabAbnormalityExplainer(frozen_classifier).fit(X, targets)
+    explainer = LabAbnormalityExplainer(FrozenEstimator(frozen_classifier)).fit(X, targets)
     with pytest.warns(LeakageWarning):
         explainer.score(X, targets)
 

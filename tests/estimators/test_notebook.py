@@ -31,7 +31,10 @@ def test_diagram_shows_what_is_nested(make_classifier, make_pretrainer, frozen):
     pretrainer = make_pretrainer(encoder=ResNet1d(34, width=64, kernel_size=15))
     encoder = FrozenEstimator(pretrainer) if frozen else pretrainer
     classifier = make_classifier(encoder=encoder)
-    for model in (make_pipeline(Resample(50), classifier), LabAbnormalityExplainer(classifier)):
+    for model in (
+        make_pipeline(Resample(50), classifier),
+        LabAbnormalityExplainer(FrozenEstimator(classifier)),
+    ):
         text = text_of_diagram(model)
         for name in ("ECGDiagnosisClassifier", "encoder: ", "JointEmbeddingPretrainer", SPEC):
             assert name in text

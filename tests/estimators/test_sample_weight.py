@@ -3,10 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from ecgsk.estimators._probe import fit_linear_probe
 from ecgsk.preprocessing import Resample
 
 KINDS = ["pretrainer", "scratch", "one_of_three", "probe", "pretrained", "distilled", "multimodal"]
@@ -75,20 +73,6 @@ def test_heavier_positives_are_predicted_more(make_classifier, X, fine_tune):
     )
     gain = heavy.predict_proba(X)[:, 1] - even.predict_proba(X)[:, 1]
     assert gain.mean() > 0.05
-
-
-def test_weights_of_the_probe_are_those_of_logistic_regression():
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(200, 4))
-    y = (features[:, 0] + rng.normal(size=200) > 0).astype(float)
-    weight = rng.uniform(0.1, 1, size=200)
-    heads = fit_linear_probe(features, y[:, None], np.zeros(200), weight, multinomial=False)
-    mean = np.average(features, axis=0, weights=weight)
-    scale = np.sqrt(np.average((features - mean) ** 2, axis=0, weights=weight))
-    z = (features - mean) / scale
-    expected = LogisticRegression(C=1e-2, tol=1e-8).fit(z, y, sample_weight=weight)
-    np.testing.assert_allclose(heads[0] * scale, expected.coef_, atol=1e-3)
-    np.testing.assert_allclose(heads[1] + heads[0] @ mean, expected.intercept_, atol=1e-3)
 
 
 def test_the_leads_are_scaled_by_the_weighted_records(make_classifier, X, Y):

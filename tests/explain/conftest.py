@@ -1,4 +1,4 @@
-"""Explanations made by hand, and an explainer to make them."""
+"""Explanations made by hand."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def make_explanation():
 
 @pytest.fixture(scope="session")
 def make_record():
-    """One ECG at 100 Hz, in mV; a ramp of 1 mV over 10 s unless told otherwise."""
+    """One ECG at 100 Hz, in mV; a ramp of 1 mV over 10 s by default."""
 
     def make(leads=STANDARD_12_LEADS, signal=None):
         if signal is None:
@@ -48,7 +48,7 @@ def make_record():
 
 @pytest.fixture(scope="session")
 def make_full_explanation(make_record):
-    """Every section filled; ``name`` stands wherever a caller's text may."""
+    """All sections filled; ``name`` is used for all text of the caller."""
 
     def make(name="potassium", record=7, quality="", ecg=None):
         ecg = make_record() if ecg is None else ecg

@@ -1,209 +1,19 @@
-"""Explanations as values, text, dictionaries and tables."""
+"""Explanations as tables, sequences and pictures."""
 
 import dataclasses
-import json
-import math
+import io
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ecgsk.explain import Diagnosis, Evidence, Explanation, Explanations, LabFinding
+from ecgsk.explain import Diagnosis, Evidence, Explanations, LabFinding
+from ecgsk.signals import STANDARD_12_LEADS
 
-probabilities = st.floats(0, 1, exclude_min=True, exclude_max=True)
-diagnoses = st.lists(
-    st.builds(Diagnosis, st.text("abc ", min_size=1), probabilities, st.floats(0.1, 0.9)),
-    max_size=8,
-)
-findings = st.lists(
-    st.builds(
-        LabFinding,
-        st.sampled_from(["potassium", "sodium"]),
-        st.sampled_from(["low", "high"]),
-        probabilities,
-        st.one_of(st.just(math.nan), st.floats(0, 1)),
-        st.one_of(st.none(), st.floats(0, 10)),
-        st.one_of(st.none(), st.floats(10, 200)),
-        st.sampled_from(["", "mmol/L"]),
-    ),
-    max_size=8,
-)
+MM_PER_INCH = 25.4
 
 
-def count_lines(text, ending):
-    return sum(line.endswith(ending) for line in text.splitlines())
-
-
-@pytest.mark.parametrize(("p", "predicted"), [(0.51, True), (0.5, False), (0.49, False)])
-def test_a_diagnosis_is_predicted_above_its_threshold(p, predicted):
-    assert Diagnosis("sepsis", p, 0.5).predicted is predicted
-
-
-@given(diagnoses, st.integers(0, 10))
-def test_predicted_diagnoses_come_first_then_the_probable(diagnoses, n):
-    explanation = Explanation(1, tuple(diagnoses), (), None)
-    everything = explanation.top_diagnoses(len(diagnoses))
-    assert sorted(map(id, everything)) == sorted(map(id, diagnoses))
-    keys = [(d.predicted, d.probability) for d in everything]
-    assert keys == sorted(keys, reverse=True)
-    assert explanation.top_diagnoses(n) == everything[:n]
-
-
-@given(findings, st.integers(0, 10))
-def test_findings_come_by_how_far_they_stand_above_their_base_rate(findings, n):
-    explanation = Explanation(1, (), tuple(findings), None)
-    everything = explanation.top_laboratories(len(findings))
-    # What was never measured, or never abnormal, cannot be told from the ECG.
-    known = [f for f in findings if f.base_rate > 0]
-    assert sorted(map(id, everything)) == sorted(map(id, known))
-    above = [f.probability - f.base_rate for f in everything]
-    assert above == sorted(above, reverse=True)
-    assert explanation.top_laboratories(n) == everything[:n]
-
-
-def test_lift():
-    finding = LabFinding("potassium", "high", 0.6, 0.2, None, None, "")
-    assert finding.lift == pytest.approx(3)
-    assert finding.name == "potassium high"
-    for base_rate in (0.0, math.nan):
-        assert math.isnan(LabFinding("ph", "low", 0.6, base_rate, None, None, "").lift)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "unit", "words"),
-    [
-        (3.5, 5.1, "mmol/L", "3.5-5.1 mmol/L"),
-        (135.0, 145.0, "mmol/L", "135-145 mmol/L"),
-        (None, 0.04, "ng/mL", "up to 0.04 ng/mL"),
-        (11.5, None, "g/dL", "from 11.5 g/dL"),
-        (0.0, 5.0, "mg/L", "0-5 mg/L"),
-        (7.33, 7.45, "", "7.33-7.45"),
-        (None, 450.0, "", "up to 450"),
-        (None, None, "mmol/L", ""),
-        (None, None, "", ""),
-    ],
-)
-def test_reference_range_in_words(make_explanation, low, high, unit, words):
-    finding = LabFinding("test", "high", 0.7, 0.1, low, high, unit)
-    assert finding.reference == words
-    text = make_explanation(laboratories=[finding]).to_text()
-    assert (f", reference {words}\n" in text) == bool(words)
-    assert ("reference" in text) == bool(words)
-
-
-def test_text(make_explanation):
-    assert str(make_explanation()).splitlines() == [
-        "ECG 7",
-        "Diagnoses, not calibrated",
-        "  hyperkalaemia        p 0.82   predicted",
-        "  atrial fibrillation  p 0.30   predicted",
-        "  sepsis               p 0.04",
-        "Laboratory abnormalities, most above their base rate first",
-        "  potassium high       p 0.71  base rate 0.08, reference 3.5-5.1 mmol/L",
-        "  troponin high        p 0.35  base rate 0.30, reference up to 0.04 ng/mL",
-        "  potassium low        p 0.02  base rate 0.10, reference 3.5-5.1 mmol/L",
-        "Laboratory findings are predicted from the ECG and stand beside the diagnoses;",
-        "they do not cause them. Research use only.",
-    ]
-
-
-def test_text_without_diagnoses_or_findings(make_explanation):
-    assert "Diagnoses" not in make_explanation(diagnoses=[]).to_text()
-    assert "Laboratory abn" not in make_explanation(laboratories=[]).to_text()
-    bare = make_explanation("a", [], []).to_text()
-    assert bare.startswith("ECG a\nLaboratory findings are predicted from")
-
-
-@given(probabilities, st.floats(0, 1, exclude_min=True))
-def test_no_probability_is_shown_as_certain(p, base_rate):
-    text = Explanation(
-        1, (Diagnosis("d", p, 0.5),), (LabFinding("l", "low", p, base_rate, None, None, ""),), None
-    ).to_text()
-    shown = [line.split(" p ")[1].split()[0] for line in text.splitlines() if " p " in line]
-    assert len(shown) == 2
-    shown.append(text.split("base rate ")[-1].split("\n")[0])
-    for value, words in zip((p, p, base_rate), shown, strict=True):
-        if words[0] in "<>":
-            assert words == ("<0.01" if value < 0.5 else ">0.99")
-            assert value < 0.01 or value > 0.99
-        else:
-            assert 0 < float(words) < 1
-            assert float(words) == pytest.approx(value, abs=0.0050001)
-
-
-@given(diagnoses, st.integers(1, 6))
-def test_text_says_how_many_more_are_predicted(diagnoses, n):
-    text = Explanation(1, tuple(diagnoses), (), None).to_text(n_diagnoses=n)
-    more = [int(line.split()[1]) for line in text.splitlines() if line.endswith("more predicted")]
-    named = count_lines(text, "  predicted")
-    assert named + sum(more) == sum(d.predicted for d in diagnoses)
-    assert named <= n
-    assert 0 not in more
-
-
-def test_text_names_as_many_as_asked(make_explanation):
-    text = make_explanation().to_text(n_diagnoses=1, n_laboratories=1)
-    assert "hyperkalaemia" in text
-    assert "  and 1 more predicted" in text
-    assert "atrial" not in text
-    assert "potassium high" in text
-    assert "troponin" not in text
-
-
-@given(diagnoses, findings)
-def test_dictionary_is_strict_json_and_complete(diagnoses, findings):
-    explanation = Explanation(3, tuple(diagnoses), tuple(findings), None)
-    back = json.loads(json.dumps(explanation.to_dict(), allow_nan=False))
-    assert back["record"] == 3
-    for got, d in zip(back["diagnoses"], diagnoses, strict=True):
-        assert (got["name"], got["probability"]) == (d.name, d.probability)
-        assert (got["threshold"], got["predicted"]) == (d.threshold, d.predicted)
-    for got, finding in zip(back["laboratories"], findings, strict=True):
-        rate = got.pop("base_rate")
-        assert rate == finding.base_rate or (rate is None and math.isnan(finding.base_rate))
-        told = ("laboratory", "direction", "probability", "low", "high", "unit")
-        assert [got[name] for name in told] == [getattr(finding, name) for name in told]
-    assert "Research use only" in back["note"]
-
-
-def test_no_bound_is_null(make_explanation):
-    finding = LabFinding("crp", "high", 0.5, 0.1, -math.inf, 10.0, "mg/L")
-    back = json.loads(json.dumps(make_explanation(laboratories=[finding]).to_dict()))
-    assert back["laboratories"][0]["low"] is None
-
-
-@pytest.mark.parametrize(
-    ("record", "expected"),
-    [
-        (7, 7),
-        ("visit 7", "visit 7"),
-        (True, True),
-        (2.5, 2.5),
-        (np.int64(7), 7),
-        (np.float32(0.5), 0.5),
-        (np.str_("a"), "a"),
-        (math.nan, None),
-        (None, None),
-        ((10, "a"), [10, "a"]),
-        ((np.int32(1), pd.Timestamp("2020-01-02")), [1, "2020-01-02 00:00:00"]),
-        (pd.Timestamp("2020-01-02"), "2020-01-02 00:00:00"),
-    ],
-)
-def test_any_index_label_is_strict_json(make_explanation, record, expected):
-    explanation = make_explanation(record)
-    back = json.loads(json.dumps(explanation.to_dict(), allow_nan=False))
-    assert back["record"] == expected
-    assert explanation.to_text().startswith(f"ECG {record}\n")
-
-
-def test_dictionaries_of_several(make_explanation):
-    several = Explanations([make_explanation("a"), make_explanation("b", [])])
-    assert several.to_dict() == [explanation.to_dict() for explanation in several]
-
-
-def test_frame(make_explanation):
+def test_frame_has_one_row_per_statement(make_explanation):
     frame = Explanations([make_explanation("a"), make_explanation("b")]).to_frame()
     assert frame.columns.tolist() == [
         "record",
@@ -237,7 +47,7 @@ def test_frame(make_explanation):
     assert frame["low"].dtype == frame["high"].dtype == np.float64
 
 
-def test_evidence_frame(make_explanation):
+def test_evidence_frame_has_one_row_per_item(make_explanation):
     for_it = Evidence("sepsis", "lactate high", 0.4, 3.0, 2.0, 4.5, 0.2, 0.01)
     against = Evidence("sepsis", "crp high", -0.1, 2.0, 1.2, 3.1, 0.1, 0.03)
     some = dataclasses.replace(make_explanation("a"), evidence=(for_it, against))
@@ -266,7 +76,7 @@ def test_frame_of_nothing(make_explanation):
     assert nothing.columns.equals(Explanations([make_explanation()]).to_frame().columns)
 
 
-def test_they_are_a_sequence(make_explanation):
+def test_explanations_are_a_sequence(make_explanation):
     items = [make_explanation(record) for record in "abcd"]
     several = Explanations(items)
     assert len(several) == 4
@@ -280,3 +90,132 @@ def test_they_are_a_sequence(make_explanation):
     assert repr(several) == "<Explanations of 4 records>"
     with pytest.raises(IndexError):
         several[4]
+
+
+def millimetres(figure, lead):
+    """Position of a lead's trace on the sheet, from the lower left corner."""
+    paper = figure.axes[0]
+    line = next(line for line in paper.lines if (line.get_gid() or "").startswith(f"lead-{lead}-"))
+    return paper.transData.transform(line.get_xydata()) / figure.dpi * MM_PER_INCH
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def save(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg")
+    return buffer.getvalue().decode()
+
+
+@pytest.mark.parametrize(
+    "laboratories", [None, []], ids=["above both rankings", "above diagnoses alone"]
+)
+@pytest.mark.parametrize("leads", [STANDARD_12_LEADS, ("V2",)], ids=["12 leads", "one lead"])
+def test_scale_is_25_mm_per_s_and_10_mm_per_mv(make_explanation, make_record, leads, laboratories):
+    parts = {} if laboratories is None else {"laboratories": laboratories}
+    figure = make_explanation(ecg=make_record(leads), **parts).plot()
+    # Of twelve leads V2 has a quarter of the sheet, from 5 s on; alone it has all.
+    seconds = 2.5 if len(leads) == 12 else 10
+    xy = millimetres(figure, "V2")
+    n = len(xy) - 1
+    assert xy[-1, 0] - xy[0, 0] == pytest.approx(25 * seconds, abs=25 * 0.011)
+    assert xy[n, 0] - xy[0, 0] == pytest.approx(25 * n / 100, abs=1e-4)
+    assert xy[n, 1] - xy[0, 1] == pytest.approx(10 * n / 1000, abs=1e-4)
+    assert "25 mm/s   10 mm/mV   100 Hz" in texts(figure.axes[0])
+
+
+def test_bars_are_below_a_sheet_of_constant_size(make_explanation, make_record):
+    record = make_record()
+    bare = make_explanation(diagnoses=[], laboratories=[], ecg=record).plot()
+    full = make_explanation(ecg=record).plot()
+    assert len(bare.axes) == 1
+    assert len(full.axes) == 3
+    assert bare.axes[0].get_position().bounds == pytest.approx((0, 0, 1, 1))
+    sheet = full.axes[0].get_window_extent()
+    assert np.array([sheet.width, sheet.height]) / full.dpi == pytest.approx(bare.get_size_inches())
+    for ax in full.axes[1:]:
+        assert ax.get_window_extent().y1 < sheet.y0
+
+
+def test_bars_follow_the_ranking(make_explanation, make_record):
+    explanation = make_explanation(ecg=make_record())
+    _, diagnoses, findings = explanation.plot().axes
+    for ax, ranking in (
+        (diagnoses, explanation.top_diagnoses()),
+        (findings, explanation.top_laboratories()),
+    ):
+        assert [bar.get_width() for bar in ax.patches] == [item.probability for item in ranking]
+        assert ax.yaxis_inverted()
+        assert [f"{item.probability:.2f}" for item in ranking] == texts(ax)
+        labels = [label.get_text() for label in ax.get_yticklabels()]
+        assert [label.split("  (")[0] for label in labels] == [item.name for item in ranking]
+    assert labels[0] == "potassium high  (3.5-5.1 mmol/L)"
+    marks = [diagnoses.collections[0], findings.collections[0]]
+    assert marks[0].get_offsets()[:, 0].tolist() == [0.5, 0.2, 0.5]
+    assert marks[1].get_offsets()[:, 0].tolist() == [0.08, 0.3, 0.1]
+
+
+def test_five_bars_are_drawn_and_none_as_0_or_1(make_explanation, make_record):
+    diagnoses = [Diagnosis(f"d{i}", p, 0.5) for i, p in enumerate(np.linspace(1e-9, 1 - 1e-9, 9))]
+    finding = LabFinding("ph", "low", 1e-12, 0.2, None, None, "")
+    figure = make_explanation(diagnoses=diagnoses, laboratories=[finding], ecg=make_record()).plot()
+    assert len(figure.axes[1].patches) == 5
+    assert texts(figure.axes[1])[0] == ">0.99"
+    assert texts(figure.axes[2]) == ["<0.01"]
+    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["ph low"]
+
+
+def test_missing_samples_leave_gaps(make_explanation, make_record):
+    signal = np.tile(np.sin(np.arange(1000) / 10), (2, 1))
+    signal[0, 200:300] = np.nan
+    signal[1] = np.nan
+    figure = make_explanation(ecg=make_record(("II", "V5"), signal)).plot()
+    drawn = millimetres(figure, "II")[:, 1]
+    assert np.isnan(drawn[200:300]).all()
+    assert np.isfinite(np.delete(drawn, slice(200, 300))).all()
+    assert "V5 (no signal)" in texts(figure.axes[0])
+    save(figure)
+
+
+def test_plot_needs_a_signal(make_explanation):
+    with pytest.raises(
+        ValueError, match=r"expected a signal; got none because X was a plain array. Explain a Dat"
+    ):
+        make_explanation().plot()
+
+
+def test_dollar_signs_are_not_formulas(make_explanation, make_record):
+    name = r"$\frac$"
+    figure = make_explanation(
+        name, [Diagnosis(name, 0.7, 0.5)], [LabFinding(name, "low", 0.7, 0.5, None, 1, name)],
+        make_record(("I",)),
+    ).plot()  # fmt: skip
+    assert save(figure).count(name) >= 4
+
+
+def test_the_title_names_the_record(make_explanation, make_record):
+    assert "ECG visit 3" in texts(make_explanation("visit 3", ecg=make_record()).plot().axes[0])
+
+
+def test_plot_of_several_records(make_explanation):
+    several = Explanations([make_explanation("a"), make_explanation("b$"), make_explanation("c")])
+    frame = several.to_frame()
+    figure = several.plot()
+    diagnoses, laboratories, _ = figure.axes
+    for ax, kind in ((diagnoses, "diagnosis"), (laboratories, "laboratory")):
+        of_kind = frame[frame["kind"] == kind]
+        expected = of_kind["probability"].to_numpy().reshape(3, -1)
+        np.testing.assert_array_equal(ax.images[0].get_array(), expected)
+        names = [label.get_text() for label in ax.get_xticklabels()]
+        assert names == of_kind["name"].iloc[: expected.shape[1]].tolist()
+    dots = diagnoses.collections[0].get_offsets()
+    assert len(dots) == (frame["decision"] == "present").sum()
+    assert [label.get_text() for label in diagnoses.get_yticklabels()] == ["a", r"b\$", "c"]
+    save(figure)
+
+
+def test_plot_of_no_records():
+    with pytest.raises(ValueError, match="nothing to draw"):
+        Explanations([]).plot()

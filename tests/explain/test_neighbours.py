@@ -89,7 +89,7 @@ def test_embeddings_alone_are_enough():
 @pytest.mark.parametrize(
     ("embedding", "patients", "message"),
     [
-        (np.eye(3), [1, 2], "as many rows"),
+        (np.eye(3), [1, 2], "equal numbers of rows"),
         (np.eye(3)[:0], [], "at least one"),
         (np.full((2, 3), np.nan), [1, 2], "finite"),
     ],
@@ -103,7 +103,7 @@ def test_bad_training_records_are_refused(embedding, patients, message):
     ("embedding", "n_patients", "message"),
     [
         (np.eye(3), 2, "6 features"),
-        (np.ones((1, 6)), 0, "1 or more"),
+        (np.ones((1, 6)), 0, ">= 1"),
         (np.full((1, 6), np.inf), 2, "finite"),
     ],
 )

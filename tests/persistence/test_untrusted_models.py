@@ -48,7 +48,7 @@ def _ask_for(name):
         "ecgsk.persistence._save.load_arrays",
         "ecgsk.persistence._codec.import_module",
         "ecgsk.persistence._codec.BaseEstimator",
-        "ecgsk.estimators._probe.LogisticRegression",
+        "ecgsk.estimators._linear_head.LogisticRegression",
         "ecgsk.training.net.NeuralNet",
         # Ours, but its state is unpickled.
         "ecgsk.training.net.ECGNet",

@@ -121,7 +121,9 @@ def test_plot_does_not_use_pyplot(two_stages):
 
 def test_history_of_estimators_pipelines_and_explainers(classifier, pretrainer, X, cohort):
     for model in (classifier, pretrainer):
-        explainer = LabAbnormalityExplainer(model, reference_ranges=cohort.reference_ranges)
+        explainer = LabAbnormalityExplainer(
+            FrozenEstimator(model), reference_ranges=cohort.reference_ranges
+        )
         pipeline = make_pipeline(Resample(100), model)
         for estimator in (
             model,

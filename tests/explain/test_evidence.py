@@ -130,5 +130,5 @@ def test_what_is_not_known_yet_or_does_not_fit_is_named(cohort):
     model.fit(embedding, labs, diagnoses, patients, weight=cohort[-1])
     with pytest.raises(ECGError, match="validate first"):
         model.contributions(embedding)
-    with pytest.raises(ECGError, match="columns that fit saw"):
+    with pytest.raises(ECGError, match="with the columns of fit"):
         model.validate(embedding, labs[FINDINGS[::-1]], diagnoses, patients)

@@ -1,0 +1,127 @@
+"""Laboratory targets, diagnoses and reference ranges of the explainer, checked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ecgsk._patients import number_patients
+from ecgsk.estimators._targets import Targets, read_targets
+from ecgsk.exceptions import ECGError
+from ecgsk.preprocessing import LabAbnormality
+from ecgsk.signals.columns import find_ecg_column
+
+_DIRECTIONS = ("low", "high")
+
+
+def are_lab_targets(names: Any) -> bool:
+    """Return whether all names are laboratory targets, such as ``"potassium high"``."""
+    return names is not None and all(str(name).rsplit(" ", 1)[-1] in _DIRECTIONS for name in names)
+
+
+def read_lab_targets(y: Any, reference_ranges: Any, n_records: int, owner: str) -> Targets:
+    """Return targets; compare laboratory values with their reference ranges first.
+
+    Raises
+    ------
+    ValueError
+        For values without reference ranges, or invalid targets.
+    """
+    if isinstance(y, pd.DataFrame) and not are_lab_targets(y.columns):
+        if reference_ranges is None:
+            some = ", ".join(map(str, y.columns[:3]))
+            raise ValueError(
+                f"{owner}: y holds laboratory values ({some}, ...); give reference_ranges=, or "
+                "pass 0/1/NaN targets named '... low' and '... high'."
+            )
+        y = LabAbnormality(reference_ranges).fit_transform(y)
+    return read_targets(y, n_records, owner)
+
+
+def read_same_targets(
+    y: Any, reference_ranges: Any, n_records: int, owner: str, names: list[str] | None
+) -> pd.DataFrame:
+    """Return targets as 0, 1 and NaN, with the names of ``fit`` as columns."""
+    targets = read_lab_targets(y, reference_ranges, n_records, owner)
+    if names is None or targets.label_names != names:
+        raise ECGError(
+            f"{owner}.calibrate expected the targets of fit, {_first(names)}; got "
+            f"{_first(targets.label_names)}. Give several columns, the same as in fit and in the "
+            "same order."
+        )
+    return pd.DataFrame(targets.as_matrix(), columns=names)
+
+
+def read_diagnoses(diagnoses: Any, encoder: Any, n_records: int, owner: str) -> pd.DataFrame | None:
+    """Return diagnoses as 0, 1 and NaN, with the labels of a classifier as columns."""
+    if diagnoses is None:
+        return None
+    label_names = getattr(encoder, "label_names_", None)
+    if not label_names:
+        raise ECGError(
+            f"{owner} got diagnoses, but its encoder has no diagnosis head. Fit an "
+            "ECGDiagnosisClassifier with many labels and give FrozenEstimator(classifier)."
+        )
+    known = read_targets(diagnoses, n_records, owner)
+    if known.label_names != label_names:
+        raise ECGError(
+            f"{owner} expected diagnoses with the classifier's labels as columns, "
+            f"{_first(label_names)}; got {_first(known.label_names)}."
+        )
+    return pd.DataFrame(known.as_matrix(), columns=label_names)
+
+
+def read_reference_ranges(reference_ranges: Any, laboratories: Sequence[str]) -> pd.DataFrame:
+    """Return ``low``, ``high`` and ``unit`` of each laboratory; NaN and "" if unknown."""
+    table = pd.DataFrame({"low": np.nan, "high": np.nan, "unit": ""}, index=list(laboratories))
+    if reference_ranges is None:
+        return table
+    is_frame = isinstance(reference_ranges, pd.DataFrame)
+    names = reference_ranges.index if is_frame else reference_ranges
+    is_pair = isinstance(reference_ranges, tuple)
+    known = [name for name in table.index if is_pair or name in names]
+    if known:
+        ranges = LabAbnormality(reference_ranges).fit(pd.DataFrame(np.nan, [0], known))
+        table.loc[known, "low"], table.loc[known, "high"] = ranges.low_, ranges.high_
+    if known and is_frame and "unit" in reference_ranges:
+        units = reference_ranges.loc[known, "unit"]
+        table.loc[known, "unit"] = units.astype(object).where(units.notna(), "").astype(str)
+    return table
+
+
+def number_records(patients: Any, n_records: int, owner: str) -> np.ndarray:
+    """Return the patient number of each record; unnamed records are patients of their own."""
+    if patients is None:
+        return np.arange(n_records)
+    return number_patients(owner, patients, n_records)[0]
+
+
+def base_rates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of abnormal values and the number of measured ones per target."""
+    n_measured = (~np.isnan(values)).sum(axis=0)
+    # The rate of an unmeasured target is 0 / 0 = NaN.
+    with np.errstate(invalid="ignore"):
+        return np.nansum(values, axis=0) / n_measured, n_measured
+
+
+def table_beside_signal(X: Any, y: Any, group_column: str) -> pd.DataFrame:
+    """Return clinical columns and laboratory results, without signal and patient."""
+    if isinstance(y, pd.DataFrame) and are_lab_targets(y.columns):
+        # Drop "low" and "high" of laboratories whose value is a column of X.
+        known = X.columns if isinstance(X, pd.DataFrame) else ()
+        bare = [str(name).rpartition(" ")[0] not in known for name in y]
+        y = y.loc[:, bare].astype("boolean")
+    parts = [part.reset_index(drop=True) for part in (X, y) if isinstance(part, pd.DataFrame)]
+    if not parts:
+        return pd.DataFrame(index=range(len(X)))
+    table = pd.concat(parts, axis=1)
+    table = table.loc[:, ~table.columns.duplicated()]
+    return table.drop(columns=[find_ecg_column(table), group_column], errors="ignore")
+
+
+def _first(names: list[str] | None) -> str:
+    """Return the first three names."""
+    if names is None:
+        return "none"
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
