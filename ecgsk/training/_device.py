@@ -98,9 +98,11 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    # Private to torch: where it is gone, float32 does.
+    # Private to torch: where it is gone, float32 does. It asks the processor, and not what
+    # ATEN_CPU_CAPABILITY leaves of it.
     probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return probe is not None and bool(probe())
+    allowed = torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2")
+    return probe is not None and allowed and bool(probe())
 
 
 @contextmanager
