@@ -1,13 +1,9 @@
-"""Fixtures every test may use, and one thread for all of them."""
+"""Fixtures every test may use."""
 
 import os
-
-# Nets this small lose time to threads, above all where several tests share the cores. Read
-# once, when NumPy and PyTorch are imported, here and in the processes that tests start.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -104,10 +100,17 @@ def classifier(make_classifier, X, Y):
 
 
 @pytest.fixture
-def write_record(tmp_path: Path) -> Callable[..., np.ndarray]:
+def write_record(tmp_path: Path, write_record_into) -> Callable[..., np.ndarray]:
     """Write a WFDB record into ``tmp_path``; gives its samples, shape (n_leads, n_times)."""
+    return partial(write_record_into, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def write_record_into() -> Callable[..., np.ndarray]:
+    """Write a WFDB record into a folder; gives its samples, shape (n_leads, n_times)."""
 
     def write(
+        root: Path,
         name: str,
         *,
         leads: Sequence[str] = STANDARD_12_LEADS,
@@ -121,7 +124,7 @@ def write_record(tmp_path: Path) -> Callable[..., np.ndarray]:
             times = np.arange(round(rate * seconds)) / rate
             phase = np.arange(len(leads))[:, None]
             signal = np.round(np.sin(2 * np.pi * 3 * times + phase), 3)
-        folder = tmp_path / Path(name).parent
+        folder = root / Path(name).parent
         folder.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             # wfdb 4.3 writes with what pandas 3.1 deprecates.

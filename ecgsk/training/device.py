@@ -99,9 +99,11 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    # Private to torch: where a version lacks it, float32 is used.
+    # Private to torch: where a version lacks it, float32 is used. It asks the processor, and
+    # not the limit that ATEN_CPU_CAPABILITY sets.
     probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return probe is not None and bool(probe())
+    allowed = torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2")
+    return probe is not None and allowed and bool(probe())
 
 
 @contextmanager

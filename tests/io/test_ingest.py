@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,16 +22,24 @@ from ecgsk.preprocessing import BandpassFilter, Resample
 FILES = ["broken.csv", "ecg.json", "ecg.npy", "records.parquet"]
 
 
-@pytest.fixture
-def records(write_record, tmp_path):
+@pytest.fixture(scope="module")
+def written(write_record_into, tmp_path_factory):
     """Twenty records in two folders, one of them at another rate."""
+    folder = tmp_path_factory.mktemp("written")
     rng = np.random.default_rng(0)
     for number in range(20):
         rate = 250 if number == 7 else 500
         signal = np.cumsum(rng.normal(scale=0.02, size=(12, 4 * rate)), axis=1).round(3)
-        name = f"in/p{number % 2}/r{number:02d}"
-        write_record(name, rate=rate, signal=signal, comments=[f"Age: {40 + number}", "Sex: F"])
-    return tmp_path / "in"
+        comments = [f"Age: {40 + number}", "Sex: F"]
+        name = f"p{number % 2}/r{number:02d}"
+        write_record_into(folder, name, rate=rate, signal=signal, comments=comments)
+    return folder
+
+
+@pytest.fixture
+def records(written, tmp_path):
+    """A copy of them, which a test may change."""
+    return shutil.copytree(written, tmp_path / "in")
 
 
 @pytest.fixture

@@ -51,6 +51,18 @@ def test_precision_rules_the_dtype_of_products():
         assert (a @ a).dtype == torch.float32
 
 
+@pytest.mark.parametrize(
+    ("capability", "dtype"), [("AVX512", torch.bfloat16), ("AVX2", torch.float32)]
+)
+def test_automatic_precision_goes_by_what_torch_may_use(monkeypatch, capability, dtype):
+    """ATEN_CPU_CAPABILITY=avx2 means float32, on a processor that multiplies in bfloat16 too."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    a = torch.randn(4, 4)
+    with autocast(CPU, "auto"):
+        assert (a @ a).dtype == dtype
+
+
 @pytest.mark.parametrize("wrong", ["float16", "half", None])
 def test_unknown_precision(wrong):
     with pytest.raises(ValueError, match=f"'auto', 'float32' or 'bfloat16', got {wrong!r}"):

@@ -7,6 +7,7 @@ import textwrap
 
 import numpy as np
 import pytest
+import torch
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
@@ -126,6 +127,22 @@ def test_shares_of_a_batch_are_the_batch():
         assert batch
     together = sorted(value for share in shares for batch in share for value in batch)
     assert together == list(range(10))
+
+
+def test_one_process_is_its_own_mean(monkeypatch):
+    state = pytest.importorskip("accelerate.state")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    context = DistributedContext()
+    state.AcceleratorState._reset_state(reset_partial_state=True)
+    assert (context.rank, context.n_processes, context.device.type) == (0, 1, "cpu")
+    module = torch.nn.BatchNorm1d(2)
+    loss = module(torch.tensor([[1.0, 2.0], [5.0, 4.0]])).square().sum()
+    loss.backward()
+    tensors = [module.weight.grad, module.running_mean, loss.detach()]
+    before = [tensor.clone() for tensor in tensors]
+    together.average_step(module, tensors[-1])
+    for tensor, expected in zip(tensors, before, strict=True):
+        torch.testing.assert_close(tensor, expected)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):

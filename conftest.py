@@ -1,0 +1,16 @@
+"""How many processes and threads run the tests and the examples in docstrings."""
+
+import os
+
+import pytest
+
+# Nets this small lose time to threads. NumPy and PyTorch read this once, when they are
+# imported, here and in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run the whole suite in up to four processes, chosen files or folders in this one."""
+    if config.args_source == pytest.Config.ArgsSource.ARGS:
+        return 0
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
