@@ -140,7 +140,7 @@ def test_one_process_is_its_own_mean(monkeypatch):
     loss.backward()
     tensors = [module.weight.grad, module.running_mean, loss.detach()]
     before = [tensor.clone() for tensor in tensors]
-    together.average_step(module, tensors[-1])
+    context.average_step(module, tensors[-1])
     for tensor, expected in zip(tensors, before, strict=True):
         torch.testing.assert_close(tensor, expected)
 
