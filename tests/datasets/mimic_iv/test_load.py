@@ -69,7 +69,9 @@ def test_records_of_the_demo(demo_cohort, demo_ecgs, demo):
     assert str(demo_cohort.X["ecg"].dtype) == "ecg[12x5000, 500 Hz]"
     assert demo_cohort.X["ecg"].ecg.leads[4:6] == ("aVL", "aVF")
     assert demo_cohort.broken == []
-    assert len(load_mimic_iv(demo["ecg"], demo["hosp"]).X) == 113
+    without_ed = load_mimic_iv(demo["ecg"], demo["hosp"])
+    assert len(without_ed.X) == 113
+    assert "heart_rate" not in without_ed.X
 
 
 @pytest.mark.real_data
