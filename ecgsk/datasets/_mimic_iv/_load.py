@@ -61,12 +61,12 @@ def load_mimic_iv(
         Laboratory tests by name, or a list of your own in the layout of
         ``ecgsk/datasets/data/mimic_iv_labs.csv``. By default all tests of that list
         that have values in this cohort.
-    inputs : MimicInputs
+    inputs : MimicInputs, default=MimicInputs()
         Clinical columns of ``X``: time windows, laboratory aggregates and machine
         measurements.
-    targets : MimicTargets
+    targets : MimicTargets, default=MimicTargets()
         Diagnoses and laboratory targets: ICD codes, minimum counts, time window.
-    folds : MimicFolds
+    folds : MimicFolds, default=MimicFolds()
         Training, validation and test folds.
     leads : sequence of str
         Leads to read; found by name (MIMIC stores aVF before aVL).
