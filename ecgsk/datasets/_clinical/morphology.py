@@ -14,9 +14,9 @@ import numpy as np
 
 from ecgsk.datasets._clinical.patients import DISEASE_EFFECT, AnyState, State, relu, standard_age
 
+N_WAVES = 9
 # Two halves of the P wave, septal Q, main R, basal S, late R', T, U, and the ST segment.
-P1, P2, Q, R, S, LATE, T, U, ST = range(9)
-WAVES = ("P1", "P2", "Q", "R", "S", "late R", "T", "U", "ST")
+P1, P2, Q, R, S, LATE, T, U, ST = range(N_WAVES)
 WAVE_SPREAD = 0.06  # relative SD of each component of each wave; constant within a record
 
 
@@ -47,9 +47,9 @@ def draw_waves(state: AnyState, rng: np.random.Generator) -> Waves:
     """Shape the waves of each record, with random variation of every component."""
     signs = ecg_signs(state)
     n = len(state["age"])
-    height = np.zeros((n, len(WAVES), 3), np.float32)
-    centre = np.zeros((n, len(WAVES)), np.float32)
-    width = np.empty((n, len(WAVES)), np.float32)
+    height = np.zeros((n, N_WAVES, 3), np.float32)
+    centre = np.zeros((n, N_WAVES), np.float32)
+    width = np.empty((n, N_WAVES), np.float32)
     _shape_p_wave(height, centre, width, state, signs)
     _shape_qrs(height, centre, width, state, signs)
     _shape_t_and_u(height, width, state, signs)

@@ -19,7 +19,7 @@ from ecgsk.datasets._mimic_iv._stays import find_stays, place_within_stay
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.datasets._mimic_iv._vitals import vitals
 from ecgsk.exceptions import ECGError
-from ecgsk.signals import STANDARD_12_LEADS
+from ecgsk.signals import STANDARD_12_LEADS, canonical_leads
 
 
 def load_mimic_iv(
@@ -61,12 +61,12 @@ def load_mimic_iv(
         Laboratory tests by name, or a list of your own in the layout of
         ``ecgsk/datasets/data/mimic_iv_labs.csv``. By default all tests of that list
         that have values in this cohort.
-    inputs : MimicInputs
+    inputs : MimicInputs, default=MimicInputs()
         Clinical columns of ``X``: time windows, laboratory aggregates and machine
         measurements.
-    targets : MimicTargets
+    targets : MimicTargets, default=MimicTargets()
         Diagnoses and laboratory targets: ICD codes, minimum counts, time window.
-    folds : MimicFolds
+    folds : MimicFolds, default=MimicFolds()
         Training, validation and test folds.
     leads : sequence of str
         Leads to read; found by name (MIMIC stores aVF before aVL).
@@ -144,7 +144,8 @@ def load_mimic_iv(
     ...     "mimic-iv-ecg", "mimiciv/hosp", targets=MimicTargets(min_count=2000)
     ... )  # doctest: +SKIP
     """
-    _check_specs(inputs, targets, folds)
+    _check_arguments(inputs, targets, folds, errors)
+    leads = canonical_leads(leads)
     tests = laboratory_list(labs)
     modules = {"ecg": ecg, "hosp": hosp, "ed": ed}
     with MimicTables(modules, memory_limit, temp_directory, threads) as tables:
@@ -162,6 +163,9 @@ def load_mimic_iv(
         n_records = len(records)
         tables.register("ecgs", records.rename_axis("ecg").reset_index())
         find_stays(tables)
+        # Read labevents last: it takes longest, and other faults are then raised before it.
+        labels = label_records(tables, targets, n_records)
+        clinical = _clinical_tables(tables, inputs, n_records)
         lab = join_labs(
             tables,
             tests,
@@ -171,9 +175,7 @@ def load_mimic_iv(
             n_records,
             keep_empty=labs is not None,
         )
-        clinical = _clinical_tables(tables, inputs, n_records)
         X = _assemble(signals, [*clinical.values(), lab.inputs], records["subject_id"])
-        labels = label_records(tables, targets, n_records)
         fold, source = make_folds(tables, X, labels.Y, folds)
         place = place_within_stay(tables, n_records)
     rows: dict[str, Any] = {
@@ -201,7 +203,11 @@ def load_mimic_iv(
     )
 
 
-def _check_specs(inputs: MimicInputs, targets: MimicTargets, folds: MimicFolds) -> None:
+def _check_arguments(
+    inputs: MimicInputs, targets: MimicTargets, folds: MimicFolds, errors: str
+) -> None:
+    if errors not in ("list", "raise"):
+        raise ECGError(f"load_mimic_iv: errors must be 'list' or 'raise', got {errors!r}.")
     for name, value, kind in (
         ("inputs", inputs, MimicInputs),
         ("targets", targets, MimicTargets),

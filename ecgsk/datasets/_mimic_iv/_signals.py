@@ -1,6 +1,5 @@
 """Signals of the listed records, from WFDB files or from an ingested store."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from warnings import warn
 
@@ -10,7 +9,6 @@ import pandas as pd
 from ecgsk.exceptions import ECGError, SignalQualityWarning
 from ecgsk.io import read_ecg_folder, read_wfdb_records
 from ecgsk.signals import ECGArray
-from ecgsk.signals.leads import canonical_leads
 
 _CALLER = "load_mimic_iv"
 
@@ -20,7 +18,7 @@ def read_signals(
     ecg: str | Path,
     store: str | Path | None,
     *,
-    leads: Sequence[str],
+    leads: tuple[str, ...],
     sampling_rate: float | None,
     errors: str,
     progress: bool,
@@ -65,7 +63,7 @@ def read_signals(
 def _read_store(
     listed: pd.DataFrame,
     store: Path,
-    leads: Sequence[str],
+    leads: tuple[str, ...],
     sampling_rate: float | None,
     errors: str,
 ) -> tuple[ECGArray, list[int], list[dict[str, str]]]:
@@ -77,13 +75,13 @@ def _read_store(
         )
     signals = frame["ecg"].array
     assert isinstance(signals, ECGArray)
-    if signals.leads != canonical_leads(leads) or sampling_rate not in (
+    if signals.leads != leads or sampling_rate not in (
         None,
         signals.sampling_rate,
     ):
         raise ECGError(
             f"{_CALLER}: store={str(store)!r} holds leads {', '.join(signals.leads)} at "
-            f"{signals.sampling_rate:g} Hz; got leads={tuple(leads)} and "
+            f"{signals.sampling_rate:g} Hz; got leads={leads} and "
             f"sampling_rate={sampling_rate}. Leave them out, or ingest again."
         )
     # Match by file name, the study id: parent folders depend on the folder that was ingested.

@@ -98,8 +98,7 @@ def check_labels(Y, labels, min_count):
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("column", ["all_diag_all", "hosp_diag_hosp"])
-@pytest.mark.parametrize("digits", [3, 5])
+@pytest.mark.parametrize(("column", "digits"), [("all_diag_all", 3), ("hosp_diag_hosp", 5)])
 def test_labels_of_the_extension(demo, demo_extension, column, digits):
     targets = MimicTargets(diagnoses=column, icd_digits=digits, min_count=5)
     cohort = load_mimic_iv(**demo, targets=targets)

@@ -37,6 +37,18 @@ def test_cohort_survives_write_and_read(hospital, tmp_path):
         pd.testing.assert_series_equal(again[name], cohort[name])
 
 
+def test_faults_are_found_before_labevents_is_read(hospital):
+    hospital.path("hosp/labevents").unlink()
+    with pytest.raises(ECGError, match="errors must be 'list' or 'raise', got 'ignore'"):
+        hospital.load(errors="ignore")
+    with pytest.raises(ECGError, match="diagnoses='other' is neither"):
+        hospital.load(targets={"diagnoses": "other"})
+    with pytest.raises(RecordReadError, match=r"expected machine_measurements\.csv"):
+        hospital.load(inputs={"machine_measurements": True})
+    with pytest.raises(RecordReadError, match=r"expected labevents\.csv"):
+        hospital.load()
+
+
 def test_options_must_be_specs(hospital):
     with pytest.raises(ECGError, match=r"targets must be a MimicTargets, got \{'min_count': 1\}"):
         load_mimic_iv(**hospital.modules, targets={"min_count": 1})
@@ -69,7 +81,9 @@ def test_records_of_the_demo(demo_cohort, demo_ecgs, demo):
     assert str(demo_cohort.X["ecg"].dtype) == "ecg[12x5000, 500 Hz]"
     assert demo_cohort.X["ecg"].ecg.leads[4:6] == ("aVL", "aVF")
     assert demo_cohort.broken == []
-    assert len(load_mimic_iv(demo["ecg"], demo["hosp"]).X) == 113
+    without_ed = load_mimic_iv(demo["ecg"], demo["hosp"])
+    assert len(without_ed.X) == 113
+    assert "heart_rate" not in without_ed.X
 
 
 @pytest.mark.real_data
