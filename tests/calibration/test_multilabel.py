@@ -239,4 +239,4 @@ def test_patients_of_the_training_are_told(wrap, make_classifier, X, Y):
         calibrator.fit(signals, Y)  # nobody is named
     leaks = [str(w.message) for w in caught if w.category is LeakageWarning]
     assert leaks == [leaks[0]] * 2
-    assert f"has seen {n_seen} of the {n} patients that calibrate it" in leaks[0]
+    assert f"was trained on {n_seen} of the {n} calibration patients" in leaks[0]
