@@ -20,7 +20,6 @@ from ecgsk.utils.estimator_checks import (
     tested_estimators,
 )
 
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
