@@ -1,8 +1,7 @@
-"""Whom a model has seen, and whether it is scored or calibrated on them.
+"""Hashes of training patients, used to warn about leakage.
 
-An encoder pre-trained elsewhere may have seen the very patients of a test fold.
-What is kept are salted hashes: enough to recognise a patient, too little to list
-them.
+A separately pre-trained encoder may have been trained on patients of a test fold.
+Models store salted hashes, which identify a known patient without listing patients.
 """
 
 import hashlib
@@ -15,23 +14,23 @@ import pandas as pd
 
 from ecgsk.exceptions import LeakageWarning
 
-# Salt, and sorted hashes.
+#: Salt and sorted hashes of patients.
 SeenPatients = tuple[str, np.ndarray]
 
 
 _MESSAGES = {
-    "scored": "its encoder has seen {} of the {} patients that it is scored on, so the score may "
-    "be too good. Pre-train without them, or give the pretrainer itself, which is then fitted on "
-    "the training side alone.",
-    "calibrated": "its model has seen {} of the {} patients that calibrate it, and is surer of "
-    "them than of others. Calibrate on patients that no stage of its training had.",
+    "scored": "its encoder was trained on {} of the {} patients that it is scored on, so the "
+    "score may be too high. Pre-train without them, or pass the unfitted pretrainer, which is "
+    "then fitted on the training set only.",
+    "calibrated": "its model was trained on {} of the {} calibration patients, and is "
+    "overconfident on them. Calibrate on patients that no training stage used.",
 }
 
 
 def remember_patients(
     patients: Any, rows: np.ndarray, before: SeenPatients | None = None
 ) -> SeenPatients | None:
-    """Return the patients of a fit's rows, beside those seen before; None where nobody is named."""
+    """Return hashes of the patients in these rows, merged with earlier ones; None without any."""
     if patients is None:
         return before
     salt, known = (secrets.token_hex(8), np.empty(0, np.uint64)) if before is None else before
@@ -44,7 +43,7 @@ def warn_of_seen_patients(
     seen: SeenPatients | None,
     use: Literal["scored", "calibrated"] = "scored",
 ) -> None:
-    """Warn where a model is scored or calibrated on patients that some stage of it learned from."""
+    """Warn if a model is scored or calibrated on patients of its training set."""
     if seen is None or patients is None:
         return
     hashes = np.unique(_hashes(patients, seen[0]))

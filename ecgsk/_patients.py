@@ -1,4 +1,4 @@
-"""Whose record each row is: the unit of every split and every bootstrap."""
+"""Patient of each record, the unit of splits and bootstraps."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ecgsk.exceptions import ECGError
 
 
 def find_patients(X: Any, groups: Any, group_column: str) -> Any:
-    """Return `groups`, or else X's column of patients; None where nobody is named."""
+    """Return `groups`, else X's group column, else None."""
     if groups is None and group_column in getattr(X, "columns", ()):
         return X[group_column]
     return groups
@@ -18,12 +18,12 @@ def find_patients(X: Any, groups: Any, group_column: str) -> Any:
 def number_patients(
     caller: str, groups: ArrayLike, n_samples: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give each patient a number, in sorted order of their identifiers.
+    """Assign patient numbers in sorted order of the identifiers.
 
     Parameters
     ----------
     caller : str
-        Name of the public function; errors begin with it.
+        Name of the public function, for error messages.
     groups : array-like of shape (n_samples,)
         Patient identifier of each record: all numbers or all strings.
     n_samples : int, optional
@@ -39,7 +39,7 @@ def number_patients(
     Raises
     ------
     ECGError
-        `groups` is missing, has another shape, lacks identifiers or mixes their types.
+        If `groups` is None, has another shape, missing identifiers or mixed types.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def number_patients(
 
 
 def _count_missing(groups: Any, values: np.ndarray) -> int:
-    if hasattr(groups, "isna"):  # pandas spells a missing value None, NaN, NaT or pd.NA
+    if hasattr(groups, "isna"):  # pandas marks missing values by None, NaN, NaT or pd.NA
         return int(np.asarray(groups.isna()).sum())
     if values.dtype == object:
         return sum(value is None or value != value for value in values)

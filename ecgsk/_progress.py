@@ -1,4 +1,4 @@
-"""Progress bars for people who watch: a terminal or a notebook, never a log file."""
+"""Progress bars for terminals and notebooks, not for log files."""
 
 import builtins
 from typing import Any
@@ -7,19 +7,19 @@ from tqdm.auto import tqdm
 
 
 def progress_bar(iterable: Any = None, *, show: bool = True, **settings: Any) -> tqdm:
-    """Return tqdm's bar, hidden where nobody would see it.
+    """Return tqdm's progress bar, hidden outside terminals and notebooks.
 
     Parameters
     ----------
     iterable : iterable or None
-        What is gone through; None with ``total=``.
+        Items to iterate over; None with ``total=``.
     show : bool, default=True
         False hides the bar everywhere.
     **settings
-        tqdm's own: ``desc``, ``unit``, ``total``.
+        Parameters of tqdm: ``desc``, ``unit``, ``total``.
     """
-    # None leaves it to tqdm, which is quiet where the output is no terminal. A
-    # notebook's is none either.
+    # With disable=None tqdm hides the bar unless the output is a terminal, which a
+    # notebook's is not.
     hidden = (None if not _in_notebook() else False) if show else True
     return tqdm(iterable, disable=hidden, **settings)
 

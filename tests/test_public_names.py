@@ -81,7 +81,8 @@ def test_docstring_is_complete(name):
         if re.match(r"[*\w]", line)
         for parameter in line.partition(" : ")[0].split(",")
     }
-    assert set(inspect.signature(value).parameters) <= described
+    if inspect.isroutine(value) or "__init__" in vars(value):
+        assert set(inspect.signature(value).parameters) <= described
     # A dataclass is returned by a function, whose example shows it.
     assert is_dataclass(value) or "Examples" in found
 

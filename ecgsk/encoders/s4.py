@@ -87,7 +87,7 @@ class StateSpace(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         """Filter signals of shape (n, times, width)."""
-        # No device has a bfloat16 FFT, and the powers need float32's digits.
+        # No device has a bfloat16 FFT, and the powers need float32 precision.
         with torch.autocast(u.device.type, enabled=False):
             u = u.float()
             length = u.shape[1]

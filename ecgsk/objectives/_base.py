@@ -1,4 +1,4 @@
-"""What every self-supervised objective has in common."""
+"""Base classes of self-supervised objectives: the spec and the torch module."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,43 +10,80 @@ Encode = Callable[[], Tensor]
 
 
 class ObjectiveModule(nn.Module, ABC):
-    """A torch module that scores embeddings, with the layers it needs for that.
+    """Base class of torch modules that compute a loss of embeddings.
 
-    It computes in float32 whatever precision the encoder trains in: in bfloat16
-    two similarities would hardly differ.
+    The loss is computed in float32, even if the encoder trains in bfloat16, which is
+    too coarse for similarities.
 
     Attributes
     ----------
     compares_views : bool
-        Whether it calls ``encode`` more than once; then views must differ in
-        validation too, where nothing is augmented otherwise.
+        Whether the module calls ``encode`` more than once. Then views are augmented
+        in validation too.
+
+    See Also
+    --------
+    Objective : The spec that builds the module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ecgsk.objectives import ObjectiveModule
+    >>> class Similarity(ObjectiveModule):
+    ...     compares_views = True
+    ...     def forward(self, encode, table, patients):
+    ...         return -torch.cosine_similarity(encode(), encode()).mean()
+    >>> Similarity()(lambda: torch.ones(4, 8), None, None).shape
+    torch.Size([])
     """
 
     compares_views: bool = False
 
     @abstractmethod
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
-        """Return the loss, a scalar.
+        """Return the loss.
 
         Parameters
         ----------
         encode : callable
-            Each call embeds the batch's ECGs under a new random augmentation:
-            a Tensor of shape (n_samples, n_features).
+            Returns embeddings of the batch, of shape (n_samples, n_features), with a
+            new random augmentation at each call.
         table : Tensor of shape (n_samples, n_columns) or None
-            The scaled clinical table; NaN where nothing was measured.
+            The scaled clinical table; NaN where missing.
         patients : Tensor of shape (n_samples,) or None
-            Numbers of the patients. Other records of one's own patient are no
-            negatives; None takes every record for another patient's.
+            Patient numbers. Records of one patient are not negatives of one another;
+            None treats each record as a different patient.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
         """
 
 
 class Objective(BaseEstimator, ABC):
-    """Description of an objective: parameters, and ``build`` to make the module."""
+    """Base class of objective specs: parameters, and ``build`` to make the module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ecgsk.objectives import Objective, ObjectiveModule
+    >>> class SimilarityModule(ObjectiveModule):
+    ...     compares_views = True
+    ...     def forward(self, encode, table, patients):
+    ...         return -torch.cosine_similarity(encode(), encode()).mean()
+    >>> class Similarity(Objective):
+    ...     uses_table = False
+    ...     def build(self, n_features, n_columns):
+    ...         return SimilarityModule()
+    >>> module = Similarity().build(n_features=8, n_columns=0)
+    >>> module(lambda: torch.ones(4, 8), None, None).shape
+    torch.Size([])
+    """
 
     @property
     def uses_table(self) -> bool:
-        """Whether the objective learns from the clinical table."""
+        """Whether the objective uses the clinical table."""
         return True
 
     @abstractmethod
@@ -59,4 +96,13 @@ class Objective(BaseEstimator, ABC):
             Length of the ECG's embedding.
         n_columns : int
             Columns of the scaled clinical table; 0 without one.
+
+        Returns
+        -------
+        ObjectiveModule
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range.
         """

@@ -1,11 +1,11 @@
-"""Parameters of objectives, with errors that say what to do."""
+"""Checks of objectives' parameters."""
 
 import math
 from typing import Any
 
 
 def check_positive(spec: Any, *names: str) -> None:
-    """Raise ValueError where one of these parameters is not a finite positive number."""
+    """Raise a ValueError unless these parameters are positive and finite."""
     for name in names:
         value = getattr(spec, name)
         if not 0 < value < math.inf:

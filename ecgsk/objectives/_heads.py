@@ -1,4 +1,4 @@
-"""Layers between embeddings and the losses that compare them."""
+"""Projection heads between embeddings and losses."""
 
 from torch import Tensor, nn
 
@@ -6,26 +6,26 @@ from ecgsk.encoders import ClinicalMLP
 
 
 def projection_head(n_in: int, n_out: int) -> nn.Sequential:
-    """Make the small network through which embeddings are compared.
+    """Make a projection head with one hidden layer.
 
-    It takes on what the comparison throws away, so that the embedding below it
-    need not (Chen et al. 2020, section 4.2).
+    The loss removes information from the projection instead of the embedding (Chen et
+    al. 2020, section 4.2).
     """
     return nn.Sequential(nn.Linear(n_in, 256), nn.LayerNorm(256), nn.ReLU(), nn.Linear(256, n_out))
 
 
 class JointProjection(nn.Module):
-    """ECG and table in one space: each record as two vectors of equal length.
+    """Projection of ECG and table to vectors of equal length.
 
     Parameters
     ----------
     n_features, n_columns : int
         Length of the ECG's embedding; columns of the table.
     clinical : ClinicalMLP or None
-        Network of the table; None is ``ClinicalMLP()``.
+        Encoder of the table; None is ``ClinicalMLP()``.
     projection_size : int or None
-        Length of the vectors, made by a head on either side. None is that of
-        the table's network, which the ECG is mapped to linearly.
+        Length of the vectors, with a projection head on both sides. None takes the
+        length of the table's embedding and projects the ECG linearly.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class JointProjection(nn.Module):
             self.of_table = projection_head(n_of_table, projection_size)
 
     def forward(self, embedding: Tensor, table: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the ECGs' vectors, the tables', and which records have a table.
+        """Return vectors of ECGs, vectors of tables, and which records have a table.
 
-        The third is bool, of shape (n_samples,): a table of which nothing was
-        measured, or whose every value dropout hides, is none.
+        The third is bool, of shape (n_samples,); False where all values of the table
+        are missing or dropped.
         """
         assert table is not None
         features, present = self.table_encoder.embed(table)

@@ -1,18 +1,18 @@
-"""Means and covariances over the records of a batch that take part."""
+"""Batch moments over the records that have a table."""
 
 import torch
 from torch import Tensor
 
 
 def centred(x: Tensor, present: Tensor) -> Tensor:
-    """Return x less the mean of the records that are present; zeros for the others.
+    """Subtract the mean over the present records; return zeros for the others.
 
     Parameters
     ----------
     x : Tensor of shape (n_samples, n_features)
     present : Tensor of bool of shape (n_samples,)
     """
-    # By where: what an absent record holds must not matter, even if it is not finite.
+    # torch.where, as values of absent records may be infinite or NaN.
     x = torch.where(present[:, None], x, 0.0)
     return torch.where(present[:, None], x - x.sum(0) / present.sum().clamp(min=1), 0.0)
 

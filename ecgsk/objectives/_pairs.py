@@ -1,4 +1,4 @@
-"""Losses over pairs of records: which pairs count, and the cross entropy of the own one."""
+"""Negative pairs and contrastive cross entropy."""
 
 import torch
 from torch import Tensor
@@ -6,14 +6,14 @@ from torch.nn import functional as F
 
 
 def negatives(present: Tensor, patients: Tensor | None) -> Tensor:
-    """Return which pairs are of two patients and both present.
+    """Return which pairs are of different patients and both present.
 
     Parameters
     ----------
     present : Tensor of bool of shape (n_samples,)
-        Which records take part.
+        Which records have a table.
     patients : Tensor of shape (n_samples,) or None
-        Numbers of the patients; None takes every record for another patient's.
+        Patient numbers; None treats each record as a different patient.
 
     Returns
     -------
@@ -26,22 +26,22 @@ def negatives(present: Tensor, patients: Tensor | None) -> Tensor:
 def cross_entropy_of_pairs(
     similarity: Tensor, present: Tensor, patients: Tensor | None = None
 ) -> Tensor:
-    """Mean of both directions' cross entropy; row i belongs to column i.
+    """Return the symmetric contrastive cross entropy; row i matches column i.
 
     Parameters
     ----------
     similarity : Tensor of shape (n_samples, n_samples)
-        Similarities already divided by the temperature.
+        Similarities divided by the temperature.
     present : Tensor of bool of shape (n_samples,)
-        Which records take part, as row and as column; where none does the loss is 0.
+        Which records are used, as row and as column; without any the loss is 0.
     patients : Tensor of shape (n_samples,) or None
-        Other records of one's own patient are left out of the sums.
+        Other records of the same patient are excluded from the sums.
     """
     own = torch.arange(len(similarity), device=similarity.device)
     others = negatives(present, patients)
-    # A record that takes no part keeps itself as the only candidate: its loss is 0.
-    left_out = ~(others | (own[:, None] == own))
-    similarity = similarity.masked_fill(left_out, -torch.inf)
+    # An absent record has only itself as candidate, so its loss is 0.
+    excluded = ~(others | (own[:, None] == own))
+    similarity = similarity.masked_fill(excluded, -torch.inf)
     forth = F.cross_entropy(similarity, own, reduction="sum")
     back = F.cross_entropy(similarity.T, own, reduction="sum")
     return (forth + back) / (2 * present.sum().clamp(min=1))

@@ -1,4 +1,4 @@
-"""Make the cross-correlation of ECG and table the identity (Barlow Twins)."""
+"""Barlow Twins: redundancy reduction by cross-correlation of ECG and table."""
 
 from torch import Tensor
 
@@ -8,8 +8,8 @@ from ecgsk.objectives._checks import check_positive
 from ecgsk.objectives._heads import JointProjection
 from ecgsk.objectives._moments import centred, off_diagonal
 
-# Batch norm's, which the paper standardises by: a variable that hardly varies would
-# otherwise get a gradient without bound.
+# Epsilon of batch normalisation, with which the paper standardises. It bounds the gradient
+# of variables with little variance.
 _EPSILON = 1e-5
 
 
@@ -22,7 +22,7 @@ class BarlowTwinsModule(ObjectiveModule):
         self.redundancy = redundancy
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
-        """Return the loss, a scalar; there are no negatives, so patients don't matter."""
+        """Return the loss, which does not use patients; see `ObjectiveModule.forward`."""
         of_ecg, of_table, present = self.joint(encode(), table)
         n_present = present.sum().clamp(min=1)
         one, other = (centred(side, present) for side in (of_ecg, of_table))
@@ -30,25 +30,25 @@ class BarlowTwinsModule(ObjectiveModule):
         correlation = one.T @ other / n_present
         alike = (1 - correlation.diagonal()).square().sum()
         loss = alike + self.redundancy * off_diagonal(correlation).square().sum()
-        # One record has no correlation to ask for.
+        # A single record has no correlation.
         return loss * (n_present > 1)
 
 
 class BarlowTwins(Objective):
-    """Joint embedding without negatives: each variable of the ECG is one of the table.
+    """Barlow Twins: joint embedding by cross-correlation, without negatives.
 
-    The correlation over the batch between variable i of the ECG and variable i
-    of the table goes to 1, all others to 0. Records of whom nothing was
-    measured take no part.
+    The loss drives the correlation over the batch between variable i of the ECG and
+    variable i of the table to 1, and all others to 0. Records without any table value
+    are excluded.
 
     Parameters
     ----------
     clinical_encoder : ClinicalMLP, default=ClinicalMLP()
-        Network of the table.
+        Encoder of the table.
     projection_size : int, default=256
-        Length of the vectors that are compared, behind a head on either side.
+        Length of the projections of ECG and table.
     redundancy : float, default=0.005
-        Weight of the correlations that go to 0; the paper's lambda.
+        Weight of the off-diagonal correlations; lambda in the paper.
 
     References
     ----------
@@ -77,7 +77,7 @@ class BarlowTwins(Objective):
         self.redundancy = redundancy
 
     def build(self, n_features: int, n_columns: int) -> BarlowTwinsModule:
-        """Make a module with fresh weights."""
+        """Make a module with fresh weights; see `Objective.build`."""
         check_positive(self, "redundancy")
         joint = JointProjection(n_features, n_columns, self.clinical_encoder, self.projection_size)
         return BarlowTwinsModule(joint, self.redundancy)

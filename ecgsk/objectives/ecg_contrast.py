@@ -1,4 +1,4 @@
-"""Contrast two augmented views of one ECG (SimCLR): no table needed."""
+"""SimCLR: contrast of two augmented views of an ECG, without a table."""
 
 import torch
 from torch import Tensor
@@ -21,37 +21,37 @@ class ECGContrastModule(ObjectiveModule):
         self.projection = projection_head(n_features, projection_size)
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
-        """Return the loss, a scalar; the table is not looked at."""
+        """Return the loss, which does not use the table; see `ObjectiveModule.forward`."""
         one, other = (F.normalize(self.projection(encode()), dim=1) for _ in range(2))
-        everybody = torch.ones(len(one), dtype=torch.bool, device=one.device)
-        return cross_entropy_of_pairs(one @ other.T / self.temperature, everybody, patients)
+        all_present = torch.ones(len(one), dtype=torch.bool, device=one.device)
+        return cross_entropy_of_pairs(one @ other.T / self.temperature, all_present, patients)
 
 
 class ECGContrast(Objective):
-    """Self-supervision from the signal alone: two views of a record belong together.
+    """SimCLR: contrast of two augmented views of an ECG, without a table.
 
-    The control arm of the joint embedding, and what the pretrainer does where
-    no table is given. Other records of the same patient are no negatives.
+    The control arm of the joint embedding, and the pretrainer's objective without a
+    table. Other records of the same patient are not negatives.
 
     Parameters
     ----------
     projection_size : int, default=128
-        Length of the vectors that are compared.
+        Length of the projections.
     temperature : float, default=0.1
         Divides the cosine similarities.
 
     References
     ----------
     .. [1] Chen et al., "A simple framework for contrastive learning of visual
-       representations", ICML 2020, equation 1; here with the negatives of the
-       other view only.
+       representations", ICML 2020, equation 1; here with negatives of the other
+       view only.
 
     Examples
     --------
     >>> import torch
     >>> from ecgsk.objectives import ECGContrast
     >>> objective = ECGContrast().build(n_features=8, n_columns=0)
-    >>> objective(lambda: torch.ones(4, 8), None, None).item()  # all alike: log(4)
+    >>> objective(lambda: torch.ones(4, 8), None, None).item()  # all equal: log(4)
     1.386...
     """
 
@@ -62,6 +62,6 @@ class ECGContrast(Objective):
         self.temperature = temperature
 
     def build(self, n_features: int, n_columns: int) -> ECGContrastModule:
-        """Make a module with fresh weights."""
+        """Make a module with fresh weights; see `Objective.build`."""
         check_positive(self, "temperature")
         return ECGContrastModule(n_features, self.projection_size, self.temperature)

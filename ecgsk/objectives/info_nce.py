@@ -1,4 +1,4 @@
-"""Contrast each ECG with its own table row (CLIP)."""
+"""InfoNCE: contrast of ECGs and table rows (CLIP)."""
 
 import math
 
@@ -22,28 +22,27 @@ class InfoNCEModule(ObjectiveModule):
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
-        """Return the loss, a scalar."""
+        """Return the loss; see `ObjectiveModule.forward`."""
         of_ecg, of_table, present = self.joint(encode(), table)
-        # CLIP's bound: beyond a scale of 100 the softmax only amplifies noise.
+        # CLIP limits the scale to 100: a larger one amplifies noise.
         scale = self.log_scale.clamp(max=math.log(100)).exp()
         cosine = F.normalize(of_ecg, dim=1) @ F.normalize(of_table, dim=1).T
         return cross_entropy_of_pairs(cosine * scale, present, patients)
 
 
 class InfoNCE(Objective):
-    """Joint embedding by contrast: an ECG is near its own table row, far from others'.
+    """InfoNCE: joint embedding by contrast of ECGs and table rows, as in CLIP.
 
-    Both directions of the cross entropy over cosine similarities in the batch,
-    with a learned temperature, as CLIP does for pictures and captions. Other
-    records of the same patient are no negatives, and records of whom nothing
-    was measured take no part.
+    Symmetric cross entropy over cosine similarities in the batch, with a learned
+    temperature, as CLIP for images and captions. Other records of the same patient
+    are not negatives. Records without any table value are excluded.
 
     Parameters
     ----------
     clinical_encoder : ClinicalMLP, default=ClinicalMLP()
-        Network of the table.
+        Encoder of the table.
     temperature : float, default=0.14
-        Where the learned temperature starts.
+        Initial value of the learned temperature.
 
     References
     ----------
@@ -67,7 +66,7 @@ class InfoNCE(Objective):
         self.temperature = temperature
 
     def build(self, n_features: int, n_columns: int) -> InfoNCEModule:
-        """Make a module with fresh weights."""
+        """Make a module with fresh weights; see `Objective.build`."""
         check_positive(self, "temperature")
         joint = JointProjection(n_features, n_columns, self.clinical_encoder)
         return InfoNCEModule(joint, self.temperature)

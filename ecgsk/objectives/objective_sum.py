@@ -1,4 +1,4 @@
-"""Two objectives at once, on the same views of the ECGs."""
+"""Weighted sum of two objectives on the same views of the ECGs."""
 
 from torch import Tensor
 
@@ -7,22 +7,22 @@ from ecgsk.objectives._checks import check_positive
 
 
 class _Views:
-    """Views of a batch: made when first asked for, and the same for every member."""
+    """Views of a batch, computed on first use and shared by the members."""
 
     def __init__(self, encode: Encode):
         self._encode = encode
-        self._made: list[Tensor] = []
+        self._views: list[Tensor] = []
 
     def reader(self) -> Encode:
-        """Return a new ``encode`` whose calls go through the views from the first on."""
+        """Return an ``encode`` that iterates over the views from the first one."""
         n_calls = 0
 
         def encode() -> Tensor:
             nonlocal n_calls
-            if n_calls == len(self._made):
-                self._made.append(self._encode())
+            if n_calls == len(self._views):
+                self._views.append(self._encode())
             n_calls += 1
-            return self._made[n_calls - 1]
+            return self._views[n_calls - 1]
 
         return encode
 
@@ -36,29 +36,28 @@ class ObjectiveSumModule(ObjectiveModule):
         self.compares_views = first.compares_views or second.compares_views
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
-        """Return the loss, a scalar."""
+        """Return the loss; see `ObjectiveModule.forward`."""
         views = _Views(encode)
         first = self.first(views.reader(), table, patients)
         return first + self.weight * self.second(views.reader(), table, patients)
 
 
 class ObjectiveSum(Objective):
-    """Two objectives at once: the first's loss and, weighted, the second's.
+    """Weighted sum of two objectives.
 
-    Views are shared: each member sees the same first view, so that two
-    objectives of one view cost one pass of the encoder. A sum may be a member
-    of a sum.
+    The members share views, so that two objectives of one view need one pass of the
+    encoder. Sums can be nested.
 
     Parameters
     ----------
     first, second : Objective
-        The members; their parameters can be searched, as ``first__temperature``.
+        The members, whose parameters can be searched, as ``first__temperature``.
     weight : float, default=1.0
-        Of the second's loss.
+        Weight of the second loss.
 
     Examples
     --------
-    The ECG learns from its table, and its views from one another:
+    Contrast ECGs with their tables, and views with one another:
 
     >>> import torch
     >>> from ecgsk.objectives import ECGContrast, InfoNCE, ObjectiveSum
@@ -77,11 +76,11 @@ class ObjectiveSum(Objective):
 
     @property
     def uses_table(self) -> bool:
-        """Whether a member learns from the clinical table."""
+        """Whether a member uses the clinical table."""
         return self.first.uses_table or self.second.uses_table
 
     def build(self, n_features: int, n_columns: int) -> ObjectiveSumModule:
-        """Make a module with fresh weights."""
+        """Make a module with fresh weights; see `Objective.build`."""
         for name in ("first", "second"):
             member = getattr(self, name)
             if not isinstance(member, Objective):

@@ -1,4 +1,4 @@
-"""Tell own from other table rows, pair by pair (SigLIP)."""
+"""SigLIP: pairwise logistic loss of ECGs and table rows."""
 
 import math
 
@@ -23,7 +23,7 @@ class SigLIPModule(ObjectiveModule):
         self.bias = nn.Parameter(torch.tensor(float(bias)))
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
-        """Return the loss, a scalar."""
+        """Return the loss; see `ObjectiveModule.forward`."""
         of_ecg, of_table, present = self.joint(encode(), table)
         cosine = F.normalize(of_ecg, dim=1) @ F.normalize(of_table, dim=1).T
         logit = self.log_scale.exp() * cosine + self.bias
@@ -33,22 +33,22 @@ class SigLIPModule(ObjectiveModule):
 
 
 class SigLIP(Objective):
-    """Joint embedding by pairs: does this table row belong to this ECG, yes or no.
+    """SigLIP: joint embedding by a pairwise logistic loss of ECGs and table rows.
 
-    The logistic loss of every pair of the batch, with a learned scale and bias
-    of the cosine similarities. Unlike :class:`InfoNCE`, one pair's loss does
-    not depend on who else is in the batch. Other records of the same patient
-    are no negatives, and records of whom nothing was measured take no part.
+    The logistic loss of every pair in the batch, with a learned scale and bias of the
+    cosine similarities. Unlike in :class:`InfoNCE`, the loss of a pair does not depend
+    on the rest of the batch. Other records of the same patient are not negatives.
+    Records without any table value are excluded.
 
     Parameters
     ----------
     clinical_encoder : ClinicalMLP, default=ClinicalMLP()
-        Network of the table.
+        Encoder of the table.
     scale : float, default=10.0
-        Where the learned factor of the cosine similarities starts.
+        Initial value of the learned scale of the cosine similarities.
     bias : float, default=-10.0
-        Where the learned bias starts. So low, the many negatives cost next to
-        nothing at first.
+        Initial value of the learned bias. A low value keeps the initial loss of the
+        many negatives near zero.
 
     References
     ----------
@@ -77,7 +77,7 @@ class SigLIP(Objective):
         self.bias = bias
 
     def build(self, n_features: int, n_columns: int) -> SigLIPModule:
-        """Make a module with fresh weights."""
+        """Make a module with fresh weights; see `Objective.build`."""
         check_positive(self, "scale")
         joint = JointProjection(n_features, n_columns, self.clinical_encoder)
         return SigLIPModule(joint, self.scale, self.bias)

@@ -1,4 +1,4 @@
-"""Views that agree, in a space that is kept an isotropic Gaussian (LeJEPA)."""
+"""SIGReg: agreement of views with isotropic Gaussian embeddings (LeJEPA)."""
 
 import torch
 from torch import Tensor
@@ -8,16 +8,16 @@ from ecgsk.objectives._base import Encode, Objective, ObjectiveModule
 from ecgsk.objectives._checks import check_positive
 from ecgsk.objectives._heads import projection_head
 
-# Beyond 5 the weight exp(-t^2 / 2) is under 4e-6; 17 points integrate so smooth a
-# function to five digits.
-_FURTHEST, _POINTS = 5.0, 17
+# Integration range and points. Beyond 5 the weight exp(-t^2 / 2) is below 4e-6; 17 points
+# integrate the smooth integrand to five digits.
+_MAX_T, _N_POINTS = 5.0, 17
 
 
 def epps_pulley(x: Tensor) -> Tensor:
     """Return the Epps-Pulley statistic of each column against the standard normal.
 
-    The squared distance between the characteristic function of the sample and
-    that of N(0, 1), weighted by exp(-t^2 / 2), times the size of the sample.
+    The integral of the squared distance between the characteristic functions of the
+    sample and of N(0, 1), weighted by exp(-t^2 / 2), times the sample size.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def epps_pulley(x: Tensor) -> Tensor:
     .. [1] Epps & Pulley, "A test for normality based on the empirical
        characteristic function", Biometrika 1983.
     """
-    # The integrand is even, so half of it is enough.
-    t = torch.linspace(0, _FURTHEST, _POINTS, dtype=x.dtype, device=x.device)
+    # The integrand is even: integrate over positive t only.
+    t = torch.linspace(0, _MAX_T, _N_POINTS, dtype=x.dtype, device=x.device)
     normal = torch.exp(-t.square() / 2)
     angle = x[:, :, None] * t
     distance = (angle.cos().mean(0) - normal).square() + angle.sin().mean(0).square()
@@ -51,7 +51,7 @@ class SIGRegModule(ObjectiveModule):
         self.weight, self.n_slices = weight, n_slices
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
-        """Return the loss, a scalar; neither table nor patients are looked at."""
+        """Return the loss, which uses neither table nor patients."""
         views = torch.stack([self.projection(encode()) for _ in range(2)])
         apart = (views - views.mean(0)).square().mean()
         directions = torch.randn(
@@ -63,21 +63,20 @@ class SIGRegModule(ObjectiveModule):
 
 
 class SIGReg(Objective):
-    """Self-supervision from the signal alone, without negatives (LeJEPA).
+    """SIGReg: self-supervision from ECGs alone, without negatives (LeJEPA).
 
-    Two augmented views of a record are drawn to their mean, while the vectors
-    of each view are kept an isotropic Gaussian: along random directions, drawn
-    anew at every step, a test of normality is the second term of the loss.
-    What is spread evenly over all directions cannot collapse.
+    The first term is the distance of two augmented views of a record. The second is a
+    test statistic of normality along random directions, new at every step, which
+    keeps the projections isotropic Gaussian and so prevents collapse.
 
     Parameters
     ----------
     projection_size : int, default=128
-        Length of the vectors that are compared.
+        Length of the projections.
     weight : float, default=0.05
-        Of the second term, in (0, 1); the paper's lambda.
+        Weight of the second term, in (0, 1); lambda in the paper.
     n_slices : int, default=256
-        Random directions per step.
+        Number of random directions per step.
 
     References
     ----------
@@ -101,7 +100,7 @@ class SIGReg(Objective):
         self.n_slices = n_slices
 
     def build(self, n_features: int, n_columns: int) -> SIGRegModule:
-        """Make a module with fresh weights."""
+        """Make a module with fresh weights; see `Objective.build`."""
         check_positive(self, "n_slices")
         if not 0 < self.weight < 1:
             raise ValueError(f"SIGReg: weight must be in (0, 1), got {self.weight!r}.")

@@ -1,4 +1,4 @@
-"""Losses of labelled records."""
+"""Supervised losses."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 class MaskedBCE(nn.Module):
-    """Binary cross entropy over the labels that are known; NaN asks nothing.
+    """Binary cross entropy over known labels; NaN labels are masked.
 
     Examples
     --------

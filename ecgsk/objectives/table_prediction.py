@@ -1,4 +1,4 @@
-"""Predict the clinical table from the ECG, where it was measured."""
+"""Masked regression of the clinical table from the ECG."""
 
 import torch
 from torch import Tensor, nn
@@ -14,26 +14,26 @@ class TablePredictionModule(ObjectiveModule):
         self.head = nn.Linear(n_features, n_columns)
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
-        """Return the loss, a scalar."""
+        """Return the loss; see `ObjectiveModule.forward`."""
         assert table is not None
         measured = torch.isfinite(table)
         squared = (self.head(encode()) - torch.where(measured, table, 0.0)).square() * measured
-        # Mean within a column first: a test ordered for one patient in ten
-        # weighs as much as the age, which everybody has.
+        # Mean per column first: a rare test has the same weight as the age, which is
+        # always known.
         per_column = squared.sum(0) / measured.sum(0).clamp(min=1)
         return per_column.mean()
 
 
 class TablePrediction(Objective):
-    """Masked prediction: the ECG's embedding tells the measured values linearly.
+    """Masked regression of the clinical table, linear in the ECG's embedding.
 
-    The loss is the squared error of each scaled column over the records where
-    it was measured, averaged over columns. What was not measured asks nothing.
+    The loss is the squared error of each scaled column over the records where it was
+    measured, averaged over columns. Missing values are masked.
 
-    References
-    ----------
-    .. [1] The objective is this project's choice: the body of Fernandes et
-       al., arXiv 2512.07021, states none that we could follow.
+    Notes
+    -----
+    The objective is this project's choice: the public text of Fernandes et al., arXiv
+    2512.07021, specifies none.
 
     Examples
     --------
@@ -45,5 +45,5 @@ class TablePrediction(Objective):
     """
 
     def build(self, n_features: int, n_columns: int) -> TablePredictionModule:
-        """Make a module with fresh weights."""
+        """Make a module with fresh weights; see `Objective.build`."""
         return TablePredictionModule(n_features, n_columns)

@@ -1,4 +1,4 @@
-"""Bring ECG and table together while their variables keep variance and stay apart (VICReg)."""
+"""VICReg: variance, invariance and covariance regularization of ECG and table."""
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,7 +9,7 @@ from ecgsk.objectives._checks import check_positive
 from ecgsk.objectives._heads import JointProjection
 from ecgsk.objectives._moments import centred, off_diagonal
 
-# Keeps the root's slope finite where a variable does not vary (equation 2).
+# Keeps the gradient of the square root finite at zero variance (equation 2).
 _EPSILON = 1e-4
 
 
@@ -24,7 +24,7 @@ class VICRegModule(ObjectiveModule):
         self.invariance, self.variance, self.covariance = invariance, variance, covariance
 
     def forward(self, encode: Encode, table: Tensor | None, patients: Tensor | None) -> Tensor:
-        """Return the loss, a scalar; there are no negatives, so patients don't matter."""
+        """Return the loss, which does not use patients; see `ObjectiveModule.forward`."""
         of_ecg, of_table, present = self.joint(encode(), table)
         n_present = present.sum()
         # Mean over records and variables, as in the paper's algorithm 1.
@@ -36,24 +36,24 @@ class VICRegModule(ObjectiveModule):
             spread = F.relu(1 - (cov.diagonal() + _EPSILON).sqrt()).mean()
             redundancy = off_diagonal(cov).square().sum() / len(cov)
             loss = loss + self.variance * spread + self.covariance * redundancy
-        # One record has no variance to ask for.
+        # A single record has no variance.
         return loss * (n_present > 1)
 
 
 class VICReg(Objective):
-    """Joint embedding without negatives: variance, invariance, covariance.
+    """VICReg: joint embedding by variance, invariance and covariance, without negatives.
 
-    ECG and table of a record are drawn together (invariance); every variable
-    of either side keeps a standard deviation of 1 over the batch, against
-    collapse (variance), and tells what the others don't (covariance). Records
-    of whom nothing was measured take no part.
+    Three terms: squared distance of ECG and table of a record (invariance); standard
+    deviation of each variable of at least 1 over the batch, against collapse
+    (variance); uncorrelated variables (covariance). Records without any table value
+    are excluded.
 
     Parameters
     ----------
     clinical_encoder : ClinicalMLP, default=ClinicalMLP()
-        Network of the table.
+        Encoder of the table.
     projection_size : int, default=256
-        Length of the vectors that are compared, behind a head on either side.
+        Length of the projections of ECG and table.
     invariance, variance, covariance : float, default=25.0, 25.0, 1.0
         Weights of the three terms, as in the paper.
 
@@ -88,7 +88,7 @@ class VICReg(Objective):
         self.covariance = covariance
 
     def build(self, n_features: int, n_columns: int) -> VICRegModule:
-        """Make a module with fresh weights."""
+        """Make a module with fresh weights; see `Objective.build`."""
         check_positive(self, "invariance", "variance", "covariance")
         joint = JointProjection(n_features, n_columns, self.clinical_encoder, self.projection_size)
         return VICRegModule(joint, self.invariance, self.variance, self.covariance)

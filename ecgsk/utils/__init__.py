@@ -1,1 +1,1 @@
-"""Tools for those who write estimators and encoders of their own."""
+"""Checks for your own estimators and encoders."""

@@ -1,8 +1,8 @@
-"""Checks of what scikit-learn's own cannot know: leads, rates, tables, patients.
+"""Estimator checks for ECGs, tables and patients, in addition to scikit-learn's.
 
-Beside ``sklearn.utils.estimator_checks``, and used as that is: run
-:func:`check_ecg_estimator` on an estimator of yours (or on one of ours with an
-encoder of yours), or :func:`parametrize_with_ecg_checks` in a test suite.
+Used like ``sklearn.utils.estimator_checks``: run :func:`check_ecg_estimator` on your
+own estimator, or on one of ecgsk's with your own encoder, or
+:func:`parametrize_with_ecg_checks` in a test suite.
 """
 
 import os
@@ -45,22 +45,24 @@ from ecgsk.preprocessing import (
 )
 from ecgsk.signals import ECGArray
 
-# One record alone and among others, of the same model.
+__all__ = ["check_ecg_estimator", "parametrize_with_ecg_checks", "tested_estimators"]
+
+# Relative and absolute difference allowed between outputs of one model.
 _TOLERANCE = 1e-6
 
 
 def tested_estimators(*, learning: bool = False) -> list[BaseEstimator]:  # noqa: PT028
-    """Return a cheap instance of every public estimator and transformer.
+    """Return a small instance of every public estimator and transformer.
 
     Parameters
     ----------
     learning : bool, default=False
-        Leave out the preprocessing: those that learn from ECGs alone.
+        Return only estimators that learn from ECGs, without preprocessing.
 
     Returns
     -------
     list of estimator
-        Unfitted; with a tiny encoder and few epochs.
+        Unfitted, with a tiny encoder and few epochs.
 
     Examples
     --------
@@ -73,7 +75,7 @@ def tested_estimators(*, learning: bool = False) -> list[BaseEstimator]:  # noqa
     pretrainer = JointEmbeddingPretrainer(tiny, max_epochs=1, **quick)
     models = [
         pretrainer,
-        # scikit-learn's checks ask for an accuracy that one epoch does not reach.
+        # scikit-learn's checks require an accuracy that one epoch does not reach.
         ECGDiagnosisClassifier(tiny, max_epochs=20, **quick),
         LabAbnormalityExplainer(JointEmbeddingPretrainer(tiny, max_epochs=1), **quick),
     ]
@@ -83,7 +85,7 @@ def tested_estimators(*, learning: bool = False) -> list[BaseEstimator]:  # noqa
         *models,
         Resample(50, input_sampling_rate=100),
         Resample(100, input_sampling_rate=50),
-        # Of a plain array as short as theirs: a single edge, at a low rate.
+        # One edge and a low rate, for the short arrays of scikit-learn's checks.
         BandpassFilter(1, None, input_sampling_rate=10),
         SelectLeads(["II"], input_leads=["II"]),
         ClinicalScaler(),
@@ -91,21 +93,21 @@ def tested_estimators(*, learning: bool = False) -> list[BaseEstimator]:  # noqa
     ]
 
 
-tested_estimators.__test__ = False  # type: ignore[attr-defined]  # its name is not a test's
+tested_estimators.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it by its name
 
 
 def check_ecg_estimator(estimator: BaseEstimator) -> None:
-    """Run every check on an estimator, and raise at the first that fails.
+    """Run all checks on an estimator and raise at the first failure.
 
     Parameters
     ----------
     estimator : estimator
-        Unfitted. It is cloned, never changed.
+        Unfitted; it is cloned and not changed.
 
     Raises
     ------
     AssertionError
-        Where a promise is not kept; the message says which.
+        If a check fails; the message names it.
 
     Examples
     --------
@@ -121,12 +123,17 @@ def check_ecg_estimator(estimator: BaseEstimator) -> None:
 
 
 def parametrize_with_ecg_checks(estimators: Iterable[BaseEstimator]) -> Callable:
-    """Return pytest's decorator for a test with arguments ``estimator`` and ``check``.
+    """Parametrize a pytest test with arguments ``estimator`` and ``check``.
 
     Parameters
     ----------
     estimators : iterable of estimator
         Unfitted.
+
+    Returns
+    -------
+    callable
+        A decorator.
 
     Examples
     --------
@@ -146,14 +153,14 @@ def parametrize_with_ecg_checks(estimators: Iterable[BaseEstimator]) -> Callable
 
 
 def check_leads_are_found_by_name(estimator: BaseEstimator) -> None:
-    """Expect the same output of leads in another order."""
+    """Check that the order of leads does not change the output."""
     model, X = _fitted(estimator)
     turned = _with_ecg(X, X["ecg"].array.select_leads(X["ecg"].ecg.leads[::-1]))
     _assert_close(_output(model, X), _output(model, turned), "with its leads in another order")
 
 
 def check_other_signals_raise(estimator: BaseEstimator) -> None:
-    """Expect an error of its own for other leads, another rate, length or unit."""
+    """Check that other leads, rates, lengths and units raise their own errors."""
     model, X = _fitted(estimator)
     ecg = X["ecg"].array
     signals, leads, rate = ecg.read(), ecg.leads, ecg.sampling_rate
@@ -176,18 +183,18 @@ def check_other_signals_raise(estimator: BaseEstimator) -> None:
             _output(model, _with_ecg(X, array))
         except error:
             continue
-        raise AssertionError(f"{_name(model)} took {array.dtype!r} without a {error.__name__}.")
+        raise AssertionError(f"{_name(model)} accepted {array.dtype!r}; expected {error.__name__}.")
 
 
 def check_array_and_frame_agree(estimator: BaseEstimator) -> None:
-    """Expect of a plain array what the frame gives."""
+    """Check that array and data frame give the same output."""
     model, X = _fitted(estimator)
     array = X["ecg"].ecg.to_numpy()
     _assert_close(_output(model, X), _output(model, array), "as a plain array")
 
 
 def check_the_signal_is_enough(estimator: BaseEstimator) -> None:
-    """Expect the same output without the table, and with an empty one."""
+    """Check that the output does not depend on the table."""
     model, X = _fitted(estimator)
     expected = _output(model, X)
     _assert_close(expected, _output(model, X[["ecg"]]), "without its table")
@@ -197,7 +204,7 @@ def check_the_signal_is_enough(estimator: BaseEstimator) -> None:
 
 
 def check_rows_without_a_table(estimator: BaseEstimator) -> None:
-    """Expect ``fit`` to take rows in which nothing was measured."""
+    """Check that ``fit`` accepts rows without any table value."""
     cohort = _cohort()
     table = [name for name in cohort.X.columns if name not in ("ecg", "subject_id")]
     X = cohort.X.copy()
@@ -207,26 +214,26 @@ def check_rows_without_a_table(estimator: BaseEstimator) -> None:
 
 
 def check_missing_lead_is_absent(estimator: BaseEstimator) -> None:
-    """Expect a lead of NaN, or a flat one, to be absent, with a warning."""
+    """Check that NaN leads and flat leads count as missing, with a warning."""
     model, X = _fitted(estimator)
     outputs = []
-    for nothing in (np.nan, 0.0):
+    for value in (np.nan, 0.0):
         signals = X["ecg"].ecg.to_numpy()
-        signals[:, 0] = nothing
+        signals[:, 0] = value
         array = ECGArray.from_numpy(
             signals, sampling_rate=X["ecg"].ecg.sampling_rate, leads=X["ecg"].ecg.leads
         )
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             outputs.append(_output(model, _with_ecg(X, array)))
-        told = any(issubclass(w.category, SignalQualityWarning) for w in caught)
-        assert told, f"{_name(model)} did not warn of a lead of {nothing}."
+        warned = any(issubclass(w.category, SignalQualityWarning) for w in caught)
+        assert warned, f"{_name(model)} did not warn of a lead of {value}."
     _assert_finite(outputs[0], "with a missing lead")
     _assert_close(outputs[0], outputs[1], "with a flat lead in place of a missing one")
 
 
 def check_one_record_and_many_agree(estimator: BaseEstimator) -> None:
-    """Expect a record's output to depend neither on its neighbours nor on their order."""
+    """Check that a record's output is independent of the other records and their order."""
     model, X = _fitted(estimator)
     expected = _output(model, X)
     alone = np.concatenate([_output(model, X.iloc[[row]]) for row in range(5)])
@@ -235,20 +242,20 @@ def check_one_record_and_many_agree(estimator: BaseEstimator) -> None:
 
 
 def check_equal_seeds(estimator: BaseEstimator) -> None:
-    """Expect equal bits of equal seeds, and the global generators left alone."""
+    """Check that equal seeds give bit-equal outputs and global generators are unchanged."""
     before = _global_state()
     (one, X), (other, _) = _fitted(estimator), _fitted(estimator)
     assert np.array_equal(_output(one, X), _output(other, X)), (
-        f"{_name(one)} fitted twice with one seed gives two results."
+        f"{_name(one)}: two fits with one seed differ."
     )
     for library, state in _global_state().items():
         assert np.array_equal(before[library], state), (
-            f"{_name(one)} moves {library}'s global generator."
+            f"{_name(one)} changes {library}'s global generator."
         )
 
 
 def check_clone_keeps_every_parameter(estimator: BaseEstimator) -> None:
-    """Expect parameters of parameters to be read, set and cloned."""
+    """Check that nested parameters can be read, set and cloned."""
     for name, value in estimator.get_params(deep=True).items():
         if isinstance(value, bool | int | float | str | type(None)):
             copy = clone(estimator).set_params(**{name: value})
@@ -257,24 +264,24 @@ def check_clone_keeps_every_parameter(estimator: BaseEstimator) -> None:
 
 
 def check_pickles_small_and_whole(estimator: BaseEstimator) -> None:
-    """Expect a pickle to predict the same bits, and to carry no optimiser state."""
+    """Check that a pickle predicts bit-equally and holds no optimiser state."""
     model, X = _fitted(estimator)
     content = pickle.dumps(model)
     assert np.array_equal(_output(pickle.loads(content), X), _output(model, X)), (
-        f"{_name(model)} predicts otherwise after pickling."
+        f"{_name(model)} predicts differently after pickling."
     )
     net = getattr(model, "net_", None)
     if net is not None:
         states = net.module_.state_dict().values()
         weights = sum(tensor.numel() * tensor.element_size() for tensor in states)
-        # Names and fitted attributes take some thousand bytes whatever the size.
+        # Names and fitted attributes take a few thousand bytes.
         assert len(content) < 1.1 * weights + 50_000, (
             f"{_name(model)} pickles to {len(content):,} bytes; its weights are {weights:,}."
         )
 
 
 def check_unknown_labels_are_masked(estimator: BaseEstimator) -> None:
-    """Expect a classifier to take NaN in y, in single labels and in whole rows."""
+    """Check that a classifier masks NaN labels, single ones and whole rows."""
     if not is_classifier(estimator):
         return
     Y = _targets()
@@ -285,13 +292,13 @@ def check_unknown_labels_are_masked(estimator: BaseEstimator) -> None:
     P = model.predict_proba(X)
     assert P.shape == Y.shape, f"{_name(model)}: P has shape {P.shape}, Y {Y.shape}."
     inside = (P > 0) & (P < 1)
-    assert inside.all(), f"{_name(model)}: probabilities leave (0, 1)."
+    assert inside.all(), f"{_name(model)}: probabilities are outside (0, 1)."
 
 
 def check_survives_a_new_process(estimator: BaseEstimator) -> None:
-    """Expect pickle, joblib and ``ecgsk.save`` to give the same output in a new process.
+    """Check that pickle, joblib and ``ecgsk.save`` give the same output in a new process.
 
-    The process sees no GPU: a model outlives the machine it was fitted on.
+    The process has no GPU, as a model may be loaded on another machine.
     """
     model, X = _fitted(estimator)
     if "device" in model.get_params():
@@ -307,9 +314,9 @@ def check_survives_a_new_process(estimator: BaseEstimator) -> None:
         (folder / "model.pickle").write_bytes(pickle.dumps(model))
         joblib.dump(model, folder / "model.joblib")
         save(model, folder / "model")
-        outputs = process.submit(_outputs_elsewhere, folder, classes).result()
+        outputs = process.submit(_outputs_of_saved, folder, classes).result()
     for how, output in outputs.items():
-        _assert_close(_output(model, X), output, f"of a model that came by {how}")
+        _assert_close(_output(model, X), output, f"after loading with {how}")
 
 
 CHECKS = [
@@ -333,7 +340,7 @@ def _cohort() -> Cohort:
 
 
 def _targets() -> pd.DataFrame:
-    """Return labels named as laboratory findings are, which every classifier takes."""
+    """Return labels named like laboratory targets, which every classifier accepts."""
     Y = _cohort().Y.iloc[:, :3].astype(float)
     return Y.set_axis([f"finding {i} high" for i in range(Y.shape[1])], axis=1)
 
@@ -361,8 +368,8 @@ def _output(model: Any, X: Any) -> np.ndarray:
     return model.predict_proba(X) if is_classifier(model) else np.asarray(model.transform(X))
 
 
-def _outputs_elsewhere(folder: Path, classes: set[type]) -> dict[str, np.ndarray]:
-    """Return what the models of a folder give, in a process without a GPU."""
+def _outputs_of_saved(folder: Path, classes: set[type]) -> dict[str, np.ndarray]:
+    """Return outputs of the models in a folder, in a process without a GPU."""
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     X = pickle.loads((folder / "X.pickle").read_bytes())
     models = {

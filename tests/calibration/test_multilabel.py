@@ -337,4 +337,4 @@ def test_training_patients_raise_leakage_warning(wrap, make_classifier, X, Y):
         calibrator.fit(signals, Y)  # no patients are named
     leaks = [str(w.message) for w in caught if w.category is LeakageWarning]
     assert leaks == [leaks[0]] * 2
-    assert f"has seen {n_seen} of the {n} patients that calibrate it" in leaks[0]
+    assert f"was trained on {n_seen} of the {n} calibration patients" in leaks[0]

@@ -183,7 +183,7 @@ def test_signals_have_to_be_those_of_the_training(request, fixture, rate):
         spec.check_signal(("I", "II"), rate)
     with pytest.raises(LeadMismatchError, match="in this order"):
         spec.check_signal(STANDARD_12_LEADS[::-1], rate)
-    with pytest.raises(LeadMismatchError, match="are for 12 leads; got 3"):
+    with pytest.raises(LeadMismatchError, match="expect 12 leads; got 3"):
         spec.build(3, 1000)
 
 
@@ -221,7 +221,7 @@ def test_a_fitted_model_needs_the_file_no_more(founder, cohort, tmp_path):
     founder.unlink()
     for other in (model, pickle.loads(content), ecgsk.load(folder)):
         np.testing.assert_allclose(other.predict_proba(X), expected, atol=1e-6)
-    with pytest.raises(FileNotFoundError, match=r"12_lead.pth is no file. Download"):
+    with pytest.raises(FileNotFoundError, match=r"found none at .*12_lead.pth. Download"):
         clone(model).fit(X, Y)
 
 
@@ -247,7 +247,7 @@ class Malicious:
 def test_a_file_that_would_run_something_is_refused(tmp_path):
     mark, path = tmp_path / "was run", tmp_path / "weights.pth"
     torch.save({"state_dict": ecgfounder_state(), "extra": Malicious(mark)}, path)
-    with pytest.raises(ECGError, match="holds more than weights; none of it was run"):
+    with pytest.raises(ECGError, match="holds more than weights; no code from it was run"):
         PretrainedEncoder(path).build(12, 5000)
     assert not mark.exists()
 
@@ -263,14 +263,14 @@ def test_damaged_files_are_told(tmp_path, name, content):
 def test_other_weights_are_told(tmp_path):
     path = tmp_path / "other.pt"
     torch.save(torch.nn.Linear(2, 2).state_dict(), path)
-    with pytest.raises(ECGError, match=r"ECGFounder and ST-MEM; .*other.pt holds weight, bias"):
+    with pytest.raises(ECGError, match=r"ECGFounder or ST-MEM in .*other.pt, got weight, bias"):
         PretrainedEncoder(path).build(12, 5000)
     torch.save([1, 2], path)
-    with pytest.raises(ECGError, match="holds no state dict"):
+    with pytest.raises(ECGError, match="expected a state dict"):
         PretrainedEncoder(path).build(12, 5000)
 
 
 def test_weights_go_into_no_other_module(founder):
     other = ResNet1d(10).build(12, 100)
-    with pytest.raises(TypeError, match="no weights for a ResNet1dModule"):
+    with pytest.raises(TypeError, match="got a ResNet1dModule"):
         PretrainedEncoder(founder).load_weights(other)

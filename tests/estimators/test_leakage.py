@@ -28,7 +28,7 @@ def frozen_classifier(make_classifier, pretrainer, X, Y, sides):
 def test_a_score_on_patients_of_the_pretraining(frozen_classifier, X, Y, sides):
     test = sides[1]
     n_patients = X["subject_id"].iloc[test].nunique()
-    message = rf"its encoder has seen {n_patients} of the {n_patients} patients"
+    message = rf"its encoder was trained on {n_patients} of the {n_patients} patients"
     with pytest.warns(LeakageWarning, match=message):
         frozen_classifier.score(X.iloc[test], Y.iloc[test])
 

@@ -1,4 +1,4 @@
-"""Both suites of checks over one list; and checks that notice what they are for."""
+"""Estimator checks pass for our estimators and fail for broken ones."""
 
 import inspect
 import re
@@ -31,7 +31,7 @@ def test_ecg_checks(estimator, check):
     check(estimator)
 
 
-def test_every_public_estimator_is_in_the_list():
+def test_tested_estimators_holds_every_public_estimator():
     public = {
         name
         for package in (ecgsk, ecgsk.preprocessing)
@@ -41,36 +41,36 @@ def test_every_public_estimator_is_in_the_list():
     assert public == {type(estimator).__name__ for estimator in tested_estimators()}
 
 
-def test_every_check_is_run():
-    written = {name for name in vars(estimator_checks) if re.match(r"check_(?!ecg|milli)", name)}
-    assert {check.__name__ for check in CHECKS} == written
+def test_checks_holds_every_check():
+    defined = {name for name in vars(estimator_checks) if re.match(r"check_(?!ecg|milli)", name)}
+    assert {check.__name__ for check in CHECKS} == defined
 
 
-class _Careless(JointEmbeddingPretrainer):
-    """An estimator that may be told which promise to break."""
+class _Broken(JointEmbeddingPretrainer):
+    """An estimator whose output a function changes."""
 
     def transform(self, X):
         return self.spoil(np.array(super().transform(X)), X)
 
 
-def careless(spoil):
-    kind = type("Careless", (_Careless,), {"spoil": staticmethod(spoil)})
+def broken(spoil):
+    kind = type("Broken", (_Broken,), {"spoil": staticmethod(spoil)})
     return kind(ResNet1d(10, width=4), max_epochs=1, verbose=False, device="cpu")
 
 
-def looks_at_the_table(output, X):
+def depends_on_table(output, X):
     return output + ("age" in X)
 
 
-def scales_by_the_batch(output, X):
+def depends_on_other_records(output, X):
     return output - output.mean(axis=0)
 
 
-def is_random(output, X):
+def depends_on_chance(output, X):
     return output + np.random.default_rng().normal(size=output.shape)
 
 
-def moves_the_global_generator(output, X):
+def changes_global_generator(output, X):
     np.random.rand()  # noqa: NPY002
     return output
 
@@ -78,18 +78,18 @@ def moves_the_global_generator(output, X):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (looks_at_the_table, "differs without its table|differs as a plain array"),
-        (scales_by_the_batch, "A record differs"),
-        (is_random, "A record differs"),
-        (moves_the_global_generator, "moves NumPy's global generator"),
+        (depends_on_table, "differs without its table|differs as a plain array"),
+        (depends_on_other_records, "A record differs"),
+        (depends_on_chance, "A record differs"),
+        (changes_global_generator, "changes NumPy's global generator"),
     ],
 )
-def test_a_broken_promise_is_noticed(spoil, message):
+def test_check_fails_for_broken_estimator(spoil, message):
     with pytest.raises(AssertionError, match=message):
-        check_ecg_estimator(careless(spoil))
+        check_ecg_estimator(broken(spoil))
 
 
-def test_an_estimator_is_not_changed():
+def test_check_does_not_change_the_estimator():
     estimator = ECGDiagnosisClassifier(
         ResNet1d(10, width=4), max_epochs=1, verbose=False, device="cpu"
     )

@@ -19,7 +19,8 @@ from ecgsk.datasets._mimic_iv._stays import find_stays, place_within_stay
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.datasets._mimic_iv._vitals import vitals
 from ecgsk.exceptions import ECGError
-from ecgsk.signals import STANDARD_12_LEADS, canonical_leads
+from ecgsk.signals import STANDARD_12_LEADS
+from ecgsk.signals.leads import canonical_leads
 
 
 def load_mimic_iv(

@@ -1,4 +1,4 @@
-"""Records join one column only when their physics agree; leads are found by name."""
+"""ECG dtype: names, and which columns can be concatenated."""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,11 @@ from hypothesis import strategies as st
 
 from ecgsk.exceptions import DurationError, LeadMismatchError, SamplingRateError
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray, ECGDtype
+
+
+def test_other_leads_are_named_in_the_dtype(frame):
+    assert str(frame["ecg"].ecg.select_leads(["v1", "II"]).dtype) == "ecg[2x1000, 100 Hz: V1 II]"
+
 
 OTHERS = {
     "leads": (
@@ -29,7 +34,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize(("other", "error", "message"), OTHERS.values(), ids=OTHERS)
-def test_concat_of_unlike_columns_raises_instead_of_falling_to_object(make, other, error, message):
+def test_concat_of_different_dtypes_raises(make, other, error, message):
     a, b = make(), make(**other)
     with pytest.raises(error, match=message):
         pd.concat([pd.DataFrame({"ecg": a}), pd.DataFrame({"ecg": b})])
@@ -56,38 +61,12 @@ def test_concat_reorders_leads_by_name(leads, standard_first):
     np.testing.assert_array_equal(joined.ecg.to_numpy(), np.concatenate([x, x]))
 
 
-def test_concat_over_storages_copies_nothing(ecg, on_disk, x):
-    joined = pd.concat([pd.Series(ecg[:3]), pd.Series(on_disk), pd.Series(ecg[5:])])
-    array = joined.array
-    assert list(array.storage.parts) == [ecg.storage, on_disk.storage]
-    np.testing.assert_array_equal(array.read(), np.concatenate([x[:3], x, x[5:]]))
-
-
-def test_concat_of_concats_keeps_each_storage_once(make):
-    a, b = make(seed=1), make(seed=2)
-    join = ECGArray._concat_same_type
-    nested = join([join([b[1:], a]), join([a, b]), a[:0]])
-    assert nested.storage.parts == (b.storage, a.storage)
-    expected = np.concatenate([b.read()[1:], a.read(), a.read(), b.read()])
-    np.testing.assert_array_equal(nested.read(), expected)
-
-
-def test_two_columns_over_one_file_are_one_storage(on_disk):
-    again = ECGArray.from_npy(on_disk.storage.path, leads=on_disk.leads, sampling_rate=100)
-    assert pd.concat([pd.Series(on_disk), pd.Series(again)]).array.storage == on_disk.storage
-
-
-def test_parquet_is_refused_and_the_way_out_named(frame, tmp_path):
-    with pytest.raises(TypeError, match=r"parquet.*ecgsk\.datasets\.write_cohort\(cohort"):
-        frame.to_parquet(tmp_path / "ecg.parquet")
-
-
 @given(
     st.lists(st.sampled_from(STANDARD_12_LEADS), unique=True, min_size=1),
     st.sampled_from([100, 257.5, 1 / 3]),
     st.integers(1, 10**6),
 )
-def test_dtype_is_its_name(leads, sampling_rate, n_samples):
+def test_name_round_trips(leads, sampling_rate, n_samples):
     dtype = ECGDtype(leads, sampling_rate, n_samples)
     assert ECGDtype.construct_from_string(dtype.name) == dtype
     assert dtype == dtype.name
@@ -98,10 +77,10 @@ def test_dtype_is_its_name(leads, sampling_rate, n_samples):
     "string",
     ["ecg", "ecg[8x1000, 100 Hz]", "ecg[12x1000, 0 Hz]", "ecg[2x10, 1 Hz: I I]", "ecg[12x0, 1 Hz]"],
 )
-def test_strings_that_are_no_dtype(string):
+def test_construct_from_string_rejects_other_strings(string):
     with pytest.raises(TypeError, match="Cannot construct a 'ECGDtype' from"):
         ECGDtype.construct_from_string(string)
 
 
-def test_dtype_knows_its_duration():
+def test_duration():
     assert ECGDtype(["II"], 500, 5000).duration == 10

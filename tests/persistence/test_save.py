@@ -1,8 +1,10 @@
-"""A model that is saved predicts in another process what it predicted in this one."""
+"""Save and load: equal predictions elsewhere, damaged folders and existing folders."""
 
+import hashlib
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +16,12 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 import ecgsk
+from ecgsk import LabAbnormalityExplainer
+from ecgsk.exceptions import ECGError
 from ecgsk.preprocessing import Resample
 from ecgsk.signals import STANDARD_12_LEADS
 
@@ -105,7 +111,7 @@ def test_a_table_s_missing_values_and_levels_survive(make_classifier, table, Y, 
         loaded.predict_proba(table.drop(columns="troponin"))
 
 
-def test_manifest_says_what_the_model_is(explaining, cohort_200hz, Y, tmp_path):
+def test_manifest_describes_the_model(explaining, cohort_200hz, Y, tmp_path):
     folder = ecgsk.save(explaining, tmp_path / "a" / "model")
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert manifest["leads"] == list(STANDARD_12_LEADS)
@@ -128,7 +134,7 @@ def test_manifest_of_a_pipeline_that_only_diagnoses(folder, Y):
     assert manifest["laboratories"] is None
 
 
-def test_there_is_no_pickle(explaining, tmp_path, monkeypatch):
+def test_load_uses_no_pickle(explaining, tmp_path, monkeypatch):
     folder = ecgsk.save(explaining, tmp_path / "model")
     assert {path.name for path in folder.iterdir()} == {"manifest.json", "weights.safetensors"}
     json.loads((folder / "manifest.json").read_text("utf-8"))
@@ -148,12 +154,12 @@ def test_there_is_no_pickle(explaining, tmp_path, monkeypatch):
     ecgsk.load(folder)
 
 
-def test_a_model_that_stands_in_two_places_is_saved_once(explaining, tmp_path):
+def test_shared_estimator_is_saved_once(explaining, tmp_path):
     loaded = ecgsk.load(ecgsk.save(explaining, tmp_path / "model"))
     assert loaded[-1].encoder_ is loaded[-1].encoder.estimator
 
 
-def test_what_is_loaded_can_be_worked_with(classifier, X, Y, tmp_path):
+def test_loaded_model_can_be_saved_cloned_and_fitted(classifier, X, Y, tmp_path):
     loaded = ecgsk.load(ecgsk.save(classifier, tmp_path / "model"))
     again = ecgsk.load(ecgsk.save(loaded, tmp_path / "again"))
     expected = classifier.predict_proba(X)
@@ -165,7 +171,7 @@ def test_what_is_loaded_can_be_worked_with(classifier, X, Y, tmp_path):
 
 
 @pytest.mark.parametrize("classes", [["low", "mid", "high"], [3, 5, 9], ["no", "yes"]])
-def test_classes_keep_their_kind(make_classifier, X, classes, tmp_path):
+def test_classes_keep_their_dtype(make_classifier, X, classes, tmp_path):
     y = np.resize(np.array(classes), len(X))
     model = make_classifier().fit(X, y)
     loaded = ecgsk.load(ecgsk.save(model, tmp_path / "model"))
@@ -173,7 +179,7 @@ def test_classes_keep_their_kind(make_classifier, X, classes, tmp_path):
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
 
 
-def test_device_may_be_another(explaining, cohort_200hz, tmp_path):
+def test_load_changes_the_device(explaining, cohort_200hz, tmp_path):
     model = pickle.loads(pickle.dumps(explaining))
     # As if saved where there is a GPU.
     model[-1].encoder.estimator.set_params(device="cuda", encoder__device="cuda")
@@ -190,14 +196,189 @@ def test_device_may_be_another(explaining, cohort_200hz, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(ecg), explaining.predict_proba(ecg))
 
 
-def test_a_generator_is_not_kept(make_classifier, X, Y, tmp_path):
+def test_random_generator_is_not_saved(make_classifier, X, Y, tmp_path):
     model = make_classifier(random_state=np.random.RandomState(0)).fit(X, Y)
     loaded = ecgsk.load(ecgsk.save(model, tmp_path / "model"))
     assert loaded.random_state is None
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
-def test_a_path_comes_back_as_its_text(X, tmp_path):
+def test_path_is_saved_as_text(X, tmp_path):
     resample = Resample(50).fit(X).set_params(n_jobs=Path("runs") / "one")
     ecgsk.save(resample, tmp_path / "model")
     assert ecgsk.load(tmp_path / "model").n_jobs == str(Path("runs") / "one")
+
+
+def _flip_last_byte(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("damage", [_flip_last_byte, _truncate, lambda path: path.write_bytes(b"")])
+def test_damaged_weights(folder, damage):
+    damage(folder / "weights.safetensors")
+    with pytest.raises(
+        ECGError, match=r"weights.safetensors does not match .*damaged.* Copy the folder again"
+    ):
+        ecgsk.load(folder)
+
+
+def test_file_without_weights(folder, edit_manifest):
+    (folder / "weights.safetensors").write_bytes(b"no weights")
+    checksum = hashlib.sha256(b"no weights").hexdigest()
+    edit_manifest(folder, lambda manifest: manifest.update(weights_sha256=checksum))
+    with pytest.raises(ECGError, match=r"cannot read .*weights.safetensors: "):
+        ecgsk.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not JSON"),
+        (b'{"format": "ecgsk mod', "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[]", r"has format and version \(\); expected \('ecgsk model', 1\)"),
+        (b"{}", r"has format and version \(None, None\)"),
+        (b'{"format": "mlflow", "version": 1}', r"\('mlflow', 1\)"),
+        (b'{"format": "ecgsk model", "version": 2}', r"Use the ecgsk version that wrote it"),
+        (b'{"format": "ecgsk model", "version": 1}', "does not match the checksum"),
+    ],
+)
+def test_damaged_manifest(folder, content, message):
+    (folder / "manifest.json").write_bytes(content)
+    with pytest.raises(ECGError, match=message):
+        ecgsk.load(folder)
+
+
+def _rename_an_array(manifest):
+    text = json.dumps(manifest["model"])
+    manifest["model"] = json.loads(
+        re.sub(r'"\$array": "[^"]*"', '"$array": "absent"', text, count=1)
+    )
+
+
+def _forget_encoder(manifest):
+    manifest["model"]["state"]["steps"][-1]["$tuple"][1]["state"].pop("encoder_spec_")
+
+
+def _widen_encoder(manifest):
+    classifier = manifest["model"]["state"]["steps"][-1]["$tuple"][1]["state"]
+    classifier["encoder_spec_"]["state"]["width"] = 8
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.pop("model"), "does not describe a fitted model"),
+        (lambda m: m.update(model=3), "does not describe a fitted model"),
+        (lambda m: m.update(model={}), "does not describe a fitted model"),
+        (lambda m: m.update(model={"$lambda": "x"}), r"cannot read '\$lambda'"),
+        (lambda m: m["model"].pop("state"), "does not describe a fitted model"),
+        (lambda m: m["model"]["state"].pop("steps"), "does not describe a fitted model"),
+        (
+            lambda m: m["model"].update({"$estimator": "ecgsk.encoders.Encoder"}),
+            "does not describe a fitted model .*abstract",
+        ),
+        (_rename_an_array, "does not describe a fitted model .*'absent'"),
+        (_forget_encoder, "does not describe a fitted model .*'encoder_spec_'"),
+        (_widen_encoder, "(?s)does not describe a fitted model .*size mismatch"),
+    ],
+)
+def test_manifest_and_model_disagree(folder, edit_manifest, change, message):
+    edit_manifest(folder, change)
+    with pytest.raises(ECGError, match=message):
+        ecgsk.load(folder)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors", ""])
+def test_missing_file(folder, name):
+    if name:
+        (folder / name).unlink()
+    else:
+        folder = folder / "elsewhere"
+    with pytest.raises(
+        FileNotFoundError, match=r"expected manifest.json and weights.safetensors.* Check the path"
+    ):
+        ecgsk.load(folder)
+
+
+def _files(folder):
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def test_overwrite_replaces_a_model(folder, classifier, X):
+    (folder / ".DS_Store").write_bytes(b"")  # a file manager's, not the user's
+    before = _files(folder)
+    with pytest.raises(FileExistsError, match=r"already holds a model\. Pass overwrite=True"):
+        ecgsk.save(classifier, folder)
+    assert _files(folder) == before
+    assert ecgsk.save(classifier, str(folder), overwrite=True) == folder
+    np.testing.assert_array_equal(ecgsk.load(folder).predict_proba(X), classifier.predict_proba(X))
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"thesis.tex": "years of work"},
+        {"manifest.json": '{"name": "a browser extension"}', "background.js": "..."},
+        {"manifest.json": "not JSON", "weights.safetensors": ""},
+        {"manifest.json": '["ecgsk model"]', "weights.safetensors": ""},
+        {"manifest.json": '{"format": "ecgsk model"}', "weights.safetensors": "", "notes": "mine"},
+    ],
+)
+def test_overwrite_replaces_only_a_model(classifier, tmp_path, files, overwrite):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_text(content, "utf-8")
+    before = _files(folder)
+    with pytest.raises(FileExistsError, match=r"not a model, or holds other files.*another folder"):
+        ecgsk.save(classifier, folder, overwrite=overwrite)
+    assert _files(folder) == before
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_save_to_an_existing_file_raises(classifier, tmp_path):
+    path = tmp_path / "model"
+    path.write_text("mine", "utf-8")
+    with pytest.raises(FileExistsError, match="is not a model"):
+        ecgsk.save(classifier, path, overwrite=True)
+    assert path.read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_failed_save_leaves_no_files(classifier, folder, monkeypatch, overwrite):
+    """The disk is full when half is written."""
+    before = _files(folder)
+    target = folder if overwrite else folder.with_name("new")
+
+    def write_half(path, text, *args, **kwargs):
+        path.write_bytes(text[: len(text) // 2].encode())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(OSError, match="No space left"):
+        ecgsk.save(classifier, target, overwrite=overwrite)
+    assert list(folder.parent.iterdir()) == [folder]
+    assert _files(folder) == before
+
+
+def test_save_rejects_unfitted_estimators(make_classifier, make_pretrainer, tmp_path):
+    for estimator in (
+        make_classifier(),
+        make_pretrainer(),
+        LabAbnormalityExplainer(make_pretrainer()),
+        Resample(100),
+        make_pipeline(Resample(100), make_classifier()),
+    ):
+        with pytest.raises(NotFittedError):
+            ecgsk.save(estimator, tmp_path / "model")
+    assert not list(tmp_path.iterdir())

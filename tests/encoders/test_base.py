@@ -1,17 +1,16 @@
-"""What every encoder of the registry must do; a new file is found by itself."""
+"""Every encoder: shapes, gradients, export, compilation, state and spec."""
 
-import importlib
 import inspect
 import pickle
-import pkgutil
 import re
 
+import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 
-import ecgsk.encoders
-from ecgsk.encoders import Encoder, EncoderModule
+from ecgsk import ECGDiagnosisClassifier
+from ecgsk.encoders import Encoder, EncoderModule, ResNet1d
 from ecgsk.encoders.registry import ENCODERS, resolve_encoder
 
 # The code of many channels and blocks is that of few, which takes a fraction of the time:
@@ -54,29 +53,6 @@ def build(spec: Encoder, n_leads: int = 2, n_times: int = 250, seed: int = 0) ->
     return module.eval()
 
 
-def test_names_are_of_specs_that_the_package_exports():
-    for module in pkgutil.iter_modules(ecgsk.encoders.__path__, "ecgsk.encoders."):
-        for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            if kind.__module__ != module.name or not issubclass(kind, Encoder) or kind is Encoder:
-                continue
-            assert kind.__name__ in ecgsk.encoders.__all__
-            parameters = inspect.signature(kind).parameters.values()
-            if any(p.default is p.empty for p in parameters):
-                continue  # needs a file, so no name can stand for it
-            assert kind in {type(make()) for make in ENCODERS.values()}, f"{kind} has no name"
-
-
-@pytest.mark.parametrize("name", ENCODERS)
-def test_as_registered_it_runs_at_another_length_than_it_was_built_for(name):
-    """Training sees crops, prediction sees whole records."""
-    module = resolve_encoder(name).build(n_leads=12, n_times=800)
-    module.set_thresholds(torch.randn(4, 12, 800))
-    with torch.no_grad():
-        embedding = module.eval()(torch.randn(1, 12, 1000))
-    assert embedding.shape == (1, module.n_features)
-    assert torch.isfinite(embedding).all()
-
-
 @pytest.mark.parametrize(
     ("n_leads", "n_times"), [(1, 1), (2, 80), (1, 100), (2, 101), (12, 250), (3, 500), (1, 5000)]
 )
@@ -95,7 +71,7 @@ def test_any_number_of_leads_and_any_length(spec, n_leads, n_times):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("n_times", [100, 250])
-def test_gradients_are_finite_and_reach_every_weight(spec, n_times, dtype):
+def test_gradients_are_finite_for_every_weight(spec, n_times, dtype):
     module = build(spec, n_times=n_times).train()
     weights = {n: w for n, w in module.named_parameters() if w.requires_grad}
     if not weights:
@@ -148,7 +124,7 @@ def test_state_dict_holds_everything(spec):
         assert torch.equal(other(x), module(x))
 
 
-def test_record_has_one_embedding_whatever_stands_beside_it(spec):
+def test_embedding_does_not_depend_on_other_records(spec):
     module = build(spec)
     x = torch.randn(5, 2, 250) * torch.tensor([1.0, 0.1, 5.0, 1.0, 0.0])[:, None, None]
     with torch.no_grad():
@@ -163,10 +139,48 @@ def test_spec_clones_pickles_and_holds_parameters_alone(spec):
     assert clone(spec).get_params() == pickle.loads(pickle.dumps(spec)).get_params() == before
 
 
-def test_spec_says_where_it_is_from(spec):
+def test_spec_has_a_reference(spec):
     assert re.search(r"\w+ .*\b(19|20)\d\d\b", spec.paper)
     text = inspect.getdoc(type(spec)) or ""
     for section in ("Parameters", "References", "Examples"):
         assert f"\n{section}\n{'-' * len(section)}\n" in text, section
     for parameter in spec.get_params(deep=False):
         assert re.search(rf"^{parameter} : ", text, re.MULTILINE), parameter
+
+
+def test_spec_clones_prints_compares_and_pickles():
+    spec = ResNet1d(34, width=8)
+    copy = clone(spec)
+    assert copy is not spec
+    assert copy.get_params() == spec.get_params() == pickle.loads(pickle.dumps(spec)).get_params()
+    assert repr(spec) == "ResNet1d(depth=34, width=8)"
+
+
+def test_spec_is_a_nested_parameter():
+    model = ECGDiagnosisClassifier(ResNet1d(18))
+    model.set_params(encoder__depth=34, encoder__width=8)
+    assert (model.encoder.depth, model.encoder.width) == (34, 8)
+    assert model.get_params()["encoder__kernel_size"] == 5
+
+
+def test_building_changes_no_parameter():
+    spec = ResNet1d(10, width=4)
+    before = spec.get_params()
+    spec.build(12, 100)
+    assert spec.get_params() == before
+    assert set(vars(spec)) == set(before)
+
+
+def test_user_defined_encoder():
+    class Mean(EncoderModule):
+        n_features = 2
+
+        def forward_features(self, x):
+            return x.mean(1, keepdim=True)
+
+    class MeanEncoder(Encoder):
+        def build(self, n_leads, n_times):
+            return Mean()
+
+    embedding = resolve_encoder(MeanEncoder()).build(3, 10)(torch.ones(4, 3, 10))
+    np.testing.assert_allclose(embedding, np.ones((4, 2)))

@@ -1,3 +1,5 @@
+"""Storages in memory and on disk: scaling, sharing, pickles and errors."""
+
 import errno
 import pickle
 
@@ -7,9 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ecgsk.exceptions import RecordReadError
+from ecgsk.exceptions import (
+    DurationError,
+    LeadMismatchError,
+    RecordReadError,
+    SamplingRateError,
+    UnitError,
+)
 from ecgsk.signals import ECGArray
-from ecgsk.signals.concat import ConcatStorage
 from ecgsk.signals.storage import INT16_NAN, ArrayStorage, LeadSelection, NpyStorage
 
 LEADS = ("I", "II")
@@ -31,7 +38,7 @@ def test_floats_come_out_as_float32(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
-def test_what_is_read_is_fresh_and_contiguous(dtype):
+def test_read_returns_a_new_contiguous_array(dtype):
     data = np.ones((4, 2, 5), dtype)
     storage = ArrayStorage(data, LEADS, 100, gain=1)
     for rows in ([0, 1, 2, 3], [1], []):
@@ -41,7 +48,7 @@ def test_what_is_read_is_fresh_and_contiguous(dtype):
     assert (data == 1).all()
 
 
-def test_samples_are_shared_and_protected():
+def test_samples_are_shared_and_read_only():
     data = np.ones((4, 2, 5), np.float32)
     storage = ArrayStorage(data, LEADS, 100)
     assert np.shares_memory(storage.data, data)
@@ -50,7 +57,7 @@ def test_samples_are_shared_and_protected():
 
 
 @pytest.mark.parametrize(("dtype", "gain"), [("float32", None), ("float16", None), ("int16", 200)])
-def test_npy_reads_as_memory_does(tmp_path, dtype, gain):
+def test_npy_storage_equals_array_storage(tmp_path, dtype, gain):
     data = (np.random.default_rng(0).normal(size=(5, 2, 30)) * 100).astype(dtype)
     np.save(tmp_path / "ecg.npy", data)
     rows = np.array([4, 0, 0])
@@ -61,7 +68,7 @@ def test_npy_reads_as_memory_does(tmp_path, dtype, gain):
 
 
 @pytest.mark.parametrize(("dtype", "gain"), [("float32", None), ("float16", None), ("int16", 200)])
-def test_npy_that_may_not_be_mapped_is_read_row_by_row(tmp_path, monkeypatch, dtype, gain):
+def test_npy_is_read_row_by_row_when_mapping_fails(tmp_path, monkeypatch, dtype, gain):
     data = np.random.default_rng(0).integers(-900, 900, (7, 2, 5)).astype(dtype)
     np.save(tmp_path / "ecg.npy", data)
     rows = np.array([6, 0, 3, 3])
@@ -91,7 +98,7 @@ def test_npy_pickles_as_its_path(tmp_path, monkeypatch):
     assert again.read(np.array([3])).sum() == 1000
 
 
-def test_npy_that_is_absent_or_no_npy(tmp_path):
+def test_missing_or_invalid_npy_raises(tmp_path):
     with pytest.raises(RecordReadError, match=r"cannot read samples from .*absent\.npy"):
         NpyStorage(tmp_path / "absent.npy", LEADS, 100)
     (tmp_path / "text.npy").write_text("not an array")
@@ -99,7 +106,7 @@ def test_npy_that_is_absent_or_no_npy(tmp_path):
         NpyStorage(tmp_path / "text.npy", LEADS, 100)
 
 
-def test_npy_cut_short(tmp_path):
+def test_truncated_npy_raises(tmp_path):
     path = tmp_path / "ecg.npy"
     np.save(path, np.ones((10, 2, 50), np.float32))
     path.write_bytes(path.read_bytes()[:-100])
@@ -128,20 +135,35 @@ TWELVE = {
 }
 
 
-@given(st.lists(st.integers(0, 11), max_size=20))
-def test_concat_reads_each_row_from_its_part(rows):
-    data = np.arange(12 * 2 * 3, dtype=np.float32).reshape(12, 2, 3)
-    parts = [ArrayStorage(data[a:b], LEADS, 100) for a, b in [(0, 5), (5, 5), (5, 6), (6, 12)]]
-    storage = ConcatStorage(parts)
-    rows = np.array(rows, dtype=int)
-    np.testing.assert_array_equal(storage.read(rows), data[rows])
-    compact, numbers = storage.compact(rows)
-    np.testing.assert_array_equal(compact.read(numbers), data[rows])
-    assert len(compact) == len(set(rows.tolist()))
+GOOD = {"leads": ["I", "II"], "sampling_rate": 100}
 
 
-def test_concat_of_unlike_parts():
-    a = ArrayStorage(np.ones((1, 2, 3)), LEADS, 100)
-    b = ArrayStorage(np.ones((1, 2, 3)), LEADS, 200)
-    with pytest.raises(ValueError, match="expected parts with equal leads"):
-        ConcatStorage([a, b])
+@pytest.mark.parametrize(
+    ("x", "change", "error", "message"),
+    [
+        ((4, 3, 50), {}, LeadMismatchError, r"2 leads \(I, II\).* with 3 leads"),
+        ((4, 50, 2), {}, LeadMismatchError, r"axes look swapped: try x\.transpose\(0, 2, 1\)"),
+        ((4, 2, 5), {"leads": ["I", "IX"]}, LeadMismatchError, "unknown lead 'IX'"),
+        ((4, 2, 5), {"leads": ["I", "i"]}, LeadMismatchError, "lead I is repeated"),
+        ((4, 2, 5), {"sampling_rate": 0}, SamplingRateError, "in Hz above 0, got 0"),
+        ((4, 2, 5), {"unit": "ADC"}, UnitError, "unknown unit 'ADC'"),
+        ((4, 2, 5), {"gain": -1}, UnitError, "one positive gain"),
+        ((4, 2, 5), {"gain": [200, 200]}, UnitError, "one positive gain"),
+        ((4, 5), {}, DurationError, r"\(n_records, n_leads, n_samples\), got \(4, 5\)"),
+        ((4, 2, 0), {}, DurationError, "at least one sample"),
+    ],
+)
+def test_samples_that_contradict_parameters_raise(x, change, error, message):
+    with pytest.raises(error, match=message):
+        ECGArray.from_numpy(np.zeros(x), **(GOOD | change))
+
+
+def test_int16_without_gain():
+    with pytest.raises(UnitError, match=r"expected gain= for int16"):
+        ECGArray.from_numpy(np.zeros((1, 2, 5), "int16"), **GOOD)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "complex64", "U3", "bool"])
+def test_samples_of_other_dtypes(dtype):
+    with pytest.raises(UnitError, match=f"float32, float16 or int16 .*got .*{dtype.lstrip('U')}"):
+        ECGArray.from_numpy(np.zeros((1, 2, 5), dtype), **GOOD)

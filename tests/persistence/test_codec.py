@@ -1,8 +1,13 @@
-"""Every public estimator comes back as it was: parameters, fitted attributes, outputs."""
+"""Encode and decode estimators: round trips, and refusal of other classes."""
 
+import hashlib
 import inspect
 import math
+import pickle
+import sys
+from datetime import date
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,8 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from safetensors.numpy import save
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import EpochScoring
 
 import ecgsk
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
@@ -49,8 +57,13 @@ from ecgsk.training import Augmentation, Trainer
 from ecgsk.training.net import ECGNet
 
 _QUICK = {"max_epochs": 1, "random_state": 0, "verbose": False, "device": "cpu"}
+
+
 _TINY = ResNet1d(10, width=4)
+
+
 _RANGES = {"potassium": (3.5, 5.1), "troponin": (None, 14.0)}
+
 
 # Each with what it is fitted on, of X, Y and labs, and the method whose output is compared.
 _ESTIMATORS = [
@@ -151,7 +164,7 @@ def fitted_and_output(X, Y, table, cohort):
 
 
 @pytest.mark.parametrize(("estimator", "data", "method"), _ESTIMATORS, ids=_name)
-def test_estimator_comes_back_as_it_was(fitted_and_output, tmp_path, estimator, data, method):
+def test_estimator_round_trip(fitted_and_output, tmp_path, estimator, data, method):
     estimator, output = fitted_and_output(estimator, data, method)
     loaded = ecgsk.load(ecgsk.save(estimator, tmp_path / "model"))
     assert type(loaded) is type(estimator)
@@ -187,7 +200,7 @@ def _assert_same(loaded, saved):
         assert loaded == saved or (loaded != loaded and saved != saved)
 
 
-def test_the_list_is_complete():
+def test_round_trip_covers_every_public_class():
     """A new estimator, encoder or objective must enter the list above."""
     # The net is part of an estimator, never saved itself; weights of others have their own tests.
     tested = {FrozenEstimator, ECGNet, PretrainedEncoder}
@@ -220,10 +233,14 @@ class Holder(BaseEstimator):
 
 
 _PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
 _ARRAYS = npst.arrays(
     npst.floating_dtypes(sizes=(16, 32, 64)) | npst.integer_dtypes() | npst.boolean_dtypes(),
     npst.array_shapes(min_dims=0, min_side=0, max_side=3),
 )
+
+
 _DATA = st.recursive(
     _PLAIN | _ARRAYS,
     lambda inner: (
@@ -236,7 +253,7 @@ _DATA = st.recursive(
 
 
 @given(value=_DATA)
-def test_data_of_any_shape_come_back(tmp_path_factory, value):
+def test_data_round_trip(tmp_path_factory, value):
     folder = tmp_path_factory.mktemp("any") / "model"
     loaded = ecgsk.load(ecgsk.save(Holder(value).fit(), folder), trusted=[Holder])
     _assert_same(loaded.value, value)
@@ -265,7 +282,7 @@ class Plain(ResNet1d):
     """An encoder of a user's own."""
 
 
-def test_an_encoder_of_one_s_own_needs_trust(make_classifier, X, Y, tmp_path):
+def test_user_defined_encoder_needs_trusted(make_classifier, X, Y, tmp_path):
     model = make_classifier(encoder=Plain(10, width=4)).fit(X, Y)
     folder = ecgsk.save(model, tmp_path / "model")
     with pytest.raises(ECGError, match=r"asks for '.*\.Plain', .* pass trusted=\[TheClass\]"):
@@ -288,3 +305,134 @@ def test_an_encoder_of_a_notebook_may_come_from_a_module_later(
         ecgsk.load(folder, trusted=[Holder])
     loaded = ecgsk.load(folder, trusted=[Plain])
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def _ask_for(name):
+    def change(manifest):
+        manifest["model"]["$estimator"] = name
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "subprocess.Popen",
+        "os.system",
+        "builtins.eval",
+        "eval",
+        "",
+        ".",
+        "..save",
+        "sklearn.ensemble.RandomForestClassifier",
+        "sklearn.pipeline.FeatureUnion",
+        "sklearn.pipeline.Pipeline.fit",
+        "skorch.NeuralNet",
+        "numpy.load",
+        # Ours by name, and not classes of estimators.
+        "ecgsk",
+        "ecgsk.load",
+        "ecgsk.persistence.save",
+        "ecgsk.signals.ECGArray",
+        "ecgsk.exceptions.ECGError",
+        # Modules of ours know others' modules, functions and classes.
+        "ecgsk.io.os.system",
+        "ecgsk.persistence._save.shutil",
+        "ecgsk.persistence._save.shutil.rmtree",
+        "ecgsk.persistence._save.load_arrays",
+        "ecgsk.persistence._codec.import_module",
+        "ecgsk.persistence._codec.BaseEstimator",
+        "ecgsk.estimators._linear_head.LogisticRegression",
+        "ecgsk.training.net.NeuralNet",
+        # Ours, but its state is unpickled.
+        "ecgsk.training.net.ECGNet",
+        "ecgsk_by_another_hand.Encoder",
+        "ecgsk.not_there.Encoder",
+        "ecgsk.encoders.NotThere",
+    ],
+)
+def test_class_outside_ecgsk_is_refused(folder, edit_manifest, name):
+    edit_manifest(folder, _ask_for(name))
+    with pytest.raises(ECGError, match=r"manifest.json asks for .* pass trusted=") as error:
+        ecgsk.load(folder)
+    assert repr(name) in str(error.value)
+
+
+def test_nested_class_outside_ecgsk_is_refused(folder, edit_manifest):
+    def change(manifest):
+        first, *_ = manifest["model"]["state"]["steps"]
+        first["$tuple"][1]["$estimator"] = "sklearn.ensemble.RandomForestClassifier"
+
+    edit_manifest(folder, change)
+    with pytest.raises(ECGError, match=r"asks for 'sklearn\.ensemble\.RandomForestClassifier'"):
+        ecgsk.load(folder)
+
+
+def test_unknown_module_is_not_imported(folder, edit_manifest, tmp_path, monkeypatch):
+    path = tmp_path / "modules"
+    path.mkdir()
+    (path / "a_stranger_s.py").write_text("raise SystemExit('imported')", "utf-8")
+    monkeypatch.syspath_prepend(path)
+    edit_manifest(folder, _ask_for("a_stranger_s.Encoder"))
+    with pytest.raises(ECGError, match=r"asks for 'a_stranger_s\.Encoder'"):
+        ecgsk.load(folder)
+    assert "a_stranger_s" not in sys.modules
+
+
+class _Payload:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+@pytest.mark.parametrize("name", ["ecgsk.training.net.ECGNet", "ecgsk.training.net.NeuralNet"])
+def test_a_pickle_among_the_weights_is_not_read(folder, edit_manifest, tmp_path, name):
+    """skorch's nets unpickle part of their state, and it could be any array of bytes."""
+    marker = tmp_path / "unpickled"
+    weights = save({"x": np.frombuffer(pickle.dumps(_Payload(marker)), np.uint8)})
+    (folder / "weights.safetensors").write_bytes(weights)
+
+    def change(manifest):
+        manifest["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+        state = {"device": "cpu", "__cuda_dependent_attributes__": {"$array": "x"}}
+        manifest["model"] = {"$estimator": name, "number": 0, "state": state}
+
+    edit_manifest(folder, change)
+    with pytest.raises(ECGError, match="asks for"):
+        ecgsk.load(folder)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (lambda: 1, r"n_jobs to be .*got a function"),
+        (int, r"n_jobs to be .*got a type"),
+        ([1, {"a": object()}], r"n_jobs\[1\]\.a to be .*got a object"),
+        (date(2020, 1, 1), r"n_jobs to be .*got a date"),
+        (
+            np.array(["2020-01-01"], "M8[D]"),
+            r"n_jobs to be an array of .*got dtype datetime64\[D\]",
+        ),
+        (np.array([1j]), r"n_jobs to be an array of .*got dtype complex128"),
+        (np.array([b"x"]), r"n_jobs to be an array of .*got dtype \|S1"),
+    ],
+)
+def test_save_rejects_parameters_that_are_not_data(X, tmp_path, value, message):
+    model = make_pipeline(BandpassFilter().fit(X), Resample(50).fit(X))
+    model.set_params(resample__n_jobs=value)
+    with pytest.raises(TypeError, match=r"expected Pipeline\.steps\[1\]\[1\]\." + message):
+        ecgsk.save(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_callbacks_are_omitted(make_classifier, X, Y, tmp_path):
+    model = make_classifier(callbacks=[]).fit(X, Y)
+    model.set_params(trainer__callbacks=[EpochScoring("accuracy")])
+    with pytest.warns(UserWarning, match=r"omits the callbacks of ECGDiagnosisClassifier"):
+        folder = ecgsk.save(model, tmp_path / "model")
+    assert ecgsk.load(folder).trainer.callbacks is None

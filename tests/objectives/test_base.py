@@ -1,22 +1,38 @@
-"""What holds of every objective: gradients, order of records, missing values, precision."""
+"""Every objective: gradients, missing tables, batches of one, patients and specs."""
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 
-from ecgsk.encoders import ResNet1d
-from ecgsk.objectives import InfoNCE, ObjectiveSum, TablePrediction
-from ecgsk.objectives.registry import OBJECTIVES, resolve_objective
+from ecgsk.encoders import ClinicalMLP, ResNet1d
+from ecgsk.objectives import (
+    BarlowTwins,
+    ECGContrast,
+    InfoNCE,
+    ObjectiveSum,
+    SigLIP,
+    TablePrediction,
+    VICReg,
+)
+from ecgsk.objectives.registry import OBJECTIVES
 from ecgsk.training import Augmentation
 from ecgsk.training.modules import Backbone, PretrainingModule
 
 SPECS = {name: make() for name, make in OBJECTIVES.items()}
+
+
 SPECS["sum"] = ObjectiveSum(InfoNCE(), TablePrediction(), weight=0.5)
+
+
 COMPARES_TABLES = ["clip", "siglip", "vicreg", "barlow_twins"]
+
+
 OF_TABLE = [name for name, spec in SPECS.items() if spec.uses_table]
 
+
 PATIENTS = torch.tensor([0, 1, 1, 2, 3, 3, 3, 4, 5])
+
 
 every_objective = pytest.mark.parametrize("name", sorted(SPECS))
 
@@ -69,7 +85,7 @@ def test_a_record_without_a_table_changes_nothing(build, batch, loss_of, name):
 
 
 @pytest.mark.parametrize("name", OF_TABLE)
-def test_what_is_missing_gets_no_gradient(build, batch, loss_of, name):
+def test_missing_values_get_no_gradient(build, batch, loss_of, name):
     views, table = batch
     module = build(SPECS[name])
     table[0, 0] = torch.inf  # not a measurement either
@@ -82,7 +98,7 @@ def test_what_is_missing_gets_no_gradient(build, batch, loss_of, name):
 
 
 @pytest.mark.parametrize("name", OF_TABLE)
-def test_no_table_at_all_is_a_loss_of_zero_and_no_gradient(build, batch, loss_of, name):
+def test_batch_without_tables_has_zero_loss_and_gradient(build, batch, loss_of, name):
     views, table = batch
     module = build(SPECS[name])
     views.requires_grad_()
@@ -128,7 +144,7 @@ def test_loss_is_float32_where_the_encoder_is_not(name):
 
 
 @every_objective
-def test_a_few_steps_make_the_loss_less(name):
+def test_training_steps_reduce_the_loss(name):
     module = SPECS[name].build(n_features=16, n_columns=4)
     encoder = torch.nn.Linear(8, 16)
     x = torch.randn(64, 8)
@@ -150,20 +166,6 @@ def test_specs_clone_and_their_modules_keep_their_weights(name):
     assert repr(clone(spec)) == repr(spec)
     module, copy = spec.build(6, 4), clone(spec).build(6, 4)
     copy.load_state_dict(module.state_dict())
-
-
-def test_names_resolve_to_specs():
-    for name, kind in OBJECTIVES.items():
-        assert type(resolve_objective(name)) is kind
-    assert [name for name in OBJECTIVES if not SPECS[name].uses_table] == ["ecg_contrast", "sigreg"]
-    spec = InfoNCE(temperature=0.3)
-    assert resolve_objective(spec) is spec
-
-
-@pytest.mark.parametrize("wrong", ["simclr", ""])
-def test_unknown_objective_lists_those_there_are(wrong):
-    with pytest.raises(ValueError, match=r"Unknown objective .*'clip', 'ecg_contrast', 'siglip'"):
-        resolve_objective(wrong)
 
 
 @pytest.mark.parametrize(
@@ -189,3 +191,92 @@ def test_specs_clone_with_their_table_network():
     for name in COMPARES_TABLES:
         spec = clone(SPECS[name]).set_params(clinical_encoder=None)
         assert spec.build(6, 4).joint.table_encoder.n_features == 128
+
+
+@pytest.mark.parametrize("spec", [InfoNCE(), SigLIP(), ECGContrast()])
+def test_records_of_one_patient_are_not_negatives(build, batch, loss_of, spec):
+    views, table = batch
+    module = build(spec)
+    # With everybody the same patient, only SigLIP has anything left to say: own pairs.
+    one_patient = torch.zeros(9, dtype=torch.int64)
+    left = loss_of(module, views, table, one_patient)
+    assert (left.item() == 0) == (not isinstance(spec, SigLIP))
+    # Numbers name patients; they have no order or size.
+    torch.testing.assert_close(
+        loss_of(module, views, table, PATIENTS),
+        loss_of(module, views, table, 1_000_000_007 * (7 - PATIENTS)),
+        rtol=0,
+        atol=0,
+    )
+    torch.testing.assert_close(
+        loss_of(module, views, table, torch.arange(9)),
+        loss_of(module, views, table),
+        rtol=0,
+        atol=0,
+    )
+
+
+@pytest.mark.parametrize("spec", [InfoNCE(), SigLIP(bias=0.0), ECGContrast()])
+def test_a_repeated_record_is_no_negative_of_itself(build, batch, loss_of, spec):
+    views, table = batch
+    keep = torch.tensor([0, 1, 2, 3])
+    module = build(spec)
+    once = loss_of(module, views[:, keep], table[keep], keep)
+    twice = torch.cat([keep, keep])
+    repeated = loss_of(module, views[:, twice], table[twice], twice)
+    without_numbers = loss_of(module, views[:, twice], table[twice])
+    assert not torch.isclose(repeated, without_numbers)
+    assert repeated >= once  # the others are there twice
+    assert repeated < without_numbers
+
+
+@pytest.mark.parametrize("spec", [InfoNCE, SigLIP])
+def test_dropped_table_is_excluded(spec):
+    hides = ClinicalMLP(dropout=0.0, table_dropout=0.6)
+    module = spec(clinical_encoder=hides).build(6, 4).double()
+    table = torch.randn(40, 4, dtype=torch.float64)
+    embedding = torch.randn(40, 6, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(3)
+    present = module.joint.table_encoder.embed(table)[1]
+    assert 5 < present.sum() < 30
+    torch.manual_seed(3)
+    loss = module(lambda: embedding, table, None)
+    loss.backward()
+    assert embedding.grad is not None
+    assert torch.equal(embedding.grad.any(dim=1), present)
+    kept = module.eval()(lambda: embedding[present], table[present], None)
+    torch.testing.assert_close(loss, kept)
+
+
+@pytest.mark.parametrize("spec", [VICReg(projection_size=5), BarlowTwins(projection_size=5)])
+def test_collapse_is_no_minimum(build, loss_of, spec):
+    module = build(spec)
+    table = torch.randn(30, 4, dtype=torch.float64)
+    spread = torch.randn(1, 30, 6, dtype=torch.float64)
+    collapsed = torch.ones(1, 30, 6, dtype=torch.float64)
+    assert loss_of(module, collapsed, table) > loss_of(module, spread, table)
+
+
+@pytest.mark.parametrize("spec", [VICReg(projection_size=5), BarlowTwins(projection_size=5)])
+def test_loss_of_one_record_is_zero(build, batch, loss_of, spec):
+    views, table = batch
+    module = build(spec)
+    assert loss_of(module, views[:, :1], table[:1]).item() == 0
+    alone = torch.full_like(table, torch.nan)
+    alone[3] = table[3]
+    assert loss_of(module, views, alone).item() == 0
+
+
+def test_patients_do_not_matter_without_negatives(build, batch, loss_of):
+    views, table = batch
+    for spec in (VICReg(projection_size=5), BarlowTwins(projection_size=5)):
+        module = build(spec)
+        named = loss_of(module, views, table, torch.zeros(9, dtype=torch.int64))
+        assert torch.equal(named, loss_of(module, views, table))
+
+
+def test_clone_keeps_parameters_of_the_table_encoder():
+    spec = InfoNCE(clinical_encoder=ClinicalMLP(n_features=7))
+    copy = clone(spec).set_params(clinical_encoder__n_features=9)
+    assert (spec.clinical_encoder.n_features, copy.clinical_encoder.n_features) == (7, 9)
+    assert repr(copy) == "InfoNCE(clinical_encoder=ClinicalMLP(n_features=9))"

@@ -1,0 +1,199 @@
+"""Signal quality and the check for millivolts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecgsk.datasets import make_clinical_ecg
+from ecgsk.exceptions import (
+    UnitError,
+)
+from ecgsk.io import read_wfdb_folder
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray, quality
+from ecgsk.signals.record_quality import check_millivolt
+
+
+@pytest.fixture
+def damaged(x):
+    x[1, 7] = 0.3
+    x[2, 6] = np.nan
+    x[3, 0, 100:150] = np.nan
+    x[3, 1, :5] = np.nan
+    x[4] = 0
+    x[5] = np.nan
+    x[6, 11, 500] = -163.8
+    x[7, 2], x[7, 3], x[7, 4, 0] = 0, np.nan, np.nan
+    return x
+
+
+def test_quality_counts_and_describes_problems(frame, damaged):
+    report = frame["ecg"].ecg.quality(batch_size=3)
+    assert report.index.equals(frame.index)
+    columns = ["n_missing_leads", "n_flat_leads", "n_nan_leads", "n_nan_samples", "usable"]
+    expected = {
+        0: [0, 0, 0, 0, True],
+        1: [0, 1, 0, 0, True],
+        2: [1, 0, 0, 0, True],
+        3: [0, 0, 2, 55, True],
+        4: [0, 12, 0, 0, False],
+        5: [12, 0, 0, 0, False],
+        6: [0, 0, 0, 0, True],
+        7: [1, 1, 1, 1, True],
+    }
+    for row, values in expected.items():
+        assert report[columns].iloc[row].tolist() == values
+    assert report["problem"].tolist()[:8] == [
+        "",
+        "lead V2 flat",
+        "lead V1 missing",
+        "lead I, II partly NaN",
+        "every lead flat",
+        "every lead missing",
+        "implausible amplitude of 164 mV",
+        "lead aVR missing; lead III flat; lead aVL partly NaN",
+    ]
+    assert report["max_abs_mv"].iloc[6] == pytest.approx(163.8)
+    assert np.isnan(report["max_abs_mv"].iloc[5])
+
+
+def test_quality_of_a_missing_record(ecg):
+    report = quality(ECGArray(ecg.storage, [-1, 0]))
+    assert report["usable"].tolist() == [False, True]
+    assert report["problem"].tolist() == ["every lead missing", ""]
+
+
+def test_quality_of_an_empty_column(ecg):
+    report = quality(ecg[:0])
+    assert len(report) == 0
+    assert report.columns.tolist() == quality(ecg).columns.tolist()
+
+
+@given(st.integers(1, 30))
+def test_quality_does_not_depend_on_the_batch(batch_size):
+    x = np.random.default_rng(0).normal(size=(20, 2, 20))
+    x[::3, 0] = 0
+    ecg = ECGArray.from_numpy(x, leads=["I", "II"], sampling_rate=10)
+    pd.testing.assert_frame_equal(quality(ecg, batch_size), quality(ecg))
+
+
+ARMS = {"I": ("I", -1), "II": ("III", 1), "III": ("II", 1), "aVR": ("aVL", 1), "aVL": ("aVR", 1)}
+
+
+def exchange_arms(ecg):
+    """Give what the recorder would have: I upside down, the others in each other's place."""
+    signals, place = ecg.read(), {lead: i for i, lead in enumerate(ecg.leads)}
+    exchanged = signals.copy()
+    for lead, (source, sign) in ARMS.items():
+        exchanged[:, place[lead]] = sign * signals[:, place[source]]
+    return ECGArray.from_numpy(exchanged, leads=ecg.leads, sampling_rate=ecg.sampling_rate)
+
+
+@pytest.fixture(scope="module")
+def synthetic():
+    return make_clinical_ecg(60, sampling_rate=500, random_state=0).X["ecg"].array
+
+
+def test_clipped_leads_are_counted(synthetic):
+    signals = synthetic.read()
+    limit = 0.4 * np.abs(signals[:, 1]).max(axis=1, keepdims=True)
+    signals[:, 1] = np.clip(signals[:, 1], -limit, limit)
+    ecg = ECGArray.from_numpy(signals, leads=synthetic.leads, sampling_rate=500)
+    report = quality(ecg)
+    assert (quality(synthetic)["n_clipped_leads"] == 0).all()
+    assert (report["n_clipped_leads"] == 1).mean() > 0.95
+    assert report.loc[report["n_clipped_leads"] == 1, "problem"].str.contains("lead II cl").all()
+
+
+def test_exchanged_electrodes_are_suspected(synthetic):
+    as_it_is = quality(synthetic)["suspected_reversal"]
+    exchanged = quality(exchange_arms(synthetic))
+    assert (as_it_is == "").mean() > 0.95
+    found = exchanged["suspected_reversal"] == "arm electrodes"
+    assert found.mean() > 0.8
+    assert exchanged.loc[found, "problem"].str.contains("suspected reversal, arm electrodes").all()
+
+
+def test_a_limb_lead_without_a_signal_suspects_the_right_leg(synthetic):
+    signals = synthetic.read()
+    signals[:, 1] *= 0.02 / np.ptp(signals[:, 1], axis=1, keepdims=True)
+    ecg = ECGArray.from_numpy(signals, leads=synthetic.leads, sampling_rate=500)
+    assert (quality(ecg)["suspected_reversal"] == "right-leg electrode").mean() > 0.95
+
+
+def test_no_reversal_is_suspected_without_the_leads(synthetic):
+    assert (quality(synthetic.select_leads(["I", "II"]))["suspected_reversal"] == "").all()
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(("folder", "detected"), [("ludb", 0.85), ("brugada_huca", 0.9)])
+def test_real_recordings(real_data, folder, detected):
+    ecg = read_wfdb_folder(real_data / folder)["ecg"].array
+    report, exchanged = quality(ecg), quality(exchange_arms(ecg))
+    assert (report["suspected_reversal"] != "").mean() < 0.04
+    assert (exchanged["suspected_reversal"] == "arm electrodes").mean() > detected
+    assert (report["n_clipped_leads"] > 0).mean() < 0.01
+
+
+def test_check_millivolt_rejects_microvolts(x):
+    with pytest.raises(
+        UnitError, match=r"Net: expected samples in mV.*median of 2\d\d, as microvolts.*unit='uV'"
+    ):
+        check_millivolt(1000 * x, name="Net")
+
+
+def test_microvolts_in_a_column(x, ecg):
+    with pytest.raises(UnitError, match="unit='uV'"):
+        check_millivolt(ECGArray.from_numpy(1000 * x, leads=ecg.leads, sampling_rate=100))
+
+
+@pytest.mark.parametrize("baseline", [0, 500])
+def test_normalised_signals_with_high_peaks_pass(baseline):
+    z = np.random.default_rng(0).normal(size=(10, 12, 1000))
+    z[:, :, ::100] = 20
+    check_millivolt(z + baseline)
+    check_millivolt(z[:, 0] + baseline)
+
+
+def test_check_millivolt_accepts_few_implausible_records(x):
+    x[:9] *= 1e4
+    check_millivolt(x)
+
+
+def test_check_millivolt_accepts_signals_without_amplitude(x):
+    check_millivolt(np.zeros((3, 2, 10)))
+    check_millivolt(np.full((3, 2, 10), np.nan))
+    check_millivolt(np.zeros((0, 2, 10)))
+    check_millivolt(np.array([[1.0], [2.0]]))
+
+
+def test_missing_leads_do_not_hide_microvolts(x):
+    x[:, 1:] = np.nan
+    x[:, :, :10] = np.nan
+    x[:15] = 0  # flat records say nothing
+    with pytest.raises(UnitError):
+        check_millivolt(1000 * x)
+
+
+pytestmark = pytest.mark.real_data
+
+
+@pytest.fixture
+def ptbxl(real_data):
+    folder = real_data / "ptbxl_subset"
+    X = pd.read_csv(folder / "labels.csv")
+    X["ecg"] = ECGArray.from_npy(
+        folder / "signals_100hz_zscored_float16.npy", leads=STANDARD_12_LEADS, sampling_rate=100
+    )
+    return X
+
+
+def test_ptbxl_normalised_signals_pass_the_unit_check(ptbxl):
+    check_millivolt(ptbxl["ecg"].array)
+
+
+def test_ptbxl_has_an_ecg_in_every_record(ptbxl):
+    report = ptbxl["ecg"].ecg.quality()
+    assert report["usable"].all()
+    assert report["n_nan_samples"].sum() == 0
