@@ -153,20 +153,12 @@ class ArmsComparison:
             for name, score in arms.items():
                 if score is joint:
                     continue
-                auroc, auprc = joint.auroc - score.auroc, joint.auprc - score.auprc
-                rows.append(
-                    setting
-                    | {
-                        "arm": name,
-                        "auroc_difference": auroc.estimate,
-                        "auroc_low": auroc.low,
-                        "auroc_high": auroc.high,
-                        "auprc_difference": auprc.estimate,
-                        "auprc_low": auprc.low,
-                        "auprc_high": auprc.high,
-                        "verdict": self._verdict(auroc.low, auroc.high),
-                    }
-                )
+                row = setting | {"arm": name}
+                for metric in ("auroc", "auprc"):
+                    difference = getattr(joint, metric) - getattr(score, metric)
+                    row[f"{metric}_difference"] = difference.estimate
+                    row |= {f"{metric}_low": difference.low, f"{metric}_high": difference.high}
+                rows.append(row | {"verdict": self._verdict(row["auroc_low"], row["auroc_high"])})
         return pd.DataFrame(rows)
 
     def gap_closed(self) -> pd.DataFrame:
@@ -188,15 +180,8 @@ class ArmsComparison:
                     continue
                 compared = (JOINT_EMBEDDING, baseline, MULTIMODAL)
                 share = gap_closed(*(arms[name].auroc for name in compared))
-                rows.append(
-                    setting
-                    | {
-                        "baseline": baseline,
-                        "gap_closed": share.estimate,
-                        "low": share.low,
-                        "high": share.high,
-                    }
-                )
+                row = {"gap_closed": share.estimate, "low": share.low, "high": share.high}
+                rows.append(setting | {"baseline": baseline} | row)
         return pd.DataFrame(rows)
 
     def laboratories(self) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,10 +57,8 @@ class HeldOut:
         return patient_bootstrap(
             self.Y,
             pd.DataFrame(P, index=self.Y.index, columns=self.Y.columns),
-            groups=self.patients,
             statistic=statistic,
-            n_resamples=self.n_resamples,
-            random_state=self.seed,
+            **self._resampling(),
         )
 
     def compare(
@@ -70,11 +69,9 @@ class HeldOut:
             self.Y.reset_index(drop=True),
             P_a,
             P_b,
-            groups=self.patients,
             statistic=statistic,
             correction=correction,
-            n_resamples=self.n_resamples,
-            random_state=self.seed,
+            **self._resampling(),
         )
         counts = self.counts()
         return table.drop(columns=["n_positive", "n_patients"]).set_axis(counts.index).join(counts)
@@ -91,11 +88,9 @@ class HeldOut:
             self.Y.reset_index(drop=True),
             P,
             by.reset_index(drop=True),
-            groups=self.patients,
             edges=age_edges(by) if edges is None else edges,
             statistic=statistic,
-            n_resamples=self.n_resamples,
-            random_state=self.seed,
+            **self._resampling(),
         )
 
     def counts(self) -> pd.DataFrame:
@@ -118,6 +113,14 @@ class HeldOut:
             },
             index=self.Y.columns.rename("label"),
         )
+
+    def _resampling(self) -> dict[str, Any]:
+        """Return the parameters that make all scores share their resamples."""
+        return {
+            "groups": self.patients,
+            "n_resamples": self.n_resamples,
+            "random_state": self.seed,
+        }
 
     def _count_patients(self, chosen: np.ndarray) -> list[int]:
         return [len(np.unique(self.patients[rows])) for rows in chosen.T]

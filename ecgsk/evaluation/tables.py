@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -28,16 +28,6 @@ _LATEX = str.maketrans(
 _MINUS = re.compile(r"(^|[ \[])-(?=\d)")
 
 
-class _TableSpec(NamedTuple):
-    """Name, text and functions of one table of a comparison."""
-
-    name: str
-    heading: str
-    text: str
-    compute: Callable[[ArmsComparison], pd.DataFrame]
-    round: Callable[[pd.DataFrame], pd.DataFrame]
-
-
 @dataclass(frozen=True)
 class Table:
     """One table of a comparison, in full precision and rounded."""
@@ -59,8 +49,10 @@ class Table:
         return Section(self.heading, self.text, self.rounded)
 
 
-_TABLES = (
-    _TableSpec(
+# Name, heading, text, and the functions that compute and round a table.
+_Function = Callable[[Any], pd.DataFrame]
+_TABLES: tuple[tuple[str, str, str, _Function, _Function], ...] = (
+    (
         "arms",
         "Arms",
         "All arms share one encoder, one recipe and the same test patients. Macro scores are "
@@ -70,7 +62,7 @@ _TABLES = (
         ArmsComparison.to_frame,
         rounded_tables.arms_table,
     ),
-    _TableSpec(
+    (
         "differences",
         "Joint embedding minus each other arm",
         "Paired on the same resampled patients. A verdict needs at least 20 test patients "
@@ -79,7 +71,7 @@ _TABLES = (
         ArmsComparison.differences,
         rounded_tables.differences_table,
     ),
-    _TableSpec(
+    (
         "gap_closed",
         "Share of the gap closed",
         "(joint embedding - baseline) / (multimodal - baseline), macro AUROC. There are no "
@@ -87,7 +79,7 @@ _TABLES = (
         ArmsComparison.gap_closed,
         rounded_tables.gap_closed_table,
     ),
-    _TableSpec(
+    (
         "label_differences",
         "Label by label: joint embedding minus compute-matched signal arm",
         "AUROC over the test records with the label measured. p-values are two-sided "
@@ -99,14 +91,14 @@ _TABLES = (
         ArmsComparison.label_differences,
         rounded_tables.label_differences_table,
     ),
-    _TableSpec(
+    (
         "per_label",
         "Label by label: AUROC of each arm",
         "Labels with one class among the test records are left out. Intervals are in the CSV.",
         ArmsComparison.per_label,
         rounded_tables.per_label_table,
     ),
-    _TableSpec(
+    (
         "laboratories",
         "Laboratory abnormalities from the ECG alone: AUROC",
         "Linear heads on each arm's embedding of the ECG, scored on the test records with the "
@@ -114,7 +106,7 @@ _TABLES = (
         ArmsComparison.laboratories,
         rounded_tables.laboratories_table,
     ),
-    _TableSpec(
+    (
         "subgroups",
         "Subgroups: joint embedding",
         "Macro AUROC over the labels with both classes in the subgroup. The difference from all "

@@ -8,6 +8,7 @@ from ecgsk.metrics.resampling import (
     Resamples,
     Statistic,
     bootstrap,
+    bootstrap_pair,
     check_defined,
     check_statistic,
 )
@@ -149,8 +150,4 @@ def paired_difference(
     resamples = Resamples.from_groups(
         caller, groups, Y, a.Y, n_resamples, confidence_level, random_state
     )
-    for data in (a, b):
-        check_statistic(caller, data, statistic)
-    result = bootstrap(a, resamples, statistic) - bootstrap(b, resamples, statistic)
-    check_defined(caller, result, statistic)
-    return result
+    return bootstrap_pair(caller, a, b, resamples, statistic)[-1]

@@ -81,19 +81,21 @@ def calibration_curve(
             continue
         y, p = y[measured], p[measured]
         bins = bin_scores(p, n_bins, strategy)
-        scores = score_bins([np.ones(len(y)), y, p], bins, n_bins, measured, resamples, _observed)
-        n, _, predicted = scores.sums
+        values = [np.ones(len(y)), y, p]
+        sums, *scores = score_bins(values, bins, n_bins, measured, resamples, _observed)
+        n, _, predicted = sums
         full = np.flatnonzero(n)
+        observed, low, high = (x[full] for x in scores)
         frames.append(
             pd.DataFrame(
                 {
                     "label": name,
                     "bin": full,
                     "predicted": predicted[full] / n[full],
-                    "observed": scores.estimate[full],
+                    "observed": observed,
                     "n": n[full].astype(int),
-                    "low": scores.low[full],
-                    "high": scores.high[full],
+                    "low": low,
+                    "high": high,
                 }
             )
         )

@@ -8,13 +8,7 @@ from scipy.stats import false_discovery_control
 
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics._swaps import swap_test
-from ecgsk.metrics.resampling import (
-    Resamples,
-    Statistic,
-    bootstrap,
-    check_defined,
-    check_statistic,
-)
+from ecgsk.metrics.resampling import Resamples, Statistic, bootstrap_pair
 from ecgsk.metrics.validation import check_labels_and_scores
 
 
@@ -109,11 +103,7 @@ def compare_labels(
     resamples = Resamples.from_groups(
         caller, groups, Y, a.Y, n_resamples, confidence_level, random_state
     )
-    for data in (a, b):
-        check_statistic(caller, data, statistic)
-    first, second = bootstrap(a, resamples, statistic), bootstrap(b, resamples, statistic)
-    difference = first - second
-    check_defined(caller, difference, statistic)
+    first, second, difference = bootstrap_pair(caller, a, b, resamples, statistic)
     if len(difference.label_estimate) != len(a.names):
         raise ECGError(
             f"{caller} expected statistic to return one value for each of {len(a.names)} labels; "

@@ -80,17 +80,17 @@ def net_benefit(
         # Bin k holds the scores that reach the first k thresholds and no other.
         bins = np.searchsorted(t, p[measured], side="right")
         values = [np.ones(measured.sum()), y[measured]]
-        scores = score_bins(values, bins, len(t) + 1, measured, resamples, score)
+        sums, model, low, high = score_bins(values, bins, len(t) + 1, measured, resamples, score)
         frames.append(
             pd.DataFrame(
                 {
                     "label": name,
                     "threshold": t,
-                    "model": scores.estimate,
-                    "treat_all": _treat_all(scores.sums[..., np.newaxis], t)[:, 0],
+                    "model": model,
+                    "treat_all": _treat_all(sums[..., np.newaxis], t)[:, 0],
                     "treat_none": np.zeros(len(t)),
-                    "low": scores.low,
-                    "high": scores.high,
+                    "low": low,
+                    "high": high,
                 }
             )
         )

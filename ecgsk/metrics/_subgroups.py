@@ -8,17 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ecgsk.exceptions import ECGError
-from ecgsk.metrics.resampling import (
-    Resamples,
-    Statistic,
-    bootstrap,
-    check_statistic,
-)
-from ecgsk.metrics.validation import (
-    LabelsAndScores,
-    check_labels_and_scores,
-    check_same_rows,
-)
+from ecgsk.metrics.resampling import Resamples, Statistic, bootstrap, check_statistic
+from ecgsk.metrics.validation import LabelsAndScores, check_labels_and_scores, check_same_rows
 
 # A numeric column with more distinct values is a measurement and needs edges.
 _MAX_NUMERIC_LEVELS = 10

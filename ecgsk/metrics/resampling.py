@@ -204,6 +204,18 @@ def bootstrap(data: LabelsAndScores, resamples: Resamples, statistic: Statistic)
     )
 
 
+def bootstrap_pair(
+    caller: str, a: LabelsAndScores, b: LabelsAndScores, resamples: Resamples, statistic: Statistic
+) -> tuple[BootstrapResult, BootstrapResult, BootstrapResult]:
+    """Score two models on the same resamples; return both results and their difference."""
+    for data in (a, b):
+        check_statistic(caller, data, statistic)
+    first, second = (bootstrap(data, resamples, statistic) for data in (a, b))
+    difference = first - second
+    check_defined(caller, difference, statistic)
+    return first, second, difference
+
+
 def distribution(
     data: LabelsAndScores, weights: PatientWeights, statistic: Statistic, estimate: np.ndarray
 ) -> np.ndarray:
@@ -246,15 +258,6 @@ def _score_in_loop(
     return scores
 
 
-class BinScores(NamedTuple):
-    """Sums of one label by bin, and a score of the sums with its interval."""
-
-    sums: np.ndarray  # (n_values, n_bins)
-    estimate: np.ndarray  # (n_scores,)
-    low: np.ndarray
-    high: np.ndarray
-
-
 def score_bins(
     values: list[np.ndarray],
     bins: np.ndarray,
@@ -262,8 +265,8 @@ def score_bins(
     measured: np.ndarray,
     resamples: Resamples | None,
     score: Callable[[np.ndarray], np.ndarray],
-) -> BinScores:
-    """Score sums by bin over one label's measured records.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sum one label's measured records by bin; return sums, scores, and bounds of the scores.
 
     `score` maps sums (n_values, n_bins, n_block) to scores (n_scores, n_block). The bounds are
     NaN without `resamples`.
@@ -279,4 +282,4 @@ def score_bins(
         parts = [score(sums.total(counts)) for _, counts in resamples.blocks()]
         scores = np.concatenate(parts, axis=1).T
         low, high = percentile_interval(scores, resamples.confidence_level)
-    return BinScores(total[..., 0], estimate, low, high)
+    return total[..., 0], estimate, low, high

@@ -91,15 +91,6 @@ def _as_matrix(caller: str, what: str, values: Any) -> np.ndarray:
 def check_same_rows(caller: str, Y: Any, other: Any, what: str) -> None:
     """Check that two pandas objects of one length have the same row index.
 
-    Parameters
-    ----------
-    caller : str
-        Name of the public function, which starts the error message.
-    Y, other : object
-        Objects without a pandas index pass.
-    what : str
-        Name of `other` in the error message.
-
     Raises
     ------
     ECGError
@@ -130,28 +121,8 @@ def _check_same_axes(caller: str, Y: Any, P: Any) -> None:
 
 
 def probability_matrix(P: Any, y: ArrayLike) -> Any:
-    """Convert the output of ``predict_proba`` to one column for each label of `y`.
-
-    Parameters
-    ----------
-    P : ndarray or list of ndarray
-        Forests and nearest neighbours return a list: one (n_samples, 2) array for each label.
-    y : array-like of shape (n_samples, n_labels) or (n_samples,)
-        Labels. One-dimensional labels and two columns of `P` are one binary problem.
-
-    Returns
-    -------
-    ndarray
-        Shape (n_samples, n_labels), or (n_samples,) for one binary problem.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from ecgsk.metrics.validation import probability_matrix
-    >>> probability_matrix(np.array([[0.9, 0.1], [0.2, 0.8]]), y=[0, 1])
-    array([0.1, 0.8])
-    """
-    if isinstance(P, list):
+    """Convert the output of ``predict_proba`` to one column for each label of `y`."""
+    if isinstance(P, list):  # of forests: one (n_samples, 2) array for each label
         P = np.column_stack([p[:, 1] for p in P])
     if np.ndim(y) == 1 and np.ndim(P) == 2 and np.shape(P)[1] == 2:
         P = np.asarray(P)[:, 1]

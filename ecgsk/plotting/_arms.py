@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ecgsk.exceptions import ECGError
-from ecgsk.plotting.figures import HIGHLIGHT_STYLE, OTHER_STYLE
+from ecgsk.plotting.figures import HIGHLIGHT_STYLE, OTHER_STYLE, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,8 @@ def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Fig
         for ax, (archive, rows) in zip(axes_of_row, panels, strict=False):
             _draw_panel(ax, rows, arms, highlight)
             title = f"{fraction:.0%} of labels"
-            ax.set_title(title + (f", archive {archive:,.0f}" if archive else ""), fontsize=9)
+            title += f", archive {archive:,.0f}" if archive else ""
+            style_axes(ax, title=title, grid="x")
         for ax in axes_of_row[len(panels) :]:
             ax.remove()
     for ax in grid[-1]:
@@ -136,12 +137,7 @@ def _draw_panel(ax: Axes, rows: pd.DataFrame, arms: list[str], highlight: str) -
             fontsize=7,
             fontweight="bold" if highlighted else "normal",
         )
-    ax.set_yticks(range(len(arms)), arms, fontsize=8)
+    ax.set_yticks(range(len(arms)), arms)
     ax.set_ylim(len(arms) - 0.4, -0.8)
     for label, arm in zip(ax.get_yticklabels(), arms, strict=False):
         label.set_fontweight("bold" if highlight.lower() in str(arm).lower() else "normal")
-    ax.tick_params(axis="x", labelsize=8)
-    ax.grid(axis="x", color="0.9")
-    ax.set_axisbelow(True)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)

@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ecgsk.plotting._sheet import (
-    CAPTION_ABOVE_EDGE,
-    COARSE_GRID_COLOUR,
-    COARSE_GRID_MM,
-    FINE_GRID_COLOUR,
-    FINE_GRID_MM,
-    PULSE_START,
-    TRACE_COLOUR,
-    Sheet,
-    Strip,
-    lay_out,
-)
+from ecgsk.plotting import _sheet as paper
+from ecgsk.plotting._sheet import Sheet, Strip, lay_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,10 +89,17 @@ def plot_ecg(
         _draw_strip(ax, sheet, strip)
     for baseline in sheet.baselines:
         x, y = zip(*sheet.calibration_pulse(baseline), strict=True)
-        ax.plot(x, y, color=TRACE_COLOUR, linewidth=0.8, solid_joinstyle="miter", gid="calibration")
+        ax.plot(
+            x,
+            y,
+            color=paper.TRACE_COLOUR,
+            linewidth=0.8,
+            solid_joinstyle="miter",
+            gid="calibration",
+        )
     if title:
-        ax.text(PULSE_START, sheet.height - 4, title, va="top", fontsize=9, fontweight="bold")
-    ax.text(PULSE_START, CAPTION_ABOVE_EDGE, sheet.caption, va="bottom", fontsize=7)
+        ax.text(paper.PULSE_START, sheet.height - 4, title, va="top", fontsize=9, fontweight="bold")
+    ax.text(paper.PULSE_START, paper.CAPTION_ABOVE_EDGE, sheet.caption, va="bottom", fontsize=7)
     return cast("Figure", ax.figure)
 
 
@@ -121,8 +118,8 @@ def _draw_grid(ax: Axes, width: float, height: float) -> None:
     for spine in ax.spines.values():
         spine.set_visible(False)
     for step, colour, points in (
-        (FINE_GRID_MM, FINE_GRID_COLOUR, 0.4),
-        (COARSE_GRID_MM, COARSE_GRID_COLOUR, 0.7),
+        (paper.FINE_GRID_MM, paper.FINE_GRID_COLOUR, 0.4),
+        (paper.COARSE_GRID_MM, paper.COARSE_GRID_COLOUR, 0.7),
     ):
         vertical = [[(x, 0), (x, height)] for x in np.arange(0, width + step / 2, step)]
         horizontal = [[(0, y), (width, y)] for y in np.arange(0, height + step / 2, step)]
@@ -136,7 +133,7 @@ def _draw_strip(ax: Axes, sheet: Sheet, strip: Strip) -> None:
 
     ax.plot(
         *sheet.trace(strip),
-        color=TRACE_COLOUR,
+        color=paper.TRACE_COLOUR,
         linewidth=0.8,
         solid_joinstyle="round",
         gid=f"lead-{strip.label}-row{strip.row}",
@@ -152,4 +149,4 @@ def _draw_strip(ax: Axes, sheet: Sheet, strip: Strip) -> None:
     )
     if strip.opens_column:
         for x, low, high in sheet.separator(strip):
-            ax.plot([x, x], [low, high], color=TRACE_COLOUR, linewidth=0.8)
+            ax.plot([x, x], [low, high], color=paper.TRACE_COLOUR, linewidth=0.8)

@@ -7,20 +7,8 @@ from typing import Any
 import numpy as np
 
 from ecgsk.exceptions import LeadMismatchError
-from ecgsk.plotting._sheet import (
-    CAPTION_ABOVE_EDGE,
-    COARSE_GRID_COLOUR,
-    COARSE_GRID_MM,
-    FINE_GRID_COLOUR,
-    FINE_GRID_MM,
-    LEFT,
-    MM_PER_SECOND,
-    PULSE_START,
-    TRACE_COLOUR,
-    Sheet,
-    Strip,
-    lay_out,
-)
+from ecgsk.plotting import _sheet as paper
+from ecgsk.plotting._sheet import Sheet, Strip, lay_out
 from ecgsk.plotting.figures import BLUE
 
 _SHADE_CELL_MM = 1.0  # 40 ms
@@ -92,12 +80,12 @@ def ecg_svg(
     parts = [
         f'<svg class="ecg" role="img" aria-label="{name}" {size} {box} '
         'xmlns="http://www.w3.org/2000/svg" style="font:3px sans-serif;'
-        f'fill:var(--ecg-ink,{TRACE_COLOUR})">',
+        f'fill:var(--ecg-ink,{paper.TRACE_COLOUR})">',
         '<rect width="100%" height="100%" style="fill:var(--ecg-paper,#fff)"/>',
         *_shades(sheet, shade),
-        _grid(sheet, "fine", FINE_GRID_MM, FINE_GRID_COLOUR, ".13"),
-        _grid(sheet, "coarse", COARSE_GRID_MM, COARSE_GRID_COLOUR, ".2"),
-        f'<g style="fill:none;stroke:var(--ecg-ink,{TRACE_COLOUR});stroke-width:.28;'
+        _grid(sheet, "fine", paper.FINE_GRID_MM, paper.FINE_GRID_COLOUR, ".13"),
+        _grid(sheet, "coarse", paper.COARSE_GRID_MM, paper.COARSE_GRID_COLOUR, ".2"),
+        f'<g style="fill:none;stroke:var(--ecg-ink,{paper.TRACE_COLOUR});stroke-width:.28;'
         'stroke-linecap:round;stroke-linejoin:round">',
         *(_pulse(sheet, baseline) for baseline in sheet.baselines),
         *(_trace(sheet, strip) for strip in sheet.strips),
@@ -107,9 +95,9 @@ def ecg_svg(
         '<g style="font-weight:bold;paint-order:stroke;stroke:var(--ecg-paper,#fff);'
         'stroke-width:.8;stroke-linejoin:round">',
         *(_label(sheet, strip) for strip in sheet.strips),
-        f'<text x="{PULSE_START:g}" y="7">{name}</text>',
+        f'<text x="{paper.PULSE_START:g}" y="7">{name}</text>',
         "</g>",
-        f'<text x="{PULSE_START:g}" y="{sheet.height - CAPTION_ABOVE_EDGE:g}" '
+        f'<text x="{paper.PULSE_START:g}" y="{sheet.height - paper.CAPTION_ABOVE_EDGE:g}" '
         'style="font-size:2.5px">'
         f"{escape(sheet.caption)}</text>",
         "</svg>",
@@ -181,8 +169,8 @@ def _shades(sheet: Sheet, shade: Any) -> list[str]:
         # Neighbouring cells of one level form one rectangle.
         ends = np.flatnonzero(np.diff(levels, append=-1)) + 1
         for first, last in zip([0, *ends[:-1]], ends, strict=True):
-            left = LEFT + MM_PER_SECOND * edges[first]
-            width = MM_PER_SECOND * (edges[last] - edges[first])
+            left = paper.LEFT + paper.MM_PER_SECOND * edges[first]
+            width = paper.MM_PER_SECOND * (edges[last] - edges[first])
             paths[int(levels[first])] += (
                 f"M{left:.2f} {top:g}h{width:.2f}v{2 * _SHADE_HALF_HEIGHT_MM:g}h-{width:.2f}z"
             )
@@ -197,7 +185,7 @@ def _shades(sheet: Sheet, shade: Any) -> list[str]:
 def _cells(sheet: Sheet, strip: Strip, shade: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the edges of a strip's cells in s, and the mean shade of its lead in each cell."""
     duration = sheet.signal.shape[1] / sheet.sampling_rate
-    n_cells = max(1, round(MM_PER_SECOND * (strip.last - strip.first) / _SHADE_CELL_MM))
+    n_cells = max(1, round(paper.MM_PER_SECOND * (strip.last - strip.first) / _SHADE_CELL_MM))
     edges = np.linspace(strip.first, strip.last, n_cells + 1)
     times = np.linspace(0, duration, shade.shape[1] + 1)
     area = np.concatenate([[0], np.cumsum(shade[strip.lead]) * times[1]])

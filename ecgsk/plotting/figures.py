@@ -42,18 +42,9 @@ def panel_axes(
     width: float = 3.8,
     height: float = 3.0,
 ) -> list[Axes]:
-    """Return the given axes as a list, or axes of a new figure, one for each panel.
+    """Return the given axes, one for each panel, or axes of a new figure.
 
-    Parameters
-    ----------
-    caller : str
-        Name of the class, which starts the error message.
-    ax : matplotlib Axes, sequence of them or None
-        None makes a new figure with at most three panels in a row.
-    panels : sequence of str
-        Names of the panels.
-    width, height : float
-        Size of a panel of a new figure in inches.
+    A new figure has at most three panels in a row, of this size in inches.
 
     Raises
     ------

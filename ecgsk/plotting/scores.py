@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ecgsk.plotting.figures import (
-    BLUE,
-    HIGHLIGHT_STYLE,
-    VERMILION,
-    escape_dollar,
-    style_axes,
-)
+from ecgsk.plotting.figures import BLUE, HIGHLIGHT_STYLE, VERMILION, escape_dollar, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
