@@ -5,26 +5,41 @@ from pathlib import Path
 
 import pandas as pd
 import typer
+from sklearn.pipeline import make_pipeline
 
 from ecgsk.io import ingest_wfdb, read_ecg_folder
+from ecgsk.preprocessing import BandpassFilter, Resample
 
 
 def run(
     folder: Path,
     out: Path,
     sampling_rate: float | None,
-    band: tuple[float | None, float | None],
+    band: tuple[float, float] | None,
     duration: float | None,
     jobs: int,
     overwrite: bool,
 ) -> None:
-    """Ingest, and say what came of it."""
+    """Ingest, and print a summary.
+
+    Parameters
+    ----------
+    folder, out : Path
+        As in `ecgsk.io.ingest_wfdb`, like `duration`, `jobs` and `overwrite`.
+    sampling_rate : float or None
+        Hz to resample to; None keeps the recorded rate.
+    band : tuple of float or None
+        Edges of the band-pass in Hz, 0 for an open edge; None filters nothing.
+    """
     start = time.perf_counter()
+    steps = [Resample(sampling_rate)] if sampling_rate is not None else []
+    if band is not None:
+        low, high = (edge or None for edge in band)
+        steps.append(BandpassFilter(low, high))
     ingest_wfdb(
         folder,
         out,
-        sampling_rate=sampling_rate,
-        band=band,
+        make_pipeline(*steps) if steps else None,
         duration=duration,
         n_jobs=jobs,
         overwrite=overwrite,

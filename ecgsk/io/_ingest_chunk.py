@@ -1,67 +1,69 @@
-"""What an ingest makes of some WFDB records: samples, their quality, a list of the broken."""
+"""Conversion of WFDB records to int16 samples and a table of their quality."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import ECGError, LeadMismatchError
 from ecgsk.io._ecg_folder import to_int16
+from ecgsk.io._ingest_transform import apply_transform
 from ecgsk.io._wfdb_folder import comments_frame
 from ecgsk.io._wfdb_header import RecordHeader, read_header
 from ecgsk.io._wfdb_storage import WFDBStorage
-from ecgsk.signals import (
-    butterworth_gain,
-    describe_signals,
-    filter_spectrum,
-    low_pass_gain,
-    resampling_ratio,
-)
+from ecgsk.signals import describe_signals, resample
 
 _BATCH = 64  # records read and described at once
-_FILTERED = 8  # and filtered: more falls out of the cache
-_ORDER = 3  # of the Butterworth filter, as BandpassFilter has it
+_TRANSFORMED = 8  # records transformed at once: more falls out of the cache
+
+PlacedHeader = tuple[int, RecordHeader]  # with its place in the chunk
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """How records become samples.
+    """Settings by which records become samples.
 
     Attributes
     ----------
     leads : tuple of str
-        Canonical names, in the order written.
-    sampling_rate : float
-        Hz, as written.
+        Canonical names of the leads read.
     duration : float
-        Seconds, as written.
-    band : tuple of (float or None)
-        Lower and upper edge in Hz; None leaves one open.
-    gain : float
-        int16 units per mV.
+        Seconds read.
     crop : bool
         Whether records of another duration are cropped or padded, or broken.
+    transform : transformer, Pipeline or None
+        Applied to the records as read.
+    leads_out : tuple of str
+        Leads written.
+    sampling_rate_out : float
+        Hz, as written.
+    n_samples_out : int
+        Samples per lead, as written.
+    gain : float
+        int16 units per mV.
     """
 
     leads: tuple[str, ...]
-    sampling_rate: float
     duration: float
-    band: tuple[float | None, float | None]
-    gain: float
     crop: bool
+    transform: Any
+    leads_out: tuple[str, ...]
+    sampling_rate_out: float
+    n_samples_out: int
+    gain: float
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Leads and samples of a record."""
-        return len(self.leads), round(self.duration * self.sampling_rate)
+        """Leads and samples of a record, as written."""
+        return len(self.leads_out), self.n_samples_out
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Samples as int16 (n_records, n_leads, n_samples), their table, and who is not among them."""
+    """int16 samples (n_records, n_leads, n_samples), their table, and the broken records."""
 
     samples: np.ndarray
     table: pd.DataFrame
@@ -70,18 +72,18 @@ class Chunk:
 
 
 def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk:
-    """Read, filter and describe records; those that cannot be read are listed, with the reason.
+    """Read, transform and describe records; list those that cannot be, with the reason.
 
     Parameters
     ----------
     folder : Path
-        Where the records lie.
+        Root of the records.
     names : sequence of str
         Paths within it, without suffix.
     conversion : Conversion
-        What to make of them.
+        Settings.
     """
-    broken: list[dict[str, str]] = []
+    reasons: dict[int, str] = {}  # by place in the chunk
     headers = []
     for place, name in enumerate(names):
         try:
@@ -89,25 +91,23 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
             _check_duration(header, conversion)
             headers.append((place, header))
         except ECGError as error:
-            broken.append({"record": name, "reason": str(error)})
+            reasons[place] = str(error)
     samples = np.empty((len(names), *conversion.shape), "<i2")
     parts, n_clipped = [], 0
     for batch in _batches(headers):
-        kept, signals = _read(batch, names, conversion, broken)
+        kept, signals = read_batch(batch, conversion.leads, conversion.duration, reasons)
         if not kept:
             continue
         rate = kept[0][1].layout.sampling_rate
         parts.append(_describe(kept, names, signals, conversion.leads, rate))
         places = np.array([place for place, _ in kept])
-        for start in range(0, len(kept), _FILTERED):
-            some = slice(start, start + _FILTERED)
-            filtered = _filter(signals[some], rate, conversion)
-            samples[places[some]], n_beyond = to_int16(filtered, conversion.gain)
-            n_clipped += n_beyond
-    if not parts:
-        return Chunk(samples[:0], pd.DataFrame({"record": []}, dtype=str), _sorted(broken), 0)
-    table = pd.concat(parts).sort_index()
-    return Chunk(samples[table.index], table.reset_index(drop=True), _sorted(broken), n_clipped)
+        for start in range(0, len(kept), _TRANSFORMED):
+            some = slice(start, start + _TRANSFORMED)
+            n_clipped += _transform(signals[some], places[some], rate, conversion, samples, reasons)
+    broken = [{"record": names[place], "reason": reasons[place]} for place in sorted(reasons)]
+    table = pd.concat(parts).sort_index() if parts else pd.DataFrame({"record": []}, dtype=str)
+    table = table[~table.index.isin(list(reasons))]
+    return Chunk(samples[table.index], table.reset_index(drop=True), broken, n_clipped)
 
 
 def _check_duration(header: RecordHeader, conversion: Conversion) -> None:
@@ -119,9 +119,9 @@ def _check_duration(header: RecordHeader, conversion: Conversion) -> None:
         )
 
 
-def _batches(headers: list[tuple[int, RecordHeader]]):
-    """Yield records of one sampling rate together, some at a time."""
-    by_rate: dict[float, list[tuple[int, RecordHeader]]] = {}
+def _batches(headers: list[PlacedHeader]) -> Iterator[list[PlacedHeader]]:
+    """Yield batches of records that share a sampling rate."""
+    by_rate: dict[float, list[PlacedHeader]] = {}
     for place, header in headers:
         by_rate.setdefault(header.layout.sampling_rate, []).append((place, header))
     for same in by_rate.values():
@@ -129,34 +129,50 @@ def _batches(headers: list[tuple[int, RecordHeader]]):
             yield same[start : start + _BATCH]
 
 
-def _read(
-    batch: list[tuple[int, RecordHeader]],
-    names: Sequence[str],
-    conversion: Conversion,
-    broken: list[dict[str, str]],
-) -> tuple[list[tuple[int, RecordHeader]], np.ndarray]:
-    """Read a batch at its own rate; add those to `broken` whose samples cannot be read."""
+def read_batch(
+    batch: list[PlacedHeader], leads: tuple[str, ...], duration: float, reasons: dict[int, str]
+) -> tuple[list[PlacedHeader], np.ndarray]:
+    """Read records of one sampling rate.
+
+    Parameters
+    ----------
+    batch : list of (int, RecordHeader)
+        Records, with their places.
+    leads : tuple of str
+        Canonical names.
+    duration : float
+        Seconds.
+    reasons : dict of int to str
+        Takes up the reason of every record that cannot be read, by place.
+
+    Returns
+    -------
+    kept : list of (int, RecordHeader)
+        The records that can be read.
+    signals : ndarray of float32, shape (n_kept, n_leads, n_samples)
+        Millivolts.
+    """
     rate = batch[0][1].layout.sampling_rate
     storage = WFDBStorage(
         [header.path for _, header in batch],
-        conversion.leads,
+        leads,
         rate,
-        round(conversion.duration * rate),
+        round(duration * rate),
         layouts=[header.layout for _, header in batch],
     )
-    signals = np.empty((len(batch), len(conversion.leads), storage.n_samples), np.float32)
-    good: list[tuple[int, RecordHeader]] = []
+    signals = np.empty((len(batch), len(leads), storage.n_samples), np.float32)
+    kept: list[PlacedHeader] = []
     for row, (place, _) in enumerate(batch):
         try:
-            signals[len(good)] = storage.read(np.array([row]))[0]
-            good.append(batch[row])
+            signals[len(kept)] = storage.read(np.array([row]))[0]
+            kept.append(batch[row])
         except ECGError as error:
-            broken.append({"record": names[place], "reason": str(error)})
-    return good, signals[: len(good)]
+            reasons[place] = str(error)
+    return kept, signals[: len(kept)]
 
 
 def _describe(
-    kept: list[tuple[int, RecordHeader]],
+    kept: list[PlacedHeader],
     names: Sequence[str],
     signals: np.ndarray,
     leads: Sequence[str],
@@ -171,40 +187,42 @@ def _describe(
     return pd.concat(parts, axis=1).set_axis(places)
 
 
-def _filter(signals: np.ndarray, rate: float, conversion: Conversion) -> np.ndarray:
-    """Bring signals to the band, rate and length wanted, in one pass."""
-    ratio = resampling_ratio(rate, conversion.sampling_rate)
-    if ratio != 1 or conversion.band != (None, None):
-        gain = _Gain(rate, conversion.sampling_rate, conversion.band)
-        signals = filter_spectrum(signals, rate, gain, up=ratio.numerator, down=ratio.denominator)
-    n_samples = conversion.shape[1]
+def _transform(
+    signals: np.ndarray,
+    places: np.ndarray,
+    rate: float,
+    conversion: Conversion,
+    samples: np.ndarray,
+    reasons: dict[int, str],
+) -> int:
+    """Fill the places of some records; return the number of clipped samples."""
+    try:
+        transformed = _transformed(signals, rate, conversion)
+    except ECGError as error:
+        if len(places) == 1:
+            reasons[places[0]] = str(error)
+            return 0
+        return sum(
+            _transform(signals[[row]], places[[row]], rate, conversion, samples, reasons)
+            for row in range(len(places))
+        )
+    samples[places], n_clipped = to_int16(transformed, conversion.gain)
+    return n_clipped
+
+
+def _transformed(signals: np.ndarray, rate: float, conversion: Conversion) -> np.ndarray:
+    """Return samples with the leads, rate and length written."""
+    signals, leads, rate = apply_transform(conversion.transform, signals, conversion.leads, rate)
+    if leads != conversion.leads_out:
+        raise LeadMismatchError(
+            f"ingest_wfdb: expected leads {', '.join(conversion.leads_out)} after the transform, "
+            f"got {', '.join(leads)}. A transform must return the same leads for every record."
+        )
+    signals = resample(signals, rate, conversion.sampling_rate_out)
+    n_samples = conversion.n_samples_out
     if signals.shape[2] == n_samples:
         return signals
     out = np.full((*signals.shape[:2], n_samples), np.nan, np.float32)
     n_kept = min(n_samples, signals.shape[2])
     out[..., :n_kept] = signals[..., :n_kept]
     return out
-
-
-@lru_cache
-class _Gain:
-    """Gain of resampling and band-pass together; batches of one kind compute it once."""
-
-    def __init__(self, rate: float, new_rate: float, band: tuple[float | None, float | None]):
-        self.new_rate = new_rate
-        self.parts = [] if rate == new_rate else [low_pass_gain(min(rate, new_rate) / 2)]
-        if band != (None, None):
-            self.parts.append(butterworth_gain(*band, _ORDER, new_rate))
-        self.known: dict[tuple[int, float], np.ndarray] = {}
-
-    def __call__(self, frequency: np.ndarray) -> np.ndarray:
-        key = len(frequency), float(frequency[-1])
-        if key not in self.known:
-            # Above half the new rate nothing is kept, and the digital filter says nothing.
-            inside = np.minimum(frequency, self.new_rate / 2)
-            self.known[key] = np.prod([part(inside) for part in self.parts], axis=0)
-        return self.known[key]
-
-
-def _sorted(broken: list[dict[str, str]]) -> list[dict[str, str]]:
-    return sorted(broken, key=lambda entry: entry["record"])

@@ -24,6 +24,8 @@ _MISSING = {"", "unknown", "nan", "n/a", "none"}
 _SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 _MAX_AGE = 120
 
+_cached_to_millivolt = lru_cache(to_millivolt)
+
 
 @dataclass(frozen=True)
 class RecordLayout:
@@ -183,12 +185,7 @@ def _check_files(header: Any, path: str) -> None:
 
 def _find_leads(header: Any, leads: Sequence[str], path: str) -> tuple[int, ...]:
     """Positions of the leads by name; signals that are no leads are passed over."""
-    places: dict[str, list[int]] = {}
-    for position, name in enumerate(header.sig_name):
-        try:
-            places.setdefault(canonical_lead(name or ""), []).append(position)
-        except LeadMismatchError:
-            continue
+    places = _places_by_lead(tuple(header.sig_name))
     stored = ", ".join(str(name) for name in header.sig_name)
     if missing := [lead for lead in leads if lead not in places]:
         raise LeadMismatchError(
@@ -202,6 +199,18 @@ def _find_leads(header: Any, leads: Sequence[str], path: str) -> tuple[int, ...]
             f"{stored}. Mend the header, or leave the record out."
         )
     return tuple(places[lead][0] for lead in leads)
+
+
+@lru_cache(maxsize=1024)
+def _places_by_lead(names: tuple[str | None, ...]) -> dict[str, list[int]]:
+    """Return the positions of every known lead; most records of a folder share their names."""
+    places: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        try:
+            places.setdefault(canonical_lead(name or ""), []).append(position)
+        except LeadMismatchError:
+            continue
+    return places
 
 
 def _units(header: Any, raw: bytes) -> list[str]:
@@ -220,7 +229,7 @@ def _units(header: Any, raw: bytes) -> list[str]:
 
 def _to_millivolt(unit: str, lead: str, path: str) -> float:
     try:
-        return to_millivolt(unit)
+        return _cached_to_millivolt(unit)
     except UnitError as error:
         raise UnitError(f"record {path}: lead {lead}: {error}") from error
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ecgsk.exceptions import SamplingRateError
 from ecgsk.preprocessing._base import RateAwareTransformer
-from ecgsk.signals import butterworth_gain, filter_spectrum, format_hertz
+from ecgsk.signals import bandpass, format_hertz
 
 
 class BandpassFilter(RateAwareTransformer):
@@ -95,5 +95,4 @@ class BandpassFilter(RateAwareTransformer):
             )
 
     def _filter(self, signals: np.ndarray, rate: float) -> np.ndarray:
-        gain = butterworth_gain(self.low, self.high, self.order, rate)
-        return filter_spectrum(signals, rate, gain)
+        return bandpass(signals, rate, self.low, self.high, order=self.order)

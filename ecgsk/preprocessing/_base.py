@@ -1,16 +1,16 @@
-"""What transformers of signals share: which inputs they take, and what they remember of them."""
+"""Base classes of transformers on the ECG column."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError, SignalQualityError
+from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError
+from ecgsk.preprocessing._transformed import TransformedStorage, fill_in_batches
 from ecgsk.signals import (
     ArrayStorage,
     ECGArray,
@@ -21,7 +21,7 @@ from ecgsk.signals import (
     format_hertz,
 )
 
-_BATCH = 16  # records filtered at once: more falls out of the cache
+Leads = tuple[str, ...]
 
 
 class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
@@ -126,6 +126,27 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+    @abstractmethod
+    def transform_signals(
+        self, signals: np.ndarray, leads: Leads, sampling_rate: float
+    ) -> tuple[np.ndarray, Leads, float]:
+        """Transform samples without a fit, bit-equal to `transform` of an ECG column.
+
+        Parameters
+        ----------
+        signals : ndarray of float32, shape (n_records, n_leads, n_times)
+            Finite, or NaN where missing.
+        leads : tuple of str
+            Canonical lead names.
+        sampling_rate : float
+            Hz.
+
+        Returns
+        -------
+        signals, leads, sampling_rate
+            After the transformation.
+        """
 
     # -- for subclasses ----------------------------------------------------------------
 
@@ -246,49 +267,32 @@ class RateAwareTransformer(SignalTransformer):
     def _filter(self, signals: np.ndarray, rate: float) -> np.ndarray:
         """Filter samples of shape (n_records, n_leads, n_times) at this rate, NaN where missing."""
 
-    def _sampling_rate_out(self) -> float:
-        return self.sampling_rate_in_
+    def _sampling_rate_out(self, rate: float) -> float:
+        return rate
+
+    def transform_signals(
+        self, signals: np.ndarray, leads: Leads, sampling_rate: float
+    ) -> tuple[np.ndarray, Leads, float]:
+        """Filter; see `SignalTransformer.transform_signals`."""
+        self._check_input(leads, sampling_rate)
+        return self._filter(signals, sampling_rate), leads, self._sampling_rate_out(sampling_rate)
 
     def _transform_column(self, column: ECGArray) -> ECGArray:
         rows = column.rows
         known = rows >= 0
         used, positions = np.unique(rows[known], return_inverse=True)  # repeats: once only
+        storage = TransformedStorage(column.storage, self)
+        n_bytes = 4 * len(used) * len(storage.leads) * storage.n_samples
+        allowed = get_config()["working_memory"] << 20
+        if n_bytes > max(allowed, 2 * column.storage.nbytes):
+            return ECGArray(storage, rows)
         rows[known] = positions
-        shape = (
-            len(used),
-            len(column.leads),
-            self._count_times(column.n_samples, column.sampling_rate),
-        )
-        out = np.empty(shape, np.float32)
-
-        def read(batch: slice) -> np.ndarray:
-            signals = column.storage.read(used[batch])
-            if np.isinf(signals).any():
-                raise SignalQualityError(
-                    f"{type(self).__name__}: expected finite samples or NaN, got infinite ones in "
-                    f"rows {batch.start} to {batch.stop} of the storage. Make them NaN."
-                )
-            return signals
-
-        self._in_batches(read, out, column.sampling_rate)
-        storage = ArrayStorage(out, column.leads, self._sampling_rate_out())
-        return ECGArray(storage, rows)
+        samples = storage.read(used)
+        return ECGArray(ArrayStorage(samples, storage.leads, storage.sampling_rate), rows)
 
     def _transform_array(self, X: np.ndarray) -> np.ndarray:
         signals = X[:, None, :] if X.ndim == 2 else X
         rate = self.sampling_rate_in_
         out = np.empty((*signals.shape[:2], self._count_times(X.shape[-1], rate)), X.dtype)
-        self._in_batches(signals.__getitem__, out, rate)
+        fill_in_batches(out, lambda batch: self._filter(signals[batch], rate), self.n_jobs)
         return out[:, 0] if X.ndim == 2 else out
-
-    def _in_batches(
-        self, read: Callable[[slice], np.ndarray], out: np.ndarray, rate: float
-    ) -> None:
-        """Fill `out` with filtered signals, some records at a time."""
-
-        def work(start: int) -> None:
-            batch = slice(start, min(start + _BATCH, len(out)))
-            out[batch] = self._filter(read(batch), rate)
-
-        jobs = (delayed(work)(start) for start in range(0, len(out), _BATCH))
-        Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)

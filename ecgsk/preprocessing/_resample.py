@@ -68,7 +68,7 @@ class Resample(RateAwareTransformer):
         super()._check_input(leads, sampling_rate)
         check_sampling_rate(self.sampling_rate, name="Resample")
 
-    def _sampling_rate_out(self) -> float:
+    def _sampling_rate_out(self, rate: float) -> float:
         return float(self.sampling_rate)
 
     def _count_times(self, n_times: int, rate: float | None) -> int:

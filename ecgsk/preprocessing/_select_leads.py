@@ -51,6 +51,13 @@ class SelectLeads(SignalTransformer):
         self.leads = leads
         self.input_leads = input_leads
 
+    def transform_signals(
+        self, signals: np.ndarray, leads: tuple[str, ...], sampling_rate: float
+    ) -> tuple[np.ndarray, tuple[str, ...], float]:
+        """Choose leads; see `SignalTransformer.transform_signals`."""
+        places = lead_positions(leads, self.leads, name="SelectLeads")
+        return np.take(signals, places, axis=1), canonical_leads(self.leads), sampling_rate
+
     def _describes_arrays(self) -> bool:
         return self.input_leads is not None
 

@@ -25,8 +25,8 @@ from ecgsk.signals._quality import (
     quality,
 )
 from ecgsk.signals._record import ECGRecord
-from ecgsk.signals._resample import resample, resampled_length, resampling_ratio
-from ecgsk.signals._spectral import butterworth_gain, filter_spectrum, low_pass_gain
+from ecgsk.signals._resample import resample, resampled_length
+from ecgsk.signals._spectral import bandpass
 from ecgsk.signals._storage import INT16_NAN, ArrayStorage, ECGStorage, LeadSelection, NpyStorage
 from ecgsk.signals._units import (
     MILLIVOLTS_PER_UNIT,
@@ -51,22 +51,19 @@ __all__ = [
     "ECGStorage",
     "LeadSelection",
     "NpyStorage",
+    "bandpass",
     "bridge_gaps",
-    "butterworth_gain",
     "canonical_lead",
     "canonical_leads",
     "check_millivolt",
     "check_sampling_rate",
     "describe_signals",
     "ecg_column",
-    "filter_spectrum",
     "find_ecg_column",
     "format_hertz",
     "lead_positions",
-    "low_pass_gain",
     "quality",
     "resample",
     "resampled_length",
-    "resampling_ratio",
     "to_millivolt",
 ]
