@@ -33,7 +33,7 @@ def run(
     """
     start = time.perf_counter()
     steps = [Resample(sampling_rate)] if sampling_rate is not None else []
-    if band is not None:
+    if band is not None and any(band):
         low, high = (edge or None for edge in band)
         steps.append(BandpassFilter(low, high))
     ingest_wfdb(

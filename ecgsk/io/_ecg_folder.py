@@ -23,7 +23,6 @@ DEFAULT_GAIN = 1000.0
 SAMPLES, _TABLE, MANIFEST = "ecg.npy", "records.parquet", "ecg.json"
 _LARGEST = np.iinfo(np.int16).max
 _BATCH = 128  # records in memory at once
-_HASHED_AT_ONCE = 1 << 22
 
 
 def write_ecg_folder(
@@ -217,14 +216,17 @@ def write_samples_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
 
 
 def to_int16(signals: np.ndarray, gain: float) -> tuple[np.ndarray, int]:
-    """Round millivolts to int16 units, NaN to -32768; give how many had to be clipped too.
+    """Round millivolts to int16 units, NaN to -32768; return the number of clipped samples too.
 
     The signals are changed.
     """
     scaled = np.multiply(signals, np.float32(gain), out=signals)
+    np.rint(scaled, out=scaled)
+    if not scaled.size or (scaled.min() >= -_LARGEST and scaled.max() <= _LARGEST):
+        return scaled.astype("<i2"), 0
     missing = np.isnan(scaled)
-    n_clipped = int((np.abs(scaled) >= _LARGEST + 0.5).sum())
-    np.clip(np.rint(scaled, out=scaled), -_LARGEST, _LARGEST, out=scaled)
+    n_clipped = int((np.abs(scaled) > _LARGEST).sum())
+    np.clip(scaled, -_LARGEST, _LARGEST, out=scaled)
     scaled[missing] = INT16_NAN
     return scaled.astype("<i2"), n_clipped
 
@@ -242,11 +244,8 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_HASHED_AT_ONCE):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def publish_folder(

@@ -308,9 +308,7 @@ def _trial_signals(
     return np.concatenate(parts)
 
 
-def _readable(
-    folder: Path, names: list[str], leads: tuple[str, ...]
-) -> Iterator[RecordHeader]:
+def _readable(folder: Path, names: list[str], leads: tuple[str, ...]) -> Iterator[RecordHeader]:
     n_found, reason = 0, ""
     for name in names:
         if n_found == _N_PLANNING_RECORDS:

@@ -99,15 +99,15 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
         if not kept:
             continue
         rate = kept[0][1].layout.sampling_rate
-        parts.append(_describe(kept, names, signals, conversion.leads, rate))
         places = np.array([place for place, _ in kept])
+        parts.append(describe_signals(signals, conversion.leads, rate).set_axis(places))
         for start in range(0, len(kept), _TRANSFORMED):
             some = slice(start, start + _TRANSFORMED)
             n_clipped += _transform(signals[some], places[some], rate, conversion, samples, reasons)
     broken = [{"record": names[place], "reason": reasons[place]} for place in sorted(reasons)]
-    table = pd.concat(parts).sort_index() if parts else pd.DataFrame({"record": []}, dtype=str)
-    table = table[~table.index.isin(list(reasons))]
-    return Chunk(samples[table.index], table.reset_index(drop=True), broken, n_clipped)
+    good = [(place, header) for place, header in headers if place not in reasons]
+    table = _table(good, names, parts)
+    return Chunk(samples[[place for place, _ in good]], table, broken, n_clipped)
 
 
 def _check_duration(header: RecordHeader, conversion: Conversion) -> None:
@@ -171,20 +171,19 @@ def read_batch(
     return kept, signals[: len(kept)]
 
 
-def _describe(
-    kept: list[PlacedHeader],
-    names: Sequence[str],
-    signals: np.ndarray,
-    leads: Sequence[str],
-    rate: float,
+def _table(
+    good: list[PlacedHeader], names: Sequence[str], qualities: list[pd.DataFrame]
 ) -> pd.DataFrame:
-    places = [place for place, _ in kept]
+    """Return one row per record: its name, what its header states, its quality."""
+    if not good:
+        return pd.DataFrame({"record": []}, dtype=str)
+    places = [place for place, _ in good]
     parts = [
         pd.DataFrame({"record": [names[place] for place in places]}),
-        comments_frame([header for _, header in kept]),
-        describe_signals(signals, leads, rate),
+        comments_frame([header for _, header in good]),
+        pd.concat(qualities).loc[places].reset_index(drop=True),
     ]
-    return pd.concat(parts, axis=1).set_axis(places)
+    return pd.concat(parts, axis=1)
 
 
 def _transform(

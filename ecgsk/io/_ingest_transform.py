@@ -114,8 +114,8 @@ def check_learns_nothing(
         apply_transform(transform, part, leads, sampling_rate)[0] for part in (signals, signals[:1])
     )
     if not np.allclose(together[:1], alone, rtol=0, atol=1e-3, equal_nan=True):
+        steps = " and ".join(describe_transform(transform))
         raise ECGError(
             "ingest_wfdb: expected a transform that learns nothing from the data, but the samples "
-            f"of a record depend on other records after {' and '.join(describe_transform(transform))}"
-            ". Apply it after the ingest."
+            f"of a record depend on other records after {steps}. Apply it after the ingest."
         )

@@ -132,7 +132,8 @@ def _kept_once(layout: RecordLayout) -> RecordLayout:
 def _parse(path: str) -> tuple[Any, bytes]:
     """Fields of a header as wfdb names them, and its bytes."""
     try:
-        raw = Path(f"{path}.hea").read_bytes()
+        with open(f"{path}.hea", "rb") as file:
+            raw = file.read()
         header: Any = parse_ordinary(raw) or load_wfdb().rdheader(path)
     except FileNotFoundError as error:
         raise RecordReadError(

@@ -9,6 +9,7 @@ from ecgsk.cli import app
 from ecgsk.datasets import build_mimic_iv_cohort, read_cohort
 from ecgsk.exceptions import ECGError
 from ecgsk.io import ingest_wfdb
+from ecgsk.preprocessing import Resample
 
 pytestmark = pytest.mark.real_data
 
@@ -21,7 +22,7 @@ def folders(real_data):
 @pytest.fixture(scope="module")
 def store(folders, tmp_path_factory):
     out = tmp_path_factory.mktemp("ingested")
-    return ingest_wfdb(folders["ecg"] / "files", out, n_jobs=1, progress=False)
+    return ingest_wfdb(folders["ecg"] / "files", out, Resample(100), progress=False)
 
 
 def test_command(folders, store, tmp_path):
