@@ -1,4 +1,4 @@
-"""`ecgsk ingest` and `ecgsk check`."""
+"""Commands `ecgsk ingest` and `ecgsk check`."""
 
 import time
 from pathlib import Path
@@ -44,17 +44,17 @@ def run(
         n_jobs=jobs,
         overwrite=overwrite,
     )
-    _tell(out, verify=False)
+    _print_summary(out, verify=False)
     typer.echo(f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}")
 
 
 def check_folder(folder: Path) -> None:
-    """Verify checksums; an ECGError tells what is wrong."""
-    _tell(folder, verify=True)
-    typer.echo("Every file is as it was written.")
+    """Verify the checksums of an ECG folder and print a summary."""
+    _print_summary(folder, verify=True)
+    typer.echo("All checksums match.")
 
 
-def _tell(folder: Path, *, verify: bool) -> None:
+def _print_summary(folder: Path, *, verify: bool) -> None:
     frame, _ = read_ecg_folder(folder, verify=verify)
     column = next(name for name in frame if hasattr(frame[name].dtype, "leads"))
     typer.echo(f"{len(frame):,} records of {frame[column].dtype}")

@@ -47,23 +47,23 @@ def ingest_wfdb(
     overwrite: bool = False,
     progress: bool = True,
 ) -> Path:
-    r"""Turn a folder of WFDB records into ``ecg.npy``, ``records.parquet`` and ``ecg.json``.
+    r"""Convert a folder of WFDB records to ``ecg.npy``, ``records.parquet`` and ``ecg.json``.
 
-    Interrupted at any moment, even by SIGKILL, and started again, it goes on
-    after the last finished chunk and ends with the same bytes. Records that
-    cannot be read are listed in ``broken.csv``, never fatal.
+    An ingest that was interrupted at any moment, even by SIGKILL, resumes after
+    its last finished chunk and ends with the same bytes. Records that cannot be
+    read are listed in ``broken.csv`` and left out.
 
     Parameters
     ----------
     folder : path-like
-        WFDB records, in subfolders too.
+        WFDB records, also in subfolders.
     out : path-like
-        Made if absent. Read it with `read_ecg_folder`.
+        Created if absent. Read it with `read_ecg_folder`.
     transform : transformer or Pipeline, optional
         Applied to every record, such as ``make_pipeline(Resample(100),
-        BandpassFilter(0.5, 40))``. Any transformer of an ECG column will do that
-        learns nothing from the data: it is fitted anew on every batch. By default
-        the folder keeps what was recorded.
+        BandpassFilter(0.5, 40))``. It may hold any transformer of an ECG column that
+        learns nothing from the data, as it is fitted on every batch. By default
+        signals are stored as recorded.
     leads : sequence of str, default=STANDARD_12_LEADS
         Found by name in every record, and read in this order.
     duration : float or None, default=None
@@ -73,11 +73,11 @@ def ingest_wfdb(
     gain : float, default=1000
         int16 units per millivolt: samples are rounded to 1 / `gain` mV.
     n_jobs : int or None, default=None
-        Processes, as in joblib; any joblib backend will do, dask's included.
+        Processes, as in joblib; any joblib backend works, such as dask.
     chunk_size : int, default=512
         Records per task; a few tasks' records are in memory at once.
     overwrite : bool, default=False
-        Begin anew where `out` holds a folder, or an ingest, of other settings.
+        Replace a folder, or an ingest, of other settings in `out`.
     progress : bool, default=True
         Show a progress bar on a terminal or in a notebook.
 
@@ -91,19 +91,19 @@ def ingest_wfdb(
     RecordReadError
         When there is no record, or none can be read.
     ECGError
-        When `out` holds something of other settings, such as another transform,
-        and `overwrite` is False, or the transform learns from the data.
+        When `out` holds a folder or an ingest of other settings, such as another
+        transform, and `overwrite` is False, or the transform learns from the data.
 
     Warns
     -----
     SignalQualityWarning
-        When records were left out, or samples beyond 32767 / `gain` mV clipped.
+        When records were left out, or samples beyond 32767 / `gain` mV were clipped.
 
     Notes
     -----
     ``records.parquet`` has one row per record: ``record`` (path within `folder`),
-    what its header says (``age``, ``sex``, ``ecg_time``, ...) and what
-    :func:`ecgsk.signals.quality` says of the signal before the transform.
+    the comments of its header (``age``, ``sex``, ``ecg_time``, ...) and the result of
+    :func:`ecgsk.signals.quality` before the transform.
 
     Every record is transformed at its own sampling rate. One that then has
     another rate than most is resampled to theirs.
@@ -129,7 +129,7 @@ def ingest_wfdb(
         return out
     work = out / _WORK
     if (work / _PLAN).exists() and (out / SAMPLES).exists() and not (out / MANIFEST).exists():
-        os.replace(out / SAMPLES, out / f".{SAMPLES}")  # killed while the files were being named
+        os.replace(out / SAMPLES, out / f".{SAMPLES}")  # killed while files were renamed
     conversion = _resume_or_begin(out, folder, names, settings, transform, overwrite)
     chunks = [names[i : i + chunk_size] for i in range(0, len(names), chunk_size)]
     journal = Journal(out / f".{SAMPLES}", work, conversion)
@@ -151,14 +151,14 @@ def ingest_wfdb(
 
 
 def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
-    """Return the paths of all WFDB headers in a folder, without suffix, in order.
+    """Return the sorted paths of all WFDB headers in a folder, without suffix.
 
     Parameters
     ----------
     folder : Path
-        Looked through with its subfolders.
+        Searched with its subfolders.
     aside : Path or None
-        A subfolder to leave out.
+        Subfolder to leave out.
     """
     names = []
     for place, folders, files in os.walk(folder):
@@ -183,7 +183,7 @@ def _settings(
     gain: float,
     chunk_size: int,
 ) -> dict[str, Any]:
-    """Return what decides the result, as JSON keeps it, after a check of the parameters."""
+    """Check the parameters and return those that decide the result, as JSON stores them."""
     for name, value in (("duration", duration), ("gain", gain), ("chunk_size", chunk_size)):
         if value is not None and not value > 0:
             raise ECGError(f"ingest_wfdb: expected {name} above 0, got {value!r}.")
@@ -201,7 +201,7 @@ def _settings(
 
 
 def _is_done(out: Path, settings: dict[str, Any], overwrite: bool) -> bool:
-    """Tell whether `out` is this ingest, finished; raise where it is something else."""
+    """Return whether `out` holds this ingest, finished; raise if it holds another folder."""
     if not (out / MANIFEST).exists():
         return False
     try:
@@ -213,8 +213,9 @@ def _is_done(out: Path, settings: dict[str, Any], overwrite: bool) -> bool:
         return True
     if not overwrite:
         raise ECGError(
-            f"ingest_wfdb: {out} holds an ECG folder already, made "
-            f"{_difference(made, settings)}. Choose another folder, or pass overwrite=True."
+            f"ingest_wfdb: {out} already holds an ECG folder, made "
+            f"{_describe_difference(made, settings)}. Choose another folder, or pass "
+            "overwrite=True."
         )
     return False
 
@@ -227,7 +228,7 @@ def _resume_or_begin(
     transform: Any,
     overwrite: bool,
 ) -> Conversion:
-    """Return the conversion of the ingest that `out` holds unfinished, or begin one."""
+    """Return the conversion of the unfinished ingest in `out`, or begin one."""
     plan = out / _WORK / _PLAN
     if plan.exists():
         stated = json.loads(plan.read_text("utf-8"))
@@ -236,23 +237,23 @@ def _resume_or_begin(
         if not overwrite:
             raise ECGError(
                 f"ingest_wfdb: {out} holds an unfinished ingest, begun "
-                f"{_difference(stated['settings'], settings)}. Start it as it was begun, or pass "
-                "overwrite=True to begin anew."
+                f"{_describe_difference(stated['settings'], settings)}. Start it with the "
+                "same settings, or pass overwrite=True to begin again."
             )
     shutil.rmtree(out / _WORK, ignore_errors=True)
     (out / f".{SAMPLES}").unlink(missing_ok=True)
     found = _plan(folder, names, settings, transform)
     plan.parent.mkdir(parents=True)
-    # Complete or not there at all.
+    # Renamed when complete.
     text = json.dumps({"settings": settings, "found": found})
     plan.with_suffix(".part").write_text(text, "utf-8")
     os.replace(plan.with_suffix(".part"), plan)
     return _conversion(settings, transform, found)
 
 
-def _difference(made: dict[str, Any] | None, settings: dict[str, Any]) -> str:
+def _describe_difference(made: dict[str, Any] | None, settings: dict[str, Any]) -> str:
     if not isinstance(made, dict):
-        return "otherwise than by an ingest"
+        return "by something other than an ingest"
     other = [key for key in settings if made.get(key) != settings[key]]
     words = [f"{key}={made.get(key)!r} and not {settings[key]!r}" for key in other[:3]]
     return "with " + "; ".join(words)
@@ -329,7 +330,7 @@ def _most_common(values: Iterable[float]) -> float:
 
 
 def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
-    """Put the parts together, under their final names, and say what was left out."""
+    """Join the chunks, rename the files to their final names and warn of what was left out."""
     conversion, n_broken = journal.conversion, len(journal.broken)
     if not journal.n_records:
         raise RecordReadError(
@@ -361,7 +362,7 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
     if journal.n_clipped:
         warn(
             f"ingest_wfdb: {journal.n_clipped} samples beyond {32767 / conversion.gain:g} mV were "
-            "clipped; a smaller gain= holds larger amplitudes.",
+            "clipped. Use a smaller gain= for larger amplitudes.",
             SignalQualityWarning,
             stacklevel=3,
         )

@@ -16,8 +16,8 @@ from ecgsk.io._wfdb_header import RecordHeader, read_header
 from ecgsk.io._wfdb_storage import WFDBStorage
 from ecgsk.signals import describe_signals, resample
 
-_BATCH = 64  # records read and described at once
-_TRANSFORMED = 8  # records transformed at once: more falls out of the cache
+_RECORDS_PER_READ = 64
+_RECORDS_PER_TRANSFORM = 8  # more do not fit the cache
 
 PlacedHeader = tuple[int, RecordHeader]  # with its place in the chunk
 
@@ -101,8 +101,8 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
         rate = kept[0][1].layout.sampling_rate
         places = np.array([place for place, _ in kept])
         parts.append(describe_signals(signals, conversion.leads, rate).set_axis(places))
-        for start in range(0, len(kept), _TRANSFORMED):
-            some = slice(start, start + _TRANSFORMED)
+        for start in range(0, len(kept), _RECORDS_PER_TRANSFORM):
+            some = slice(start, start + _RECORDS_PER_TRANSFORM)
             n_clipped += _transform(signals[some], places[some], rate, conversion, samples, reasons)
     broken = [{"record": names[place], "reason": reasons[place]} for place in sorted(reasons)]
     good = [(place, header) for place, header in headers if place not in reasons]
@@ -125,8 +125,8 @@ def _batches(headers: list[PlacedHeader]) -> Iterator[list[PlacedHeader]]:
     for place, header in headers:
         by_rate.setdefault(header.layout.sampling_rate, []).append((place, header))
     for same in by_rate.values():
-        for start in range(0, len(same), _BATCH):
-            yield same[start : start + _BATCH]
+        for start in range(0, len(same), _RECORDS_PER_READ):
+            yield same[start : start + _RECORDS_PER_READ]
 
 
 def read_batch(

@@ -13,7 +13,7 @@ from ecgsk.signals import ECGStorage
 if TYPE_CHECKING:
     from ecgsk.preprocessing._base import RateAwareTransformer
 
-_BATCH = 16  # records transformed at once: more falls out of the cache
+_RECORDS_PER_BATCH = 16  # records transformed at once; more do not fit the cache
 
 
 class TransformedStorage(ECGStorage):
@@ -25,9 +25,9 @@ class TransformedStorage(ECGStorage):
     Parameters
     ----------
     storage : ECGStorage
-        The records as they are.
+        Untransformed records.
     transformer : RateAwareTransformer
-        Its parameters count; it need not be fitted.
+        Need not be fitted; only its parameters are used.
     """
 
     def __init__(self, storage: ECGStorage, transformer: "RateAwareTransformer"):
@@ -41,7 +41,7 @@ class TransformedStorage(ECGStorage):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the records as they are take."""
+        """Bytes of memory that the untransformed records take."""
         return self.storage.nbytes
 
     def read(self, rows: np.ndarray) -> np.ndarray:
@@ -88,11 +88,11 @@ def fill_in_batches(
     """Fill the rows of an array with what `transform` returns of them, in threads."""
 
     def work(start: int) -> None:
-        batch = slice(start, start + _BATCH)
+        batch = slice(start, start + _RECORDS_PER_BATCH)
         out[batch] = transform(batch)
 
-    starts = range(0, len(out), _BATCH)
-    if len(starts) == 1:  # joblib's set-up takes as long as a few records
+    starts = range(0, len(out), _RECORDS_PER_BATCH)
+    if len(starts) == 1:  # the set-up of joblib takes as long as a few records
         work(0)
     else:
         Parallel(n_jobs=n_jobs, require="sharedmem")(delayed(work)(start) for start in starts)

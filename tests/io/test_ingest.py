@@ -89,7 +89,7 @@ def test_a_finished_ingest_is_not_done_again(ingest, content, monkeypatch):
     assert content(ingest(transform=FILTERED)) == before
 
 
-def test_nothing_to_read(tmp_path, ingest):
+def test_a_folder_without_readable_records_is_refused(tmp_path, ingest):
     with pytest.raises(RecordReadError, match=r"no .hea file in .*empty, which is no folder"):
         ingest_wfdb(tmp_path / "empty", tmp_path / "out")
     with pytest.raises(RecordReadError, match=r"none of 20 records can be read; the first: record"):
@@ -118,7 +118,7 @@ def test_an_unfinished_ingest_with_other_settings_is_refused(ingest, monkeypatch
     with pytest.raises(
         ECGError,
         match=r"holds an unfinished ingest, begun with transform=\[.*BandpassFilter\(high=40, .*"
-        r"and not \[.*BandpassFilter\(high=45, .* Start it as it was begun, or pass overwrite=True",
+        r"and not \[.*BandpassFilter\(high=45, .* Start it with the same settings, or pass",
     ):
         ingest(transform=make_pipeline(Resample(100), BandpassFilter(0.5, 45)))
     write_record("in/p0/new", seconds=4)

@@ -1,4 +1,4 @@
-"""BandpassFilter against what physics says it must do."""
+"""BandpassFilter against the response of the filter."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_bandpass_gain_is_that_of_the_filter_run_twice(low, high, order, frequen
     np.testing.assert_allclose(out[inner], signal[inner] * np.abs(response[0]) ** 2, atol=5e-3)
 
 
-def test_bandpass_takes_off_drift_up_to_the_edges():
+def test_bandpass_removes_drift_up_to_the_edges():
     beats, drift = 0.5 * sine(8, 500), 2 + sine(0.03, 500)
     out = BandpassFilter(0.5, 40, input_sampling_rate=500).fit_transform((beats + drift)[None])[0]
     assert np.abs(out - beats).max() < 0.15  # SciPy's default padding errs by more than 1
@@ -47,7 +47,7 @@ def test_a_record_cut_within_a_beat_keeps_its_baseline():
 @pytest.mark.parametrize(
     ("low", "high", "kept", "removed"), [(None, 15, 1, 45), (15, None, 45, 1), (5, 20, 10, 45)]
 )
-def test_open_bands(low, high, kept, removed):
+def test_a_band_may_be_open(low, high, kept, removed):
     band = BandpassFilter(low, high, input_sampling_rate=100)
     out = band.fit_transform(np.stack([sine(kept, 100), sine(removed, 100)]))[:, 200:-200]
     np.testing.assert_allclose(out[0], sine(kept, 100)[200:-200], atol=0.05)
@@ -67,7 +67,7 @@ def test_open_bands(low, high, kept, removed):
         ({"order": 2.5}, ValueError, "whole number of at least 1, got 2.5"),
     ],
 )
-def test_bands_that_cannot_be(parameters, error, message):
+def test_impossible_bands_are_refused(parameters, error, message):
     band = BandpassFilter(input_sampling_rate=100).set_params(**parameters)
     with pytest.raises(error, match=message):
         band.fit(np.zeros((1, 300)))

@@ -1,4 +1,4 @@
-"""What Resample, BandpassFilter and SelectLeads share."""
+"""Behaviour common to Resample, BandpassFilter and SelectLeads."""
 
 import pickle
 
@@ -37,7 +37,7 @@ def frame() -> pd.DataFrame:
 
 
 @EVERY
-def test_a_frame_keeps_everything_but_its_signals(transformer, frame):
+def test_transform_of_a_frame_changes_only_its_signals(transformer, frame):
     before = frame.copy()
     out = clone(transformer).fit_transform(frame)
     pd.testing.assert_frame_equal(frame, before)
@@ -88,20 +88,20 @@ def test_repeated_and_missing_records(transformer, frame):
 
 
 @EVERY
-def test_an_empty_frame(transformer, frame):
+def test_fit_refuses_an_empty_frame_and_transform_accepts_it(transformer, frame):
     with pytest.raises(ECGError, match=r"got an empty DataFrame with 0 rows"):
         clone(transformer).fit(frame.iloc[:0])
     assert len(clone(transformer).fit(frame).transform(frame.iloc[:0])) == 0
 
 
 @EVERY
-def test_a_frame_without_ecgs(transformer, frame):
+def test_a_frame_without_ecgs_is_refused(transformer, frame):
     with pytest.raises(ECGError, match="expected a DataFrame with an ECG column, got columns age"):
         clone(transformer).fit(frame[["age"]])
 
 
 @EVERY
-def test_fewer_columns_at_transform(transformer, frame):
+def test_transform_accepts_fewer_columns_than_fit(transformer, frame):
     fitted = clone(transformer).fit(frame)
     assert fitted.n_features_in_ == 3
     assert fitted.feature_names_in_.tolist() == ["age", "ecg", "sex"]
@@ -112,13 +112,13 @@ def test_fewer_columns_at_transform(transformer, frame):
 
 
 @EVERY
-def test_output_container_setting_leaves_frames_alone(transformer, frame):
+def test_set_output_leaves_frames_unchanged(transformer, frame):
     fitted = clone(transformer).set_output(transform="pandas").fit(frame)
     assert fitted.transform(frame[["ecg"]]).columns.tolist() == ["ecg"]
 
 
 @EVERY
-def test_fitted_attributes_and_pickle(transformer, frame):
+def test_fitted_attributes_survive_a_pickle(transformer, frame):
     fitted = clone(transformer).fit(frame)
     assert fitted.leads_in_ == LEADS
     assert fitted.sampling_rate_in_ == 100.0
@@ -127,14 +127,14 @@ def test_fitted_attributes_and_pickle(transformer, frame):
 
 
 @EVERY
-def test_leads_in_another_order_are_put_in_order(transformer, frame):
+def test_leads_are_reordered_to_fitted_order(transformer, frame):
     fitted = clone(transformer).fit(frame)
     permuted = frame.assign(ecg=frame["ecg"].ecg.select_leads(["II", "V1", "I"]))
     pd.testing.assert_frame_equal(fitted.transform(permuted), fitted.transform(frame))
 
 
 @EVERY_RATE_AWARE
-def test_other_leads_than_fitted(transformer, frame):
+def test_other_leads_than_fitted_are_refused(transformer, frame):
     fitted = clone(transformer).fit(frame)
     with pytest.raises(
         LeadMismatchError,
@@ -143,7 +143,7 @@ def test_other_leads_than_fitted(transformer, frame):
         fitted.transform(frame.assign(ecg=frame["ecg"].ecg.select_leads(["I", "V1"])))
 
 
-def test_another_sampling_rate_than_fitted(frame):
+def test_another_sampling_rate_than_fitted_is_refused(frame):
     fitted = BandpassFilter(0.5, 40).fit(frame)
     with pytest.raises(
         SamplingRateError, match=r"was fitted on 100 Hz; got 500 Hz.*Resample\(100\)"
@@ -151,7 +151,7 @@ def test_another_sampling_rate_than_fitted(frame):
         fitted.transform(make_ecg(sampling_rate=500))
 
 
-def test_resample_brings_any_rate_to_one(frame):
+def test_resample_accepts_another_rate_than_fitted(frame):
     fitted = Resample(50).fit(frame)
     other = make_ecg(sampling_rate=500, n_samples=5000)
     expected = Resample(50).fit_transform(other)
@@ -160,7 +160,7 @@ def test_resample_brings_any_rate_to_one(frame):
 
 
 @EVERY
-def test_other_kind_of_input_than_fitted(transformer, frame):
+def test_another_kind_of_input_than_fitted_is_refused(transformer, frame):
     fitted = clone(transformer).fit(frame)
     with pytest.raises(ECGError, match="was fitted on an ECG column; got plain arrays"):
         fitted.transform(frame["ecg"].ecg.to_numpy())
@@ -168,12 +168,12 @@ def test_other_kind_of_input_than_fitted(transformer, frame):
 
 @EVERY_RATE_AWARE
 def test_plain_arrays_need_their_sampling_rate(transformer):
-    with pytest.raises(SamplingRateError, match=r"nothing guesses it.*input_sampling_rate=500"):
+    with pytest.raises(SamplingRateError, match=r"State it: .*input_sampling_rate=500"):
         clone(transformer).fit(np.zeros((4, 3, 1000)))
 
 
 @EVERY_RATE_AWARE
-def test_a_stated_rate_that_contradicts_the_column(transformer, frame):
+def test_a_stated_rate_that_contradicts_the_column_is_refused(transformer, frame):
     contradicting = clone(transformer).set_params(input_sampling_rate=500)
     with pytest.raises(SamplingRateError, match=r"input_sampling_rate=500 contradicts .* 100 Hz"):
         contradicting.fit(frame)
@@ -181,7 +181,7 @@ def test_a_stated_rate_that_contradicts_the_column(transformer, frame):
 
 
 @EVERY_RATE_AWARE
-def test_infinite_samples(transformer):
+def test_infinite_samples_are_refused(transformer):
     x = np.zeros((3, 1, 1000), np.float32)
     x[1, 0, 5] = np.inf
     with pytest.raises(SignalQualityError, match=r"finite samples or NaN.*Make them NaN"):

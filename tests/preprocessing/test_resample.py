@@ -1,4 +1,4 @@
-"""Resample against what physics says it must do."""
+"""Resample against signals of known frequency."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_resampled_sine_is_the_sine_at_the_other_rate(rate, new_rate, frequency,
     np.testing.assert_allclose(resampled[inner], expected[inner], atol=5e-3)
 
 
-def test_resampling_removes_what_would_fold_back():
+def test_resampling_does_not_alias():
     above = sine(180, 500)  # folds to 20 Hz at 100 Hz when samples are merely dropped
     out = Resample(100, input_sampling_rate=500).fit_transform(above[None])
     assert np.abs(out[0, 100:-100]).max() < 1e-2

@@ -23,14 +23,14 @@ def frame():
     return pd.DataFrame({"age": range(20), "ecg": make_ecg(), "sex": "F"}, index=range(100, 120))
 
 
-def test_select_leads_copies_no_sample(frame):
+def test_no_sample_of_a_column_is_copied(frame):
     out = SelectLeads(["v1", "I"]).fit_transform(frame)["ecg"]
     assert out.ecg.leads == ("V1", "I")
     assert out.array.storage.storage is frame["ecg"].array.storage
 
 
 @given(st.lists(st.sampled_from(STANDARD_12_LEADS), unique=True, min_size=1))
-def test_select_leads_finds_leads_by_name(leads):
+def test_leads_are_found_by_name(leads):
     x = np.arange(24, dtype=np.float32).reshape(1, 12, 2)
     ecg = ECGArray.from_numpy(x, leads=STANDARD_12_LEADS, sampling_rate=2)
     expected = x[:, [STANDARD_12_LEADS.index(lead) for lead in leads]]
@@ -39,7 +39,7 @@ def test_select_leads_finds_leads_by_name(leads):
     np.testing.assert_array_equal(from_array, expected)
 
 
-def test_select_leads_takes_new_columns_with_other_leads_beside(frame):
+def test_transform_accepts_other_leads_beside_the_requested(frame):
     fitted = SelectLeads(["I", "II"]).fit(frame)
     other = make_ecg(leads=("V6", "II", "I"), sampling_rate=500)
     np.testing.assert_array_equal(fitted.transform(other).read(), other.read()[:, [2, 1]])
@@ -57,15 +57,15 @@ def test_select_leads_takes_new_columns_with_other_leads_beside(frame):
         ([], "no leads given"),
     ],
 )
-def test_select_leads_that_cannot_be(frame, leads, message):
+def test_impossible_leads_are_refused(frame, leads, message):
     with pytest.raises(LeadMismatchError, match=message):
         SelectLeads(leads).fit(frame)
     with pytest.raises(LeadMismatchError, match=message):
         SelectLeads(leads, input_leads=LEADS).fit(frame["ecg"].ecg.to_numpy())
 
 
-def test_select_leads_of_plain_arrays_needs_their_names():
-    with pytest.raises(LeadMismatchError, match="carry no lead names, and nothing guesses"):
+def test_plain_arrays_need_lead_names():
+    with pytest.raises(LeadMismatchError, match=r"carry no lead names. State them"):
         SelectLeads(["I"]).fit(np.zeros((2, 3, 10)))
     with pytest.raises(LeadMismatchError, match=r"names 2 leads \(I, II\); got an array .* has 3"):
         SelectLeads(["I"], input_leads=["I", "II"]).fit(np.zeros((2, 3, 10)))
