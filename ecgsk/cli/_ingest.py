@@ -20,17 +20,7 @@ def run(
     jobs: int,
     overwrite: bool,
 ) -> None:
-    """Ingest, and print a summary.
-
-    Parameters
-    ----------
-    folder, out : Path
-        As in `ecgsk.io.ingest_wfdb`, like `duration`, `jobs` and `overwrite`.
-    sampling_rate : float or None
-        Hz to resample to; None keeps the recorded rate.
-    band : tuple of float or None
-        Edges of the band-pass in Hz, 0 for an open edge; None filters nothing.
-    """
+    """Ingest, and print a summary; a band edge of 0 Hz is open."""
     start = time.perf_counter()
     steps = [Resample(sampling_rate)] if sampling_rate is not None else []
     if band is not None and any(band):

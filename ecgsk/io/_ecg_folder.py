@@ -254,18 +254,8 @@ def publish_folder(
 ) -> None:
     """Write table and manifest, and rename the files to their final names.
 
-    The manifest comes last: a folder that has one is complete.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds the samples and the other files, each name preceded by a dot.
-    table : DataFrame
-        All columns except the ECGs.
-    manifest : dict
-        Entries that are not the same for every folder.
-    others : sequence of str
-        Names of further files.
+    `folder` holds the samples and the `others`, each name preceded by a dot. The
+    manifest comes last: a folder that has one is complete.
     """
     # Without columns, only a stored index keeps the number of rows.
     table.to_parquet(folder / f".{_TABLE}", index=True if table.columns.empty else None)

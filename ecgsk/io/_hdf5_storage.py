@@ -12,13 +12,7 @@ from ecgsk.signals import ECGStorage, canonical_leads, check_sampling_rate
 
 
 def load_h5py() -> Any:
-    """Import h5py.
-
-    Raises
-    ------
-    ImportError
-        If h5py is not installed.
-    """
+    """Import h5py, or raise an ImportError that names the extra."""
     try:
         return importlib.import_module("h5py")
     except ImportError as error:

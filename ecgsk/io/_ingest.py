@@ -24,7 +24,7 @@ from ecgsk.io._ecg_folder import (
 )
 from ecgsk.io._ingest_chunk import Conversion, convert, read_batch
 from ecgsk.io._ingest_journal import Journal
-from ecgsk.io._ingest_transform import apply_transform, check_learns_nothing, describe_transform
+from ecgsk.io._ingest_transform import describe_transform, try_transform
 from ecgsk.io._wfdb_header import RecordHeader, read_header
 from ecgsk.signals import STANDARD_12_LEADS, canonical_leads
 
@@ -153,12 +153,7 @@ def ingest_wfdb(
 def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
     """Return the sorted paths of all WFDB headers in a folder, without suffix.
 
-    Parameters
-    ----------
-    folder : Path
-        Searched with its subfolders.
-    aside : Path or None
-        Subfolder to leave out.
+    The subfolder `aside` is left out.
     """
     names = []
     for place, folders, files in os.walk(folder):
@@ -168,7 +163,7 @@ def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
     if not names:
         raise RecordReadError(
             f"ingest_wfdb: no .hea file in {folder}"
-            f"{'' if folder.is_dir() else ', which is no folder'}. "
+            f"{'' if folder.is_dir() else ', which is not a folder'}. "
             "Give the folder that holds the WFDB records."
         )
     return sorted(names)
@@ -271,8 +266,7 @@ def _plan(
     if transform is not None:
         usual = [header for header in headers if header.layout.sampling_rate == rate]
         signals = _trial_signals(usual, leads, duration)
-        check_learns_nothing(transform, signals, leads, rate)
-        transformed, leads, rate = apply_transform(transform, signals, leads, rate)
+        transformed, leads, rate = try_transform(transform, signals, leads, rate)
         n_samples = transformed.shape[2]
     return {
         "duration": duration,

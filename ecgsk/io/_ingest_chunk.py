@@ -72,17 +72,7 @@ class Chunk:
 
 
 def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk:
-    """Read, transform and describe records; list those that cannot be, with the reason.
-
-    Parameters
-    ----------
-    folder : Path
-        Root of the records.
-    names : sequence of str
-        Paths within it, without suffix.
-    conversion : Conversion
-        Settings.
-    """
+    """Read, transform and describe records; list those that cannot be, with the reason."""
     reasons: dict[int, str] = {}  # by place in the chunk
     headers = []
     for place, name in enumerate(names):
@@ -132,25 +122,10 @@ def _batches(headers: list[PlacedHeader]) -> Iterator[list[PlacedHeader]]:
 def read_batch(
     batch: list[PlacedHeader], leads: tuple[str, ...], duration: float, reasons: dict[int, str]
 ) -> tuple[list[PlacedHeader], np.ndarray]:
-    """Read records of one sampling rate.
+    """Read records of one sampling rate, at that rate.
 
-    Parameters
-    ----------
-    batch : list of (int, RecordHeader)
-        Records, with their places.
-    leads : tuple of str
-        Canonical names.
-    duration : float
-        Seconds.
-    reasons : dict of int to str
-        Takes up the reason of every record that cannot be read, by place.
-
-    Returns
-    -------
-    kept : list of (int, RecordHeader)
-        The records that can be read.
-    signals : ndarray of float32, shape (n_kept, n_leads, n_samples)
-        Millivolts.
+    Returns the records that can be read and their signals in mV; the reasons of
+    the others are added to `reasons`, by place.
     """
     rate = batch[0][1].layout.sampling_rate
     storage = WFDBStorage(

@@ -20,15 +20,8 @@ class Journal:
 
     A line is written after its chunk is on disk. Data without a line is deleted
     and made again.
-
-    Parameters
-    ----------
-    samples : Path
-        File of samples, which grows.
-    work : Path
-        Folder of lines and tables.
-    conversion : Conversion
-        Settings by which records become samples.
+    `samples` is the file of samples, which grows; `work` is the folder of lines
+    and tables.
     """
 
     def __init__(self, samples: Path, work: Path, conversion: Conversion):

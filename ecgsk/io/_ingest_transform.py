@@ -1,6 +1,5 @@
 """Transforms of an ingest: any pipeline of transformers that learn nothing from the data."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,12 @@ from sklearn.pipeline import Pipeline
 from ecgsk.exceptions import ECGError
 from ecgsk.signals import ArrayStorage, ECGArray, ecg_column
 
-# Parameters that change how a transformer works and not what comes out.
+# Parameters of transformers that do not change the result.
 _WITHOUT_EFFECT = {"n_jobs", "memory", "verbose"}
 
 
 def pipeline_steps(transform: Any) -> list[Any]:
-    """Return the transformers of a transform in order, those of pipelines in it one by one.
-
-    Raises
-    ------
-    ECGError
-        When one is not a scikit-learn transformer.
-    """
+    """Return the transformers of a transform in order, with those of nested pipelines."""
     if transform is None or transform == "passthrough":
         return []
     if isinstance(transform, Pipeline):
@@ -45,38 +38,20 @@ def _describe(value: Any) -> str:
         parameters = value.get_params(deep=False).items()
         stated = [f"{k}={_describe(v)}" for k, v in parameters if k not in _WITHOUT_EFFECT]
         return f"{type(value).__name__}({', '.join(stated)})"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key!r}: {_describe(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple | np.ndarray):
         return f"[{', '.join(map(_describe, value))}]"
-    if callable(value) and hasattr(value, "__qualname__"):  # a repr would hold its address
-        return f"{value.__module__}.{value.__qualname__}"
+    if callable(value):  # its repr may hold an address
+        return getattr(value, "__qualname__", type(value).__name__)
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def apply_transform(
     transform: Any, signals: np.ndarray, leads: tuple[str, ...], sampling_rate: float
 ) -> tuple[np.ndarray, tuple[str, ...], float]:
-    """Transform records of one sampling rate.
+    """Transform float32 signals of one sampling rate; return signals, leads and rate.
 
-    Steps of this package run on the samples; anything else runs on an ECG
-    column. Both give the same bits.
-
-    Parameters
-    ----------
-    transform : transformer, Pipeline or None
-        It is not changed.
-    signals : ndarray of float32, shape (n_records, n_leads, n_samples)
-        Millivolts.
-    leads : tuple of str
-        Canonical names.
-    sampling_rate : float
-        Hz.
-
-    Returns
-    -------
-    signals, leads, sampling_rate
-        After the transform.
+    Transformers of this package run on the samples, others on an ECG column. Both
+    give the same bits.
     """
     steps = pipeline_steps(transform)
     if all(map(_is_ours, steps)):
@@ -94,28 +69,20 @@ def apply_transform(
 
 
 def _is_ours(step: Any) -> bool:
-    # A subclass of somebody else's may change `transform` alone.
+    # A subclass outside this package may override `transform` alone.
     return hasattr(step, "transform_signals") and type(step).__module__.startswith("ecgsk.")
 
 
-def check_learns_nothing(
+def try_transform(
     transform: Any, signals: np.ndarray, leads: tuple[str, ...], sampling_rate: float
-) -> None:
-    """Raise if the first record's result depends on the other records.
-
-    Parameters
-    ----------
-    transform, signals, leads, sampling_rate
-        As in `apply_transform`.
-    """
-    if len(signals) == 1 or all(map(_is_ours, pipeline_steps(transform))):
-        return
-    together, alone = (
-        apply_transform(transform, part, leads, sampling_rate)[0] for part in (signals, signals[:1])
-    )
-    if not np.allclose(together[:1], alone, rtol=0, atol=1e-3, equal_nan=True):
-        steps = " and ".join(describe_transform(transform))
+) -> tuple[np.ndarray, tuple[str, ...], float]:
+    """Apply a transform; raise if the first record's result depends on the others."""
+    result = apply_transform(transform, signals, leads, sampling_rate)
+    alone = apply_transform(transform, signals[:1], leads, sampling_rate)[0]
+    if not np.allclose(result[0][:1], alone, rtol=0, atol=1e-3, equal_nan=True):
         raise ECGError(
             "ingest_wfdb: expected a transform that learns nothing from the data, but the samples "
-            f"of a record depend on other records after {steps}. Apply it after the ingest."
+            "of a record depend on other records after "
+            f"{' and '.join(describe_transform(transform))}. Apply it after the ingest."
         )
+    return result

@@ -108,7 +108,7 @@ def read_wfdb_folder(
     if not paths:
         raise RecordReadError(
             f"read_wfdb_folder: no file matches {pattern!r} in {folder}"
-            f"{'' if folder.is_dir() else ', which is no folder'}. "
+            f"{'' if folder.is_dir() else ', which is not a folder'}. "
             "Give the folder that holds the .hea files."
         )
     ecg, kept, headers, broken = read_wfdb_records(
@@ -179,16 +179,8 @@ def read_wfdb_records(
 ) -> tuple[ECGArray, list[int], list[RecordHeader], list[dict[str, str]]]:
     """Read the headers of records by path, for `read_wfdb_folder` and the loaders of data sets.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        Records, with or without suffix.
-    names : sequence of str
-        Name of each in the list of broken records.
-    leads, sampling_rate, duration, errors, progress
-        As in `read_wfdb_folder`.
-    name : str
-        Name of the caller, with which errors start.
+    `names` are the records' names in the list of broken ones, and errors start
+    with `name`; see `read_wfdb_folder` for the others.
 
     Returns
     -------

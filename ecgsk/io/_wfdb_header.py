@@ -84,17 +84,6 @@ def record_path(path: str | Path) -> str:
 def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
     """Read a header and check that the record can be read.
 
-    Parameters
-    ----------
-    path : path-like
-        Record, with or without suffix.
-    leads : sequence of str
-        Canonical names of the requested leads.
-
-    Returns
-    -------
-    RecordHeader
-
     Raises
     ------
     RecordReadError

@@ -42,21 +42,9 @@ class SampleBlock:
 
 
 def find_block(header: Any, channels: tuple[int, ...], path: str) -> SampleBlock | None:
-    """Find the samples of a record in its signal file.
+    """Find the samples of a record; None when only wfdb can read them.
 
-    Parameters
-    ----------
-    header : OrdinaryHeader or wfdb.Record
-        Header of the record.
-    channels : tuple of int
-        Positions of the requested leads.
-    path : str
-        The record, without suffix.
-
-    Returns
-    -------
-    SampleBlock or None
-        None when only wfdb can read the record.
+    `channels` are the positions of the requested leads in the header.
     """
     file = header.file_name[channels[0]]
     inside = [place for place, name in enumerate(header.file_name) if name == file]
@@ -87,28 +75,11 @@ def find_block(header: Any, channels: tuple[int, ...], path: str) -> SampleBlock
 
 
 def read_block(block: SampleBlock, path: str, end: int) -> np.ndarray:
-    """Read the first samples of a record.
+    """Read the first `end` samples of a record.
 
-    Parameters
-    ----------
-    block : SampleBlock
-        Position and scale.
-    path : str
-        The record, without suffix.
-    end : int
-        Number of samples of each lead.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_leads, end)
-        In the header's units, NaN where missing.
-
-    Raises
-    ------
-    OSError
-        When the file cannot be read.
-    ValueError
-        When it holds fewer samples.
+    Returns float64 of shape (n_leads, end) in the header's units, NaN where
+    missing. Raises OSError or ValueError when the file cannot be read or is too
+    short.
     """
     folder, name = os.path.split(path)
     file = os.path.join(folder, block.file.replace(_RECORD_NAME, name))

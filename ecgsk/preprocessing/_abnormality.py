@@ -172,12 +172,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
 def read_ranges(ranges: Any, laboratories: Sequence[str]) -> pd.DataFrame:
     """Return reference ranges as a frame, one row per laboratory.
 
-    Parameters
-    ----------
-    ranges : DataFrame, mapping or pair
-        As :class:`LabAbnormality` takes them.
-    laboratories : sequence of str
-        Laboratories that share the range when it is one pair.
+    `laboratories` share the range when it is one pair.
     """
     if _is_pair(ranges):
         ranges = dict.fromkeys(laboratories, ranges)

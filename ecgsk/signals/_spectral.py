@@ -17,7 +17,7 @@ _CACHED_GAINS = 64
 def bandpass(
     signals: np.ndarray, rate: float, low: float | None, high: float | None, *, order: int = 3
 ) -> np.ndarray:
-    """Band-pass filter along the last axis, zero-phase Butterworth.
+    """Filter along the last axis with a zero-phase Butterworth band-pass.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ def bandpass(
     rate : float
         Sampling rate in Hz.
     low, high : float or None
-        Edges in Hz, where the gain is one half; None leaves one open.
+        Edges in Hz, at -6 dB; None leaves one open.
     order : int
-        Order of the filter, whose squared magnitude response is applied.
+        Order of the filter, which is applied twice.
 
     Returns
     -------
@@ -38,14 +38,6 @@ def bandpass(
     See Also
     --------
     ecgsk.preprocessing.BandpassFilter : The transformer.
-
-    Examples
-    --------
-    >>> t = np.arange(0, 10, 1 / 100)
-    >>> beat, drift = np.sin(2 * np.pi * 10 * t), np.sin(2 * np.pi * 0.05 * t)
-    >>> out = bandpass(beat + drift, 100, 0.5, 40)
-    >>> bool(np.abs(out - beat)[200:-200].max() < 0.02)
-    True
     """
     return filter_spectrum(signals, rate, _butterworth_gain(low, high, order, rate))
 
@@ -53,29 +45,14 @@ def bandpass(
 def filter_spectrum(
     signals: np.ndarray, rate: float, gain: Gain, *, up: int = 1, down: int = 1
 ) -> np.ndarray:
-    """Multiply the spectrum by a real gain and resample the result.
+    """Multiply the spectrum along the last axis by a real gain; resample by `up` / `down`.
 
     The record is extended by its mirror image at both ends: the periodic signal
-    whose spectrum is taken has no jump, and the ends keep their baseline.
+    whose spectrum is taken has no jump, and the ends keep their baseline. Gaps are
+    bridged by a line for filtering, and NaN again afterwards.
 
-    Parameters
-    ----------
-    signals : ndarray of float, shape (..., n_samples)
-        NaN where missing: bridged by a line for filtering, and NaN again afterwards.
-    rate : float
-        Sampling rate in Hz.
-    gain : callable
-        Takes frequencies in Hz, returns the factor of each. Its values are
-        cached by its identity.
-    up, down : int
-        The new rate is ``rate * up / down``. The gain must be zero from half the
-        lower of both rates on.
-
-    Returns
-    -------
-    ndarray, shape (..., ceil(n_samples * up / down))
-        Same dtype. When the rate changes, a sample is NaN when a sample of the
-        input that is nearest to it, or to which it is nearest, is.
+    The gain maps frequencies in Hz to factors, and its values are cached by its
+    identity. It must be zero from half the lower of both rates on.
     """
     bridged, missing = bridge_gaps(signals)
     if up == down:

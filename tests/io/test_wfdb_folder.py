@@ -116,7 +116,7 @@ def test_an_unknown_lead_is_refused(tmp_path, write_record):
 def test_absent_records_are_refused(tmp_path, write_record):
     with pytest.raises(RecordReadError, match=r"no file matches .* Give the folder"):
         read_wfdb_folder(tmp_path)
-    with pytest.raises(RecordReadError, match="which is no folder"):
+    with pytest.raises(RecordReadError, match="which is not a folder"):
         read_wfdb_folder(tmp_path / "absent")
     with pytest.raises(RecordReadError, match=r"there is no header .*absent\.hea"):
         read_wfdb_record(tmp_path / "absent")
