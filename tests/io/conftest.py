@@ -1,5 +1,7 @@
 """A folder of records to ingest, and what an ingest wrote."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,15 +9,19 @@ from ecgsk.io import ingest_wfdb
 
 
 @pytest.fixture
-def records(write_record, tmp_path):
+def records(write_record, tmp_path, tmp_path_factory):
     """Twenty records in two folders, one of them at another rate."""
+    folder, written = tmp_path / "in", tmp_path_factory.getbasetemp() / "records-to-ingest"
+    if written.exists():  # wfdb takes seconds to write them
+        return shutil.copytree(written, folder)
     rng = np.random.default_rng(0)
     for number in range(20):
         rate = 250 if number == 7 else 500
         signal = np.cumsum(rng.normal(scale=0.02, size=(12, 4 * rate)), axis=1).round(3)
         name = f"in/p{number % 2}/r{number:02d}"
         write_record(name, rate=rate, signal=signal, comments=[f"Age: {40 + number}", "Sex: F"])
-    return tmp_path / "in"
+    shutil.copytree(folder, written)
+    return folder
 
 
 @pytest.fixture
