@@ -178,12 +178,16 @@ def ingest(
     ],
     out: Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)],
     sampling_rate: Annotated[
-        float, typer.Option(help="Hz to resample to; 0 keeps the stored rate.", min=0)
-    ] = 100,
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Hz to resample to. [default: as recorded]"),
+    ] = None,
     band: Annotated[
-        tuple[float, float],
-        typer.Option(help="Edges of the band-pass in Hz; 0 leaves an edge open.", min=0),
-    ] = (0.5, 40),
+        Optional[tuple[float, float]],  # noqa: UP045
+        typer.Option(
+            help="Edges of the band-pass in Hz; 0 leaves an edge open. [default: no filter]",
+            min=0,
+        ),
+    ] = None,
     duration: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(
@@ -198,8 +202,9 @@ def ingest(
 ) -> None:
     """Turn a folder of WFDB records into one file of samples and a table.
 
-    Filters and resamples in parallel, describes the quality of each record and
-    lists the broken ones. Interrupted, and started again, it goes on:
+    Keeps what was recorded unless --sampling-rate or --band is given. Works in
+    parallel, describes the quality of each record and lists the broken ones.
+    Interrupted, and started again, it goes on:
 
         ecgsk ingest mimic-iv-ecg store --sampling-rate 100 --band 0.5 40
 
@@ -207,8 +212,7 @@ def ingest(
     """
     from ecgsk.cli._ingest import run
 
-    low, high = (edge or None for edge in band)
-    run(folder, out, sampling_rate or None, (low, high), duration, jobs, overwrite)
+    run(folder, out, sampling_rate, band, duration, jobs, overwrite)
 
 
 @app.command()

@@ -12,13 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk.cli._explain import explain_row
-from ecgsk.datasets import (
-    Cohort,
-    MimicFolds,
-    MimicTargets,
-    load_mimic_iv,
-    make_clinical_ecg,
-)
+from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
 from ecgsk.estimators import LabAbnormalityExplainer
 from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, compare_arms
 from ecgsk.evaluation.rounded_tables import (

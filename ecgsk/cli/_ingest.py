@@ -1,45 +1,50 @@
-"""`ecgsk ingest` and `ecgsk check`."""
+"""Commands `ecgsk ingest` and `ecgsk check`."""
 
 import time
 from pathlib import Path
 
 import pandas as pd
 import typer
+from sklearn.pipeline import make_pipeline
 
 from ecgsk.io import ingest_wfdb, read_ecg_folder
+from ecgsk.preprocessing import BandpassFilter, Resample
 
 
 def run(
     folder: Path,
     out: Path,
     sampling_rate: float | None,
-    band: tuple[float | None, float | None],
+    band: tuple[float, float] | None,
     duration: float | None,
     jobs: int,
     overwrite: bool,
 ) -> None:
-    """Ingest, and say what came of it."""
+    """Ingest, and print a summary; a band edge of 0 Hz is open."""
     start = time.perf_counter()
+    steps = [Resample(sampling_rate)] if sampling_rate is not None else []
+    if band is not None and any(band):
+        low, high = (edge or None for edge in band)
+        steps.append(BandpassFilter(low, high))
     ingest_wfdb(
         folder,
         out,
-        sampling_rate=sampling_rate,
-        band=band,
+        make_pipeline(*steps) if steps else None,
         duration=duration,
         n_jobs=jobs,
         overwrite=overwrite,
     )
-    _tell(out, verify=False)
+    _print_summary(out, verify=False)
     typer.echo(f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}")
 
 
 def check_folder(folder: Path) -> None:
-    """Verify checksums; an ECGError tells what is wrong."""
-    _tell(folder, verify=True)
-    typer.echo("Every file is as it was written.")
+    """Verify the checksums of an ECG folder and print a summary."""
+    _print_summary(folder, verify=True)
+    typer.echo("All checksums match.")
 
 
-def _tell(folder: Path, *, verify: bool) -> None:
+def _print_summary(folder: Path, *, verify: bool) -> None:
     frame, _ = read_ecg_folder(folder, verify=verify)
     column = next(name for name in frame if hasattr(frame[name].dtype, "leads"))
     typer.echo(f"{len(frame):,} records of {frame[column].dtype}")

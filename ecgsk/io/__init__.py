@@ -1,4 +1,4 @@
-"""ECGs on disk: WFDB records, and folders of plain NumPy, parquet and JSON files."""
+"""Read and write ECGs: WFDB records, HDF5 files, and folders of NumPy, Parquet and JSON files."""
 
 from ecgsk.io._beats import find_beats
 from ecgsk.io._ecg_folder import DEFAULT_GAIN, read_ecg_folder, write_ecg_folder

@@ -1,4 +1,4 @@
-"""A table with an ECG column as plain files: ``ecg.npy``, ``records.parquet``, ``ecg.json``."""
+"""ECG folders: a table with an ECG column as ``ecg.npy``, ``records.parquet``, ``ecg.json``."""
 
 import hashlib
 import json
@@ -19,13 +19,12 @@ from ecgsk.signals.storage import INT16_NAN, NpyStorage
 
 FORMAT = "ecgsk cohort folder"
 VERSION = 1
-#: ADC units per mV: 1 uV resolution up to 32.767 mV, finer than any ECG recorder.
+#: int16 units per mV: 1 uV resolution up to 32.767 mV, finer than any ECG recorder.
 DEFAULT_GAIN = 1000.0
 
 SAMPLES, _TABLE, MANIFEST = "ecg.npy", "records.parquet", "ecg.json"
-_LARGEST = np.iinfo(np.int16).max
-_BATCH = 128  # records in memory at once
-_HASHED_AT_ONCE = 1 << 22
+_MAX_INT16 = np.iinfo(np.int16).max
+_RECORDS_PER_BATCH = 128
 
 
 def write_ecg_folder(
@@ -37,20 +36,20 @@ def write_ecg_folder(
     extra: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write a table with one ECG column as files that NumPy and pandas read without us.
+    """Write a table with one ECG column as files that NumPy and pandas read without ecgsk.
 
     Parameters
     ----------
     frame : DataFrame
-        One ECG column; the other columns must suit parquet. The index is kept.
+        One ECG column; Parquet must be able to store the others. The index is kept.
     folder : path-like
-        Made if absent.
+        Created if absent.
     gain : float, default=1000
         int16 units per millivolt: samples are rounded to 1 / `gain` mV.
     overwrite : bool, default=False
-        Replace a cohort that lies in the folder.
+        Replace the cohort in the folder.
     extra : dict, optional
-        Put under ``"extra"`` in ``ecg.json``; must suit JSON.
+        Stored under ``"extra"`` in ``ecg.json``; must be JSON-serialisable.
     progress : bool, default=True
         Show a progress bar on a terminal.
 
@@ -72,8 +71,9 @@ def write_ecg_folder(
 
     Notes
     -----
-    Samples are written in batches, to temporary names; ``ecg.json`` comes last,
-    so a folder that has it is whole. NaN is stored as -32768.
+    Samples are written in batches, so a column larger than memory will do, and
+    to temporary names. ``ecg.json`` comes last: a folder that has it is complete.
+    NaN is stored as -32768.
 
     See Also
     --------
@@ -87,7 +87,7 @@ def write_ecg_folder(
     ecg = frame[column].array
     assert isinstance(ecg, ECGArray)
     table = frame.drop(columns=column)
-    # attrs are notes of whoever made the frame, and parquet takes only some.
+    # Parquet stores only some attrs.
     table.attrs = {}
     n_clipped = _write_samples(ecg, folder / f".{SAMPLES}", gain, progress)
     manifest = {
@@ -103,8 +103,8 @@ def write_ecg_folder(
     publish_folder(folder, table, manifest)
     if n_clipped:
         warn(
-            f"write_ecg_folder: {n_clipped} samples beyond {_LARGEST / gain:g} mV were clipped; "
-            "a smaller gain= holds larger amplitudes. Are the samples millivolts?",
+            f"write_ecg_folder: {n_clipped} samples beyond {_MAX_INT16 / gain:g} mV were clipped. "
+            "Check that the samples are millivolts, or use a smaller gain=.",
             SignalQualityWarning,
             stacklevel=2,
         )
@@ -114,15 +114,15 @@ def write_ecg_folder(
 def read_ecg_folder(
     folder: str | Path, *, verify: bool = False
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read what `write_ecg_folder` wrote; the samples stay on disk, memory-mapped.
+    """Read a folder that `write_ecg_folder` wrote; samples stay on disk, memory-mapped.
 
     Parameters
     ----------
     folder : path-like
-        Where ``ecg.json`` lies.
+        Holds ``ecg.json``.
     verify : bool, default=False
-        Compare the SHA-256 sums of the files with those written down. Without
-        it, their sizes alone are compared.
+        Compare the SHA-256 checksums of the files with those in ``ecg.json``. By
+        default only their sizes are compared.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def read_ecg_folder(
     if not len(table) == len(storage) == n_records:
         raise RecordReadError(
             f"read_ecg_folder: {folder / MANIFEST} states {n_records} records, {_TABLE} has "
-            f"{len(table)} and {SAMPLES} {len(storage)}. Write the cohort anew."
+            f"{len(table)} and {SAMPLES} {len(storage)}. Write the cohort again."
         )
     for column, stated in manifest["categories"].items():
         table[column] = pd.Categorical(
@@ -181,31 +181,31 @@ def _check_writable(
             f"write_ecg_folder: {folder} holds a cohort already. "
             "Choose another folder, or pass overwrite=True."
         )
-    # Views over the old file would silently show the new samples.
-    if folder / SAMPLES in _npy_paths(frame[column].array.storage):
+    # Views of the old file would show the new samples.
+    if folder / SAMPLES in _paths_read(frame[column].array.storage):
         raise ECGError(
-            f"write_ecg_folder: the samples of this table are read from {folder}; writing there "
-            "would change them under it. Choose another folder."
+            f"write_ecg_folder: the samples of this table are read from {folder}, and writing "
+            "there would change them. Choose another folder."
         )
 
 
-def _npy_paths(storage: ECGStorage) -> Iterator[Path]:
+def _paths_read(storage: ECGStorage) -> Iterator[Path]:
     if isinstance(storage, NpyStorage):
         yield storage.path
     for part in (*getattr(storage, "parts", ()), getattr(storage, "storage", None)):
         if part is not None:
-            yield from _npy_paths(part)
+            yield from _paths_read(part)
 
 
 def _write_samples(ecg: ECGArray, path: Path, gain: float, progress: bool) -> int:
-    """Write int16 samples batch by batch; the number of samples that had to be clipped."""
+    """Write int16 samples in batches; return the number of clipped samples."""
     shape = (len(ecg), len(ecg.leads), ecg.n_samples)
     n_clipped = 0
     bar = progress_bar(total=len(ecg), desc="records", unit=" records", show=progress)
     with path.open("wb") as file, bar:
         write_samples_header(file, shape)
-        for start in range(0, len(ecg), _BATCH):
-            samples, n_beyond = to_int16(ecg[start : start + _BATCH].read(), gain)
+        for start in range(0, len(ecg), _RECORDS_PER_BATCH):
+            samples, n_beyond = to_int16(ecg[start : start + _RECORDS_PER_BATCH].read(), gain)
             n_clipped += n_beyond
             file.write(samples.tobytes())
             bar.update(len(samples))
@@ -213,63 +213,53 @@ def _write_samples(ecg: ECGArray, path: Path, gain: float, progress: bool) -> in
 
 
 def write_samples_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
-    """Write the beginning of ``ecg.npy``, as long for any number of records."""
+    """Write the header of ``ecg.npy``, whose length is the same for any number of records."""
     header = {"descr": "<i2", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
 
 
 def to_int16(signals: np.ndarray, gain: float) -> tuple[np.ndarray, int]:
-    """Round millivolts to int16 units, NaN to -32768; give how many had to be clipped too.
+    """Round millivolts to int16 units, NaN to -32768; return the number of clipped samples too.
 
     The signals are changed.
     """
     scaled = np.multiply(signals, np.float32(gain), out=signals)
+    np.rint(scaled, out=scaled)
+    if not scaled.size or (scaled.min() >= -_MAX_INT16 and scaled.max() <= _MAX_INT16):
+        return scaled.astype("<i2"), 0
     missing = np.isnan(scaled)
-    n_clipped = int((np.abs(scaled) >= _LARGEST + 0.5).sum())
-    np.clip(np.rint(scaled, out=scaled), -_LARGEST, _LARGEST, out=scaled)
+    n_clipped = int((np.abs(scaled) > _MAX_INT16).sum())
+    np.clip(scaled, -_MAX_INT16, _MAX_INT16, out=scaled)
     scaled[missing] = INT16_NAN
     return scaled.astype("<i2"), n_clipped
 
 
-def _categories(table: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Categories, which parquet keeps only for some types and when in use."""
+def _category_facts(table: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the categories of each column: Parquet keeps only some types, and those in use."""
     for name, column in table.items():
         if isinstance(column.dtype, pd.CategoricalDtype):
             stated = column.cat.categories.tolist()
             yield str(name), {"categories": stated, "ordered": bool(column.cat.ordered)}
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def _size_and_checksum(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_HASHED_AT_ONCE):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def publish_folder(
     folder: Path, table: pd.DataFrame, manifest: dict[str, Any], others: Sequence[str] = ()
 ) -> None:
-    """Write table and manifest, and give the files their names.
+    """Write table and manifest, and rename the files to their final names.
 
-    The manifest comes last: a folder that has one is whole.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds the samples, and the other files, under their names behind a dot.
-    table : DataFrame
-        All columns but the ECGs.
-    manifest : dict
-        Beside what is the same for every folder.
-    others : sequence of str
-        Names of further files.
+    `folder` holds the samples and the `others`, each name preceded by a dot. The
+    manifest comes last: a folder that has one is complete.
     """
-    # Without any column, only a stored index keeps the number of rows.
+    # Without columns, only a stored index keeps the number of rows.
     table.to_parquet(folder / f".{_TABLE}", index=True if table.columns.empty else None)
     names = [SAMPLES, _TABLE, *others]
     manifest = {
@@ -278,8 +268,8 @@ def publish_folder(
         **manifest,
         "unit": "mV",
         "missing_value": int(INT16_NAN),
-        "categories": dict(_categories(table)),
-        "files": {name: _describe(folder / f".{name}") for name in names},
+        "categories": dict(_category_facts(table)),
+        "files": {name: _size_and_checksum(folder / f".{name}") for name in names},
     }
     (folder / f".{MANIFEST}").write_text(
         json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
@@ -296,12 +286,12 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RecordReadError(
-            f"read_ecg_folder: there is no {path}. Give a folder that write_cohort finished; "
-            "one that was interrupted must be written again."
+            f"read_ecg_folder: there is no {path}. Give a folder that write_ecg_folder, "
+            "write_cohort or ingest_wfdb finished; write an interrupted one again."
         ) from error
     except ValueError as error:
         raise RecordReadError(
-            f"read_ecg_folder: {path} is not JSON: {error}. Write the cohort anew."
+            f"read_ecg_folder: {path} is not JSON: {error}. Write the cohort again."
         ) from error
     found = (manifest.get("format"), manifest.get("version"))
     if found != (FORMAT, VERSION):
@@ -317,11 +307,11 @@ def _check_file(path: Path, stated: dict[str, Any], verify: bool) -> None:
         raise RecordReadError(f"read_ecg_folder: {path} is absent. Copy the whole folder.")
     if (size := path.stat().st_size) != stated["bytes"]:
         raise RecordReadError(
-            f"read_ecg_folder: {path} should have {stated['bytes']} bytes and has {size}: it was "
-            "changed or cut short. Copy it again, or write the cohort anew."
+            f"read_ecg_folder: expected {path} of {stated['bytes']} bytes, got {size}: it was "
+            "changed or truncated. Copy it again, or write the cohort again."
         )
     if verify and _sha256(path) != stated["sha256"]:
         raise RecordReadError(
-            f"read_ecg_folder: the SHA-256 sum of {path} is not the one written down: its content "
-            "was changed or damaged. Copy it again, or write the cohort anew."
+            f"read_ecg_folder: the SHA-256 checksum of {path} is not that in {MANIFEST}: it was "
+            "changed or damaged. Copy it again, or write the cohort again."
         )

@@ -1,4 +1,4 @@
-"""Records in an HDF5 file, read when asked for."""
+"""Storage of records in an HDF5 file, read on demand."""
 
 import importlib
 from collections.abc import Sequence
@@ -14,13 +14,7 @@ from ecgsk.signals.units import check_sampling_rate
 
 
 def load_h5py() -> Any:
-    """Give the h5py module.
-
-    Raises
-    ------
-    ImportError
-        When it is not installed.
-    """
+    """Import h5py, or raise an ImportError that names the extra."""
     try:
         return importlib.import_module("h5py")
     except ImportError as error:
@@ -30,10 +24,10 @@ def load_h5py() -> Any:
 
 
 class HDF5Storage(ECGStorage):
-    """Samples in a data set of shape (n_records, n_samples, n_leads); pickles as its path.
+    """Samples in an HDF5 data set of shape (n_records, n_samples, n_leads).
 
-    Only the records asked for are read. The file is open while it is read and
-    closed otherwise, so that any number of processes may share it.
+    Only the requested records are read, and a pickle holds only the path. The
+    file is open only during a read, so any number of processes may share it.
 
     Parameters
     ----------
@@ -48,18 +42,17 @@ class HDF5Storage(ECGStorage):
     gain : float, default=1.0
         Stored units per millivolt.
     zero_padded : bool, default=False
-        Whether zeros in all leads at either end of a record mean that there was
-        no signal; they are read as NaN.
+        Read zeros in all leads at either end of a record as NaN.
 
     Raises
     ------
     RecordReadError
         When the file or the data set is absent, damaged, or changes its shape.
     DurationError
-        When the shape is another.
+        When the data set has another shape.
     UnitError
-        When the samples are no floating-point numbers, or the gain is no positive
-        number.
+        When the samples are not floating-point numbers, or the gain is not a
+        positive number.
 
     Examples
     --------
@@ -88,7 +81,7 @@ class HDF5Storage(ECGStorage):
         gain: float = 1.0,
         zero_padded: bool = False,
     ):
-        # Workers of a parallel run may stand in another folder.
+        # Workers of a parallel run may have another working directory.
         self.path = Path(path).resolve()
         self.dataset = dataset
         self.leads = canonical_leads(leads)
@@ -126,9 +119,9 @@ class HDF5Storage(ECGStorage):
             if data.shape != self.shape:
                 raise RecordReadError(
                     f"HDF5Storage: {self.path} held samples of shape {self.shape} and now holds "
-                    f"{data.shape}. Load the data set anew."
+                    f"{data.shape}. Load the data set again."
                 )
-            # In the order of the file, so that no chunk of it is unpacked twice.
+            # In file order, so that no chunk is decompressed twice.
             for place in np.argsort(rows, kind="stable"):
                 record = self._read(data, int(rows[place]))
                 np.divide(record.T, np.float32(self.gain), out=out[place], casting="same_kind")
@@ -137,7 +130,7 @@ class HDF5Storage(ECGStorage):
     def _read(self, data: Any, row: int) -> np.ndarray:
         try:
             record = data[row]
-        except OSError as error:  # a chunk that cannot be unpacked
+        except OSError as error:  # a chunk that cannot be decompressed
             raise RecordReadError(
                 f"HDF5Storage: record {row} of {self.path} cannot be read: {error}. "
                 "Download the file again."
@@ -162,7 +155,7 @@ class HDF5Storage(ECGStorage):
         if self.dataset not in file:
             raise RecordReadError(
                 f"HDF5Storage: expected a data set {self.dataset!r} in {self.path}, got "
-                f"{', '.join(file) or 'none'}. Give dataset= by its name in the file."
+                f"{', '.join(file) or 'none'}. Pass dataset= as named in the file."
             )
         return file[self.dataset]
 

@@ -1,4 +1,4 @@
-"""A folder of WFDB records, of any size, as one ECG folder: in parallel, and resumable."""
+"""Parallel, resumable ingest of a folder of WFDB records into one ECG folder."""
 
 import hashlib
 import json
@@ -6,40 +6,40 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from warnings import warn
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
 from ecgsk._progress import progress_bar
-from ecgsk.exceptions import ECGError, RecordReadError, SamplingRateError, SignalQualityWarning
+from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
 from ecgsk.io._ecg_folder import (
     DEFAULT_GAIN,
     MANIFEST,
     SAMPLES,
     publish_folder,
 )
-from ecgsk.io._ingest_chunk import Conversion, convert
+from ecgsk.io._ingest_chunk import Conversion, convert, read_batch
 from ecgsk.io._ingest_journal import Journal
+from ecgsk.io._ingest_transform import describe_transform, try_transform
 from ecgsk.io._wfdb_header import RecordHeader, read_header
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.signals.leads import canonical_leads
-from ecgsk.signals.units import check_sampling_rate
 
-_VERSION = 1
-_LOOKED_AT = 64  # records, for what most of them are
+_VERSION = 2
+_N_PLANNING_RECORDS = 64  # decide the usual sampling rate and duration
+_N_TRIAL_RECORDS = 2  # transformed once before the ingest begins
 _WORK, _PLAN, _BROKEN = ".ingest", "plan.json", "broken.csv"
 
 
 def ingest_wfdb(
     folder: str | Path,
     out: str | Path,
+    transform: Any = None,
     *,
-    sampling_rate: float | None = 100.0,
-    band: tuple[float | None, float | None] | None = (0.5, 40.0),
     leads: Sequence[str] = STANDARD_12_LEADS,
     duration: float | None = None,
     gain: float = DEFAULT_GAIN,
@@ -48,26 +48,25 @@ def ingest_wfdb(
     overwrite: bool = False,
     progress: bool = True,
 ) -> Path:
-    r"""Turn a folder of WFDB records into ``ecg.npy``, ``records.parquet`` and ``ecg.json``.
+    r"""Convert a folder of WFDB records to ``ecg.npy``, ``records.parquet`` and ``ecg.json``.
 
-    Interrupted at any moment, even by SIGKILL, and started again, it goes on
-    after the last finished chunk and ends with the same bytes. Records that
-    cannot be read are listed in ``broken.csv``, never fatal.
+    An ingest that was interrupted at any moment, even by SIGKILL, resumes after
+    its last finished chunk and ends with the same bytes. Records that cannot be
+    read are listed in ``broken.csv`` and left out.
 
     Parameters
     ----------
     folder : path-like
-        WFDB records, in subfolders too.
+        WFDB records, also in subfolders.
     out : path-like
-        Made if absent. Read it with `read_ecg_folder`.
-    sampling_rate : float or None, default=100
-        Hz, to which every record is resampled; None keeps the rate of most.
-    band : tuple of (float or None) or None, default=(0.5, 40)
-        Edges in Hz of a zero-phase Butterworth band-pass, as
-        :class:`~ecgsk.preprocessing.BandpassFilter`; None leaves an edge open,
-        or filters nothing.
+        Created if absent. Read it with `read_ecg_folder`.
+    transform : transformer or Pipeline, optional
+        Applied to every record, such as ``make_pipeline(Resample(100),
+        BandpassFilter(0.5, 40))``. It may hold any transformer of an ECG column that
+        learns nothing from the data, as it is fitted on every batch. By default
+        signals are stored as recorded.
     leads : sequence of str, default=STANDARD_12_LEADS
-        Found by name in every record, and written in this order.
+        Found by name in every record, and read in this order.
     duration : float or None, default=None
         Seconds. Longer records are cropped at their end, shorter ones padded
         there with NaN. None takes the duration of most, and lists records of
@@ -75,11 +74,11 @@ def ingest_wfdb(
     gain : float, default=1000
         int16 units per millivolt: samples are rounded to 1 / `gain` mV.
     n_jobs : int or None, default=None
-        Processes, as in joblib; any joblib backend will do, dask's included.
+        Processes, as in joblib; any joblib backend works, such as dask.
     chunk_size : int, default=512
         Records per task; a few tasks' records are in memory at once.
     overwrite : bool, default=False
-        Begin anew where `out` holds a folder, or an ingest, of other settings.
+        Replace a folder, or an ingest, of other settings in `out`.
     progress : bool, default=True
         Show a progress bar on a terminal or in a notebook.
 
@@ -93,18 +92,22 @@ def ingest_wfdb(
     RecordReadError
         When there is no record, or none can be read.
     ECGError
-        When `out` holds something of other settings and `overwrite` is False.
+        When `out` holds a folder or an ingest of other settings, such as another
+        transform, and `overwrite` is False, or the transform learns from the data.
 
     Warns
     -----
     SignalQualityWarning
-        When records were left out, or samples beyond 32767 / `gain` mV clipped.
+        When records were left out, or samples beyond 32767 / `gain` mV were clipped.
 
     Notes
     -----
     ``records.parquet`` has one row per record: ``record`` (path within `folder`),
-    what its header says (``age``, ``sex``, ``ecg_time``, ...) and what
-    :func:`ecgsk.signals.quality` says of the signal before any filter.
+    the comments of its header (``age``, ``sex``, ``ecg_time``, ...) and the result of
+    :func:`ecgsk.signals.quality` before the transform.
+
+    Every record is transformed at its own sampling rate. One that then has
+    another rate than most is resampled to theirs.
 
     Examples
     --------
@@ -122,13 +125,13 @@ def ingest_wfdb(
     """
     folder, out = Path(folder).resolve(), Path(out).resolve()
     names = find_records(folder, aside=out)
-    settings = _settings(folder, names, sampling_rate, band, leads, duration, gain, chunk_size)
+    settings = _settings(folder, names, transform, leads, duration, gain, chunk_size)
     if _is_done(out, settings, overwrite):
         return out
     work = out / _WORK
     if (work / _PLAN).exists() and (out / SAMPLES).exists() and not (out / MANIFEST).exists():
-        os.replace(out / SAMPLES, out / f".{SAMPLES}")  # killed while the files were being named
-    conversion = _resume_or_begin(out, folder, names, settings, overwrite)
+        os.replace(out / SAMPLES, out / f".{SAMPLES}")  # killed while files were renamed
+    conversion = _resume_or_begin(out, folder, names, settings, transform, overwrite)
     chunks = [names[i : i + chunk_size] for i in range(0, len(names), chunk_size)]
     journal = Journal(out / f".{SAMPLES}", work, conversion)
     tasks = (delayed(convert)(folder, chunk, conversion) for chunk in chunks[journal.n_chunks :])
@@ -149,14 +152,9 @@ def ingest_wfdb(
 
 
 def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
-    """Return the paths of all WFDB headers in a folder, without suffix, in order.
+    """Return the sorted paths of all WFDB headers in a folder, without suffix.
 
-    Parameters
-    ----------
-    folder : Path
-        Looked through with its subfolders.
-    aside : Path or None
-        A subfolder to leave out.
+    The subfolder `aside` is left out.
     """
     names = []
     for place, folders, files in os.walk(folder):
@@ -166,7 +164,7 @@ def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
     if not names:
         raise RecordReadError(
             f"ingest_wfdb: no .hea file in {folder}"
-            f"{'' if folder.is_dir() else ', which is no folder'}. "
+            f"{'' if folder.is_dir() else ', which is not a folder'}. "
             "Give the folder that holds the WFDB records."
         )
     return sorted(names)
@@ -175,27 +173,13 @@ def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
 def _settings(
     folder: Path,
     names: list[str],
-    sampling_rate: float | None,
-    band: tuple[float | None, float | None] | None,
+    transform: Any,
     leads: Sequence[str],
     duration: float | None,
     gain: float,
     chunk_size: int,
 ) -> dict[str, Any]:
-    """Return what decides the result, as JSON keeps it, after a check of the parameters."""
-    low, high = (None, None) if band is None else band
-    if sampling_rate is not None:
-        sampling_rate = check_sampling_rate(sampling_rate, name="ingest_wfdb")
-        if high is not None and high >= sampling_rate / 2:
-            raise SamplingRateError(
-                f"ingest_wfdb: expected the band to end below {sampling_rate / 2:g} Hz, half the "
-                f"sampling rate, got {high:g}. Lower it, or raise sampling_rate."
-            )
-    if (low is not None and low <= 0) or (low is not None and high is not None and low >= high):
-        raise ECGError(
-            f"ingest_wfdb: expected a band of 0 < low < high in Hz, got {band!r}. "
-            "None leaves an edge open."
-        )
+    """Check the parameters and return those that decide the result, as JSON stores them."""
     for name, value in (("duration", duration), ("gain", gain), ("chunk_size", chunk_size)):
         if value is not None and not value > 0:
             raise ECGError(f"ingest_wfdb: expected {name} above 0, got {value!r}.")
@@ -204,8 +188,7 @@ def _settings(
         "source": str(folder),
         "n_found": len(names),
         "found_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
-        "sampling_rate": sampling_rate,
-        "band": [low, high],
+        "transform": describe_transform(transform),
         "leads": list(canonical_leads(leads)),
         "duration": duration,
         "gain": float(gain),
@@ -214,7 +197,7 @@ def _settings(
 
 
 def _is_done(out: Path, settings: dict[str, Any], overwrite: bool) -> bool:
-    """Tell whether `out` is this ingest, finished; raise where it is something else."""
+    """Return whether `out` holds this ingest, finished; raise if it holds another folder."""
     if not (out / MANIFEST).exists():
         return False
     try:
@@ -226,73 +209,105 @@ def _is_done(out: Path, settings: dict[str, Any], overwrite: bool) -> bool:
         return True
     if not overwrite:
         raise ECGError(
-            f"ingest_wfdb: {out} holds an ECG folder already, made "
-            f"{_difference(made, settings)}. Choose another folder, or pass overwrite=True."
+            f"ingest_wfdb: {out} already holds an ECG folder, made "
+            f"{_describe_difference(made, settings)}. Choose another folder, or pass "
+            "overwrite=True."
         )
     return False
 
 
 def _resume_or_begin(
-    out: Path, folder: Path, names: list[str], settings: dict[str, Any], overwrite: bool
+    out: Path,
+    folder: Path,
+    names: list[str],
+    settings: dict[str, Any],
+    transform: Any,
+    overwrite: bool,
 ) -> Conversion:
-    """Return the conversion of the ingest that `out` holds unfinished, or begin one."""
+    """Return the conversion of the unfinished ingest in `out`, or begin one."""
     plan = out / _WORK / _PLAN
     if plan.exists():
         stated = json.loads(plan.read_text("utf-8"))
         if stated["settings"] == settings:
-            kept = stated["conversion"]
-            for name in ("leads", "band"):  # JSON has no tuples
-                kept[name] = tuple(kept[name])
-            return Conversion(**kept)
+            return _conversion(settings, transform, stated["found"])
         if not overwrite:
             raise ECGError(
                 f"ingest_wfdb: {out} holds an unfinished ingest, begun "
-                f"{_difference(stated['settings'], settings)}. Start it as it was begun, or pass "
-                "overwrite=True to begin anew."
+                f"{_describe_difference(stated['settings'], settings)}. Start it with the "
+                "same settings, or pass overwrite=True to begin again."
             )
     shutil.rmtree(out / _WORK, ignore_errors=True)
     (out / f".{SAMPLES}").unlink(missing_ok=True)
-    conversion = _plan_conversion(folder, names, settings)
+    found = _plan(folder, names, settings, transform)
     plan.parent.mkdir(parents=True)
-    # Complete or not there at all.
-    text = json.dumps({"settings": settings, "conversion": asdict(conversion)})
+    # Renamed when complete.
+    text = json.dumps({"settings": settings, "found": found})
     plan.with_suffix(".part").write_text(text, "utf-8")
     os.replace(plan.with_suffix(".part"), plan)
-    return conversion
+    return _conversion(settings, transform, found)
 
 
-def _difference(made: dict[str, Any] | None, settings: dict[str, Any]) -> str:
+def _describe_difference(made: dict[str, Any] | None, settings: dict[str, Any]) -> str:
     if not isinstance(made, dict):
-        return "otherwise than by an ingest"
+        return "by something other than an ingest"
     other = [key for key in settings if made.get(key) != settings[key]]
     words = [f"{key}={made.get(key)!r} and not {settings[key]!r}" for key in other[:3]]
     return "with " + "; ".join(words)
 
 
-def _plan_conversion(folder: Path, names: list[str], settings: dict[str, Any]) -> Conversion:
-    """Settle rate and duration by the first records."""
+def _plan(
+    folder: Path, names: list[str], settings: dict[str, Any], transform: Any
+) -> dict[str, Any]:
+    """Find the duration to read, and the leads, rate and length written, from some records."""
     leads = tuple(settings["leads"])
-    rate, duration = settings["sampling_rate"], settings["duration"]
-    if rate is None or duration is None:
-        headers = list(_readable(folder, names, leads, _LOOKED_AT))
-        rate = rate or _most_common(header.layout.sampling_rate for header in headers)
-        duration = duration or _most_common(header.layout.seconds for header in headers)
+    headers = list(_readable(folder, names, leads))
+    rate = _most_common(header.layout.sampling_rate for header in headers)
+    duration = settings["duration"] or _most_common(header.layout.seconds for header in headers)
+    n_samples = round(duration * rate)
+    if transform is not None:
+        usual = [header for header in headers if header.layout.sampling_rate == rate]
+        signals = _trial_signals(usual, leads, duration)
+        transformed, leads, rate = try_transform(transform, signals, leads, rate)
+        n_samples = transformed.shape[2]
+    return {
+        "duration": duration,
+        "leads_out": leads,
+        "sampling_rate_out": rate,
+        "n_samples_out": n_samples,
+    }
+
+
+def _conversion(settings: dict[str, Any], transform: Any, found: dict[str, Any]) -> Conversion:
     return Conversion(
-        leads=leads,
-        sampling_rate=rate,
-        duration=duration,
-        band=tuple(settings["band"]),
-        gain=settings["gain"],
+        leads=tuple(settings["leads"]),
         crop=settings["duration"] is not None,
+        transform=transform,
+        gain=settings["gain"],
+        **found | {"leads_out": tuple(found["leads_out"])},  # JSON has no tuples
     )
 
 
-def _readable(
-    folder: Path, names: list[str], leads: tuple[str, ...], n_wanted: int
-) -> Iterator[RecordHeader]:
+def _trial_signals(
+    headers: list[RecordHeader], leads: tuple[str, ...], duration: float
+) -> np.ndarray:
+    """Read the first records that can be read."""
+    reasons: dict[int, str] = {}
+    parts: list[np.ndarray] = []
+    for header in headers:
+        if len(parts) < _N_TRIAL_RECORDS:
+            kept, signals = read_batch([(0, header)], leads, duration, reasons)
+            parts += [signals] * len(kept)
+    if not parts:
+        raise RecordReadError(
+            f"ingest_wfdb: none of the first {len(headers)} records can be read; {reasons[0]}"
+        )
+    return np.concatenate(parts)
+
+
+def _readable(folder: Path, names: list[str], leads: tuple[str, ...]) -> Iterator[RecordHeader]:
     n_found, reason = 0, ""
     for name in names:
-        if n_found == n_wanted:
+        if n_found == _N_PLANNING_RECORDS:
             return
         try:
             yield read_header(folder / name, leads)
@@ -310,7 +325,7 @@ def _most_common(values: Iterable[float]) -> float:
 
 
 def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
-    """Put the parts together, under their final names, and say what was left out."""
+    """Join the chunks, rename the files to their final names and warn of what was left out."""
     conversion, n_broken = journal.conversion, len(journal.broken)
     if not journal.n_records:
         raise RecordReadError(
@@ -322,9 +337,9 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
     broken.to_csv(out / f".{_BROKEN}", index=False)
     manifest = {
         "n_records": journal.n_records,
-        "n_samples": conversion.shape[1],
-        "sampling_rate": conversion.sampling_rate,
-        "leads": list(conversion.leads),
+        "n_samples": conversion.n_samples_out,
+        "sampling_rate": conversion.sampling_rate_out,
+        "leads": list(conversion.leads_out),
         "gain": conversion.gain,
         "ecg_column": {"name": "ecg", "position": 0},
         "missing_rows": [],
@@ -342,7 +357,7 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
     if journal.n_clipped:
         warn(
             f"ingest_wfdb: {journal.n_clipped} samples beyond {32767 / conversion.gain:g} mV were "
-            "clipped; a smaller gain= holds larger amplitudes.",
+            "clipped. Use a smaller gain= for larger amplitudes.",
             SignalQualityWarning,
             stacklevel=3,
         )

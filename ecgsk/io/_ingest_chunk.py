@@ -1,63 +1,70 @@
-"""What an ingest makes of some WFDB records: samples, their quality, a list of the broken."""
+"""Conversion of WFDB records to int16 samples and a table of their quality."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import ECGError, LeadMismatchError
 from ecgsk.io._ecg_folder import to_int16
+from ecgsk.io._ingest_transform import apply_transform
 from ecgsk.io._wfdb_folder import comments_frame
 from ecgsk.io._wfdb_header import RecordHeader, read_header
 from ecgsk.io._wfdb_storage import WFDBStorage
 from ecgsk.signals.record_quality import describe_signals
-from ecgsk.signals.resampling import resampling_ratio
-from ecgsk.signals.spectral import butterworth_gain, filter_spectrum, low_pass_gain
+from ecgsk.signals.resampling import resample
 
-_BATCH = 64  # records read and described at once
-_FILTERED = 8  # and filtered: more falls out of the cache
-_ORDER = 3  # of the Butterworth filter, as BandpassFilter has it
+_RECORDS_PER_READ = 64
+_RECORDS_PER_TRANSFORM = 8  # more do not fit the cache
+
+PlacedHeader = tuple[int, RecordHeader]  # with its place in the chunk
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """How records become samples.
+    """Settings by which records become samples.
 
     Attributes
     ----------
     leads : tuple of str
-        Canonical names, in the order written.
-    sampling_rate : float
-        Hz, as written.
+        Canonical names of the leads read.
     duration : float
-        Seconds, as written.
-    band : tuple of (float or None)
-        Lower and upper edge in Hz; None leaves one open.
-    gain : float
-        int16 units per mV.
+        Seconds read.
     crop : bool
         Whether records of another duration are cropped or padded, or broken.
+    transform : transformer, Pipeline or None
+        Applied to the records as read.
+    leads_out : tuple of str
+        Leads written.
+    sampling_rate_out : float
+        Hz, as written.
+    n_samples_out : int
+        Samples per lead, as written.
+    gain : float
+        int16 units per mV.
     """
 
     leads: tuple[str, ...]
-    sampling_rate: float
     duration: float
-    band: tuple[float | None, float | None]
-    gain: float
     crop: bool
+    transform: Any
+    leads_out: tuple[str, ...]
+    sampling_rate_out: float
+    n_samples_out: int
+    gain: float
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Leads and samples of a record."""
-        return len(self.leads), round(self.duration * self.sampling_rate)
+        """Leads and samples of a record, as written."""
+        return len(self.leads_out), self.n_samples_out
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Samples as int16 (n_records, n_leads, n_samples), their table, and who is not among them."""
+    """int16 samples (n_records, n_leads, n_samples), their table, and the broken records."""
 
     samples: np.ndarray
     table: pd.DataFrame
@@ -66,18 +73,8 @@ class Chunk:
 
 
 def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk:
-    """Read, filter and describe records; those that cannot be read are listed, with the reason.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the records lie.
-    names : sequence of str
-        Paths within it, without suffix.
-    conversion : Conversion
-        What to make of them.
-    """
-    broken: list[dict[str, str]] = []
+    """Read, transform and describe records; list those that cannot be, with the reason."""
+    reasons: dict[int, str] = {}  # by place in the chunk
     headers = []
     for place, name in enumerate(names):
         try:
@@ -85,25 +82,23 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
             _check_duration(header, conversion)
             headers.append((place, header))
         except ECGError as error:
-            broken.append({"record": name, "reason": str(error)})
+            reasons[place] = str(error)
     samples = np.empty((len(names), *conversion.shape), "<i2")
     parts, n_clipped = [], 0
     for batch in _batches(headers):
-        kept, signals = _read(batch, names, conversion, broken)
+        kept, signals = read_batch(batch, conversion.leads, conversion.duration, reasons)
         if not kept:
             continue
         rate = kept[0][1].layout.sampling_rate
-        parts.append(_describe(kept, names, signals, conversion.leads, rate))
         places = np.array([place for place, _ in kept])
-        for start in range(0, len(kept), _FILTERED):
-            some = slice(start, start + _FILTERED)
-            filtered = _filter(signals[some], rate, conversion)
-            samples[places[some]], n_beyond = to_int16(filtered, conversion.gain)
-            n_clipped += n_beyond
-    if not parts:
-        return Chunk(samples[:0], pd.DataFrame({"record": []}, dtype=str), _sorted(broken), 0)
-    table = pd.concat(parts).sort_index()
-    return Chunk(samples[table.index], table.reset_index(drop=True), _sorted(broken), n_clipped)
+        parts.append(describe_signals(signals, conversion.leads, rate).set_axis(places))
+        for start in range(0, len(kept), _RECORDS_PER_TRANSFORM):
+            some = slice(start, start + _RECORDS_PER_TRANSFORM)
+            n_clipped += _transform(signals[some], places[some], rate, conversion, samples, reasons)
+    broken = [{"record": names[place], "reason": reasons[place]} for place in sorted(reasons)]
+    good = [(place, header) for place, header in headers if place not in reasons]
+    table = _table(good, names, parts)
+    return Chunk(samples[[place for place, _ in good]], table, broken, n_clipped)
 
 
 def _check_duration(header: RecordHeader, conversion: Conversion) -> None:
@@ -115,92 +110,94 @@ def _check_duration(header: RecordHeader, conversion: Conversion) -> None:
         )
 
 
-def _batches(headers: list[tuple[int, RecordHeader]]):
-    """Yield records of one sampling rate together, some at a time."""
-    by_rate: dict[float, list[tuple[int, RecordHeader]]] = {}
+def _batches(headers: list[PlacedHeader]) -> Iterator[list[PlacedHeader]]:
+    """Yield batches of records that share a sampling rate."""
+    by_rate: dict[float, list[PlacedHeader]] = {}
     for place, header in headers:
         by_rate.setdefault(header.layout.sampling_rate, []).append((place, header))
     for same in by_rate.values():
-        for start in range(0, len(same), _BATCH):
-            yield same[start : start + _BATCH]
+        for start in range(0, len(same), _RECORDS_PER_READ):
+            yield same[start : start + _RECORDS_PER_READ]
 
 
-def _read(
-    batch: list[tuple[int, RecordHeader]],
-    names: Sequence[str],
-    conversion: Conversion,
-    broken: list[dict[str, str]],
-) -> tuple[list[tuple[int, RecordHeader]], np.ndarray]:
-    """Read a batch at its own rate; add those to `broken` whose samples cannot be read."""
+def read_batch(
+    batch: list[PlacedHeader], leads: tuple[str, ...], duration: float, reasons: dict[int, str]
+) -> tuple[list[PlacedHeader], np.ndarray]:
+    """Read records of one sampling rate, at that rate.
+
+    Returns the records that can be read and their signals in mV; the reasons of
+    the others are added to `reasons`, by place.
+    """
     rate = batch[0][1].layout.sampling_rate
     storage = WFDBStorage(
         [header.path for _, header in batch],
-        conversion.leads,
+        leads,
         rate,
-        round(conversion.duration * rate),
+        round(duration * rate),
         layouts=[header.layout for _, header in batch],
     )
-    signals = np.empty((len(batch), len(conversion.leads), storage.n_samples), np.float32)
-    good: list[tuple[int, RecordHeader]] = []
+    signals = np.empty((len(batch), len(leads), storage.n_samples), np.float32)
+    kept: list[PlacedHeader] = []
     for row, (place, _) in enumerate(batch):
         try:
-            signals[len(good)] = storage.read(np.array([row]))[0]
-            good.append(batch[row])
+            signals[len(kept)] = storage.read(np.array([row]))[0]
+            kept.append(batch[row])
         except ECGError as error:
-            broken.append({"record": names[place], "reason": str(error)})
-    return good, signals[: len(good)]
+            reasons[place] = str(error)
+    return kept, signals[: len(kept)]
 
 
-def _describe(
-    kept: list[tuple[int, RecordHeader]],
-    names: Sequence[str],
-    signals: np.ndarray,
-    leads: Sequence[str],
-    rate: float,
+def _table(
+    good: list[PlacedHeader], names: Sequence[str], qualities: list[pd.DataFrame]
 ) -> pd.DataFrame:
-    places = [place for place, _ in kept]
+    """Return one row per record: its name, what its header states, its quality."""
+    if not good:
+        return pd.DataFrame({"record": []}, dtype=str)
+    places = [place for place, _ in good]
     parts = [
         pd.DataFrame({"record": [names[place] for place in places]}),
-        comments_frame([header for _, header in kept]),
-        describe_signals(signals, leads, rate),
+        comments_frame([header for _, header in good]),
+        pd.concat(qualities).loc[places].reset_index(drop=True),
     ]
-    return pd.concat(parts, axis=1).set_axis(places)
+    return pd.concat(parts, axis=1)
 
 
-def _filter(signals: np.ndarray, rate: float, conversion: Conversion) -> np.ndarray:
-    """Bring signals to the band, rate and length wanted, in one pass."""
-    ratio = resampling_ratio(rate, conversion.sampling_rate)
-    if ratio != 1 or conversion.band != (None, None):
-        gain = _Gain(rate, conversion.sampling_rate, conversion.band)
-        signals = filter_spectrum(signals, rate, gain, up=ratio.numerator, down=ratio.denominator)
-    n_samples = conversion.shape[1]
+def _transform(
+    signals: np.ndarray,
+    places: np.ndarray,
+    rate: float,
+    conversion: Conversion,
+    samples: np.ndarray,
+    reasons: dict[int, str],
+) -> int:
+    """Fill the places of some records; return the number of clipped samples."""
+    try:
+        transformed = _transformed(signals, rate, conversion)
+    except ECGError as error:
+        if len(places) == 1:
+            reasons[places[0]] = str(error)
+            return 0
+        return sum(
+            _transform(signals[[row]], places[[row]], rate, conversion, samples, reasons)
+            for row in range(len(places))
+        )
+    samples[places], n_clipped = to_int16(transformed, conversion.gain)
+    return n_clipped
+
+
+def _transformed(signals: np.ndarray, rate: float, conversion: Conversion) -> np.ndarray:
+    """Return samples with the leads, rate and length written."""
+    signals, leads, rate = apply_transform(conversion.transform, signals, conversion.leads, rate)
+    if leads != conversion.leads_out:
+        raise LeadMismatchError(
+            f"ingest_wfdb: expected leads {', '.join(conversion.leads_out)} after the transform, "
+            f"got {', '.join(leads)}. A transform must return the same leads for every record."
+        )
+    signals = resample(signals, rate, conversion.sampling_rate_out)
+    n_samples = conversion.n_samples_out
     if signals.shape[2] == n_samples:
         return signals
     out = np.full((*signals.shape[:2], n_samples), np.nan, np.float32)
     n_kept = min(n_samples, signals.shape[2])
     out[..., :n_kept] = signals[..., :n_kept]
     return out
-
-
-@lru_cache
-class _Gain:
-    """Gain of resampling and band-pass together; batches of one kind compute it once."""
-
-    def __init__(self, rate: float, new_rate: float, band: tuple[float | None, float | None]):
-        self.new_rate = new_rate
-        self.parts = [] if rate == new_rate else [low_pass_gain(min(rate, new_rate) / 2)]
-        if band != (None, None):
-            self.parts.append(butterworth_gain(*band, _ORDER, new_rate))
-        self.known: dict[tuple[int, float], np.ndarray] = {}
-
-    def __call__(self, frequency: np.ndarray) -> np.ndarray:
-        key = len(frequency), float(frequency[-1])
-        if key not in self.known:
-            # Above half the new rate nothing is kept, and the digital filter says nothing.
-            inside = np.minimum(frequency, self.new_rate / 2)
-            self.known[key] = np.prod([part(inside) for part in self.parts], axis=0)
-        return self.known[key]
-
-
-def _sorted(broken: list[dict[str, str]]) -> list[dict[str, str]]:
-    return sorted(broken, key=lambda entry: entry["record"])

@@ -1,4 +1,4 @@
-"""What an ingest has finished, so that it can go on after any interruption."""
+"""Journal of the finished chunks of an ingest, from which an interrupted one resumes."""
 
 import io
 import json
@@ -16,19 +16,12 @@ _JOURNAL = "journal.jsonl"
 
 
 class Journal:
-    """Finished chunks: their samples in one file, a table for each, and a line for each.
+    """Finished chunks: samples in one file, and a table and a journal line per chunk.
 
-    A line is written after all that it stands for is on disk; what has no line
-    is taken away, and made again.
-
-    Parameters
-    ----------
-    samples : Path
-        The file of samples, which grows.
-    work : Path
-        Folder of lines and tables.
-    conversion : Conversion
-        How the records become samples.
+    A line is written after its chunk is on disk. Data without a line is deleted
+    and made again.
+    `samples` is the file of samples, which grows; `work` is the folder of lines
+    and tables.
     """
 
     def __init__(self, samples: Path, work: Path, conversion: Conversion):
@@ -40,13 +33,15 @@ class Journal:
         head, n_bytes = self._head(), self._n_bytes()
         size = samples.stat().st_size if samples.exists() else 0
         if size < n_bytes and self.n_chunks:
-            raise OSError(f"{samples} is shorter than its journal says. Delete {work} and it.")
+            raise OSError(
+                f"ingest_wfdb: {samples} is shorter than its journal states. Pass overwrite=True."
+            )
         with samples.open("r+b" if size else "wb") as file:
             file.write(head)
             file.truncate(n_bytes)
 
     def add(self, chunk: Chunk) -> None:
-        """Write a chunk, and then its line."""
+        """Write a chunk, then its line."""
         chunk.table.to_parquet(self._part(self.n_chunks))
         with self.samples.open("ab") as file:
             _write_through(file, np.ascontiguousarray(chunk.samples).data)
@@ -60,19 +55,19 @@ class Journal:
         self._count(line)
 
     def close(self) -> None:
-        """State the number of records at the head of the samples."""
+        """Write the number of records into the header of the samples."""
         with self.samples.open("r+b") as file:
             file.write(self._head())
 
     def table(self) -> pd.DataFrame:
-        """Return one row per record of all chunks."""
+        """Return the table of all chunks, one row per record."""
         parts = (pd.read_parquet(self._part(number)) for number in range(self.n_chunks))
         return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
     def _whole_lines(self) -> list[dict[str, Any]]:
         path = self.work / _JOURNAL
         content = path.read_bytes() if path.exists() else b""
-        whole = content[: content.rfind(b"\n") + 1]  # the last line may have been cut short
+        whole = content[: content.rfind(b"\n") + 1]  # the last line may be incomplete
         path.write_bytes(whole)
         return [json.loads(line) for line in whole.splitlines()]
 
@@ -96,7 +91,7 @@ class Journal:
 
 
 def _write_through(file: IO[bytes], content: bytes | memoryview) -> None:
-    """Write, and see to it that it is on disk before anything after it."""
+    """Write and sync to disk."""
     file.write(content)
     file.flush()
     os.fsync(file.fileno())

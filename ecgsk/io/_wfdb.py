@@ -1,4 +1,4 @@
-"""The wfdb package, loaded when first needed: it brings plotting libraries along."""
+"""Lazy import of wfdb, which imports plotting libraries."""
 
 import importlib
 import warnings
@@ -8,8 +8,8 @@ from typing import Any
 
 @cache
 def load_wfdb() -> Any:
-    """Give the wfdb module."""
+    """Import wfdb."""
     with warnings.catch_warnings():
-        # wfdb 4.3 uses what pandas 3.1 deprecates, in code that runs on import.
+        # On import, wfdb 4.3 uses functions that pandas 3.1 deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
         return importlib.import_module("wfdb")

@@ -1,4 +1,4 @@
-"""A folder of WFDB records as one table: an ECG column and what the headers say."""
+"""Read WFDB records as a table: an ECG column and the comments of the headers."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -35,15 +35,15 @@ def read_wfdb_folder(
     errors: Literal["list", "raise"] = "list",
     progress: bool = True,
 ) -> pd.DataFrame:
-    r"""Find the WFDB records of a folder; their samples are read when asked for.
+    r"""Read the WFDB records of a folder as a table; samples are read on demand.
 
     Parameters
     ----------
     folder : path-like
-        Where to look, subfolders included.
+        Searched with its subfolders.
     leads : sequence of str, default=STANDARD_12_LEADS
         Leads wanted, in the order wanted. They are found by name in every
-        record, in any case; other signals of a record are passed over.
+        record, in any case; other signals of a record are ignored.
     sampling_rate : float, optional
         Hz. Records stored at another rate are resampled, lead by lead, each
         time they are read. By default all records must share one rate.
@@ -54,8 +54,7 @@ def read_wfdb_folder(
         Which headers to read, as in `pathlib.Path.glob`; by default all, in
         subfolders too.
     errors : {"list", "raise"}, default="list"
-        What to do about a record that cannot be read: leave it out, warn once
-        and list it, or raise.
+        Leave out a record that cannot be read, warn once and list it, or raise.
     progress : bool, default=True
         Show a progress bar on a terminal.
 
@@ -64,10 +63,10 @@ def read_wfdb_folder(
     DataFrame
         One row per record, in the order of the paths: ``ecg`` (mV), ``record``
         (path within the folder, no suffix), then the header's comments: ``age``
-        (years), ``sex`` (F, M), ``dx`` and whatever else they name; lines
-        without a name together in ``comments``. ``ecg_time`` where the header
-        has a date and a time. ``attrs["broken"]`` is a list of ``{"record":
-        ..., "reason": ...}``, one for every record left out.
+        (years), ``sex`` (F, M), ``dx`` and all others they name; lines without
+        a name are joined in ``comments``. ``ecg_time`` when the header has a
+        date and a time. ``attrs["broken"]`` is a list of ``{"record": ...,
+        "reason": ...}``, one for every record left out.
 
     Raises
     ------
@@ -105,7 +104,7 @@ def read_wfdb_folder(
     if not paths:
         raise RecordReadError(
             f"read_wfdb_folder: no file matches {pattern!r} in {folder}"
-            f"{'' if folder.is_dir() else ', which is no folder'}. "
+            f"{'' if folder.is_dir() else ', which is not a folder'}. "
             "Give the folder that holds the .hea files."
         )
     ecg, kept, headers, broken = read_wfdb_records(
@@ -133,7 +132,7 @@ def read_wfdb_record(
     sampling_rate: float | None = None,
     duration: float | None = None,
 ) -> ECGArray:
-    """Find one WFDB record; its samples are read when asked for.
+    """Read one WFDB record as an ECG column; samples are read on demand.
 
     Parameters
     ----------
@@ -152,9 +151,9 @@ def read_wfdb_record(
     RecordReadError
         When a file is absent, truncated or cannot be understood.
     LeadMismatchError
-        When a lead wanted is absent or stands twice.
+        When a lead is absent or occurs twice.
     UnitError
-        When the unit of a lead is no voltage.
+        When the unit of a lead is not a voltage.
     """
     leads, sampling_rate = _checked(leads, sampling_rate, duration, "read_wfdb_record")
     header = read_header(path, leads)
@@ -174,18 +173,10 @@ def read_wfdb_records(
     progress: bool = True,
     name: str,
 ) -> tuple[ECGArray, list[int], list[RecordHeader], list[dict[str, str]]]:
-    """Find records by path: what `read_wfdb_folder` and the data sets' loaders share.
+    """Read the headers of records by path, for `read_wfdb_folder` and the loaders of data sets.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        Records, with or without suffix.
-    names : sequence of str
-        What to call each in the list of broken ones.
-    leads, sampling_rate, duration, errors, progress
-        As in `read_wfdb_folder`.
-    name : str
-        Who asks: errors start with it.
+    `names` are the records' names in the list of broken ones, and errors start
+    with `name`; see `read_wfdb_folder` for the others.
 
     Returns
     -------
@@ -284,7 +275,7 @@ def _common_duration(headers: Sequence[RecordHeader], name: str) -> float:
 
 
 def comments_frame(headers: Sequence[RecordHeader]) -> pd.DataFrame:
-    """Return what headers say beside the signals: one row per header, typed columns."""
+    """Return the comments of headers as a table with typed columns, one row per header."""
     frame = pd.DataFrame([header.columns for header in headers], index=range(len(headers)))
     for column in frame.columns:
         kind: Any = {"age": "float64", "sex": pd.CategoricalDtype(["F", "M"])}.get(column)

@@ -1,4 +1,4 @@
-"""What a WFDB header states about a record, checked against the files it names."""
+"""WFDB headers, checked against the signal files that they name."""
 
 import math
 import os
@@ -18,17 +18,19 @@ from ecgsk.io._wfdb_text import parse_ordinary
 from ecgsk.signals.leads import canonical_lead
 from ecgsk.signals.units import to_millivolt
 
-# Bytes a sample takes, for formats of fixed size; others (FLAC) are checked on reading.
+# Formats of fixed size; others (FLAC) are checked when they are read.
 _BYTES_PER_SAMPLE = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5}
 _SUFFIXES = {".hea", ".dat", ".mat"}
 _MISSING = {"", "unknown", "nan", "n/a", "none"}
 _SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 _MAX_AGE = 120
 
+_cached_to_millivolt = lru_cache(to_millivolt)
+
 
 @dataclass(frozen=True)
 class RecordLayout:
-    """How the leads wanted lie in a record; most records of a folder share one.
+    """Layout of the requested leads in a record; most records of a folder share one.
 
     Attributes
     ----------
@@ -37,13 +39,13 @@ class RecordLayout:
     n_samples : int
         Samples per lead, as stored.
     channels : tuple of int
-        Positions in the file of the leads wanted.
+        Positions of the requested leads in the file.
     millivolts : tuple of float
-        Per lead wanted, millivolts per stored unit.
+        Per requested lead, millivolts per stored unit.
     header_size : int
-        Bytes of the header, by which a later reader sees that it has changed.
+        Bytes of the header, by which a later reader detects a change.
     block : SampleBlock or None
-        How to read the samples directly; None where only wfdb can.
+        Where to read the samples directly; None when only wfdb can read them.
     """
 
     sampling_rate: float
@@ -61,9 +63,9 @@ class RecordLayout:
 
 @dataclass(frozen=True)
 class RecordHeader:
-    """What a header says: ``path`` without suffix, ``layout``, and comments as ``columns``.
+    """Header of a record: ``path`` without suffix, ``layout``, and comments as ``columns``.
 
-    Columns are such as ``age`` (years), ``sex`` ("F", "M") and ``ecg_time``.
+    Columns are for example ``age`` (years), ``sex`` ("F", "M") and ``ecg_time``.
     """
 
     path: str
@@ -72,7 +74,7 @@ class RecordHeader:
 
 
 def record_path(path: str | Path) -> str:
-    """Absolute path of a record without ``.hea``, ``.dat`` or ``.mat``."""
+    """Return the absolute path of a record without ``.hea``, ``.dat`` or ``.mat``."""
     path = os.fspath(path)
     if not os.path.isabs(path):
         path = os.path.join(os.getcwd(), path)
@@ -81,18 +83,7 @@ def record_path(path: str | Path) -> str:
 
 
 def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
-    """Read a header and make sure that the record can be read.
-
-    Parameters
-    ----------
-    path : path-like
-        Record, with or without suffix.
-    leads : sequence of str
-        Canonical names of the leads wanted.
-
-    Returns
-    -------
-    RecordHeader
+    """Read a header and check that the record can be read.
 
     Raises
     ------
@@ -100,9 +91,9 @@ def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
         When the header cannot be understood, or its signal file is absent or
         shorter than it states.
     LeadMismatchError
-        When a lead wanted is absent or stands twice.
+        When a requested lead is absent or occurs twice.
     UnitError
-        When a lead wanted has a unit that is no voltage.
+        When the unit of a requested lead is not a voltage.
     """
     path = record_path(path)
     header, raw = _parse(path)
@@ -124,20 +115,21 @@ def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
 
 @lru_cache(maxsize=1024)
 def _kept_once(layout: RecordLayout) -> RecordLayout:
-    """Give the equal layout met before: 800,000 headers would hold a gigabyte of them."""
+    """Return the first equal layout: 800,000 headers with one each would hold a gigabyte."""
     return layout
 
 
 def _parse(path: str) -> tuple[Any, bytes]:
-    """Fields of a header as wfdb names them, and its bytes."""
+    """Return the fields of a header as wfdb names them, and its bytes."""
     try:
-        raw = Path(f"{path}.hea").read_bytes()
+        with open(f"{path}.hea", "rb") as file:
+            raw = file.read()
         header: Any = parse_ordinary(raw) or load_wfdb().rdheader(path)
     except FileNotFoundError as error:
         raise RecordReadError(
             f"record {path}: there is no header {path}.hea. Give the path of a WFDB record."
         ) from error
-    # wfdb has no error of its own for most malformed headers.
+    # wfdb raises errors of many classes for malformed headers.
     except Exception as error:
         raise RecordReadError(
             f"record {path}: expected a WFDB header in {path}.hea, got one that cannot be "
@@ -146,7 +138,7 @@ def _parse(path: str) -> tuple[Any, bytes]:
     if getattr(header, "n_seg", None) is not None:
         raise RecordReadError(
             f"record {path}: expected one segment, got {header.n_seg} segments. "
-            "Read its segments as records of their own."
+            "Read each segment as a record."
         )
     if not header.n_sig or not header.sig_name or not header.sig_len or not header.fs:
         raise RecordReadError(
@@ -158,7 +150,7 @@ def _parse(path: str) -> tuple[Any, bytes]:
 
 
 def _check_files(header: Any, path: str) -> None:
-    """Raise unless every signal file is as long as the header says."""
+    """Raise unless every signal file is as long as the header states."""
     signals = zip(
         header.file_name, header.fmt, header.samps_per_frame, header.byte_offset, strict=True
     )
@@ -183,13 +175,8 @@ def _check_files(header: Any, path: str) -> None:
 
 
 def _find_leads(header: Any, leads: Sequence[str], path: str) -> tuple[int, ...]:
-    """Positions of the leads by name; signals that are no leads are passed over."""
-    places: dict[str, list[int]] = {}
-    for position, name in enumerate(header.sig_name):
-        try:
-            places.setdefault(canonical_lead(name or ""), []).append(position)
-        except LeadMismatchError:
-            continue
+    """Return the positions of leads by name, ignoring signals that are not leads."""
+    places = _places_by_lead(tuple(header.sig_name))
     stored = ", ".join(str(name) for name in header.sig_name)
     if missing := [lead for lead in leads if lead not in places]:
         raise LeadMismatchError(
@@ -199,14 +186,26 @@ def _find_leads(header: Any, leads: Sequence[str], path: str) -> tuple[int, ...]
         )
     if repeated := [lead for lead in leads if len(places[lead]) > 1]:
         raise LeadMismatchError(
-            f"record {path}: lead {', '.join(repeated)} stands more than once; it stores "
-            f"{stored}. Mend the header, or leave the record out."
+            f"record {path}: lead {', '.join(repeated)} occurs more than once; it stores "
+            f"{stored}. Correct the header, or leave the record out."
         )
     return tuple(places[lead][0] for lead in leads)
 
 
+@lru_cache(maxsize=1024)
+def _places_by_lead(names: tuple[str | None, ...]) -> dict[str, list[int]]:
+    """Return the positions of every known lead; most records of a folder share their names."""
+    places: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        try:
+            places.setdefault(canonical_lead(name or ""), []).append(position)
+        except LeadMismatchError:
+            continue
+    return places
+
+
 def _units(header: Any, raw: bytes) -> list[str]:
-    """Units of all signals; wfdb drops what is not ASCII, and so reads a microvolt as a volt."""
+    """Return the units of all signals; wfdb drops non-ASCII text and reads \u00b5V as V."""
     if raw.isascii():
         return header.units
     try:
@@ -215,19 +214,19 @@ def _units(header: Any, raw: bytes) -> list[str]:
         text = raw.decode("latin-1")
     lines = [line.split() for line in text.split("\n") if line.strip() and line[0] != "#"]
     gains = [(line[2:3] or [""])[0] for line in lines[1 : 1 + header.n_sig]]
-    # WFDB's own default, as wfdb applies it.
+    # WFDB's default unit.
     return [gain.partition("/")[2] or "mV" for gain in gains]
 
 
 def _to_millivolt(unit: str, lead: str, path: str) -> float:
     try:
-        return to_millivolt(unit)
+        return _cached_to_millivolt(unit)
     except UnitError as error:
         raise UnitError(f"record {path}: lead {lead}: {error}") from error
 
 
 def _columns(header: Any) -> dict[str, Any]:
-    """Header comments ``key: value`` by key; the other lines together in ``comments``."""
+    """Return header comments ``key: value`` by key, and the other lines in ``comments``."""
     columns: dict[str, Any] = {}
     if header.base_datetime is not None:
         columns["ecg_time"] = pd.Timestamp(header.base_datetime)
@@ -237,7 +236,7 @@ def _columns(header: Any) -> dict[str, Any]:
         if value.lower() in _MISSING:
             continue
         name = re.sub(r"\W+", "_", key.lower()).strip("_")
-        # The frame's own columns keep their meaning whatever a header calls its lines.
+        # The columns of the table keep their meaning.
         name = f"header_{name}" if name in {"ecg", "record", "ecg_time"} else name
         columns[name] = f"{columns[name]}; {value}" if name in columns else value
     if "age" in columns:
@@ -248,7 +247,7 @@ def _columns(header: Any) -> dict[str, Any]:
 
 
 def _age(text: str) -> float:
-    """Years; NaN for what is no age, such as the 300 that stands for "above 89"."""
+    """Return years; NaN for an impossible age, such as the 300 that means "above 89"."""
     try:
         age = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Samples that lie as plain integers in one file, read without wfdb and equal to what it reads."""
+"""Direct reading of samples stored as plain integers in one file, bit-equal to wfdb."""
 
 import os
 from dataclasses import dataclass
@@ -6,30 +6,30 @@ from typing import Any
 
 import numpy as np
 
-# Formats whose samples are plain integers: how they are stored, and what stands for "missing".
+# Formats of plain integers: data type, and the value of a missing sample.
 _FORMATS = {"16": ("<i2", -(2**15)), "61": (">i2", -(2**15)), "32": ("<i4", -(2**31))}
-# No signal file has this name; a folder's records share a layout that says so.
-_OWN_NAME = "*"
+# Stands for the record's name, so that the records of a folder share a layout.
+_RECORD_NAME = "*"
 
 
 @dataclass(frozen=True)
 class SampleBlock:
-    """Where the leads wanted lie in a file of interleaved integers, and what these mean.
+    """Position and scale of the requested leads in a file of interleaved integers.
 
     Attributes
     ----------
     file : str
-        Name of the signal file; ``*`` stands for the record's own.
+        Name of the signal file; ``*`` stands for the name of the record.
     fmt : str
-        WFDB's number of the format.
+        Number of the WFDB format.
     offset : int
         Bytes before the first sample.
     n_signals : int
         Signals in the file.
     columns : tuple of int
-        Positions among these of the leads wanted.
+        Positions of the requested leads among these.
     gains, baselines : tuple
-        Per lead wanted: ``(stored - baseline) / gain`` is the signal in its unit.
+        Per requested lead: ``(stored - baseline) / gain`` is the signal in its unit.
     """
 
     file: str
@@ -42,20 +42,9 @@ class SampleBlock:
 
 
 def find_block(header: Any, channels: tuple[int, ...], path: str) -> SampleBlock | None:
-    """Find how to read a record directly: None where only wfdb knows.
+    """Find the samples of a record; None when only wfdb can read them.
 
-    Parameters
-    ----------
-    header : OrdinaryHeader or wfdb.Record
-        The record's header.
-    channels : tuple of int
-        Positions of the leads wanted.
-    path : str
-        The record, without suffix.
-
-    Returns
-    -------
-    SampleBlock or None
+    `channels` are the positions of the requested leads in the header.
     """
     file = header.file_name[channels[0]]
     inside = [place for place, name in enumerate(header.file_name) if name == file]
@@ -75,7 +64,7 @@ def find_block(header: Any, channels: tuple[int, ...], path: str) -> SampleBlock
     stem, dot, suffix = file.rpartition(".")
     own = stem == os.path.basename(path)
     return SampleBlock(
-        file=f"{_OWN_NAME}{dot}{suffix}" if own else file,
+        file=f"{_RECORD_NAME}{dot}{suffix}" if own else file,
         fmt=header.fmt[0],
         offset=offsets.pop(),
         n_signals=len(inside),
@@ -86,36 +75,19 @@ def find_block(header: Any, channels: tuple[int, ...], path: str) -> SampleBlock
 
 
 def read_block(block: SampleBlock, path: str, end: int) -> np.ndarray:
-    """Read the first samples of a record.
+    """Read the first `end` samples of a record.
 
-    Parameters
-    ----------
-    block : SampleBlock
-        Where they lie.
-    path : str
-        The record, without suffix.
-    end : int
-        How many samples of each lead.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_leads, end)
-        In the header's units, NaN where missing.
-
-    Raises
-    ------
-    OSError
-        When the file cannot be read.
-    ValueError
-        When it holds fewer samples.
+    Returns float64 of shape (n_leads, end) in the header's units, NaN where
+    missing. Raises OSError or ValueError when the file cannot be read or is too
+    short.
     """
     folder, name = os.path.split(path)
-    file = os.path.join(folder, block.file.replace(_OWN_NAME, name))
+    file = os.path.join(folder, block.file.replace(_RECORD_NAME, name))
     dtype, missing = _FORMATS[block.fmt]
     stored = np.fromfile(file, dtype, count=end * block.n_signals, offset=block.offset)
-    # Raises where the file ends early.
+    # Raises when the file is too short.
     digital = stored.reshape(end, block.n_signals).T[list(block.columns)]
-    # wfdb's own steps in its own order, so that every bit agrees.
+    # The steps of wfdb in their order, so that every bit agrees.
     signal = digital.astype(np.float64)
     if any(block.baselines):
         signal -= np.array(block.baselines)[:, None]

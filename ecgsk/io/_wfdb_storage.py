@@ -1,4 +1,4 @@
-"""Records in WFDB files, read when asked for."""
+"""Storage of records in WFDB files, read on demand."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -14,37 +14,37 @@ from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
 from ecgsk.signals.resampling import resample
 
-# Read beyond the end of a crop, so that the resampling filter has neighbours there.
+# Read beyond the end of a crop, so that resampling has no edge there.
 _MARGIN_SECONDS = 1.0
 
 
 class WFDBStorage(ECGStorage):
-    """Samples in WFDB records; holds and pickles paths and what headers say, not samples.
+    """Samples in WFDB records; it holds and pickles paths and layouts, not samples.
 
-    Leads are found by name in each record, whatever order it stores, and units
-    become millivolts. A record at another rate is resampled, a longer one is
+    Leads are found by name in each record and units are converted to millivolts.
+    A record at another rate is resampled, a longer one is
     cropped at its end, a shorter one padded there with NaN.
 
-    Samples that lie as plain integers in one file are read directly, all others by
-    wfdb; both give the same bits. Gains are those found with the layout: a header
-    that has changed its size since is an error, an edit that keeps it goes unseen.
+    Samples stored as plain integers in one file are read directly, all others by
+    wfdb; both give the same bits. Gains come from the layout: a header whose size
+    has changed since is an error, an edit that keeps its size is not detected.
 
     Parameters
     ----------
     paths : iterable of path-like
         Records, with or without ``.hea``.
     leads : sequence of str
-        Names of the leads to read, in the order wanted.
+        Names of the leads, in the order of the output.
     sampling_rate : float
         Hz.
     n_samples : int
         Samples per lead.
     layouts : iterable of RecordLayout, optional
-        What the records' headers say; read each time where not given.
+        Layouts of the records; read from the headers each time when not given.
 
     See Also
     --------
-    ecgsk.io.read_wfdb_folder : Finds the records and their common rate and length.
+    ecgsk.io.read_wfdb_folder : Find the records and their common rate and length.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class WFDBStorage(ECGStorage):
         return out
 
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
-        """Keep the paths in use alone; see `ecgsk.signals.ECGStorage.compact`."""
+        """Keep only the paths in use; see `ecgsk.signals.ECGStorage.compact`."""
         used, compacted = np.unique(rows, return_inverse=True)
         if len(used) == len(self):
             return self, rows
@@ -108,9 +108,9 @@ class WFDBStorage(ECGStorage):
         return signal
 
     def _read_samples(self, path: str, layout: RecordLayout, end: int) -> np.ndarray:
-        """Millivolts as float64, up to a sample."""
+        """Return millivolts as float64, up to a sample."""
         try:
-            # A look at its size, instead of reading the header again.
+            # Comparing sizes is cheaper than reading the header again.
             if os.path.getsize(f"{path}.hea") != layout.header_size:
                 raise _changed(path)
             if layout.block:
@@ -119,7 +119,7 @@ class WFDBStorage(ECGStorage):
                 signal = self._read_by_wfdb(path, layout, end)
         except RecordReadError:
             raise
-        # Neither numpy nor wfdb has an error of its own for damaged signal files.
+        # numpy and wfdb raise errors of many classes for damaged signal files.
         except Exception as error:
             raise RecordReadError(
                 f"record {path}: its samples cannot be read ({type(error).__name__}: {error}). "
@@ -148,7 +148,7 @@ class WFDBStorage(ECGStorage):
 
 def _changed(path: str) -> RecordReadError:
     return RecordReadError(
-        f"record {path}: its header has changed since it was found. Read the folder anew."
+        f"record {path}: its header has changed since it was read. Read the folder again."
     )
 
 

@@ -1,19 +1,19 @@
-"""The text of an ordinary WFDB header, read without wfdb: a hundredth of its time."""
+"""Parser of WFDB headers in the ordinary form, a hundred times as fast as wfdb."""
 
 import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime
 
-# Only what stands here is ordinary: wfdb reads every other header. No number may be so long that
-# int() refuses it, and each pattern is narrower than wfdb's, so that both split a line alike.
+# wfdb reads every header that these patterns do not match. No number may be so long that int()
+# refuses it, and each pattern is narrower than wfdb's, so that both split a line alike.
 _NUMBER = r"\d{1,18}"
 _INTEGER = rf"-?{_NUMBER}"
 _DECIMAL = r"\d{1,18}(?:\.\d{1,18})?"
 _BLANK = r"[ \t]+"
 _TIME = r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d):(?P<second>[0-5]\d)"
 _DATE = r"(?P<day>\d\d?)/(?P<month>0?[1-9]|1[0-2])/(?P<year>[1-9]\d{3})"
-# The PhysioNet/CinC challenges write dates in a way that wfdb takes for no date.
+# wfdb does not read the PhysioNet/CinC challenges' form of a date as a date.
 _NO_DATE = rf"[0-3]?\d-[A-Z][a-z]{{2}}-\d{{4}}{_BLANK}\d\d:\d\d:\d\d"
 _RECORD_LINE = re.compile(
     rf"[-\w]+{_BLANK}(?P<n_sig>{_NUMBER}){_BLANK}(?P<fs>{_DECIMAL}){_BLANK}(?P<sig_len>{_NUMBER})"
@@ -32,7 +32,7 @@ _SIGNAL_LINE = re.compile(
 
 @dataclass(frozen=True)
 class OrdinaryHeader:
-    """The fields of a header that matter here, each as ``wfdb.rdheader`` names and gives it."""
+    """Fields of a header, named and typed as by ``wfdb.rdheader``."""
 
     n_sig: int
     fs: float
@@ -51,19 +51,11 @@ class OrdinaryHeader:
 
 
 def parse_ordinary(raw: bytes) -> OrdinaryHeader | None:
-    """Read a header in the ordinary form.
+    """Parse the bytes of a header in the ordinary form; None for any other header.
 
-    Parameters
-    ----------
-    raw : bytes
-        The ``.hea`` file.
-
-    Returns
-    -------
-    OrdinaryHeader or None
-        None for any header not entirely in the ordinary form: one segment,
-        ASCII, no skew, no frequency of a counter, and every field of every
-        signal stated bar samples per frame, byte offset, baseline and unit.
+    The ordinary form has one segment, ASCII text, no skew, no counter frequency,
+    and all fields of every signal except samples per frame, byte offset, baseline
+    and unit, which are optional.
     """
     if not raw.isascii():
         return None
@@ -87,7 +79,7 @@ def parse_ordinary(raw: bytes) -> OrdinaryHeader | None:
         samps_per_frame=[int(signal["samps_per_frame"] or 1) for signal in signals],
         skew=[None] * len(signals),
         byte_offset=[_optional(signal["byte_offset"]) for signal in signals],
-        # WFDB: a gain of 0 means 200, and without a baseline the ADC's zero is it.
+        # WFDB: a gain of 0 means 200, and the default baseline is the ADC zero.
         adc_gain=[float(signal["adc_gain"]) or 200.0 for signal in signals],
         baseline=[int(signal["baseline"] or signal["adc_zero"]) for signal in signals],
         units=[signal["units"] or "mV" for signal in signals],

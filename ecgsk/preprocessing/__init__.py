@@ -1,4 +1,4 @@
-"""Transformers that come before an estimator: sampling rate, band, leads."""
+"""Transformers of ECGs and tables: resampling, filtering, leads, laboratory values."""
 
 from ecgsk.preprocessing._abnormality import LabAbnormality
 from ecgsk.preprocessing._bandpass import BandpassFilter

@@ -1,4 +1,4 @@
-"""Laboratory values to abnormalities: low and high as targets of their own."""
+"""Laboratory abnormalities, low and high, from values and reference ranges."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -14,7 +14,7 @@ _SIDES = ("low", "high")
 
 
 class LabAbnormality(TransformerMixin, BaseEstimator):
-    """Judge laboratory values against reference ranges, low and high apart.
+    """Compare laboratory values with reference ranges, low and high as separate targets.
 
     Parameters
     ----------
@@ -22,21 +22,21 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         A DataFrame indexed by laboratory with columns ``low`` and ``high``, as
         `Cohort.reference_ranges`; a mapping of laboratory to ``(low, high)``; or
         one ``(low, high)`` for all columns, such as standard scores, which may
-        then be an array. Bounds are in the unit of the values. NaN or None is no
-        bound: that side gives no target.
+        then be an array. Bounds are in the unit of the values. A bound of NaN or
+        None gives no target.
 
     Attributes
     ----------
     laboratories_ : list of str
         Laboratories seen in `fit`; ``"x0"``, ``"x1"``, ... for an array.
     n_features_in_ : int
-        Their number.
+        Number of laboratories.
     low_, high_ : ndarray of float64, shape (n_laboratories,)
-        Their bounds.
+        Bounds of the laboratories.
 
     See Also
     --------
-    ecgsk.datasets.load_mimic_iv : Judges every value against its own row's range.
+    ecgsk.datasets.load_mimic_iv : Compares every value with the range of its own row.
 
     Examples
     --------
@@ -63,13 +63,13 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         self.reference_ranges = reference_ranges
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Find the bounds of X's laboratories.
+        """Look up the bounds of the laboratories in X.
 
         Parameters
         ----------
         X : DataFrame, shape (n_records, n_laboratories)
             Values in the unit of the reference ranges; NaN where not measured.
-            An array where one pair is the range of all columns.
+            May be an array when one pair is the range of all columns.
         y : ignored
 
         Returns
@@ -79,7 +79,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         Raises
         ------
         ECGError
-            When an array comes with ranges by name, a laboratory has no
+            When X is an array and ranges have names, a laboratory has no
             reference range, or a range's lower bound is above its upper one.
         """
         one_for_all = _is_pair(self.reference_ranges)
@@ -107,13 +107,13 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         if odd := [bound for bound in bounds if bound[1] > bound[2]]:
             name, low, high = odd[0]
             raise ECGError(
-                f"LabAbnormality: the reference range of {name} runs from {low:g} to {high:g}. "
-                "Are low and high swapped?"
+                f"LabAbnormality: expected low <= high in the reference range of {name}, got "
+                f"low={low:g} and high={high:g}. Swap them."
             )
         return self
 
     def transform(self, X: Any) -> pd.DataFrame:
-        """Judge values.
+        """Compare values with their bounds.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         -------
         DataFrame of float64
             Columns such as ``"potassium low"`` and ``"potassium high"``, X's
-            index: 1 strictly beyond the bound, else 0; NaN where not measured.
+            index: 1 strictly beyond the bound, 0 otherwise; NaN where not measured.
         """
         check_is_fitted(self)
         values = validate_data(
@@ -138,7 +138,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         return pd.DataFrame(targets, index=X.index if isinstance(X, pd.DataFrame) else None)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the targets.
+        """Return the names of the targets.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         return np.asarray(names, dtype=object)
 
     def __sklearn_tags__(self):
-        """Say that NaN is welcome, and that what comes out is float64."""
+        """Declare NaN as allowed and the output as float64."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []
@@ -172,12 +172,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
 def read_ranges(ranges: Any, laboratories: Sequence[str]) -> pd.DataFrame:
     """Return reference ranges as a frame, one row per laboratory.
 
-    Parameters
-    ----------
-    ranges : DataFrame, mapping or pair
-        As :class:`LabAbnormality` takes them.
-    laboratories : sequence of str
-        Those that one pair is the range of.
+    `laboratories` share the range when it is one pair.
     """
     if _is_pair(ranges):
         ranges = dict.fromkeys(laboratories, ranges)

@@ -1,30 +1,30 @@
-"""Remove baseline drift and high-frequency noise."""
+"""Zero-phase Butterworth band-pass filter."""
 
 import numpy as np
 
 from ecgsk.exceptions import SamplingRateError
 from ecgsk.preprocessing._base import RateAwareTransformer
-from ecgsk.signals.spectral import butterworth_gain, filter_spectrum
+from ecgsk.signals.spectral import bandpass
 from ecgsk.signals.units import format_hertz
 
 
 class BandpassFilter(RateAwareTransformer):
-    """Keep a band of frequencies, without shifting anything in time.
+    """Filter ECGs with a zero-phase Butterworth band-pass.
 
-    A Butterworth filter run forwards and backwards over each lead by itself, so
-    that waves stay where they are; it attenuates by 6 dB at `low` and `high`.
+    The filter runs forwards and backwards over each lead, so that no wave is
+    shifted in time; it attenuates by 6 dB at `low` and `high`.
 
     Parameters
     ----------
     low : float or None
-        Lower edge, Hz; None keeps everything below `high`, drift included.
+        Lower edge, Hz; None keeps everything below `high`, also drift.
     high : float or None
         Upper edge, Hz, below half the sampling rate; None keeps everything above
         `low`.
     order : int
-        Order of the Butterworth filter, which runs twice.
+        Order of the Butterworth filter, which is applied twice.
     input_sampling_rate : float, optional
-        Hz. Required for plain arrays; an ECG column knows its own.
+        Hz. Required for plain arrays; an ECG column has its own.
     n_jobs : int, optional
         Threads.
 
@@ -39,14 +39,16 @@ class BandpassFilter(RateAwareTransformer):
 
     See Also
     --------
-    Resample : Bring records to one sampling rate.
+    Resample : Resample ECGs to one sampling rate.
 
     Notes
     -----
-    The squared response is applied to the spectrum of the record and its mirror
-    image: several times as fast as running the filter, and its edges err as
-    little. Missing samples are bridged by a line for filtering and are NaN again
-    afterwards; a lead without any sample stays so.
+    The squared response multiplies the spectrum of the record and its mirror
+    image, which is several times as fast as running the filter and as accurate
+    at the edges. Missing samples are bridged by a line for filtering and are NaN
+    again afterwards; a lead without any sample stays NaN.
+
+    Columns larger than memory are filtered when they are read; see `Resample`.
 
     Examples
     --------
@@ -96,5 +98,4 @@ class BandpassFilter(RateAwareTransformer):
             )
 
     def _filter(self, signals: np.ndarray, rate: float) -> np.ndarray:
-        gain = butterworth_gain(self.low, self.high, self.order, rate)
-        return filter_spectrum(signals, rate, gain)
+        return bandpass(signals, rate, self.low, self.high, order=self.order)

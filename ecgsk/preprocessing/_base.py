@@ -1,32 +1,32 @@
-"""What transformers of signals share: which inputs they take, and what they remember of them."""
+"""Base classes of transformers on the ECG column."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError, SignalQualityError
+from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError
+from ecgsk.preprocessing._transformed import TransformedStorage, fill_in_batches
 from ecgsk.signals import ECGArray, ECGDtype
 from ecgsk.signals.columns import ecg_column, find_ecg_column
 from ecgsk.signals.storage import ArrayStorage
 from ecgsk.signals.units import check_sampling_rate, format_hertz
 
-_BATCH = 16  # records filtered at once: more falls out of the cache
+Leads = tuple[str, ...]
 
 
 class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
-    """Base of transformers that work on the ECG column and leave the rest of a table alone."""
+    """Base class of transformers that change only the ECG column of a table."""
 
     leads_in_: Any  # tuple of str, or None for arrays without lead names
     sampling_rate_in_: Any  # float, or None for arrays without sampling rate
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn nothing, but check the input and remember its leads and sampling rate.
+        """Check the input and store its leads and sampling rate; nothing is estimated.
 
         Parameters
         ----------
@@ -44,17 +44,17 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         self._n_features_out = None
         if column is None:
             X = self._validate_array(X, reset=True)
-            self._remember(*self._describe_array(X))
-            if X.ndim == 2:  # times are features only to a plain table of one lead
+            self._store_input(*self._describe_array(X))
+            if X.ndim == 2:  # only here are the columns of X times
                 self._n_features_out = self._count_times(X.shape[1], self.sampling_rate_in_)
             return self
         if len(column) == 0:
             raise ECGError(
                 f"{type(self).__name__}: expected at least one ECG, got an empty "
-                f"{type(X).__name__} with 0 rows. Is a filter before it too strict?"
+                f"{type(X).__name__} with 0 rows. Check the selection of rows before it."
             )
-        self._remember_columns(X)
-        self._remember(column.leads, column.sampling_rate)
+        self._store_columns(X)
+        self._store_input(column.leads, column.sampling_rate)
         return self
 
     def transform(self, X: Any) -> Any:
@@ -68,7 +68,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         Same kind as X
-            Of a DataFrame the ECG column alone differs; X is not changed.
+            Of a DataFrame, only the ECG column differs. X is not changed.
         """
         check_is_fitted(self)
         column = self._column(X)
@@ -90,14 +90,14 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         return pd.Series(result, index=X.index, name=X.name) if isinstance(X, pd.Series) else result
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the output's columns.
+        """Return the names of the output columns.
 
         Parameters
         ----------
         input_features : array-like of str, optional
             Columns of the DataFrame to be transformed, which keep their names.
-            Needed after fitting on anything but a 2-D array: a frame to be
-            transformed may have fewer columns than that of `fit`.
+            Required unless fitted on a 2-D array: the frame may have fewer
+            columns than in `fit`.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
             prefix = type(self).__name__.lower()
             return np.array([f"{prefix}{i}" for i in range(self._n_features_out)], dtype=object)
         if input_features is None:
-            # scikit-learn's set_output knows this error, and leaves frames as they are.
+            # scikit-learn's set_output catches this error and leaves frames unchanged.
             raise AttributeError(
                 f"{type(self).__name__} does not provide get_feature_names_out without names: "
                 "columns keep theirs. Give them: get_feature_names_out(X.columns)."
@@ -122,11 +122,32 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
+    @abstractmethod
+    def transform_signals(
+        self, signals: np.ndarray, leads: Leads, sampling_rate: float
+    ) -> tuple[np.ndarray, Leads, float]:
+        """Transform samples without a fit, bit-equal to `transform` of an ECG column.
+
+        Parameters
+        ----------
+        signals : ndarray of float32, shape (n_records, n_leads, n_times)
+            Finite, or NaN where missing.
+        leads : tuple of str
+            Canonical lead names.
+        sampling_rate : float
+            Hz.
+
+        Returns
+        -------
+        signals, leads, sampling_rate
+            After the transformation.
+        """
+
     # -- for subclasses ----------------------------------------------------------------
 
     @abstractmethod
     def _describe_array(self, X: np.ndarray) -> tuple[tuple[str, ...] | None, float | None]:
-        """Leads and sampling rate of plain arrays, from parameters."""
+        """Return leads and sampling rate of plain arrays, from parameters."""
 
     @abstractmethod
     def _check_input(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
@@ -141,11 +162,11 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         """Transform plain numbers of two or three dimensions."""
 
     def _count_times(self, n_times: int, rate: float | None) -> int:
-        """Count the samples that come out of some that go in at this rate."""
+        """Return the number of output samples for `n_times` input samples at this rate."""
         return n_times
 
     def _as_fitted(self, column: ECGArray) -> ECGArray:
-        """Column with the leads in fitted order, once it is known to fit."""
+        """Check a column against the fitted one and return it with leads in fitted order."""
         name = type(self).__name__
         if set(column.leads) != set(self.leads_in_):
             raise LeadMismatchError(
@@ -157,21 +178,21 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         return column.select_leads(self.leads_in_)
 
     def _check_rate(self, column: ECGArray) -> None:
-        """Refuse another sampling rate than the fitted one."""
+        """Raise if the sampling rate is not the fitted one."""
         if column.sampling_rate != self.sampling_rate_in_:
             raise SamplingRateError(
                 f"{type(self).__name__} was fitted on {format_hertz(self.sampling_rate_in_)}; got "
-                f"{format_hertz(column.sampling_rate)}. Bring new records to the same rate first: "
+                f"{format_hertz(column.sampling_rate)}. Resample new records first: "
                 f"Resample({self.sampling_rate_in_:g}).fit_transform(X)."
             )
 
     # -- input -------------------------------------------------------------------------
 
     def _column(self, X: Any) -> ECGArray | None:
-        """ECGs of X, or None when X is plain numbers."""
+        """Return the ECGs of X, or None when X is an array of numbers."""
         if isinstance(X, pd.DataFrame) and find_ecg_column(X, name=type(self).__name__) is None:
             if not self._describes_arrays():
-                return ecg_column(X, name=type(self).__name__)  # says what is missing
+                return ecg_column(X, name=type(self).__name__)  # raises, with the reason
             return None
         if isinstance(X, pd.DataFrame | ECGArray) or isinstance(
             getattr(X, "dtype", None), ECGDtype
@@ -180,7 +201,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         return None
 
     def _describes_arrays(self) -> bool:
-        """Whether parameters say what plain numbers are."""
+        """Return whether parameters describe plain arrays."""
         return getattr(self, "input_sampling_rate", None) is not None
 
     def _validate_array(self, X: Any, *, reset: bool) -> np.ndarray:
@@ -199,13 +220,13 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
             )
         return X
 
-    def _remember(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
+    def _store_input(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
         self._check_input(leads, sampling_rate)
         self.leads_in_ = leads
         self.sampling_rate_in_ = sampling_rate
 
-    def _remember_columns(self, X: Any) -> None:
-        """Keep what scikit-learn's tools ask of anything fitted on a table."""
+    def _store_columns(self, X: Any) -> None:
+        """Set scikit-learn's attributes of an estimator fitted on a table."""
         self.n_features_in_ = X.shape[1] if isinstance(X, pd.DataFrame) else 1
         if isinstance(X, pd.DataFrame) and all(isinstance(c, str) for c in X.columns):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
@@ -214,7 +235,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
 
 
 class RateAwareTransformer(SignalTransformer):
-    """Base of transformers that filter in time, and so need the sampling rate."""
+    """Base class of transformers that filter in time and need the sampling rate."""
 
     input_sampling_rate: float | None
     n_jobs: int | None
@@ -223,7 +244,7 @@ class RateAwareTransformer(SignalTransformer):
         name = type(self).__name__
         if self.input_sampling_rate is None:
             raise SamplingRateError(
-                f"{name}: plain arrays carry no sampling rate, and nothing guesses it. State it: "
+                f"{name}: plain arrays carry no sampling rate. State it: "
                 f"{name}(..., input_sampling_rate=500); or pass an ECG column."
             )
         return None, check_sampling_rate(self.input_sampling_rate, name=name)
@@ -234,56 +255,39 @@ class RateAwareTransformer(SignalTransformer):
             raise SamplingRateError(
                 f"{type(self).__name__}: input_sampling_rate={stated!r} contradicts the ECG "
                 f"column, sampled at {format_hertz(sampling_rate or 0)}. "
-                "Leave input_sampling_rate out: the column knows."
+                "Leave input_sampling_rate out: the column has its own."
             )
 
     @abstractmethod
     def _filter(self, signals: np.ndarray, rate: float) -> np.ndarray:
-        """Filter samples of shape (n_records, n_leads, n_times) at this rate, NaN where missing."""
+        """Filter samples (n_records, n_leads, n_times) of this rate, NaN where missing."""
 
-    def _sampling_rate_out(self) -> float:
-        return self.sampling_rate_in_
+    def _sampling_rate_out(self, rate: float) -> float:
+        return rate
+
+    def transform_signals(
+        self, signals: np.ndarray, leads: Leads, sampling_rate: float
+    ) -> tuple[np.ndarray, Leads, float]:
+        """Filter; see `SignalTransformer.transform_signals`."""
+        self._check_input(leads, sampling_rate)
+        return self._filter(signals, sampling_rate), leads, self._sampling_rate_out(sampling_rate)
 
     def _transform_column(self, column: ECGArray) -> ECGArray:
         rows = column.rows
         known = rows >= 0
-        used, positions = np.unique(rows[known], return_inverse=True)  # repeats: once only
+        used, positions = np.unique(rows[known], return_inverse=True)  # filter repeats once
+        storage = TransformedStorage(column.storage, self)
+        n_bytes = 4 * len(used) * len(storage.leads) * storage.n_samples
+        allowed = get_config()["working_memory"] << 20
+        if n_bytes > max(allowed, 2 * column.storage.nbytes):
+            return ECGArray(storage, rows)
         rows[known] = positions
-        shape = (
-            len(used),
-            len(column.leads),
-            self._count_times(column.n_samples, column.sampling_rate),
-        )
-        out = np.empty(shape, np.float32)
-
-        def read(batch: slice) -> np.ndarray:
-            signals = column.storage.read(used[batch])
-            if np.isinf(signals).any():
-                raise SignalQualityError(
-                    f"{type(self).__name__}: expected finite samples or NaN, got infinite ones in "
-                    f"rows {batch.start} to {batch.stop} of the storage. Make them NaN."
-                )
-            return signals
-
-        self._in_batches(read, out, column.sampling_rate)
-        storage = ArrayStorage(out, column.leads, self._sampling_rate_out())
-        return ECGArray(storage, rows)
+        samples = storage.read(used)
+        return ECGArray(ArrayStorage(samples, storage.leads, storage.sampling_rate), rows)
 
     def _transform_array(self, X: np.ndarray) -> np.ndarray:
         signals = X[:, None, :] if X.ndim == 2 else X
         rate = self.sampling_rate_in_
         out = np.empty((*signals.shape[:2], self._count_times(X.shape[-1], rate)), X.dtype)
-        self._in_batches(signals.__getitem__, out, rate)
+        fill_in_batches(out, lambda batch: self._filter(signals[batch], rate), self.n_jobs)
         return out[:, 0] if X.ndim == 2 else out
-
-    def _in_batches(
-        self, read: Callable[[slice], np.ndarray], out: np.ndarray, rate: float
-    ) -> None:
-        """Fill `out` with filtered signals, some records at a time."""
-
-        def work(start: int) -> None:
-            batch = slice(start, min(start + _BATCH, len(out)))
-            out[batch] = self._filter(read(batch), rate)
-
-        jobs = (delayed(work)(start) for start in range(0, len(out), _BATCH))
-        Parallel(n_jobs=self.n_jobs, require="sharedmem")(jobs)

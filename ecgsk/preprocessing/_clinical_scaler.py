@@ -1,4 +1,4 @@
-"""The clinical table as one matrix on one scale, with NaN kept as missing."""
+"""Quantile scaling of the clinical table, with missing values kept as NaN."""
 
 import warnings
 from typing import Any
@@ -9,25 +9,24 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-# Beyond three SDs a normal score only repeats that a value is extreme.
-_LARGEST_SCORE = 3.0
+# Normal scores beyond three SDs carry no more information: the value is extreme.
+_MAX_SCORE_SD = 3.0
 
 
 class ClinicalScaler(TransformerMixin, BaseEstimator):
-    """Numbers to normal scores, categories to indicators, missing stays missing.
+    """Transform numbers to normal scores and categories to indicators; NaN stays NaN.
 
-    Laboratory values are skewed and come in many units. Their rank among the
-    training patients, as a normal score, has neither trouble, and an outlier
-    cannot dominate. A category becomes one column per level, -1 or 1. NaN is
-    kept throughout: what was not measured is for the network to know.
+    Laboratory values are skewed and have many units. Their rank among the
+    training patients, as a normal score, depends on neither, and is robust to
+    outliers. A category becomes one column per level, -1 or 1. NaN is kept, so
+    that the network can use what was not measured.
 
     Attributes
     ----------
     n_features_in_ : int
         Number of columns of the table.
     columns_ : list of str
-        Columns of the table, in the order they were fitted in; numbers for an
-        array.
+        Columns of the table in fitted order; numbers for an array.
     levels_ : dict of str to list
         Levels of each categorical column.
     feature_names_out_ : list of str
@@ -48,7 +47,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
     n_features_in_: int
 
     def fit(self, X: Any, y: object = None) -> "ClinicalScaler":
-        """Learn each column's distribution or levels.
+        """Estimate the distribution of numeric columns and the levels of the others.
 
         Parameters
         ----------
@@ -56,12 +55,12 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
             Numeric, boolean, categorical or text columns; NaN is missing. An
             array holds numbers.
         y : None
-            Not looked at.
+            Ignored.
 
         Raises
         ------
         TypeError
-            For a column of another kind, such as a date.
+            If a column is of another kind, such as a date.
         """
         X = self._as_frame(X, fitting=True)
         self.columns_ = list(X.columns)
@@ -77,7 +76,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         if numeric:
             values = _numbers(X, numeric)
             with warnings.catch_warnings():
-                # A column never measured in training stays NaN, as it should.
+                # A column that was never measured in training stays NaN.
                 warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
                 self.quantiles_ = QuantileTransformer(
                     n_quantiles=min(1000, len(X)), output_distribution="normal", random_state=0
@@ -88,24 +87,23 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Return the matrix.
+        """Transform a table to a matrix.
 
         Parameters
         ----------
         X : DataFrame or array-like
-            A frame has the fitted columns, in any order; others are left alone.
-            An array has them in the fitted order.
+            A frame has the fitted columns in any order; others are ignored. An
+            array has them in the fitted order.
 
         Returns
         -------
         ndarray of shape (n_records, n_features_out), float32
-            NaN where nothing was measured; a level unseen in training counts
-            as missing.
+            NaN where nothing was measured; a level unseen in training is missing.
 
         Raises
         ------
         ValueError
-            Where fitted columns are absent.
+            If fitted columns are absent.
         """
         check_is_fitted(self)
         X = self._as_frame(X, fitting=False)
@@ -118,7 +116,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         parts = []
         if self.numeric_columns_:
             scores = self.quantiles_.transform(_numbers(X, self.numeric_columns_))
-            parts.append(np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE))
+            parts.append(np.clip(scores, -_MAX_SCORE_SD, _MAX_SCORE_SD))
         for name, levels in self.levels_.items():
             codes = pd.Index(levels, dtype=object).get_indexer(X[name].astype(object))
             indicators = np.where(codes[:, None] == np.arange(len(levels)), 1.0, -1.0)
@@ -130,7 +128,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
 
     def _as_frame(self, X: Any, *, fitting: bool) -> pd.DataFrame:
         if isinstance(X, pd.DataFrame):
-            # Columns are found by name, so that order and further ones do not matter.
+            # Columns are found by name; their order and others do not matter.
             return validate_data(self, X, skip_check_array=True) if fitting else X
         values = validate_data(
             self, X, reset=fitting, dtype="numeric", ensure_all_finite="allow-nan"
@@ -138,14 +136,14 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         return pd.DataFrame(values, columns=None if fitting else self.columns_)
 
     def __sklearn_tags__(self):
-        """Say that NaN is welcome, and that what comes out is float32."""
+        """Declare NaN as allowed and the output as float32."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []
         return tags
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
-        """Return the names of the matrix's columns."""
+        """Return the column names of the matrix."""
         check_is_fitted(self)
         return np.array(self.feature_names_out_, dtype=object)
 

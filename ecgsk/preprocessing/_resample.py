@@ -1,4 +1,4 @@
-"""Bring every record to one sampling rate."""
+"""Resampling to one sampling rate."""
 
 import numpy as np
 
@@ -9,17 +9,17 @@ from ecgsk.signals.units import check_sampling_rate
 
 
 class Resample(RateAwareTransformer):
-    """Resample ECGs to another rate, each lead by itself.
+    """Resample ECGs to another sampling rate, lead by lead.
 
-    Polyphase filtering by the exact ratio of the two rates, which keeps what lies
-    below half the lower rate and removes the rest, so that nothing folds back.
+    Resamples by the exact ratio of the two rates. The anti-aliasing filter passes
+    what lies below half the lower rate and removes the rest.
 
     Parameters
     ----------
     sampling_rate : float
-        Samples per second of the output, Hz.
+        Sampling rate of the output, Hz.
     input_sampling_rate : float, optional
-        Hz. Required for plain arrays; an ECG column knows its own.
+        Hz. Required for plain arrays; an ECG column has its own.
     n_jobs : int, optional
         Threads.
 
@@ -35,15 +35,22 @@ class Resample(RateAwareTransformer):
     See Also
     --------
     BandpassFilter : Remove drift and noise.
+    ecgsk.io.write_ecg_folder : Store the result.
 
     Notes
     -----
     Missing samples are bridged by a line for filtering and are NaN again
     afterwards: an output sample is missing when an input sample that is nearest
     to it, or to which it is nearest, was.
-    A record of n samples comes out with ``ceil(n * ratio)``.
-    An ECG column knows its rate, so one of another rate than in `fit` is
-    welcome: a fitted pipeline serves another hospital's device.
+    The output has ``ceil(n * ratio)`` samples for n of the input.
+    An ECG column may have another rate than in `fit`: a fitted pipeline accepts
+    records of another hospital's device.
+
+    A result larger than scikit-learn's ``working_memory`` (1 GiB by default, see
+    :func:`sklearn.config_context`) and twice what the column holds in memory is
+    not kept: its records are resampled whenever they are read. The samples are
+    the same. Where many epochs read them, `ecgsk.io.write_ecg_folder` stores the
+    result once.
 
     Examples
     --------
@@ -70,14 +77,14 @@ class Resample(RateAwareTransformer):
         super()._check_input(leads, sampling_rate)
         check_sampling_rate(self.sampling_rate, name="Resample")
 
-    def _sampling_rate_out(self) -> float:
+    def _sampling_rate_out(self, rate: float) -> float:
         return float(self.sampling_rate)
 
     def _count_times(self, n_times: int, rate: float | None) -> int:
         return n_times if rate is None else resampled_length(n_times, rate, self.sampling_rate)
 
     def _check_rate(self, column: ECGArray) -> None:
-        """Take any rate: bringing it to one is what this transformer is for."""
+        """Accept any rate."""
 
     def _transform_column(self, column: ECGArray) -> ECGArray:
         if column.sampling_rate == self.sampling_rate:

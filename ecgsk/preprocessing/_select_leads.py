@@ -1,4 +1,4 @@
-"""Choose leads by name."""
+"""Lead selection by name."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,18 @@ from ecgsk.signals.leads import canonical_leads, lead_positions
 
 
 class SelectLeads(SignalTransformer):
-    """Choose and order leads by name.
+    """Select and order leads by name.
 
-    Put first in a pipeline it makes any column that has the leads wanted, in
-    whatever order and among whatever others, one that the rest was fitted on. Of
-    an ECG column no sample is copied.
+    First in a pipeline, it accepts columns that have the leads in any order and
+    among others. No sample of an ECG column is copied.
 
     Parameters
     ----------
     leads : sequence of str
-        Names in any case, in the order wanted.
+        Names in any case, in the order of the output.
     input_leads : sequence of str, optional
         Names of the leads of plain arrays, for which it is required; an ECG
-        column knows its own.
+        column has its own.
 
     Attributes
     ----------
@@ -52,13 +51,20 @@ class SelectLeads(SignalTransformer):
         self.leads = leads
         self.input_leads = input_leads
 
+    def transform_signals(
+        self, signals: np.ndarray, leads: tuple[str, ...], sampling_rate: float
+    ) -> tuple[np.ndarray, tuple[str, ...], float]:
+        """Select leads; see `SignalTransformer.transform_signals`."""
+        places = lead_positions(leads, self.leads, name="SelectLeads")
+        return np.take(signals, places, axis=1), canonical_leads(self.leads), sampling_rate
+
     def _describes_arrays(self) -> bool:
         return self.input_leads is not None
 
     def _describe_array(self, X: np.ndarray) -> tuple[tuple[str, ...], None]:
         if self.input_leads is None:
             raise LeadMismatchError(
-                "SelectLeads: plain arrays carry no lead names, and nothing guesses them. State "
+                "SelectLeads: plain arrays carry no lead names. State "
                 "them: SelectLeads(leads, input_leads=['I', 'II', ...]); or pass an ECG column."
             )
         leads = canonical_leads(self.input_leads)
@@ -74,7 +80,7 @@ class SelectLeads(SignalTransformer):
         lead_positions(leads or (), self.leads, name="SelectLeads")
 
     def _as_fitted(self, column: ECGArray) -> ECGArray:
-        return column  # other leads beside those wanted don't matter
+        return column  # other leads do not matter
 
     def _transform_column(self, column: ECGArray) -> ECGArray:
         lead_positions(column.leads, self.leads, name="SelectLeads")
@@ -82,5 +88,5 @@ class SelectLeads(SignalTransformer):
 
     def _transform_array(self, X: np.ndarray) -> np.ndarray:
         if X.ndim == 2:
-            return X.copy()  # its one lead is the one wanted
+            return X.copy()  # its one lead is the requested one
         return np.take(X, lead_positions(self.leads_in_, self.leads, name="SelectLeads"), axis=1)

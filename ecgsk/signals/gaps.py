@@ -1,4 +1,4 @@
-"""Filter across missing samples without letting them spread."""
+"""Interpolation of missing samples before a filter."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ import numpy as np
 def bridge_gaps(signals: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Replace missing samples by a straight line between their neighbours.
 
-    Any linear filter spreads one NaN over its whole length: bridge the gaps,
-    filter, and open them again where the second return value says.
+    A linear filter spreads one NaN over its whole length: bridge the gaps, filter,
+    and set the samples to NaN again with the second return value.
 
     Parameters
     ----------
@@ -17,10 +17,10 @@ def bridge_gaps(signals: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     Returns
     -------
     bridged : ndarray
-        Same shape without NaN: the nearest sample goes on at the ends, and a
+        Same shape without NaN: the nearest sample is repeated at the ends, and a
         lead that is missing throughout is 0. The input itself when it has no NaN.
     missing : ndarray of bool or None
-        Where samples were missing; None when nowhere.
+        Mask of the missing samples; None when there are none.
 
     Examples
     --------

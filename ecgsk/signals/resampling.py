@@ -1,6 +1,7 @@
-"""Bring samples to another rate, each lead by itself, keeping gaps as gaps."""
+"""Resampling to another rate, lead by lead."""
 
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -8,24 +9,25 @@ from ecgsk.signals.spectral import filter_spectrum, low_pass_gain
 from ecgsk.signals.units import check_sampling_rate
 
 
-def resampling_ratio(from_rate: float, to_rate: float) -> Fraction:
-    """Exact ratio of two sampling rates, as written: 360.1 Hz means 3601/10."""
+@lru_cache(64)
+def _ratio(from_rate: float, to_rate: float) -> Fraction:
+    """Return the exact ratio of two sampling rates as written: 360.1 Hz means 3601/10."""
     rates = (check_sampling_rate(to_rate), check_sampling_rate(from_rate))
     to_fraction, from_fraction = (Fraction(repr(rate)) for rate in rates)
     return to_fraction / from_fraction
 
 
 def resampled_length(n_samples: int, from_rate: float, to_rate: float) -> int:
-    """Count what `resample` makes of some samples: ``ceil(n_samples * to_rate / from_rate)``."""
-    ratio = resampling_ratio(from_rate, to_rate)
+    """Return the number of samples after `resample`: ``ceil(n_samples * to_rate / from_rate)``."""
+    ratio = _ratio(from_rate, to_rate)
     return -(-n_samples * ratio.numerator // ratio.denominator)
 
 
 def resample(signals: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:
     """Resample along the last axis.
 
-    The anti-aliasing filter keeps what lies below half the lower rate and removes
-    the rest, so that nothing folds back.
+    The anti-aliasing filter passes what lies below half the lower rate and
+    removes the rest.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def resample(signals: np.ndarray, from_rate: float, to_rate: float) -> np.ndarra
     >>> out.shape, bool(np.abs(out - np.sin(2 * np.pi * t[::5])).max() < 0.01)
     ((1000,), True)
     """
-    ratio = resampling_ratio(from_rate, to_rate)
+    ratio = _ratio(from_rate, to_rate)
     if ratio == 1:
         return signals
     return filter_spectrum(

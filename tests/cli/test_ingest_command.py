@@ -24,23 +24,38 @@ def ingest(write_record, tmp_path):
     return call
 
 
-def test_a_folder_becomes_a_store(ingest):
-    out, told = ingest()
-    frame, _ = read_ecg_folder(out, verify=True)
-    assert str(frame["ecg"].dtype) == "ecg[12x400, 100 Hz]"
-    assert "3 records of ecg[12x400, 100 Hz]" in told
-    assert "0 left out, listed in broken.csv" in told
+def test_a_folder_becomes_a_store_as_recorded(ingest):
+    out, printed = ingest()
+    frame, extra = read_ecg_folder(out, verify=True)
+    assert str(frame["ecg"].dtype) == "ecg[12x2000, 500 Hz]"
+    assert extra["ingest"]["transform"] == []
+    assert "3 records of ecg[12x2000, 500 Hz]" in printed
+    assert "0 left out, listed in broken.csv" in printed
 
 
-def test_zero_leaves_rate_and_edges_as_they_are(ingest):
-    out, _ = ingest("--sampling-rate", "0", "--band", "0", "0")
-    assert read_ecg_folder(out)[0]["ecg"].ecg.sampling_rate == 500
+RESAMPLE = "Resample(input_sampling_rate=None, sampling_rate=100.0)"
+BANDPASS = "BandpassFilter(high=40.0, input_sampling_rate=None, low={}, order=3)"
 
 
-def test_check_says_whether_files_are_as_they_were(ingest, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("options", "rate", "transform"),
+    [
+        ("--sampling-rate 100 --band 0.5 40", 100, [RESAMPLE, BANDPASS.format(0.5)]),
+        ("--sampling-rate 100", 100, [RESAMPLE]),
+        ("--band 0 40", 500, [BANDPASS.format(None)]),
+        ("--band 0 0", 500, []),
+    ],
+)
+def test_options_become_transformers(ingest, options, rate, transform):
+    frame, extra = read_ecg_folder(ingest(*options.split())[0])
+    assert frame["ecg"].ecg.sampling_rate == rate
+    assert extra["ingest"]["transform"] == transform
+
+
+def test_check_compares_files_with_their_checksums(ingest, monkeypatch, capsys):
     out, _ = ingest()
     result = CliRunner().invoke(app, ["check", str(out)])
-    assert "Every file is as it was written." in result.output
+    assert "All checksums match." in result.output
     samples = bytearray((out / "ecg.npy").read_bytes())
     samples[-1] ^= 1
     (out / "ecg.npy").write_bytes(samples)
@@ -48,4 +63,4 @@ def test_check_says_whether_files_are_as_they_were(ingest, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 1
-    assert "is not the one written down" in capsys.readouterr().err
+    assert "is not that in ecg.json" in capsys.readouterr().err

@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgsk.explain import (
-    Attribution,
-    Diagnosis,
-    Evidence,
-    Explanation,
-    LabFinding,
-    SimilarPatient,
-)
+from ecgsk.explain import Attribution, Diagnosis, Evidence, Explanation, LabFinding, SimilarPatient
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 
 DIAGNOSES = (

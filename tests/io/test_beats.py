@@ -34,7 +34,7 @@ def test_irregular_beats_are_found_at_any_rate(rate):
     np.testing.assert_allclose(found, beats, atol=0.02)
 
 
-def test_the_lead_with_the_complexes_is_looked_at():
+def test_beats_are_found_in_the_lead_with_qrs_complexes():
     beats = np.arange(0.5, 10)
     noise = np.random.default_rng(0).normal(0, 0.02, (3, 1000))
     signal = noise + np.outer([0, -1, 0], pulses(beats, 100))
@@ -62,12 +62,12 @@ def test_a_gap_hides_its_own_beats_alone():
     ],
     ids=["flat", "missing", "infinite", "empty", "short", "noise"],
 )
-def test_where_nothing_beats_nothing_is_found(signal, capfd):
+def test_no_beat_is_found_in_noise_or_silence(signal, capfd):
     assert find_beats(signal, 100).shape == (0,)
     assert capfd.readouterr() == ("", "")
 
 
-def test_bad_input_says_what_to_give():
+def test_bad_input_is_refused():
     with pytest.raises(SamplingRateError, match="find_beats"):
         find_beats(np.zeros(1000), 0)
     with pytest.raises(ValueError, match="one record at a time"):
@@ -75,7 +75,7 @@ def test_bad_input_says_what_to_give():
 
 
 @pytest.mark.real_data
-def test_beats_are_where_cardiologists_put_them(real_data):
+def test_beats_agree_with_annotations_of_cardiologists(real_data):
     ecg = load_ludb(real_data / "ludb", progress=False).X["ecg"].iloc[:25]
     hits, n_marked, n_found = 0, 0, 0
     for record, signal in zip(ecg.index, ecg.array.read(), strict=True):

@@ -1,4 +1,4 @@
-"""Tables with an ECG column as folders of plain files."""
+"""Round trip of a table with an ECG column through a folder of plain files."""
 
 import json
 
@@ -28,7 +28,7 @@ def frame():
     return table
 
 
-def test_what_is_written_is_read(tmp_path, frame):
+def test_read_returns_what_was_written(tmp_path, frame):
     write_ecg_folder(frame, tmp_path / "new" / "folder", extra={"who": "é"})
     again, extra = read_ecg_folder(tmp_path / "new" / "folder", verify=True)
     assert extra == {"who": "é"}
@@ -41,7 +41,7 @@ def test_what_is_written_is_read(tmp_path, frame):
     assert isinstance(again["ecg"].array.storage, NpyStorage)
 
 
-def test_files_are_plain(tmp_path, frame):
+def test_files_are_read_without_ecgsk(tmp_path, frame):
     write_ecg_folder(frame, tmp_path, gain=200)
     assert {path.name for path in tmp_path.iterdir()} == {"ecg.npy", "records.parquet", "ecg.json"}
     samples = np.load(tmp_path / "ecg.npy")
@@ -55,7 +55,7 @@ def test_files_are_plain(tmp_path, frame):
     assert (stated["sampling_rate"], stated["gain"], stated["unit"]) == (250.0, 200.0, "mV")
 
 
-def test_records_that_are_missing_stay_missing(tmp_path, frame):
+def test_missing_records_stay_missing(tmp_path, frame):
     shuffled = frame.iloc[[5, 5, 2]].reset_index(drop=True)
     shuffled["ecg"] = shuffled["ecg"].where([True, False, True])
     write_ecg_folder(shuffled, tmp_path)
@@ -66,7 +66,7 @@ def test_records_that_are_missing_stay_missing(tmp_path, frame):
     )
 
 
-def test_clipping_is_said(tmp_path):
+def test_clipping_warns(tmp_path):
     x = np.zeros((2, 1, 4), "float32")
     x[1, 0] = [40, -40, np.inf, 32.767]
     column = ECGArray.from_numpy(x, sampling_rate=100, leads=["I"])
@@ -78,7 +78,7 @@ def test_clipping_is_said(tmp_path):
     )
 
 
-def test_a_cohort_is_not_replaced_by_accident(tmp_path, frame):
+def test_a_cohort_is_replaced_only_with_overwrite(tmp_path, frame):
     write_ecg_folder(frame, tmp_path)
     with pytest.raises(ECGError, match=r"holds a cohort already. .* overwrite=True"):
         write_ecg_folder(frame, tmp_path)
@@ -86,7 +86,7 @@ def test_a_cohort_is_not_replaced_by_accident(tmp_path, frame):
     assert len(read_ecg_folder(tmp_path, verify=True)[0]) == 4
 
 
-def test_samples_in_use_are_not_overwritten(tmp_path, frame):
+def test_writing_over_the_samples_of_the_table_is_refused(tmp_path, frame):
     write_ecg_folder(frame, tmp_path)
     again, _ = read_ecg_folder(tmp_path)
     again["ecg"] = again["ecg"].ecg.select_leads(["II"])
@@ -101,11 +101,11 @@ def test_samples_in_use_are_not_overwritten(tmp_path, frame):
         (lambda f: (f / "ecg.npy").unlink(), False, "ecg.npy is absent"),
         (lambda f: (f / "ecg.json").write_text("{"), False, "is not JSON"),
         (lambda f: (f / "ecg.json").write_text("{}"), False, "version 1 in .* got None"),
-        (lambda f: (f / "ecg.npy").write_bytes(b"cut"), False, "should have .* and has 3"),
-        (lambda f: _flip_last_byte(f / "ecg.npy"), True, "SHA-256 sum .*ecg.npy is not"),
+        (lambda f: (f / "ecg.npy").write_bytes(b"cut"), False, "expected .*npy of .* bytes, got 3"),
+        (lambda f: _flip_last_byte(f / "ecg.npy"), True, "SHA-256 checksum of .*ecg.npy is not"),
     ],
 )
-def test_damaged_folders_say_so(tmp_path, frame, damage, verify, message):
+def test_a_damaged_folder_is_refused(tmp_path, frame, damage, verify, message):
     write_ecg_folder(frame, tmp_path)
     damage(tmp_path)
     with pytest.raises(RecordReadError, match=message):
@@ -117,7 +117,7 @@ def _flip_last_byte(path):
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
-def test_frames_that_cannot_be_written(tmp_path, frame):
+def test_unwritable_frames_leave_no_file(tmp_path, frame):
     with pytest.raises(ECGError, match="with an ECG column, got columns"):
         write_ecg_folder(frame.drop(columns="ecg"), tmp_path)
     with pytest.raises(ECGError, match="names must be strings, got 3"):

@@ -1,4 +1,4 @@
-"""HDF5 storage: shapes, damage and equality."""
+"""HDF5Storage reads records on demand and pickles its path."""
 
 import pickle
 
@@ -10,35 +10,58 @@ from ecgsk.exceptions import DurationError, RecordReadError, UnitError
 from ecgsk.io import HDF5Storage
 
 
-def test_other_shapes_and_types_are_rejected(tmp_path):
+@pytest.fixture
+def path(tmp_path):
     path = tmp_path / "x.hdf5"
     with h5py.File(path, "w") as file:
-        file["x"] = np.zeros((2, 3, 4))
+        file["x"] = np.arange(24.0).reshape(2, 3, 4)
         file["integers"] = np.zeros((2, 3, 4), "int16")
+    return path
+
+
+@pytest.fixture
+def storage(path):
+    return HDF5Storage(path, "x", ["I", "II", "III", "V1"], 100, gain=2)
+
+
+def test_records_are_read_in_any_order_and_repeated(storage):
+    expected = np.arange(24.0).reshape(2, 3, 4).transpose(0, 2, 1) / 2
+    signals = storage.read(np.array([1, 0, 1]))
+    assert signals.dtype == np.float32
+    np.testing.assert_array_equal(signals, expected[[1, 0, 1]])
+    assert storage.read(np.array([], dtype=int)).shape == (0, 4, 3)
+
+
+def test_storages_of_one_data_set_are_equal(storage, path):
+    again = pickle.loads(pickle.dumps(storage))
+    assert again == storage
+    assert hash(again) == hash(storage)
+    assert storage != HDF5Storage(path, "x", ["I", "II", "III", "V1"], 100)
+
+
+def test_a_data_set_of_another_shape_or_type_is_refused(path):
     with pytest.raises(DurationError, match=r"n_samples, 2\), got \(2, 3, 4\)"):
         HDF5Storage(path, "x", ["I", "II"], 100)
     with pytest.raises(UnitError, match=r"expected floating-point samples in .* got int16"):
         HDF5Storage(path, "integers", ["I", "II", "III", "V1"], 100)
     with pytest.raises(RecordReadError, match=r"a data set 'y' in .*, got integers, x"):
         HDF5Storage(path, "y", ["I", "II"], 100)
-    storage = HDF5Storage(path, "x", ["I", "II", "III", "V1"], 100)
-    assert storage == HDF5Storage(path, "x", ["I", "II", "III", "V1"], 100)
-    assert hash(storage) == hash(pickle.loads(pickle.dumps(storage)))
-    assert storage.read(np.array([], dtype=int)).shape == (0, 4, 3)
-    assert storage.read(np.array([1, 0, 1])).dtype == np.float32
+
+
+def test_a_file_that_changes_its_shape_is_refused(storage, path):
     with h5py.File(path, "w") as file:
         file["x"] = np.zeros((5, 3, 4))
     with pytest.raises(RecordReadError, match=r"held samples of shape \(2, 3, 4\) and now holds"):
         storage.read(np.array([0]))
 
 
-def test_damaged_chunk_names_the_record(tmp_path):
+def test_a_damaged_chunk_names_its_record(tmp_path):
     path = tmp_path / "x.hdf5"
     with h5py.File(path, "w") as file:
         data = file.create_dataset("x", data=np.ones((2, 3, 2)), chunks=(1, 3, 2), fletcher32=True)
-        offset = data.id.get_chunk_info(1).byte_offset
+        place = data.id.get_chunk_info(1).byte_offset
     with path.open("r+b") as raw:
-        raw.seek(offset)
+        raw.seek(place)
         raw.write(b"damage")
     storage = HDF5Storage(path, "x", ["I", "II"], 100)
     assert storage.read(np.array([0])).mean() == 1

@@ -1,13 +1,16 @@
-"""WFDB records: leads by name, units, lengths and rates, and the facts of headers."""
-
-import pickle
+"""Tables of WFDB records: leads by name, units, lengths, rates and comments of headers."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ecgsk.exceptions import DurationError, SamplingRateError
-from ecgsk.io import WFDBStorage, read_wfdb_folder, read_wfdb_record
+from ecgsk.exceptions import (
+    DurationError,
+    LeadMismatchError,
+    RecordReadError,
+    SamplingRateError,
+)
+from ecgsk.io import read_wfdb_folder, read_wfdb_record
 from ecgsk.signals import STANDARD_12_LEADS
 
 SWAPPED = ("I", "II", "III", "AVR", "aVF", "avl", "v1", "V2", "V3", "V4", "V5", "V6")
@@ -21,7 +24,7 @@ def test_leads_are_found_by_name_in_any_case_and_order(tmp_path, write_record):
     np.testing.assert_allclose(ecg.read()[0], expected, atol=1e-6)
 
 
-def test_leads_come_in_the_order_wanted_and_other_signals_are_passed_over(tmp_path, write_record):
+def test_leads_are_ordered_as_requested_and_other_signals_ignored(tmp_path, write_record):
     signal = write_record("monitor", leads=("RESP", "V1", "II"))
     ecg = read_wfdb_record(tmp_path / "monitor", leads=["ii", "v1"])
     assert ecg.leads == ("II", "V1")
@@ -31,7 +34,7 @@ def test_leads_come_in_the_order_wanted_and_other_signals_are_passed_over(tmp_pa
 @pytest.mark.parametrize(
     ("unit", "millivolts"), [("mV", 1), ("mv", 1), ("uV", 1e-3), ("µV", 1e-3), ("V", 1e3)]
 )
-def test_units_become_millivolts(tmp_path, write_record, unit, millivolts):
+def test_units_are_converted_to_millivolts(tmp_path, write_record, unit, millivolts):
     signal = write_record("r", unit="mV")
     header = tmp_path / "r.hea"
     header.write_text(header.read_text().replace("/mV", f"/{unit}"), encoding="utf-8")
@@ -40,7 +43,7 @@ def test_units_become_millivolts(tmp_path, write_record, unit, millivolts):
     )
 
 
-def test_folder_is_a_table_of_signals_and_header_facts(tmp_path, write_record):
+def test_a_folder_becomes_a_table_of_signals_and_comments(tmp_path, write_record):
     write_record("b/one", comments=["Age: 61", "Sex: Female", "Dx: 426783006,59118001"])
     write_record("a/two", comments=["<age>: NaN", "<sex>: m", "Rhythm: AF", "Old scar.", "LVH."])
     frame = read_wfdb_folder(tmp_path)
@@ -55,7 +58,7 @@ def test_folder_is_a_table_of_signals_and_header_facts(tmp_path, write_record):
     assert frame.attrs["broken"] == []
 
 
-def test_header_lines_never_replace_the_frame_s_own_columns(tmp_path, write_record):
+def test_comments_do_not_replace_other_columns(tmp_path, write_record):
     write_record("r", comments=["ecg: normal", "record: 17", "Age: 300"])
     frame = read_wfdb_folder(tmp_path)
     assert frame.loc[0, "header_ecg"] == "normal"
@@ -80,7 +83,7 @@ def test_longer_records_are_cropped_and_shorter_ones_padded(tmp_path, write_reco
     assert np.isnan(ecg[1, :, 500:]).all()
 
 
-def test_different_lengths_need_a_duration(tmp_path, write_record):
+def test_different_lengths_are_refused_without_a_duration(tmp_path, write_record):
     for name, seconds in [("a", 1), ("b", 2), ("c", 2)]:
         write_record(name, seconds=seconds)
     with pytest.raises(
@@ -91,7 +94,7 @@ def test_different_lengths_need_a_duration(tmp_path, write_record):
         read_wfdb_folder(tmp_path, duration=-1)
 
 
-def test_different_rates_need_a_choice(tmp_path, write_record):
+def test_different_rates_are_refused_without_a_sampling_rate(tmp_path, write_record):
     for name, rate in [("a", 100), ("b", 400), ("c", 500), ("d", 500), ("e", 1000)]:
         write_record(name, rate=rate)
     with pytest.raises(SamplingRateError, match=r"500 Hz \(2 records\), 100 Hz.*sampling_rate=500"):
@@ -104,36 +107,65 @@ def test_different_rates_need_a_choice(tmp_path, write_record):
         np.testing.assert_allclose(resampled[:, inner], ecg[2, :, inner], atol=0.02)
 
 
-def test_resampled_crop_has_no_edge_at_its_end(tmp_path, write_record):
-    write_record("long", rate=1000, seconds=4)
-    whole = read_wfdb_record(tmp_path / "long", sampling_rate=500).read()
-    crop = read_wfdb_record(tmp_path / "long", sampling_rate=500, duration=2).read()
-    np.testing.assert_allclose(crop[..., 50:], whole[..., 50:1000], atol=1e-3)
-
-
-def test_missing_samples_stay_missing_and_stay_in_their_lead(tmp_path, write_record):
-    signal = np.tile(np.sin(np.arange(1000) / 50), (12, 1))
-    signal[3, 200:300] = np.nan
-    signal[5] = np.nan
-    write_record("gap", rate=1000, signal=signal)
-    out = read_wfdb_record(tmp_path / "gap", sampling_rate=500).read()[0]
-    assert np.isnan(out[5]).all()
-    np.testing.assert_array_equal(np.isnan(out[3]).nonzero()[0][[0, -1]], [100, 150])
-    assert not np.isnan(np.delete(out, [3, 5], axis=0)).any()
-    np.testing.assert_allclose(out[3, 10:90], signal[3, 20:180:2], atol=0.02)
-
-
-def test_storage_pickles_paths_alone(tmp_path, write_record):
-    signals = [write_record(f"r{number}") for number in range(3)]
-    frame = read_wfdb_folder(tmp_path)
-    blob = pickle.dumps(frame["ecg"].array[1:2])
-    assert len(blob) < 1500 < signals[0].astype("f4").nbytes
-    np.testing.assert_allclose(pickle.loads(blob).read()[0], signals[1], atol=1e-6)
-
-
-def test_storages_of_the_same_records_are_equal(tmp_path, write_record):
+def test_an_unknown_lead_is_refused(tmp_path, write_record):
     write_record("r")
-    first, second = (WFDBStorage([tmp_path / name], ["I"], 500, 500) for name in ("r", "r.hea"))
-    assert first == second
-    assert hash(first) == hash(second)
-    assert first != WFDBStorage([tmp_path / "r"], ["II"], 500, 500)
+    with pytest.raises(LeadMismatchError, match="unknown lead 'V99'"):
+        read_wfdb_folder(tmp_path, leads=["V99"])
+
+
+def test_absent_records_are_refused(tmp_path, write_record):
+    with pytest.raises(RecordReadError, match=r"no file matches .* Give the folder"):
+        read_wfdb_folder(tmp_path)
+    with pytest.raises(RecordReadError, match="which is not a folder"):
+        read_wfdb_folder(tmp_path / "absent")
+    with pytest.raises(RecordReadError, match=r"there is no header .*absent\.hea"):
+        read_wfdb_record(tmp_path / "absent")
+    write_record("bad")
+    (tmp_path / "bad.dat").unlink()
+    with pytest.raises(RecordReadError, match="none of 1 records can be read; the first: record"):
+        read_wfdb_folder(tmp_path)
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), "fast"])
+def test_an_impossible_sampling_rate_is_refused(tmp_path, write_record, rate):
+    write_record("r")
+    with pytest.raises(SamplingRateError, match="Hz above 0"):
+        read_wfdb_folder(tmp_path, sampling_rate=rate)
+
+
+def test_an_unknown_value_of_errors_is_refused(tmp_path, write_record):
+    write_record("r")
+    with pytest.raises(ValueError, match="'list' or 'raise', got 'ignore'"):
+        read_wfdb_folder(tmp_path, errors="ignore")
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("folder", "n_records", "dtype"),
+    [
+        ("brugada_huca", 248, "ecg[12x1200, 100 Hz]"),
+        ("ludb", 157, "ecg[12x5000, 500 Hz]"),
+        ("mimic_iv_demo/ecg", 113, "ecg[12x5000, 500 Hz]"),
+    ],
+)
+def test_real_folders_of_one_rate_and_length(real_data, folder, n_records, dtype):
+    frame = read_wfdb_folder(real_data / folder)
+    assert len(frame) == n_records
+    assert str(frame["ecg"].dtype) == dtype
+    assert frame.attrs["broken"] == []
+
+
+@pytest.mark.real_data
+def test_real_challenge_records_differ_in_rate_and_length(real_data):
+    folder = real_data / "cinc2021"
+    with pytest.raises(SamplingRateError, match=r"500 Hz \(60 records\), 1000 Hz \(10 records\)"):
+        read_wfdb_folder(folder)
+    with pytest.raises(DurationError, match=r"10 s \(48 records\), 115.2 s \(7 records\)"):
+        read_wfdb_folder(folder, sampling_rate=500)
+    frame = read_wfdb_folder(folder, sampling_rate=500, duration=10)
+    assert len(frame) == 70
+    assert str(frame["ecg"].dtype) == "ecg[12x5000, 500 Hz]"
+    assert frame["ecg"].ecg.quality()["usable"].all()
+    assert frame["age"].notna().sum() > 60
+    assert set(frame["sex"].dropna()) == {"F", "M"}
+    assert frame["dx"].notna().all()

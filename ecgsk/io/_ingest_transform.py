@@ -1,0 +1,90 @@
+"""Transforms of an ingest: any pipeline of transformers that learn nothing from the data."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from ecgsk.exceptions import ECGError
+from ecgsk.signals import ECGArray
+from ecgsk.signals.columns import ecg_column
+from ecgsk.signals.storage import ArrayStorage
+
+# Parameters of transformers that do not change the result.
+_WITHOUT_EFFECT = {"n_jobs", "memory", "verbose"}
+
+
+def pipeline_steps(transform: Any) -> list[Any]:
+    """Return the transformers of a transform in order, with those of nested pipelines."""
+    if transform is None or transform == "passthrough":
+        return []
+    if isinstance(transform, Pipeline):
+        return [step for _, part in transform.steps for step in pipeline_steps(part)]
+    needed = ("fit_transform", "get_params")
+    if isinstance(transform, type) or not all(hasattr(transform, name) for name in needed):
+        raise ECGError(
+            "ingest_wfdb: expected transform to be a transformer or a pipeline of them, such as "
+            f"make_pipeline(Resample(100), BandpassFilter(0.5, 40)), got {transform!r}."
+        )
+    return [transform]
+
+
+def describe_transform(transform: Any) -> list[str]:
+    """Write the steps of a transform with all parameters that decide the result."""
+    return [_describe(step) for step in pipeline_steps(transform)]
+
+
+def _describe(value: Any) -> str:
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        parameters = value.get_params(deep=False).items()
+        stated = [f"{k}={_describe(v)}" for k, v in parameters if k not in _WITHOUT_EFFECT]
+        return f"{type(value).__name__}({', '.join(stated)})"
+    if isinstance(value, list | tuple | np.ndarray):
+        return f"[{', '.join(map(_describe, value))}]"
+    if callable(value):  # its repr may hold an address
+        return getattr(value, "__qualname__", type(value).__name__)
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def apply_transform(
+    transform: Any, signals: np.ndarray, leads: tuple[str, ...], sampling_rate: float
+) -> tuple[np.ndarray, tuple[str, ...], float]:
+    """Transform float32 signals of one sampling rate; return signals, leads and rate.
+
+    Transformers of this package run on the samples, others on an ECG column. Both
+    give the same bits.
+    """
+    steps = pipeline_steps(transform)
+    if all(map(_is_ours, steps)):
+        for step in steps:
+            signals, leads, sampling_rate = step.transform_signals(signals, leads, sampling_rate)
+        return signals, leads, sampling_rate
+    column = ECGArray(ArrayStorage(signals, leads, sampling_rate))
+    out = ecg_column(clone(transform).fit_transform(column), name="ingest_wfdb")
+    if len(out) != len(column):
+        raise ECGError(
+            f"ingest_wfdb: expected transform to return one ECG per record, got {len(out)} for "
+            f"{len(column)}. Leave out what drops or adds records."
+        )
+    return out.read(), out.leads, out.sampling_rate
+
+
+def _is_ours(step: Any) -> bool:
+    # A subclass outside this package may override `transform` alone.
+    return hasattr(step, "transform_signals") and type(step).__module__.startswith("ecgsk.")
+
+
+def try_transform(
+    transform: Any, signals: np.ndarray, leads: tuple[str, ...], sampling_rate: float
+) -> tuple[np.ndarray, tuple[str, ...], float]:
+    """Apply a transform; raise if the first record's result depends on the others."""
+    result = apply_transform(transform, signals, leads, sampling_rate)
+    alone = apply_transform(transform, signals[:1], leads, sampling_rate)[0]
+    if not np.allclose(result[0][:1], alone, rtol=0, atol=1e-3, equal_nan=True):
+        raise ECGError(
+            "ingest_wfdb: expected a transform that learns nothing from the data, but the samples "
+            "of a record depend on other records after "
+            f"{' and '.join(describe_transform(transform))}. Apply it after the ingest."
+        )
+    return result

@@ -1,0 +1,87 @@
+"""WFDBStorage reads records on demand and pickles paths."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from ecgsk.exceptions import RecordReadError
+from ecgsk.io import WFDBStorage, read_wfdb_folder, read_wfdb_record
+from ecgsk.io._wfdb import load_wfdb
+from ecgsk.signals import STANDARD_12_LEADS
+
+
+def test_resampled_crop_has_no_edge_at_its_end(tmp_path, write_record):
+    write_record("long", rate=1000, seconds=4)
+    whole = read_wfdb_record(tmp_path / "long", sampling_rate=500).read()
+    crop = read_wfdb_record(tmp_path / "long", sampling_rate=500, duration=2).read()
+    np.testing.assert_allclose(crop[..., 50:], whole[..., 50:1000], atol=1e-3)
+
+
+def test_missing_samples_stay_missing_and_stay_in_their_lead(tmp_path, write_record):
+    signal = np.tile(np.sin(np.arange(1000) / 50), (12, 1))
+    signal[3, 200:300] = np.nan
+    signal[5] = np.nan
+    write_record("gap", rate=1000, signal=signal)
+    out = read_wfdb_record(tmp_path / "gap", sampling_rate=500).read()[0]
+    assert np.isnan(out[5]).all()
+    np.testing.assert_array_equal(np.isnan(out[3]).nonzero()[0][[0, -1]], [100, 150])
+    assert not np.isnan(np.delete(out, [3, 5], axis=0)).any()
+    np.testing.assert_allclose(out[3, 10:90], signal[3, 20:180:2], atol=0.02)
+
+
+def test_a_pickle_holds_paths_alone(tmp_path, write_record):
+    signals = [write_record(f"r{number}") for number in range(3)]
+    frame = read_wfdb_folder(tmp_path)
+    blob = pickle.dumps(frame["ecg"].array[1:2])
+    assert len(blob) < 1500 < signals[0].astype("f4").nbytes
+    np.testing.assert_allclose(pickle.loads(blob).read()[0], signals[1], atol=1e-6)
+
+
+def test_storages_of_the_same_records_are_equal(tmp_path, write_record):
+    write_record("r")
+    first, second = (WFDBStorage([tmp_path / name], ["I"], 500, 500) for name in ("r", "r.hea"))
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first != WFDBStorage([tmp_path / "r"], ["II"], 500, 500)
+
+
+def test_a_record_that_is_truncated_after_its_header_was_read(tmp_path, write_record):
+    write_record("bad")
+    frame = read_wfdb_folder(tmp_path)
+    path = tmp_path / "bad.dat"
+    path.write_bytes(path.read_bytes()[:1001])
+    with pytest.raises(RecordReadError, match=r"record .*bad: its samples cannot be read"):
+        frame["ecg"].ecg.to_numpy()
+
+
+def test_a_header_that_changes_after_it_was_read(tmp_path, write_record):
+    write_record("bad")
+    frame = read_wfdb_folder(tmp_path)
+    header = tmp_path / "bad.hea"
+    header.write_text(header.read_text().replace(" aVF\n", " V7\n"))
+    with pytest.raises(RecordReadError, match="header has changed since it was read"):
+        frame["ecg"].ecg.to_numpy()
+
+
+def test_a_header_that_is_deleted_after_it_was_read(tmp_path, write_record):
+    write_record("r")
+    storage = read_wfdb_folder(tmp_path)["ecg"].array
+    (tmp_path / "r.hea").unlink()
+    with pytest.raises(RecordReadError, match=r"cannot be read \(FileNotFoundError"):
+        storage.read()
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("folder", ["brugada_huca", "ludb", "cinc2021", "mimic_iv_demo/ecg"])
+def test_every_sample_equals_wfdb(real_data, folder):
+    wfdb = load_wfdb()
+    wanted = [lead.lower() for lead in STANDARD_12_LEADS]
+    for path in sorted((real_data / folder).rglob("*.hea")):
+        reference = wfdb.rdrecord(str(path.with_suffix("")))
+        stored = [name.lower() for name in reference.sig_name]
+        expected = reference.p_signal.T[[stored.index(lead) for lead in wanted]]
+        ecg = read_wfdb_record(path)
+        assert ecg.sampling_rate == reference.fs
+        # 1e-6 mV; beyond 16 mV a float32 itself is coarser.
+        np.testing.assert_allclose(ecg.read()[0], expected, atol=1e-6, rtol=1e-7)
