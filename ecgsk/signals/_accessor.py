@@ -64,7 +64,7 @@ class ECGAccessor:
     @property
     def duration(self) -> float:
         """Length of a record in seconds."""
-        return self.array.dtype.duration
+        return self.array.duration
 
     def to_numpy(self) -> np.ndarray:
         """Read all samples: float32, mV, shape (n_records, n_leads, n_samples)."""

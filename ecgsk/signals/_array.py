@@ -13,7 +13,14 @@ from pandas.api.types import is_integer, is_list_like, pandas_dtype
 from ecgsk.signals._dtype import ECGDtype
 from ecgsk.signals._record import ECGRecord
 from ecgsk.signals.concat import merge_views
-from ecgsk.signals.storage import ArrayStorage, ECGStorage, NpyStorage, check_gain, select_leads
+from ecgsk.signals.storage import (
+    ArrayStorage,
+    ECGStorage,
+    NpyStorage,
+    StorageProperties,
+    check_gain,
+    select_leads,
+)
 from ecgsk.signals.units import to_millivolt
 
 if TYPE_CHECKING:
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 _COMPARED_RECORDS = 64  # records in memory at once while comparing
 
 
-class ECGArray(ExtensionArray):
+class ECGArray(StorageProperties, ExtensionArray):
     """ECGs as a pandas column: row numbers over a storage.
 
     Slicing, shuffling, masking, merging and splitting change row numbers and copy
@@ -171,21 +178,6 @@ class ECGArray(ExtensionArray):
     def rows(self) -> np.ndarray:
         """Row numbers in the storage, -1 for a missing record (a copy)."""
         return self._rows.copy()
-
-    @property
-    def leads(self) -> tuple[str, ...]:
-        """Lead names."""
-        return self._storage.leads
-
-    @property
-    def sampling_rate(self) -> float:
-        """Samples per second, Hz."""
-        return self._storage.sampling_rate
-
-    @property
-    def n_samples(self) -> int:
-        """Samples per lead."""
-        return self._storage.n_samples
 
     def read(self, rows: Any = None) -> np.ndarray:
         """Read samples into memory.

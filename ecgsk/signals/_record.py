@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecgsk.signals.storage import ArrayStorage, ECGStorage
+from ecgsk.signals.storage import ArrayStorage, ECGStorage, StorageProperties
 from ecgsk.signals.units import format_hertz, to_millivolt
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class ECGRecord:
+class ECGRecord(StorageProperties):
     """One ECG: samples with their leads and sampling rate.
 
     Cells of an ECG column are records that read their samples on access.
@@ -56,7 +56,7 @@ class ECGRecord:
     ):
         data = np.array(signal, dtype=np.float32, ndmin=2)[None]
         gain = 1 / to_millivolt(unit)
-        self._storage: ECGStorage = ArrayStorage(data, leads, sampling_rate, gain=gain)
+        self._storage = ArrayStorage(data, leads, sampling_rate, gain=gain)
         self._row = 0
 
     @classmethod
@@ -69,26 +69,6 @@ class ECGRecord:
     def signal(self) -> np.ndarray:
         """Samples in mV, float32, shape (n_leads, n_samples); read on each access."""
         return self._storage.read(np.array([self._row]))[0]
-
-    @property
-    def leads(self) -> tuple[str, ...]:
-        """Lead names."""
-        return self._storage.leads
-
-    @property
-    def sampling_rate(self) -> float:
-        """Samples per second, Hz."""
-        return self._storage.sampling_rate
-
-    @property
-    def n_samples(self) -> int:
-        """Samples per lead."""
-        return self._storage.n_samples
-
-    @property
-    def duration(self) -> float:
-        """Length in seconds."""
-        return self.n_samples / self.sampling_rate
 
     def plot(self, **kwargs: Any) -> "Figure":
         """Plot on ECG paper; keywords go to `ecgsk.plotting.plot_ecg`."""

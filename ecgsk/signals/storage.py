@@ -107,6 +107,33 @@ class ECGStorage(ABC):
         return self, rows
 
 
+class StorageProperties:
+    """Properties of the records in ``_storage``, shared by views of it."""
+
+    __slots__ = ()
+    _storage: ECGStorage
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """Lead names."""
+        return self._storage.leads
+
+    @property
+    def sampling_rate(self) -> float:
+        """Samples per second, Hz."""
+        return self._storage.sampling_rate
+
+    @property
+    def n_samples(self) -> int:
+        """Samples per lead."""
+        return self._storage.n_samples
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.sampling_rate
+
+
 def read_scaled(data: "np.ndarray | FileRows", rows: np.ndarray, gain: float) -> np.ndarray:
     """Read rows as float32 millivolts: divide by the gain, set the int16 minimum to NaN."""
     if data.dtype == np.float32 and gain == 1.0:

@@ -1,4 +1,4 @@
-"""``ecgsk demo``: one whole run, everything it writes, and what it refuses."""
+"""``ecgsk demo``: a complete run, its files, and errors."""
 
 import json
 import re
@@ -89,7 +89,7 @@ class _Page(HTMLParser):
                 self.handlers.append(name)
 
 
-def test_report_needs_nothing_but_itself(demo):
+def test_report_is_self_contained(demo):
     _, out = demo
     text = (out / "report.html").read_text("utf-8")
     page = _Page(text)
@@ -100,7 +100,7 @@ def test_report_needs_nothing_but_itself(demo):
     assert not re.search(r"@import|url\(\s*['\"]?(?!#|data:)[\w/]", text)
 
 
-def test_report_tells_what_was_found(demo):
+def test_report_holds_the_results(demo):
     _, out = demo
     text = (out / "report.html").read_text("utf-8")
     assert "simulated" in text
@@ -164,7 +164,7 @@ def test_demo_on_mimic_iv_s_layout(invoke, real_data, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--mimic-ecg", "--hosp"])
-def test_mimic_folders_go_together(fail, tmp_path, option):
+def test_mimic_ecg_and_hosp_need_each_other(fail, tmp_path, option):
     message = fail("demo", option, tmp_path, "--out", tmp_path / "out")
     assert "--mimic-ecg and --hosp need each other" in message
     assert not (tmp_path / "out").exists()
@@ -174,7 +174,7 @@ def test_emergency_folder_alone(fail, tmp_path):
     assert "--ed needs --mimic-ecg and --hosp" in fail("demo", "--ed", tmp_path)
 
 
-def test_mimic_folders_without_what_they_should_hold(fail, tmp_path):
+def test_incomplete_mimic_folders_raise(fail, tmp_path):
     message = fail("demo", "--mimic-ecg", tmp_path, "--hosp", tmp_path, "--out", tmp_path / "out")
     assert message.startswith("error: ")
     assert str(tmp_path) in message

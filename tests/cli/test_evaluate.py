@@ -1,4 +1,4 @@
-"""``ecgsk evaluate``: a cohort folder in; tables, pictures, card and model out."""
+"""``ecgsk evaluate``: tables, figures, model card and model of a cohort folder."""
 
 import re
 
@@ -37,7 +37,7 @@ def evaluated(folder, invoke, tmp_path_factory):
     return invoke("evaluate", folder, "--out", out, *arms, *QUICK), out
 
 
-def test_everything_is_written(evaluated):
+def test_all_files_are_written(evaluated):
     _, out = evaluated
     tables = [f"{name}.{form}" for name in [*TABLES, "laboratories"] for form in ("csv", "tex")]
     pictures = [f"{name}.png" for name in PICTURES]
@@ -46,7 +46,7 @@ def test_everything_is_written(evaluated):
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
 
 
-def test_trained_and_tested_on_the_cohort_s_parts(evaluated, folder):
+def test_uses_the_split_of_the_cohort(evaluated, folder):
     text, out = evaluated
     assert "Using the cohort's own training and test split" in text
     X = read_cohort(folder).X
@@ -66,7 +66,7 @@ def test_labels_are_text_everywhere(evaluated):
     assert r"\<b>a\_b & 50%\</b>" in (out / "model_card.md").read_text("utf-8")
 
 
-def test_the_page_tells_and_shows(evaluated):
+def test_page_holds_tables_and_figures(evaluated):
     text, out = evaluated
     page = (out / "report.html").read_text("utf-8")
     assert len(re.findall("<svg", page)) == len(PICTURES)
@@ -78,7 +78,7 @@ def test_the_page_tells_and_shows(evaluated):
     assert line in page
 
 
-def test_the_model_needs_the_ecg_alone(evaluated, folder):
+def test_model_needs_only_the_ecg(evaluated, folder):
     _, out = evaluated
     model, X = ecgsk.load(out / "model"), read_cohort(folder).X
     P = model.predict_proba(X[["ecg"]].iloc[:3])
@@ -132,7 +132,7 @@ def test_folders_that_hold_no_cohort(fail, folder, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.real_data
-def test_the_mimic_iv_demo_shows_nothing_and_says_so(invoke, real_data, tmp_path):
+def test_mimic_iv_demo_has_too_few_patients(invoke, real_data, tmp_path):
     tree = real_data / "mimic_iv_demo"
     folders = [word for name in ("ecg", "hosp", "ed") for word in (f"--{name}", tree / name)]
     invoke("cohort", "mimic-iv", tmp_path / "cohort", *folders)

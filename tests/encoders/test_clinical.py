@@ -1,4 +1,4 @@
-"""The table's network: missing is not zero, and hidden is missing."""
+"""ClinicalMLP: missing values, and dropout of values and tables."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def hidden(module, table):
     return seen[0][:, table.shape[1] :] == 0
 
 
-def test_table_network_tells_missing_from_zero():
+def test_missing_and_zero_give_different_features():
     torch.manual_seed(0)
     module = ClinicalMLP(n_features=8).build(n_columns=2).eval()
     zero, missing = torch.zeros(1, 2), torch.tensor([[0.0, float("nan")]])
@@ -30,7 +30,7 @@ def test_table_network_tells_missing_from_zero():
     assert not torch.equal(module(zero), module(missing))
 
 
-def test_table_network_sends_no_gradient_to_missing_values():
+def test_missing_values_get_no_gradient():
     module = ClinicalMLP(dropout=0).build(n_columns=3)
     table = torch.tensor([[1.0, float("nan"), -1.0]], requires_grad=True)
     module(table).sum().backward()
@@ -41,13 +41,13 @@ def test_table_network_sends_no_gradient_to_missing_values():
 
 
 @pytest.mark.parametrize("missing", [NAN, float("inf"), -float("inf")])
-def test_what_is_not_finite_is_missing(missing):
+def test_infinite_values_are_missing(missing):
     module = ClinicalMLP().build(n_columns=2).eval()
     table = torch.tensor([[0.3, missing]])
     assert torch.equal(module(table), module(torch.tensor([[0.3, NAN]])))
 
 
-def test_share_of_values_hidden():
+def test_value_dropout_share():
     module = ClinicalMLP(value_dropout=0.3).build(n_columns=20)
     gone = hidden(module, torch.randn(2000, 20)).float()
     assert gone.mean().item() == pytest.approx(0.3, abs=0.01)
@@ -56,14 +56,14 @@ def test_share_of_values_hidden():
     assert gone.mean(1).std().item() == pytest.approx((0.3 * 0.7 / 20) ** 0.5, rel=0.1)
 
 
-def test_share_of_tables_hidden_whole():
+def test_table_dropout_share():
     module = ClinicalMLP(table_dropout=0.3).build(n_columns=5)
     gone = hidden(module, torch.randn(5000, 5))
     assert (gone.all(1) == gone.any(1)).all()
     assert gone[:, 0].float().mean().item() == pytest.approx(0.3, abs=0.02)
 
 
-def test_hidden_equals_missing():
+def test_dropped_values_equal_missing_values():
     module = ClinicalMLP(dropout=0, value_dropout=0.4, table_dropout=0.2).build(n_columns=5)
     table = torch.randn(200, 5)
     torch.manual_seed(3)
@@ -75,7 +75,7 @@ def test_hidden_equals_missing():
     torch.testing.assert_close(features, module.eval()(blanked))
 
 
-def test_evaluation_hides_nothing():
+def test_no_dropout_in_evaluation():
     spec = ClinicalMLP(value_dropout=0.9, table_dropout=0.9)
     hides, shows = spec.build(n_columns=5).eval(), ClinicalMLP().build(n_columns=5).eval()
     shows.load_state_dict(hides.state_dict())
@@ -85,7 +85,7 @@ def test_evaluation_hides_nothing():
     assert torch.equal(hides.embed(table)[1], torch.arange(50) != 3)
 
 
-def test_nothing_is_hidden_by_default():
+def test_no_dropout_of_values_by_default():
     module = ClinicalMLP(dropout=0).build(n_columns=5).train()
     table = torch.randn(50, 5)
     assert torch.equal(module(table), module.eval()(table))
@@ -93,6 +93,6 @@ def test_nothing_is_hidden_by_default():
 
 @pytest.mark.parametrize("name", ["dropout", "value_dropout", "table_dropout"])
 @pytest.mark.parametrize("wrong", [1.0, -0.1, NAN])
-def test_shares_lie_in_their_range(name, wrong):
+def test_build_rejects_shares_out_of_range(name, wrong):
     with pytest.raises(ValueError, match=rf"ClinicalMLP: {name} must be in \[0, 1\), got"):
         ClinicalMLP(**{name: wrong}).build(3)

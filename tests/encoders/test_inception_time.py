@@ -1,4 +1,4 @@
-"""InceptionTime: three kernel lengths side by side, a shortcut around every third module."""
+"""InceptionTime: layers, sizes and parameters."""
 
 import pytest
 import torch
@@ -53,7 +53,7 @@ def test_block_equals_one_dimensional_convolutions():
         ({"kernel_size": 40}, "kernel_size odd and positive, got width=32, kernel_size=40"),
     ],
 )
-def test_wrong_parameters_are_told_at_build(parameters, message):
+def test_build_rejects_wrong_parameters(parameters, message):
     spec = InceptionTime(**parameters)
     with pytest.raises(ValueError, match=message):
         spec.build(12, 1000)

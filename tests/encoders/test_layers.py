@@ -1,4 +1,4 @@
-"""Residual blocks."""
+"""Convolutions over time and residual blocks against torch's 1-D layers."""
 
 import pytest
 import torch
@@ -54,3 +54,14 @@ def test_fresh_block_is_the_identity():
     block = TINY.build(12, 1000).eval().blocks[0]
     x = torch.rand(2, 4, 1, 50)
     torch.testing.assert_close(block(x), x)
+
+
+@pytest.mark.parametrize("n_times", [100, 101])
+def test_stem_equals_one_dimensional_convolutions(n_times):
+    torch.manual_seed(1)
+    stem = randomise(TINY.build(5, n_times)).stem
+    x = torch.randn(3, 5, n_times)
+    first = torch.relu(batch_norm(convolve(x, stem[0], stride=2), stem[1]))
+    second = torch.relu(batch_norm(convolve(first, stem[3]), stem[4]))
+    expected = F.max_pool1d(second, 3, stride=2, padding=1)
+    torch.testing.assert_close(stem(x.unsqueeze(2)).squeeze(2), expected, atol=1e-5, rtol=1e-5)

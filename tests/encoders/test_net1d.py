@@ -1,4 +1,4 @@
-"""Net1D: the sums of 1-D convolutions with padding as published, any leads, any length."""
+"""Net1D against 1-D convolutions with the published padding."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def test_any_leads_length_and_kernel(n_leads, n_times, n_records, kernel_size):
 
 @pytest.mark.parametrize("n_times", SHORT)
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_gradients_are_finite_and_reach_every_weight(n_times, precision):
+def test_gradients_are_finite_for_every_weight(n_times, precision):
     for seed in range(3):
         torch.manual_seed(seed)
         junk = [torch.full((size,), float("nan")) for size in (256, 512, 1024, 4096, 16384)]
@@ -101,7 +101,7 @@ def test_the_published_size():
     assert module.n_features == 2048
 
 
-def test_dropout_acts_in_training_alone():
+def test_dropout_only_in_training():
     torch.manual_seed(0)
     module = Net1D(width=2, dropout=0.5).build(1, 300)
     x = torch.randn(2, 1, 300)
@@ -120,7 +120,7 @@ def test_dropout_acts_in_training_alone():
         ({"dropout": 1.0}, r"dropout in \[0, 1\), got .* dropout=1.0"),
     ],
 )
-def test_wrong_parameters_are_told_at_build(parameters, message):
+def test_build_rejects_wrong_parameters(parameters, message):
     spec = Net1D(**parameters)
     with pytest.raises(ValueError, match=message):
         spec.build(12, 1000)

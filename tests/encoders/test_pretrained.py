@@ -1,4 +1,4 @@
-"""Published weights: read as data, recognised, checked against the signals, kept with a model."""
+"""PretrainedEncoder: reading files, checking signals, saving models."""
 
 import pickle
 
@@ -100,7 +100,7 @@ def same_embedding(first, second, x):
         torch.testing.assert_close(first.eval()(x), second.eval()(x), atol=0, rtol=0)
 
 
-def test_architecture_and_sizes_are_read_off_the_file(founder, st_mem):
+def test_architecture_and_sizes_come_from_the_file(founder, st_mem):
     network = Net1D(14, width=16, batch_norm=False)
     assert repr(PretrainedEncoder(founder).architecture()) == repr(RecordScaled(network))
     transformer = ViT1d(2, width=64, n_heads=1, patch_size=75, pooling="mean")
@@ -108,7 +108,7 @@ def test_architecture_and_sizes_are_read_off_the_file(founder, st_mem):
     assert repr(PretrainedEncoder(st_mem).architecture()) == repr(expected)
 
 
-def test_weights_go_where_they_belong(founder):
+def test_weights_are_loaded_by_layer(founder):
     state = ecgfounder_state()
     module = PretrainedEncoder(founder).build(12, 5000)
     ours = module.network.state_dict()
@@ -125,7 +125,7 @@ def test_weights_go_where_they_belong(founder):
     assert not [name for name in ours if "running" in name or "dense" in name]
 
 
-def test_normalisations_that_were_used_are_kept(tmp_path):
+def test_used_normalisations_are_loaded(tmp_path):
     torch.save(ecgfounder_state(used_norms=True), tmp_path / "weights.pt")
     spec = PretrainedEncoder(tmp_path / "weights.pt")
     assert spec.architecture().network.batch_norm
@@ -149,7 +149,7 @@ def test_wrappers_of_checkpoints(tmp_path, wrap):
     )
 
 
-def test_records_are_scaled_one_by_one_and_what_is_missing_stays_zero(founder):
+def test_each_record_is_scaled_and_missing_samples_stay_zero(founder):
     module = RecordScaled(ResNet1d(10, width=4)).build(12, 400)
     x = 0.3 * torch.randn(3, 12, 400) + 0.1
     scaled = module._scaled(x)
@@ -165,7 +165,7 @@ def test_records_are_scaled_one_by_one_and_what_is_missing_stays_zero(founder):
     assert not module._scaled(torch.zeros(1, 12, 400)).any()
 
 
-def test_longer_records_show_their_middle(st_mem):
+def test_longer_records_are_cropped_to_the_middle(st_mem):
     module = PretrainedEncoder(st_mem).build(12, 2500).eval()
     x = torch.randn(2, 12, 2500)
     torch.testing.assert_close(module(x), module(x[..., 125:2375]), atol=1e-5, rtol=1e-5)
@@ -173,7 +173,7 @@ def test_longer_records_show_their_middle(st_mem):
 
 
 @pytest.mark.parametrize(("fixture", "rate"), [("founder", 500), ("st_mem", 250)])
-def test_signals_have_to_be_those_of_the_training(request, fixture, rate):
+def test_check_signal_rejects_other_signals(request, fixture, rate):
     spec = PretrainedEncoder(request.getfixturevalue(fixture))
     spec.check_signal(STANDARD_12_LEADS, rate)
     spec.check_signal(None, None)
@@ -187,7 +187,7 @@ def test_signals_have_to_be_those_of_the_training(request, fixture, rate):
         spec.build(3, 1000)
 
 
-def test_one_lead(tmp_path):
+def test_single_lead_weights(tmp_path):
     torch.save(ecgfounder_state(n_leads=1), tmp_path / "1_lead.pth")
     spec = PretrainedEncoder(tmp_path / "1_lead.pth")
     spec.check_signal(("I",), 500)
@@ -196,7 +196,7 @@ def test_one_lead(tmp_path):
     assert spec.build(1, 500)(torch.randn(2, 1, 500)).shape == (2, 512)
 
 
-def test_estimators_ask_for_the_right_signals(founder, cohort):
+def test_fit_checks_leads_and_rate(founder, cohort):
     X, Y = cohort
     model = ECGDiagnosisClassifier(PretrainedEncoder(founder), verbose=False)
     with pytest.raises(SamplingRateError, match=r"Resample\(500\)"):
@@ -206,7 +206,7 @@ def test_estimators_ask_for_the_right_signals(founder, cohort):
         pretrainer.fit(SelectLeads(["I", "II"]).fit_transform(X))
 
 
-def test_a_fitted_model_needs_the_file_no_more(founder, cohort, tmp_path):
+def test_fitted_model_does_not_need_the_file(founder, cohort, tmp_path):
     X, Y = cohort
     spec = PretrainedEncoder(founder)
     model = ECGDiagnosisClassifier(spec, random_state=0, verbose=False).fit(X, Y)
@@ -225,7 +225,7 @@ def test_a_fitted_model_needs_the_file_no_more(founder, cohort, tmp_path):
         clone(model).fit(X, Y)
 
 
-def test_pretraining_goes_on_from_the_weights(st_mem, cohort):
+def test_pretraining_starts_from_the_weights(st_mem, cohort):
     X = Resample(250).fit_transform(cohort[0])
     pretrainer = JointEmbeddingPretrainer(
         PretrainedEncoder(st_mem), max_epochs=1, learning_rate=1e-12, random_state=0, verbose=False
@@ -244,7 +244,7 @@ class Malicious:
         return open, (str(self.mark), "w")
 
 
-def test_a_file_that_would_run_something_is_refused(tmp_path):
+def test_file_with_code_is_refused(tmp_path):
     mark, path = tmp_path / "was run", tmp_path / "weights.pth"
     torch.save({"state_dict": ecgfounder_state(), "extra": Malicious(mark)}, path)
     with pytest.raises(ECGError, match="holds more than weights; no code from it was run"):
@@ -254,13 +254,13 @@ def test_a_file_that_would_run_something_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"no weights", bytes(range(256)) * 40])
-def test_damaged_files_are_told(tmp_path, name, content):
+def test_damaged_file_raises(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ECGError, match=f"{name} is damaged"):
         PretrainedEncoder(tmp_path / name).build(12, 5000)
 
 
-def test_other_weights_are_told(tmp_path):
+def test_unknown_weights_raise(tmp_path):
     path = tmp_path / "other.pt"
     torch.save(torch.nn.Linear(2, 2).state_dict(), path)
     with pytest.raises(ECGError, match=r"ECGFounder or ST-MEM in .*other.pt, got weight, bias"):
@@ -270,7 +270,7 @@ def test_other_weights_are_told(tmp_path):
         PretrainedEncoder(path).build(12, 5000)
 
 
-def test_weights_go_into_no_other_module(founder):
+def test_load_weights_rejects_other_modules(founder):
     other = ResNet1d(10).build(12, 100)
     with pytest.raises(TypeError, match="got a ResNet1dModule"):
         PretrainedEncoder(founder).load_weights(other)

@@ -1,4 +1,4 @@
-"""RandomConvolution: MiniRocket's kernels, thresholds from training records, nothing to learn."""
+"""RandomConvolution: MiniRocket's kernels, and thresholds from training records."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_kernels_are_those_of_the_paper():
     assert module.dilations == (1, 2, 4, 8, 16)  # 8 * 16 fit into 200 samples
 
 
-def test_leads_of_a_kernel_are_few_and_drawn_afresh():
+def test_kernels_have_few_random_leads():
     module = build(n_leads=12, n_times=1000)
     n_seen = (module.weight[:, :, 0, 0] != 0).sum(dim=1)
     assert n_seen.min() == 1
@@ -63,11 +63,11 @@ def test_leads_of_a_kernel_are_few_and_drawn_afresh():
     torch.testing.assert_close(module.weight, build(n_leads=12, n_times=1000).weight)
 
 
-@pytest.mark.parametrize("calibrated", [False, True])
-def test_features_are_shares_of_time(calibrated):
+@pytest.mark.parametrize("fitted", [False, True])
+def test_features_are_shares_of_time(fitted):
     module = build(RandomConvolution(2 * 84 * 5))
     x = torch.randn(4, 3, 200)
-    if calibrated:
+    if fitted:
         module.set_thresholds(x)
     expected = naive_shares(module, x)
     # Threshold by threshold within the kernels that are computed together.
@@ -87,7 +87,7 @@ def test_thresholds_are_quantiles_of_the_training_responses():
     np.testing.assert_allclose(np.quantile(shares, [0.1, 0.5, 0.9]), [0.1, 0.5, 0.9], atol=0.05)
 
 
-def test_long_records_cost_no_more_and_tell_the_same():
+def test_long_records_use_a_stride():
     module = build(n_times=5000)
     time = torch.linspace(0, 60, 5000)
     x = torch.sin(torch.stack([time, 2.3 * time, 3.1 * time]))[None]
@@ -97,7 +97,7 @@ def test_long_records_cost_no_more_and_tell_the_same():
     np.testing.assert_allclose(np.sort(module(x)[0]), np.sort(shares), atol=0.02)
 
 
-def test_it_holds_no_parameter_and_saves_everything():
+def test_state_dict_holds_all_buffers_and_no_parameter():
     module = build()
     module.set_thresholds(torch.randn(4, 3, 200))
     assert not list(module.parameters())
@@ -107,7 +107,7 @@ def test_it_holds_no_parameter_and_saves_everything():
     torch.testing.assert_close(other(x), module(x), atol=0, rtol=0)
 
 
-def test_a_lead_that_is_absent_is_no_nan():
+def test_missing_lead_gives_finite_features():
     x = torch.randn(4, 3, 200)
     x[:, 1] = 0
     module = build()
@@ -123,7 +123,7 @@ def test_number_of_features():
         RandomConvolution(0).build(12, 1000)
 
 
-def test_the_classifier_calibrates_it_and_fits_a_probe():
+def test_classifier_sets_thresholds_and_fits_a_probe():
     X, Y = make_clinical_ecg(n_subjects=30, random_state=0, return_X_y=True)
     model = ECGDiagnosisClassifier(SMALL, random_state=0, verbose=False).fit(X, Y)
     assert model.recipe_.fine_tune == "probe"
@@ -134,7 +134,7 @@ def test_the_classifier_calibrates_it_and_fits_a_probe():
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
-def test_a_pretrainer_calibrates_it_and_hands_it_on():
+def test_pretrainer_sets_thresholds():
     X, Y = make_clinical_ecg(n_subjects=20, random_state=0, return_X_y=True)
     pretrainer = JointEmbeddingPretrainer(SMALL, max_epochs=1, random_state=0, verbose=False)
     model = ECGDiagnosisClassifier(pretrainer, random_state=0, verbose=False).fit(X, Y)

@@ -1,4 +1,4 @@
-"""S4: the recurrence it stands for, in both directions, at any length."""
+"""S4 against its recurrence, in both directions."""
 
 import math
 
@@ -50,7 +50,7 @@ def test_kernel_is_the_impulse_response_of_the_recurrence(length):
 
 
 @pytest.mark.parametrize("length", [1, 2, 97, 200])
-def test_filters_past_and_present_one_way_and_the_future_the_other(length):
+def test_kernel_filters_past_and_future(length):
     space = fresh()
     u = torch.randn(4, length, 3, dtype=torch.float64)
     past = recurrence(space, u, 0)
@@ -69,13 +69,13 @@ def test_fresh_filter_is_s4d_lin_with_time_constants_of_ten_to_a_thousand_sample
     assert 3e-2 < dt.max() <= 1e-1
 
 
-def test_weight_decay_draws_the_dynamics_to_where_they_began():
+def test_weight_decay_keeps_initial_dynamics():
     space = StateSpace(4, 8)
     for name in ("log_dt", "log_decay", "frequency"):
         assert not space.get_parameter(name).any()
 
 
-def test_compiled_it_learns_the_same():
+def test_compiled_gradients_are_equal():
     torch.compiler.reset()
     torch.manual_seed(0)
     module = S4(1, width=8, dropout=0).build(2, 250)
@@ -108,7 +108,7 @@ def test_fast_length_is_smooth_and_close(n):
     assert length == 1
 
 
-def test_every_position_sees_every_other():
+def test_every_position_depends_on_every_other():
     torch.manual_seed(0)
     module = TINY.build(1, 300).eval()
     x = torch.randn(1, 1, 300)
@@ -131,7 +131,7 @@ def test_any_number_of_leads_and_any_length(n_leads, n_times, n_records, stride)
 
 @pytest.mark.parametrize("n_times", [1, 2, 80, 1000])
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_gradients_are_finite_and_reach_every_weight(n_times, bfloat16):
+def test_gradients_are_finite_for_every_weight(n_times, bfloat16):
     torch.manual_seed(0)
     module = TINY.build(3, n_times).train()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
@@ -152,7 +152,7 @@ def test_filters_stay_float32_under_autocast():
         assert space(u.bfloat16()).dtype == torch.float32
 
 
-def test_nothing_complex_is_stored():
+def test_state_dict_is_real():
     module = TINY.build(2, 100)
     module(torch.randn(2, 2, 100)).sum().backward()
     optimiser = torch.optim.AdamW(module.parameters())
@@ -162,7 +162,7 @@ def test_nothing_complex_is_stored():
     assert not any(tensor.is_complex() for tensor in stored)
 
 
-def test_size_of_the_benchmark_is_a_name():
+def test_s4_512_has_the_benchmark_size():
     spec = ENCODERS["s4_512"]()
     assert isinstance(spec, S4)
     assert (spec.width, spec.depth, spec.state_size, spec.stride) == (512, 4, 8, 1)
@@ -178,7 +178,7 @@ def test_size_of_the_benchmark_is_a_name():
         ({"state_size": 0}, "state_size must be even"),
     ],
 )
-def test_wrong_parameters_are_told_at_build(parameters, message):
+def test_build_rejects_wrong_parameters(parameters, message):
     spec = S4(**parameters)  # a spec only assigns, as scikit-learn asks
     with pytest.raises(ValueError, match=message):
         spec.build(12, 1000)

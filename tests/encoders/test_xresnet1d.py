@@ -36,14 +36,14 @@ def test_number_of_weights(depth, n_weights):
     assert sum(weight.numel() for weight in module.parameters()) == n_weights
 
 
-def test_rate_falls_where_the_benchmarks_does():
+def test_rate_is_reduced_as_in_the_benchmark():
     module = XResNet1d(18, width=8).build(12, 1000).eval()
     strides = [m.stride[1] for m in module.modules() if isinstance(m, torch.nn.Conv2d)]
     assert [i for i, stride in enumerate(strides) if stride == 2] == [0, 7, 11, 15]
     assert module.forward_features(torch.randn(1, 12, 1000)).shape == (1, 8, 32)
 
 
-def test_fresh_convolutions_keep_the_variance():
+def test_initialisation_keeps_the_variance():
     """As the benchmark begins: normal weights of variance 2 / (inputs of a convolution)."""
     torch.manual_seed(0)
     for layer in XResNet1d(18).build(12, 1000).modules():
@@ -61,7 +61,7 @@ def test_fresh_convolutions_keep_the_variance():
         ({"kernel_size": 4}, "kernel_size odd and positive, got width=64, kernel_size=4"),
     ],
 )
-def test_wrong_parameters_are_told_at_build(parameters, message):
+def test_build_rejects_wrong_parameters(parameters, message):
     spec = XResNet1d(**parameters)
     with pytest.raises(ValueError, match=message):
         spec.build(12, 1000)

@@ -1,4 +1,4 @@
-"""Batches in double precision, and modules whose every random part is off or seeded."""
+"""Batches in double precision, and seeded modules without dropout."""
 
 import itertools
 

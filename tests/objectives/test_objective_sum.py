@@ -1,4 +1,4 @@
-"""Two objectives at once: their losses add up, and they share what the encoder makes."""
+"""ObjectiveSum: weighted sum of losses over shared views."""
 
 import itertools
 
@@ -43,7 +43,7 @@ def test_losses_add_up(build, batch, loss_of, first, second):
         (ObjectiveSum(TablePrediction(), ObjectiveSum(InfoNCE(), ECGContrast())), 2),
     ],
 )
-def test_each_view_is_made_once(build, batch, spec, n_views):
+def test_each_view_is_computed_once(build, batch, spec, n_views):
     views, table = batch
     made = []
 
@@ -71,7 +71,7 @@ def test_both_members_send_gradients_into_one_encoder():
     assert all(p.grad.isfinite().all() for p in module.parameters() if p.grad is not None)
 
 
-def test_members_parameters_are_searched_as_scikit_learns_are():
+def test_member_parameters_can_be_searched():
     spec = ObjectiveSum(InfoNCE(), ECGContrast())
     grid = ParameterGrid({"first__temperature": [0.1, 0.2], "weight": [0.1, 1.0]})
     for values in grid:
@@ -85,7 +85,7 @@ def test_members_parameters_are_searched_as_scikit_learns_are():
     )
 
 
-def test_wrong_members_and_weights():
+def test_build_rejects_wrong_members_and_weights():
     with pytest.raises(TypeError, match=r"first must be an objective such as InfoNCE\(\), got 'c"):
         ObjectiveSum("clip", ECGContrast()).build(4, 4)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="second must be an objective"):

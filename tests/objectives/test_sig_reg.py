@@ -1,4 +1,4 @@
-"""The Epps-Pulley statistic against its closed form, and LeJEPA's loss against its equation."""
+"""The Epps-Pulley statistic against its closed form, SIGReg against its equation."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_the_closed_form_is_the_integral():
     assert quad(integrand, -np.inf, np.inf)[0] == pytest.approx(closed_form(x), rel=1e-8)
 
 
-def test_epps_pulley_is_least_for_the_standard_normal():
+def test_epps_pulley_is_minimal_for_the_standard_normal():
     rng = np.random.default_rng(0)
     n = 4000
     samples = {
@@ -89,6 +89,6 @@ def test_collapse_is_no_minimum(build, loss_of):
         ({"n_slices": 0}, "SIGReg: n_slices must be positive, got 0"),
     ],
 )
-def test_wrong_parameters(parameters, message):
+def test_build_rejects_wrong_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         SIGReg(**parameters).build(4, 0)

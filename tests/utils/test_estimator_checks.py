@@ -89,7 +89,7 @@ def test_check_fails_for_broken_estimator(spoil, message):
         check_ecg_estimator(broken(spoil))
 
 
-def test_check_does_not_change_the_estimator():
+def test_an_estimator_is_not_changed():
     estimator = ECGDiagnosisClassifier(
         ResNet1d(10, width=4), max_epochs=1, verbose=False, device="cpu"
     )
