@@ -31,7 +31,7 @@ def score_of_model(
         if score.model is model:
             return score
     raise ECGError(
-        f"model_card expected a model that the comparison fitted; got another "
+        "model_card expected a model that the comparison fitted; got another "
         f"{type(model).__name__}. Pass comparison.score_of(arm).model."
     )
 

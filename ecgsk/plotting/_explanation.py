@@ -124,7 +124,7 @@ def plot_explanations(frame: pd.DataFrame) -> Figure:
     kinds = [(kind, part) for kind, part in frame.groupby("kind", sort=False)]
     if not kinds:
         raise ECGError(
-            "plot_explanations: expected one row for each record and label; got an empty table. "
+            "plot_explanations: expected one row for each record and label; got nothing to draw. "
             "Pass Explanations.to_frame() of at least one record."
         )
     n_columns = [part["name"].nunique() for _, part in kinds]
