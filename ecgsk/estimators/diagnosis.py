@@ -100,6 +100,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Weights of the linear head over ``transform``'s embedding; read-only.
     intercept_ : ndarray of shape (n_outputs,)
         Its intercepts.
+    scaler_ : ClinicalScaler or None
+        Scaler of the table; None if predictions take no table.
     fine_tune_ : str
         The mode that was used.
     net_ : skorch.NeuralNet
