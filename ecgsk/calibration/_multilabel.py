@@ -7,12 +7,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, assert_all_finite, get_tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
+    _is_fitted,
     _num_samples,
     check_is_fitted,
     column_or_1d,
@@ -23,7 +23,7 @@ from sklearn.utils.validation import (
 from ecgsk._leakage import warn_of_seen_patients
 from ecgsk._patients import find_patients, number_patients
 from ecgsk.calibration._conformal import ConformalSets, count_steps
-from ecgsk.calibration._data import read_calibration
+from ecgsk.calibration._data import check_same_rows, read_calibration
 from ecgsk.calibration._probability import ProbabilityCalibrator, check_method
 from ecgsk.calibration._thresholds import choose_thresholds, rates_at, read_rule
 from ecgsk.exceptions import ECGError
@@ -168,6 +168,8 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         count_steps(owner, self.coverage)
         groups = find_patients(X, groups, self.group_column)
         Y = _check_targets(y, owner)
+        if self.estimator is None:
+            check_same_rows(owner, y, X, "X")
         if self.estimator is None or _is_fitted(self.estimator):
             self.estimator_ = self.estimator
         else:
@@ -355,14 +357,6 @@ def _check_targets(Y: Any, owner: str) -> Any:
             f"{len(classes)} class(es). CalibratedClassifierCV takes several."
         )
     return y
-
-
-def _is_fitted(estimator: Any) -> bool:
-    try:
-        check_is_fitted(estimator)
-    except NotFittedError:
-        return False
-    return True
 
 
 def _innermost(estimator: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _is_fitted
 
 from ecgsk.estimators._settings import inherit_settings
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
@@ -31,7 +31,7 @@ def unwrap_frozen(encoder: Any, owner: str) -> Any:
             f"{owner} expected encoder to be a JointEmbeddingPretrainer or a FrozenEstimator of "
             f"a fitted pretrainer or ECGDiagnosisClassifier; got {encoder!r}."
         )
-    if not is_fitted(model):
+    if not _is_fitted(model):
         raise NotFittedError(
             f"{owner} expected a fitted {type(model).__name__} as encoder; got an unfitted one. "
             "Fit it first, then wrap it: FrozenEstimator(classifier)."
@@ -57,12 +57,3 @@ def fit_pretrainer(explainer: Any, X: Any, groups: Any) -> JointEmbeddingPretrai
 def draw_seed(random_state: Any) -> int:
     """Return an integer seed drawn from ``random_state``."""
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def is_fitted(model: Any) -> bool:
-    """Return whether a model is fitted."""
-    try:
-        check_is_fitted(model)
-    except NotFittedError:
-        return False
-    return True

@@ -127,6 +127,8 @@ def test_frame_of_other_probabilities_is_refused(probabilities):
         calibrator.predict_proba(P.rename(columns={"one": "four"}))
     with pytest.raises(ECGError, match="DataFrame of probabilities with the columns"):
         MultilabelCalibrator().fit(P[["one", "two"]], Y, groups=patients)
+    with pytest.raises(ECGError, match="X to have Y's row index"):
+        MultilabelCalibrator().fit(P.iloc[::-1], Y, groups=patients)
 
 
 def test_sensitivity_and_specificity_weigh_patients_equally(probabilities):

@@ -1,4 +1,4 @@
-"""Odds ratios of all pairs at once."""
+"""lab_associations: odds ratios of all pairs."""
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ def odds_ratio(finding, diagnosis):
     return table[1, 1] * table[0, 0] / table[0, 1] / table[1, 0]
 
 
-def test_every_pair_is_what_its_own_table_says(cohort):
+def test_odds_ratios_equal_those_of_single_tables(cohort):
     labs, diagnoses, patients = cohort
     pairs = lab_associations(labs, diagnoses, patients, n_resamples=2, random_state=0)
     assert list(zip(pairs["diagnosis"], pairs["finding"], strict=True)) == [
@@ -47,7 +47,7 @@ def test_every_pair_is_what_its_own_table_says(cohort):
         assert pair.n_patients == len(set(patients[known]))
 
 
-def test_intervals_are_percentiles_over_resampled_patients(cohort):
+def test_intervals_are_patient_bootstrap_percentiles(cohort):
     labs, diagnoses, patients = cohort
     pairs = lab_associations(labs, diagnoses, patients, n_resamples=60, random_state=3)
     numbers = np.unique(patients, return_inverse=True)[1]
@@ -68,7 +68,7 @@ def test_intervals_are_percentiles_over_resampled_patients(cohort):
     np.testing.assert_allclose(pairs["high"], np.exp(high), rtol=1e-5)
 
 
-def test_records_of_one_patient_are_no_independent_evidence(cohort):
+def test_repeated_records_do_not_narrow_intervals(cohort):
     labs, diagnoses, patients = cohort
     labs = labs.drop(columns="potassium low")  # so rare with sepsis that half a record matters
     once = lab_associations(labs, diagnoses, patients, random_state=0)
@@ -78,7 +78,7 @@ def test_records_of_one_patient_are_no_independent_evidence(cohort):
     np.testing.assert_allclose(np.log(again["high"] / again["low"]), width, rtol=0.1)
 
 
-def test_too_few_to_tell_is_told():
+def test_pairs_of_few_records_are_nan():
     # A finding in three records, none of them diagnosed: resamples would all agree on nothing.
     finding, diagnosis = np.zeros((200, 2)), np.zeros((200, 1))
     finding[:3, 0], finding[150:190, 1], diagnosis[160:] = 1, 1, 1
@@ -96,6 +96,6 @@ def test_too_few_to_tell_is_told():
         ([[0.0], [1.0]], [5, 5], "two patients"),
     ],
 )
-def test_bad_input_is_named(labs, patients, message):
+def test_invalid_input_is_refused(labs, patients, message):
     with pytest.raises(ECGError, match=message):
         lab_associations(labs, [[0.0], [1.0]], patients)

@@ -1,4 +1,4 @@
-"""Where in the signal: ablation by lead and beat, held against what is known to matter."""
+"""attribute: ablation by lead and beat against known effects."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ BEATS = np.array([0.6, 1.6, 2.4, 3.5, 4.4])
 
 
 def make_ecg(seed=0, height=1.0):
-    """Five narrow beats in three leads, and some noise, of 5 s."""
+    """Five narrow beats in three leads with noise, 5 s."""
     times = np.arange(5 * RATE) / RATE
     beats = sum(np.exp(-(((times - beat) / 0.02) ** 2)) for beat in BEATS)
     noise = np.random.default_rng(seed).normal(0, 0.02, (3, len(times)))
@@ -22,7 +22,7 @@ def make_ecg(seed=0, height=1.0):
 
 
 class OneBeat(nn.Module):
-    """Logit 0 is the height of lead II in the third beat; logit 1 minus that; logit 2 nothing."""
+    """Logit 0: height of lead II in the third beat; logit 1: its negative; logit 2: constant."""
 
     def __init__(self):
         super().__init__()
@@ -32,7 +32,7 @@ class OneBeat(nn.Module):
         return ecg[:, 1, 200:290].nan_to_num(0.0).sum(dim=1, keepdim=True) * self.weight
 
 
-def test_the_one_beat_and_lead_that_matter_are_found():
+def test_finds_the_only_effective_beat_and_lead():
     ecg = make_ecg()
     for_it, against = attribute(OneBeat(), ecg, LEADS, RATE, {"a": 0, "b": 1})
     assert for_it.leads == {"I": 0, "II": pytest.approx(1), "V1": 0}
@@ -44,7 +44,7 @@ def test_the_one_beat_and_lead_that_matter_are_found():
     assert (for_it.diagnosis, against.diagnosis) == ("a", "b")
 
 
-def test_beats_reach_from_midway_to_midway():
+def test_beats_extend_between_midpoints():
     (found,) = attribute(OneBeat(), make_ecg(), LEADS, RATE, {"a": 0})
     edges = np.array([[start, end] for start, end, _ in found.beats])
     midway = (BEATS[1:] + BEATS[:-1]) / 2
@@ -53,14 +53,14 @@ def test_beats_reach_from_midway_to_midway():
     assert found.values.shape == (3, 500)
 
 
-def test_without_beats_seconds_take_their_place():
+def test_record_without_beats_is_cut_into_seconds():
     signal = np.full((3, 450), 0.1)
     (found,) = attribute(OneBeat(), signal, LEADS, RATE, {"a": 0})
     assert [beat[:2] for beat in found.beats] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 4.5)]
     assert [round(share, 6) for _, _, share in found.beats] == [0, 0, 1, 0, 0]
 
 
-def test_missing_samples_add_nothing_and_what_does_not_matter_has_no_share():
+def test_missing_and_irrelevant_samples_have_no_share():
     ecg = make_ecg()
     ecg[1] = np.nan
     missing, nothing = attribute(OneBeat(), ecg, LEADS, RATE, {"missing": 0, "nothing": 2})
@@ -70,7 +70,7 @@ def test_missing_samples_add_nothing_and_what_does_not_matter_has_no_share():
         assert found.randomisation == 0
 
 
-def test_a_map_that_any_weights_would_give_is_told_by_its_score():
+def test_map_independent_of_weights_has_high_randomisation():
     class Edges(OneBeat):  # learned weights are of no matter: the same map always
         def forward(self, ecg):
             return ecg.square().nan_to_num(0.0).sum(dim=(1, 2))[:, None] + 0 * self.weight
@@ -79,7 +79,7 @@ def test_a_map_that_any_weights_would_give_is_told_by_its_score():
     assert found.randomisation > 0.99
 
 
-def test_a_module_in_training_is_asked_as_if_it_were_not_and_left_in_training():
+def test_module_in_training_mode_is_evaluated_and_restored():
     module = nn.Sequential(nn.Dropout(0.5), OneBeat(), nn.BatchNorm1d(3)).train()
     again = [attribute(module, make_ecg(), LEADS, RATE, {"a": 0})[0].values for _ in range(2)]
     np.testing.assert_array_equal(*again)
@@ -87,7 +87,7 @@ def test_a_module_in_training_is_asked_as_if_it_were_not_and_left_in_training():
     assert module[2].num_batches_tracked == 0
 
 
-def test_a_table_beside_the_signal_is_held_as_it_is():
+def test_table_is_held_fixed():
     class WithTable(OneBeat):
         def forward(self, ecg, table):
             return super().forward(ecg) * table[:, :1]
@@ -99,7 +99,7 @@ def test_a_table_beside_the_signal_is_held_as_it_is():
     np.testing.assert_allclose(double.values, 2 * single.values, rtol=1e-4)
 
 
-def test_bad_shapes_are_refused():
+def test_invalid_shapes_are_refused():
     with pytest.raises(ValueError, match="one record at a time"):
         attribute(OneBeat(), make_ecg()[None], LEADS, RATE, {"a": 0})
     with pytest.raises(ValueError, match="2 leads"):
@@ -107,7 +107,7 @@ def test_bad_shapes_are_refused():
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_every_encoder_is_explained_and_left_as_it_was(name):
+def test_all_encoders_are_explained_and_unchanged(name):
     torch.manual_seed(0)
     spec = resolve_encoder(name)
     if {"width", "depth"} <= set(spec.get_params()):
@@ -124,7 +124,7 @@ def test_every_encoder_is_explained_and_left_as_it_was(name):
 
 @pytest.fixture(scope="module")
 def fitted(tiny):
-    """A small model of which half of the patients have tall beats in lead II."""
+    """A small model; half of its patients have tall beats in lead II."""
     rng = np.random.default_rng(0)
     y = np.arange(60) % 2
     x = np.stack([make_ecg(seed) for seed in range(60)])
@@ -138,14 +138,14 @@ def logit(model, x):
     return float(model.decision_function(x[None])[0])
 
 
-def test_a_fitted_model_is_explained_by_what_sets_its_patients_apart(fitted):
+def test_fitted_model_is_attributed_to_the_distinguishing_lead(fitted):
     model, tall = fitted
     found = [attribute(model.net_.module_, x, LEADS, RATE, {"tall": 0})[0] for x in tall[:6]]
     assert np.mean([f.leads["II"] for f in found]) > 0.5
     assert np.mean([f.randomisation for f in found]) < 0.7
 
 
-def test_taking_away_what_it_names_matters_more_than_taking_away_at_random(fitted):
+def test_ablating_the_top_beats_loses_more_than_random_ones(fitted):
     model, tall = fitted
     rng = np.random.default_rng(0)
     named, random = [], []

@@ -1,40 +1,41 @@
-"""Random concepts, and p-values from them."""
+"""Concept directions, permutations and p-values."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import false_discovery_control
 
 from ecgsk.explain import _concepts
 from ecgsk.explain._concepts import ConceptSpace, adjust, p_values, shuffles
 
 
-def test_labels_go_from_patient_to_patient_in_one_piece():
+def test_shuffles_keep_records_of_a_patient_together():
     patients = np.array([4, 0, 0, 1, 1, 4, 2, 3])
     for order in shuffles(patients, 20, np.random.RandomState(0)):
         assert sorted(order) == list(range(8))
         for patient in (0, 1, 4):
             rows = order[patients == patient]
             assert len(set(patients[rows])) == 1
-            assert list(rows) == sorted(rows)  # visits keep their order
+            assert list(rows) == sorted(rows)  # records keep their order
     assert len({tuple(order) for order in shuffles(patients, 50, np.random.RandomState(0))}) == 12
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_adjusted_p_values_are_scipys(p):
+def test_adjusted_p_values_follow_benjamini_and_hochberg(p):
     with_gap = np.array([np.nan, *p, np.nan])
-    np.testing.assert_allclose(adjust(with_gap)[1:-1], false_discovery_control(p))
+    ranks = np.array([sum(other <= value for other in p) for value in p])
+    expected = [min((np.array(p) * len(p) / ranks)[np.array(p) >= value].min(), 1) for value in p]
+    np.testing.assert_allclose(adjust(with_gap)[1:-1], expected)
     assert np.isnan(adjust(with_gap)[[0, -1]]).all()
 
 
-def test_nothing_tested_is_nothing_adjusted():
+def test_adjusting_no_tests_gives_nan():
     assert np.isnan(adjust(np.full(3, np.nan))).all()
 
 
 @pytest.mark.parametrize("visits", [1, 4])
-def test_p_is_uniform_where_there_is_nothing(visits):
-    # With four visits a patient, records are alike and shuffled one by one would all be "hits".
+def test_p_is_uniform_under_the_null(visits):
+    # Records of a patient are equal: permuting single records would make all p-values small.
     rng = np.random.default_rng(0)
     n, n_patients = 30, 60
     patients = np.repeat(np.arange(n_patients), visits)
@@ -51,7 +52,7 @@ def test_p_is_uniform_where_there_is_nothing(visits):
     assert np.mean(p <= 0.1) <= 0.25
 
 
-def test_deleting_a_concept_leaves_nothing_correlated_with_it_and_all_else_as_it_was():
+def test_deletion_removes_the_concept_alone():
     rng = np.random.default_rng(0)
     embedding = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6))
     space = ConceptSpace.fit(embedding)
@@ -63,11 +64,11 @@ def test_deleting_a_concept_leaves_nothing_correlated_with_it_and_all_else_as_it
     np.testing.assert_allclose(deleted.T @ score, 0, atol=1e-8)
     other = rng.normal(size=6)
     other -= concept.filters[0] * (other @ concept.patterns[0])
-    np.testing.assert_allclose(deleted @ other, z @ other)  # readers that ignore it see no change
+    np.testing.assert_allclose(deleted @ other, z @ other)  # orthogonal readers are unchanged
 
 
-def test_a_wide_embedding_is_measured_on_the_axes_that_vary_most(monkeypatch):
-    """Fewer records than features, and fewer axes than records: links as from all of them."""
+def test_wide_embeddings_use_their_largest_axes(monkeypatch):
+    """Fewer axes, or fewer records than features, give nearly equal scores."""
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(300, 10)) * np.geomspace(8, 1, 10)
     embedding = hidden @ rng.normal(size=(10, 400)) + 0.1 * rng.normal(size=(300, 400))

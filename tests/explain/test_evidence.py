@@ -1,4 +1,4 @@
-"""Links between laboratory findings and diagnoses: found, tested, and found again."""
+"""LabEvidence: links in training and in held-out patients."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ DIAGNOSES = ["hyperkalaemia", "anaemia", "gout"]
 
 @pytest.fixture(scope="module")
 def cohort():
-    """1,200 patients, two records each; potassium and haemoglobin show in the embedding."""
+    """1,200 patients with two records; the embedding reflects potassium and haemoglobin."""
     rng = np.random.default_rng(0)
     patients = np.repeat(np.arange(1200), 2)
     cause = np.repeat(rng.normal(size=(1200, 3)), 2, axis=0)
@@ -66,7 +66,7 @@ def test_only_true_links_hold(evidence):
     assert never[["odds_ratio", "sensitivity", "p_value"]].isna().all(axis=None)
 
 
-def test_a_link_of_training_alone_does_not_hold(cohort, evidence):
+def test_link_in_training_alone_does_not_hold(cohort, evidence):
     embedding, labs, diagnoses, patients = of(cohort, 600, 1200)
     rng = np.random.default_rng(1)
     in_patients = clone(evidence).fit(*of(cohort, 0, 600), weight=cohort[-1])
@@ -78,7 +78,7 @@ def test_a_link_of_training_alone_does_not_hold(cohort, evidence):
     assert in_patients.held_links_.empty
 
 
-def test_contribution_is_what_deletion_takes_from_the_log_odds(cohort, evidence):
+def test_contribution_is_the_loss_of_log_odds_by_deletion(cohort, evidence):
     embedding, weight = cohort[0], cohort[-1]
     contributions = evidence.contributions(embedding)
     for link, contribution in zip(evidence.held_links_.itertuples(), contributions.T, strict=True):
@@ -100,20 +100,20 @@ def test_sensitivity_is_the_slope_of_log_odds_over_the_score(cohort, evidence):
     assert np.polyfit(score, embedding @ cohort[-1][0], 1)[0] == pytest.approx(link.sensitivity)
 
 
-def test_findings_of_a_diagnosis_come_by_sensitivity(evidence):
+def test_links_are_sorted_by_sensitivity(evidence):
     for _, links in evidence.links_.groupby("diagnosis"):
         assert links["sensitivity"].dropna().is_monotonic_decreasing
     assert list(dict.fromkeys(evidence.links_["diagnosis"])) == DIAGNOSES
 
 
-def test_the_embeddings_units_do_not_matter(cohort, evidence):
+def test_units_of_the_embedding_do_not_matter(cohort, evidence):
     units = np.random.default_rng(0).uniform(0.5, 5, 12)
     parts = [(e * units, *rest) for e, *rest in (of(cohort, 0, 600), of(cohort, 600, 1200))]
     other = clone(evidence).fit(*parts[0], weight=cohort[-1] / units).validate(*parts[1])
     pd.testing.assert_frame_equal(other.links_, evidence.links_, rtol=1e-4, atol=0.01)
 
 
-def test_a_saved_one_says_the_same(cohort, evidence, tmp_path):
+def test_saved_and_loaded_is_equal(cohort, evidence, tmp_path):
     ecgsk.save(evidence, tmp_path / "evidence")
     loaded = ecgsk.load(tmp_path / "evidence")
     pd.testing.assert_frame_equal(loaded.held_links_, evidence.held_links_)
@@ -122,7 +122,7 @@ def test_a_saved_one_says_the_same(cohort, evidence, tmp_path):
     )
 
 
-def test_what_is_not_known_yet_or_does_not_fit_is_named(cohort):
+def test_invalid_use_is_refused(cohort):
     embedding, labs, diagnoses, patients = of(cohort, 0, 100)
     model = LabEvidence(n_resamples=2, n_random=2)
     with pytest.raises(ECGError, match="weight of shape"):

@@ -70,7 +70,7 @@ def test_frame_of_one_kind(make_explanation, lacking):
     pd.testing.assert_frame_equal(frame, expected, check_dtype=False)
 
 
-def test_frame_of_nothing(make_explanation):
+def test_frame_of_no_records(make_explanation):
     nothing = Explanations([]).to_frame()
     assert len(nothing) == 0
     assert nothing.columns.equals(Explanations([make_explanation()]).to_frame().columns)
@@ -195,7 +195,7 @@ def test_dollar_signs_are_not_formulas(make_explanation, make_record):
     assert save(figure).count(name) >= 4
 
 
-def test_the_title_names_the_record(make_explanation, make_record):
+def test_title_names_the_record(make_explanation, make_record):
     assert "ECG visit 3" in texts(make_explanation("visit 3", ecg=make_record()).plot().axes[0])
 
 

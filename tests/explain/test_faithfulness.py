@@ -1,4 +1,4 @@
-"""Deletion of evidence against deletion of random directions."""
+"""deletion_faithfulness: directions of links against random ones."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from ecgsk.explain import LabEvidence, deletion_faithfulness
 
 @pytest.fixture(scope="module")
 def cohort():
-    """900 patients, two records each; one cause shows in ten equal features."""
+    """900 patients with two records; one cause affects ten features equally."""
     rng = np.random.default_rng(0)
     patients = np.repeat(np.arange(900), 2)
     cause = np.repeat(rng.normal(size=900), 2)
@@ -32,14 +32,14 @@ def rows(cohort, first, last):
 
 @pytest.fixture(scope="module")
 def evidence(cohort):
-    """Of a head that looks at the cause's feature alone."""
+    """Evidence of a head with weight on the cause's features alone."""
     model = LabEvidence(n_resamples=200, n_random=100, random_state=0)
     model.fit(*rows(cohort, 0, 300), weight=np.eye(1, 10))
     return model.validate(*rows(cohort, 300, 600))
 
 
 @pytest.mark.parametrize("directions", ["concepts", "isotropic"])
-def test_a_true_direction_takes_more_than_random_ones(cohort, evidence, directions):
+def test_true_direction_loses_more_than_random_ones(cohort, evidence, directions):
     test = rows(cohort, 600, 900)
     predicted = test[0][:, :1] > 1
     frame = deletion_faithfulness(evidence, *test, predicted, directions=directions, n_random=50)
@@ -63,7 +63,7 @@ def test_a_true_direction_takes_more_than_random_ones(cohort, evidence, directio
     assert frame.iloc[1, 2:].tolist() == pytest.approx(link[2:].tolist())
 
 
-def test_a_direction_that_is_random_itself_is_no_better_than_chance(cohort, evidence):
+def test_random_direction_scores_at_chance(cohort, evidence):
     test = rows(cohort, 600, 900)
     shuffled = LabEvidence(n_resamples=200, n_random=100, random_state=0)
     shuffled.__setstate__(evidence.__getstate__())
@@ -82,19 +82,19 @@ def test_a_direction_that_is_random_itself_is_no_better_than_chance(cohort, evid
     assert 0.4 < np.mean(shares) < 0.6
 
 
-def test_nothing_predicted_is_nothing_deleted(cohort, evidence):
+def test_no_predictions_give_no_records(cohort, evidence):
     test = rows(cohort, 600, 900)
     frame = deletion_faithfulness(evidence, *test, np.zeros((600, 1)), n_random=3)
     assert (frame["n_records"] == 0).all()
     assert frame[["change", "beats_random", "low", "high"]].isna().all(axis=None)
 
 
-def test_unknown_directions_are_named(cohort, evidence):
+def test_unknown_directions_are_refused(cohort, evidence):
     with pytest.raises(ECGError, match="isotropic"):
         deletion_faithfulness(evidence, *cohort, np.ones((1800, 1)), directions="any")
 
 
-def test_no_link_is_nothing_to_delete(cohort, evidence):
+def test_no_links_give_no_records(cohort, evidence):
     test = rows(cohort, 600, 900)
     none = LabEvidence()
     none.__setstate__(evidence.__getstate__())

@@ -1,4 +1,4 @@
-"""Similar patients: nearest first, one record each, and nobody's name."""
+"""SimilarPatients: nearest patients, anonymous."""
 
 import json
 
@@ -16,7 +16,7 @@ def cosine(a, b):
 
 @pytest.fixture(scope="module")
 def training():
-    """Thirty records of ten patients, one of whom has half of them."""
+    """Thirty records of ten patients; one patient has half of them."""
     rng = np.random.default_rng(0)
     patients = ["P-hidden"] * 15 + [f"Q-{i % 9}-hidden" for i in range(15)]
     diagnoses = pd.DataFrame({"sepsis": rng.choice([0, 1, np.nan], 30), "COPD": 1})
@@ -38,7 +38,7 @@ def similar(training):
     return SimilarPatients().fit(*training)
 
 
-def test_each_patient_comes_once_by_the_nearest_record(similar, training):
+def test_each_patient_is_found_once_by_the_nearest_record(similar, training):
     embedding, patients, _, table = training
     query = embedding[3] + 0.1
     found = similar.find(query[None], n_patients=10)[0]
@@ -49,12 +49,12 @@ def test_each_patient_comes_once_by_the_nearest_record(similar, training):
     assert found[0].table["sex"] == table["sex"].iloc[3]
 
 
-def test_of_a_patient_with_many_records_the_others_are_still_found(similar, training):
+def test_patient_with_many_records_does_not_hide_others(similar, training):
     query = np.mean(training[0][:15], axis=0)[None]
     assert [len(similar.find(query, n)[0]) for n in (1, 2, 5, 10, 50)] == [1, 2, 5, 10, 10]
 
 
-def test_diagnoses_that_are_known_to_be_present_and_values_that_were_measured(similar, training):
+def test_shows_present_diagnoses_and_measured_values(similar, training):
     embedding, _, diagnoses, table = training
     for row in (0, 1, 2, 20):
         nearest = similar.find(embedding[[row]], 1)[0][0]
@@ -68,13 +68,13 @@ def test_diagnoses_that_are_known_to_be_present_and_values_that_were_measured(si
     assert list(table.columns) == ["potassium", "sex", "smoker", "name", "born"]  # as it was
 
 
-def test_no_name_is_kept_and_no_two_fits_hash_alike(similar, training):
+def test_hashes_differ_between_fits_and_names_are_not_kept(similar, training):
     assert "hidden" not in repr(similar.__getstate__())
     again = SimilarPatients().fit(*training)
     assert not set(again.patients_) & set(similar.patients_)
 
 
-def test_it_is_saved_and_loaded(similar, training, tmp_path):
+def test_saved_and_loaded_is_equal(similar, training, tmp_path):
     ecgsk.save(similar, tmp_path / "similar")
     loaded = ecgsk.load(tmp_path / "similar")
     assert loaded.find(training[0][:4]) == similar.find(training[0][:4])
@@ -94,7 +94,7 @@ def test_embeddings_alone_are_enough():
         (np.full((2, 3), np.nan), [1, 2], "finite"),
     ],
 )
-def test_bad_training_records_are_refused(embedding, patients, message):
+def test_invalid_training_records_are_refused(embedding, patients, message):
     with pytest.raises(ValueError, match=message):
         SimilarPatients().fit(embedding, patients)
 
@@ -107,6 +107,6 @@ def test_bad_training_records_are_refused(embedding, patients, message):
         (np.full((1, 6), np.inf), 2, "finite"),
     ],
 )
-def test_bad_queries_are_refused(similar, embedding, n_patients, message):
+def test_invalid_queries_are_refused(similar, embedding, n_patients, message):
     with pytest.raises(ValueError, match=message):
         similar.find(embedding, n_patients)

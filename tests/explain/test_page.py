@@ -1,4 +1,4 @@
-"""The page of an explanation: what is said, in which order, and what is left unsaid."""
+"""HTML page of an explanation: content and order."""
 
 import re
 from dataclasses import replace
@@ -11,7 +11,7 @@ from ecgsk.signals import ECGRecord
 
 
 def words(page):
-    """The text of a page without its markup, each run of blanks one."""
+    """Return the text of a page without markup, with single spaces."""
     body = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", page, flags=re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body))
 
@@ -21,12 +21,12 @@ def headings(page):
 
 
 def rows(page):
-    """Cells of each row of each table."""
+    """Return the cells of each table row."""
     found = re.findall(r"<tr.*?</tr>", page, re.DOTALL)
     return [words(re.sub(r"</t[hd]>", "|", row)).strip(" |") for row in found]
 
 
-def test_everything_is_said_in_order(make_full_explanation):
+def test_sections_are_in_order(make_full_explanation):
     page = make_full_explanation().to_html()
     assert headings(page) == [
         ("1", "ECG 7"),
@@ -75,8 +75,8 @@ def test_tables_hold_the_numbers(make_full_explanation):
     assert not any(row.startswith("ph|") for row in found)  # measured of none of them
 
 
-def test_what_is_not_known_is_not_said(make_explanation):
-    """No signal, no calibration, no evidence: nothing claims there were."""
+def test_unknown_parts_are_omitted(make_explanation):
+    """Without signal, calibration and evidence."""
     page = make_explanation().to_html()
     assert [name for _, name in headings(page)] == [
         "ECG 7", "Diagnoses", "Laboratory findings", "Model and limits",
@@ -93,20 +93,20 @@ def test_what_is_not_known_is_not_said(make_explanation):
     assert "predicted" not in words(empty)
 
 
-def test_a_problem_of_the_signal_is_said_first(make_full_explanation):
+def test_signal_problem_comes_first(make_full_explanation):
     text = words(make_full_explanation(quality="lead V2 is flat").to_html())
     assert "no problem found" not in text
     assert text.index("Signal quality: lead V2 is flat.") < text.index("Present:")
 
 
-def test_a_map_that_randomisation_does_not_change_is_not_to_be_read(make_full_explanation):
+def test_map_independent_of_weights_has_a_warning(make_full_explanation):
     explanation = make_full_explanation()
     same = tuple(replace(a, randomisation=-0.8) for a in explanation.attributions)
     assert "Do not read it" in words(replace(explanation, attributions=same).to_html())
     assert "Do not read it" not in words(explanation.to_html())
 
 
-def test_what_contradicts_by_its_absence_is_said_not_to_be_seen(make_full_explanation):
+def test_contradicting_absence_is_marked_not_seen(make_full_explanation):
     explanation = make_full_explanation()
     lacking = replace(explanation.evidence[0], contribution=-0.7)
     explanation = replace(explanation, evidence=(lacking,))
@@ -117,7 +117,7 @@ def test_what_contradicts_by_its_absence_is_said_not_to_be_seen(make_full_explan
     assert "speaks against it: no sign of potassium high (odds ratio 14)" in explanation.to_text()
 
 
-def test_no_diagnosis_is_predicted():
+def test_page_without_predicted_diagnoses():
     page = Explanation(7, (Diagnosis("sepsis", 0.1, np.inf),), (), None).to_html()
     assert "No diagnosis is predicted." in words(page)
     assert re.sub(r"\s", "", rows(page)[1]) == "sepsis|0.10|never|absent"
@@ -138,7 +138,7 @@ def test_many_labels_are_folded(make_explanation):
     assert labs == [f"f{i} low" for i in range(1, 30)] + ["f0 low"]
 
 
-def test_several_records_have_an_index_and_their_own_sections(make_full_explanation):
+def test_several_records_have_an_index_and_sections(make_full_explanation):
     explanations = Explanations([make_full_explanation(record=r) for r in (7, "visit <3>")])
     page = explanations.to_html()
     links = re.findall(r'<a href="#([^"]*)">([^<]*)</a>', page)
@@ -153,13 +153,13 @@ def test_several_records_have_an_index_and_their_own_sections(make_full_explanat
     assert headings(Explanations([]).to_html()) == [("1", "0 ECGs explained")]
 
 
-def test_a_long_record_says_what_is_shown(make_full_explanation):
+def test_long_record_is_noted_as_cut(make_full_explanation):
     ecg = ECGRecord(np.zeros((2, 3000)), ["II", "V5"], 100)
     assert "Shown are the first 10 s of 30 s." in words(make_full_explanation(ecg=ecg).to_html())
 
 
 def test_attribution_finds_its_leads_by_name(make_full_explanation):
-    """The picture may show the record as it came: other leads, in another order."""
+    """The picture may show other leads in another order."""
     explanation = make_full_explanation(ecg=ECGRecord(np.zeros((2, 1000)), ["II", "V5"], 100))
     values = np.zeros((2, 500))
     values[1, 100:200] = -1
@@ -172,7 +172,7 @@ def test_attribution_finds_its_leads_by_name(make_full_explanation):
 
 
 @pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
-def test_texts_stay_text(make_full_explanation, evil):
+def test_text_is_escaped(make_full_explanation, evil):
     page = make_full_explanation(evil, record=evil, quality=evil).to_html()
     assert "<script" not in page
     assert "<img" not in page

@@ -1,4 +1,4 @@
-"""The page as a real browser shows and prints it."""
+"""The page as a browser shows and prints it."""
 
 import io
 import re
@@ -62,7 +62,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def addresses(make_full_explanation, tmp_path_factory):
-    """A page of one record, and one of three whose texts are hostile."""
+    """A page of one record, and one of three with hostile texts."""
     folder = tmp_path_factory.mktemp("pages")
     hostile = make_full_explanation(EVIL, record=EVIL, quality=EVIL)
     pages = {
@@ -97,7 +97,7 @@ def visit(browser, addresses):
 
 
 @pytest.mark.parametrize("name", ["one", "several"])
-def test_it_renders_and_asks_for_nothing(visit, addresses, name):
+def test_page_renders_without_requests(visit, addresses, name):
     page = visit(name)
     assert page.heard == [addresses[name]]
     assert page.locator("h1").count() == 1
@@ -105,7 +105,7 @@ def test_it_renders_and_asks_for_nothing(visit, addresses, name):
         assert page.get_by_role("heading", name=heading, exact=True).first.is_visible()
 
 
-def test_the_grid_measures_true_on_the_screen(visit):
+def test_grid_is_true_to_scale_on_screen(visit):
     """The coarse lines, found in the picture itself at four pixels to the CSS pixel."""
     scale = 4
     page = visit(device_scale_factor=scale)
@@ -122,7 +122,7 @@ def test_the_grid_measures_true_on_the_screen(visit):
 
 
 @pytest.mark.parametrize("media", ["screen", "print"])
-def test_the_trace_measures_true(visit, media):
+def test_trace_is_true_to_scale(visit, media):
     """1 mV is 10 mm and 1 s is 25 mm, of the pulse and of a ramp of 1 mV over 10 s."""
     page = visit()
     page.emulate_media(media=media)
@@ -133,7 +133,7 @@ def test_the_trace_measures_true(visit, media):
     assert ramp == pytest.approx([25 * 9.99, 10 * 0.999], rel=0.001)
 
 
-def test_hostile_names_stay_text(visit, addresses):
+def test_hostile_names_are_escaped(visit, addresses):
     page = visit("several")
     assert page.heard == [addresses["several"]]
     assert page.locator("script").count() == 0
@@ -142,14 +142,14 @@ def test_hostile_names_stay_text(visit, addresses):
         assert page.locator(place).filter(has_text=EVIL).count(), place
 
 
-def test_links_lead_to_the_records(visit):
+def test_index_links_to_records(visit):
     page = visit("several")
     page.locator("nav a").nth(1).click()
     assert page.evaluate("document.querySelector('article:target h2').textContent") == "ECG 7"
 
 
 @pytest.mark.parametrize("name", ["one", "several"])
-def test_a_phone_scrolls_the_ecg_and_not_the_page(visit, name):
+def test_phone_scrolls_the_ecg_alone(visit, name):
     page = visit(name, width=390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     inside, outside = page.locator("figure.sheet").first.evaluate(
@@ -180,7 +180,7 @@ def test_all_text_is_legible(visit, scheme):
     assert (max(grounds) < 0.5) if scheme == "dark" else (max(grounds) > 0.9)
 
 
-def test_it_prints_true_on_a4(visit):
+def test_print_on_a4_is_true_to_scale(visit):
     pdf = visit().pdf(prefer_css_page_size=True)
     sizes = re.findall(rb"/MediaBox \[0 0 (\S+) (\S+)\]", pdf)
     assert 3 <= len(sizes) <= 8

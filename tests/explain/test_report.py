@@ -80,7 +80,7 @@ def make_figure():
 
 
 def assert_harmless(page):
-    """No script, nothing that runs, nothing that is fetched."""
+    """Assert that nothing runs and nothing is fetched."""
     fetching = {"script", "img", "link", "iframe", "object", "embed", "base", "form", "image"}
     assert not page.names() & fetching
     for name, value in page.attributes():
@@ -94,7 +94,7 @@ def assert_harmless(page):
 
 
 def inline_figures(page):
-    """Each figure of the page as XML: its tags and their attributes."""
+    """Return the figures of the page as XML."""
     return [ET.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page.source, re.DOTALL)]
 
 
@@ -125,7 +125,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_markup_stays_text(write, place):
+def test_markup_is_escaped(write, place):
     tag, build = PLACES[place]
     page = write(**build(EVIL))
     assert EVIL in page.text_in(tag)
@@ -135,7 +135,7 @@ def test_markup_stays_text(write, place):
 
 @settings(max_examples=30)
 @given(text=texts, place=st.sampled_from(sorted(PLACES)))
-def test_any_text_is_shown_as_it_is(tmp_path_factory, text, place):
+def test_any_text_is_shown_unchanged(tmp_path_factory, text, place):
     tag, build = PLACES[place]
     path = tmp_path_factory.mktemp("report") / "page.html"
     write_report(path, **{"title": "t", "lead": "l", "sections": [], **build(text)})
@@ -164,7 +164,7 @@ def test_sections_keep_their_order_and_tables(write):
     assert page.text_in("td") == ["ours", "0.8", "theirs", "0.7", "1", "2"]
 
 
-def test_a_table_without_rows_keeps_its_head(write):
+def test_empty_table_keeps_its_header(write):
     page = write([Section("s", table=pd.DataFrame({"arm": []}))])
     assert page.text_in("th") == ["arm"]
     assert not page.text_in("td")
@@ -189,7 +189,7 @@ def test_page_is_self_contained(write, make_figure):
 
 
 @pytest.mark.parametrize("fonts", ["path", "none"])
-def test_markup_in_figures_stays_text(write, make_figure, fonts):
+def test_markup_in_figures_is_escaped(write, make_figure, fonts):
     """Lead names become ids and labels: neither opens a tag or an attribute."""
     leads = ["<script>alert(1)</script>", 'x" onload="alert(2)', "--><img src=x>"]
     with matplotlib.rc_context({"svg.fonttype": fonts}):
@@ -200,7 +200,7 @@ def test_markup_in_figures_stays_text(write, make_figure, fonts):
         assert "</svg>" + EVIL in page.text_in("text")
 
 
-def test_text_that_looks_like_an_id_is_left_alone(write, make_figure):
+def test_text_that_looks_like_an_id_is_unchanged(write, make_figure):
     title = 'id="a" href="#b" url(#c) <g id="d"'
     with matplotlib.rc_context({"svg.fonttype": "none"}):
         page = write([Section("s", figure=make_figure(title=title))])
@@ -224,8 +224,7 @@ def test_figures_do_not_share_ids(write, make_figure, salt):
         assert set(references) <= set(ids_in(figure))
 
 
-def test_figures_are_drawn_as_matplotlib_draws_them(write, make_figure, tmp_path):
-    """But for ids, which only name things."""
+def test_figures_are_unchanged_except_for_ids(write, make_figure, tmp_path):
     with matplotlib.rc_context({"svg.hashsalt": "fixed"}):
         make_figure().savefig(tmp_path / "alone.svg", metadata={"Date": None})
         page = write([Section("a", figure=make_figure(("I",))), Section("b", figure=make_figure())])
@@ -245,7 +244,7 @@ def test_figures_are_drawn_as_matplotlib_draws_them(write, make_figure, tmp_path
     assert content(inline) == content(alone)
 
 
-def test_an_existing_page_is_replaced(tmp_path):
+def test_existing_page_is_replaced(tmp_path):
     path = tmp_path / "page.html"
     write_report(path, title="long " * 1000, lead="", sections=[Section("old")])
     write_report(path, title="new", lead="", sections=[])
@@ -254,7 +253,7 @@ def test_an_existing_page_is_replaced(tmp_path):
     assert b"long" not in path.read_bytes()
 
 
-def test_letters_of_any_script_survive(write):
+def test_letters_of_any_script_are_kept(write):
     page = write(title="Elektrokardiographie für Ärzte 心電図 ❤")
     assert page.text_in("h1") == ["Elektrokardiographie für Ärzte 心電図 ❤"]
     assert ("charset", "utf-8") in page.attributes()
@@ -287,7 +286,7 @@ def figure_of(draw):
 
 @pytest.mark.parametrize("salt", [None, "fixed"])
 @pytest.mark.parametrize("draw", [draw_image, draw_hatches, draw_markers, draw_regions])
-def test_figures_of_any_kind_refer_to_their_own_parts(tmp_path, draw, salt):
+def test_figures_refer_to_their_own_ids(tmp_path, draw, salt):
     path = tmp_path / "page.html"
     sections = [Section("one", figure=figure_of(draw)), Section("two", figure=figure_of(draw))]
     with matplotlib.rc_context({"svg.hashsalt": salt}):
@@ -312,7 +311,7 @@ def test_figure_can_be_used_twice(tmp_path):
     assert len(ids) == len(set(ids))
 
 
-def test_an_image_is_inside_the_page(tmp_path):
+def test_image_is_embedded_in_the_page(tmp_path):
     path = tmp_path / "page.html"
     section = Section("s", figure=figure_of(draw_image))
     write_report(path, title="t", lead="l", sections=[section])
