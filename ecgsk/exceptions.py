@@ -14,6 +14,7 @@ __all__ = [
     "LeadMismatchError",
     "LeakageWarning",
     "PatientLeakageError",
+    "RecipeWarning",
     "RecordReadError",
     "SamplingRateError",
     "SignalQualityError",

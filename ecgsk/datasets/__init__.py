@@ -4,7 +4,7 @@ from ecgsk.datasets._brugada import load_brugada_huca
 from ecgsk.datasets._challenge import load_challenge
 from ecgsk.datasets._clinical.cohort import make_clinical_ecg, synthesize_ecg
 from ecgsk.datasets._code15 import load_code15
-from ecgsk.datasets._cohort import Cohort, assign_folds
+from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
 from ecgsk.datasets._cohort_report import write_cohort_report
 from ecgsk.datasets._fetch import (
@@ -22,7 +22,6 @@ __all__ = [
     "MimicFolds",
     "MimicInputs",
     "MimicTargets",
-    "assign_folds",
     "fetch_mimic_iv_demo",
     "fetch_ptbxl",
     "get_data_home",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._layouts import read_table
-from ecgsk.io import read_wfdb_records
+from ecgsk.io.wfdb_folder import read_wfdb_records
 from ecgsk.signals import STANDARD_12_LEADS
 
 _LABELS = ["brugada", "basal_pattern", "sudden_death"]

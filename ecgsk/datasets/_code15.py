@@ -10,7 +10,7 @@ import pandas as pd
 from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._layouts import read_table
 from ecgsk.exceptions import RecordReadError
-from ecgsk.io import HDF5Storage
+from ecgsk.io.hdf5_storage import HDF5Storage
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray, ECGStorage
 from ecgsk.signals.concat import ConcatStorage
 from ecgsk.signals.leads import canonical_leads

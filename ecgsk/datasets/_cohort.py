@@ -162,7 +162,7 @@ def assign_folds(groups: pd.Series, n_folds: int = N_FOLDS, random_state: Any = 
     Examples
     --------
     >>> import pandas as pd
-    >>> from ecgsk.datasets import assign_folds
+    >>> from ecgsk.datasets._cohort import assign_folds
     >>> assign_folds(pd.Series(["a", "a", "b", "c"]), n_folds=3, random_state=0).tolist()
     [3, 3, 2, 1]
     """

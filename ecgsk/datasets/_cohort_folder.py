@@ -7,7 +7,8 @@ import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
 from ecgsk.exceptions import ECGError, RecordReadError
-from ecgsk.io import DEFAULT_GAIN, read_ecg_folder, write_ecg_folder
+from ecgsk.io import read_ecg_folder, write_ecg_folder
+from ecgsk.io.ecg_folder import DEFAULT_GAIN
 
 _SEPARATOR = "/"
 
@@ -120,6 +121,15 @@ def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
     RecordReadError
         When a file is absent, changed or of another version, or the folder was
         not written from a cohort.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from ecgsk.datasets import make_clinical_ecg, read_cohort, write_cohort
+    >>> cohort = make_clinical_ecg(n_subjects=3, random_state=0)
+    >>> with TemporaryDirectory() as folder:
+    ...     read_cohort(write_cohort(cohort, folder, progress=False)).shape == cohort.shape
+    True
     """
     frame, extra = read_ecg_folder(folder, verify=verify)
     if not {"roles", "reference_ranges"} <= extra.keys():

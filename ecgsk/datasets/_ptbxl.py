@@ -10,7 +10,7 @@ import pandas as pd
 from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._layouts import label_table, read_table
 from ecgsk.exceptions import ECGError, RecordReadError, SamplingRateError
-from ecgsk.io import read_wfdb_records
+from ecgsk.io.wfdb_folder import read_wfdb_records
 from ecgsk.signals import STANDARD_12_LEADS
 
 _PATH_COLUMNS = {100: "filename_lr", 500: "filename_hr"}
@@ -93,6 +93,11 @@ def load_ptbxl(
        dataset", Scientific Data 7:154, 2020.
     .. [2] Strodthoff et al., "Deep Learning for ECG Analysis: Benchmarks and
        Insights from PTB-XL", IEEE JBHI 25(5), 2021.
+
+    Examples
+    --------
+    >>> from ecgsk.datasets import load_ptbxl
+    >>> cohort = load_ptbxl("ptb-xl", task="superdiagnostic")  # doctest: +SKIP
     """
     check_ptbxl_rate(sampling_rate, name="load_ptbxl")
     if task not in _TASKS:

@@ -129,6 +129,12 @@ class Explanations(Sequence[Explanation]):
     ----------
     items : sequence of Explanation
         One per record.
+
+    Examples
+    --------
+    >>> from ecgsk.explain import Explanations
+    >>> len(Explanations([]))
+    0
     """
 
     def __init__(self, items: Sequence[Explanation]):

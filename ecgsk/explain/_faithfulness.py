@@ -78,6 +78,13 @@ def deletion_faithfulness(
     ----------
     .. [1] Elazar et al., "Amnesic probing: behavioral explanation with amnesic counterfactuals",
        TACL 9, 2021.
+
+    Examples
+    --------
+    >>> from ecgsk.explain import deletion_faithfulness
+    >>> deletion_faithfulness(
+    ...     evidence, embedding, labs, diagnoses, patients, P > 0.5
+    ... )  # doctest: +SKIP
     """
     if directions not in _DIRECTIONS:
         raise ECGError(

@@ -16,16 +16,16 @@ from joblib import Parallel, delayed
 
 from ecgsk._progress import progress_bar
 from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
-from ecgsk.io._ecg_folder import (
+from ecgsk.io._ingest_chunk import Conversion, convert, read_batch
+from ecgsk.io._ingest_journal import Journal
+from ecgsk.io._ingest_transform import describe_transform, try_transform
+from ecgsk.io._wfdb_header import RecordHeader, read_header
+from ecgsk.io.ecg_folder import (
     DEFAULT_GAIN,
     MANIFEST,
     SAMPLES,
     publish_folder,
 )
-from ecgsk.io._ingest_chunk import Conversion, convert, read_batch
-from ecgsk.io._ingest_journal import Journal
-from ecgsk.io._ingest_transform import describe_transform, try_transform
-from ecgsk.io._wfdb_header import RecordHeader, read_header
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.signals.leads import canonical_leads
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.exceptions import ECGError, LeadMismatchError
-from ecgsk.io._ecg_folder import to_int16
 from ecgsk.io._ingest_transform import apply_transform
-from ecgsk.io._wfdb_folder import comments_frame
 from ecgsk.io._wfdb_header import RecordHeader, read_header
-from ecgsk.io._wfdb_storage import WFDBStorage
+from ecgsk.io.ecg_folder import to_int16
+from ecgsk.io.wfdb_folder import comments_frame
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals.record_quality import describe_signals
 from ecgsk.signals.resampling import resample
 

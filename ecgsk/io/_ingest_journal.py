@@ -9,8 +9,8 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
-from ecgsk.io._ecg_folder import write_samples_header
 from ecgsk.io._ingest_chunk import Chunk, Conversion
+from ecgsk.io.ecg_folder import write_samples_header
 
 _JOURNAL = "journal.jsonl"
 

@@ -1,7 +1,7 @@
 """Storage of signals that are transformed when they are read."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -9,9 +9,6 @@ from sklearn.base import clone
 
 from ecgsk.exceptions import SignalQualityError
 from ecgsk.signals import ECGStorage
-
-if TYPE_CHECKING:
-    from ecgsk.preprocessing._base import RateAwareTransformer
 
 _RECORDS_PER_BATCH = 16  # records transformed at once; more do not fit the cache
 
@@ -30,7 +27,7 @@ class TransformedStorage(ECGStorage):
         Need not be fitted; only its parameters are used.
     """
 
-    def __init__(self, storage: ECGStorage, transformer: "RateAwareTransformer"):
+    def __init__(self, storage: ECGStorage, transformer: Any):
         self.storage, self.transformer = storage, clone(transformer)
         self.leads = storage.leads
         self.sampling_rate = transformer._sampling_rate_out(storage.sampling_rate)

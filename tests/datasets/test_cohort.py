@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecgsk.datasets import Cohort, assign_folds
+from ecgsk.datasets import Cohort
+from ecgsk.datasets._cohort import assign_folds
 from ecgsk.exceptions import ECGError
 
 

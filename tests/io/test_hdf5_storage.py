@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecgsk.exceptions import DurationError, RecordReadError, UnitError
-from ecgsk.io import HDF5Storage
+from ecgsk.io.hdf5_storage import HDF5Storage
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from ecgsk.exceptions import (
     SignalQualityWarning,
     UnitError,
 )
-from ecgsk.io import WFDBStorage, read_wfdb_folder, read_wfdb_record
+from ecgsk.io import read_wfdb_folder, read_wfdb_record
 from ecgsk.io._wfdb_header import read_header
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
 
 

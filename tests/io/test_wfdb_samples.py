@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsk.io import WFDBStorage, read_wfdb_folder
+from ecgsk.io import read_wfdb_folder
 from ecgsk.io._wfdb import load_wfdb
 from ecgsk.io._wfdb_header import read_header
 from ecgsk.io._wfdb_samples import read_block
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.signals.leads import canonical_leads
 

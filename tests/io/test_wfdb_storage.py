@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ecgsk.exceptions import RecordReadError
-from ecgsk.io import WFDBStorage, read_wfdb_folder, read_wfdb_record
+from ecgsk.io import read_wfdb_folder, read_wfdb_record
 from ecgsk.io._wfdb import load_wfdb
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.exceptions import ECGError, SignalQualityWarning
-from ecgsk.io import read_ecg_folder, read_wfdb_records
+from ecgsk.io import read_ecg_folder
+from ecgsk.io.wfdb_folder import read_wfdb_records
 from ecgsk.signals import ECGArray
 
 _CALLER = "load_mimic_iv"

@@ -79,6 +79,17 @@ def write_ecg_folder(
     --------
     read_ecg_folder : Read it back.
     ecgsk.datasets.write_cohort : The same with labels and laboratory values.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from ecgsk.datasets import make_clinical_ecg
+    >>> from ecgsk.io import read_ecg_folder, write_ecg_folder
+    >>> frame = make_clinical_ecg(n_subjects=3, random_state=0).X
+    >>> with TemporaryDirectory() as folder:
+    ...     written = write_ecg_folder(frame, folder, progress=False)
+    ...     sorted(path.name for path in written.iterdir())
+    ['ecg.json', 'ecg.npy', 'records.parquet']
     """
     folder = Path(folder).resolve()
     column = find_ecg_column(frame, name="write_ecg_folder")
@@ -135,6 +146,11 @@ def read_ecg_folder(
     ------
     RecordReadError
         When a file is absent, changed, or of another version.
+
+    Examples
+    --------
+    >>> from ecgsk.io import read_ecg_folder
+    >>> frame, extra = read_ecg_folder("store")  # doctest: +SKIP
     """
     folder = Path(folder).resolve()
     manifest = _read_manifest(folder)

@@ -17,7 +17,7 @@ from ecgsk.exceptions import (
     SignalQualityWarning,
 )
 from ecgsk.io._wfdb_header import RecordHeader, read_header
-from ecgsk.io._wfdb_storage import WFDBStorage
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 from ecgsk.signals.leads import canonical_leads
 from ecgsk.signals.units import check_sampling_rate, format_hertz
@@ -154,6 +154,11 @@ def read_wfdb_record(
         When a lead is absent or occurs twice.
     UnitError
         When the unit of a lead is not a voltage.
+
+    Examples
+    --------
+    >>> from ecgsk.io import read_wfdb_record
+    >>> ecg = read_wfdb_record("mimic-iv-ecg/files/p1000/p10000032/s1/1")  # doctest: +SKIP
     """
     leads, sampling_rate = _checked(leads, sampling_rate, duration, "read_wfdb_record")
     header = read_header(path, leads)
