@@ -34,7 +34,7 @@ def test_a_bound_itself_is_normal():
     assert not out.to_numpy().any()
 
 
-def test_reference_ranges_of_a_cohort():
+def test_reference_ranges_of_a_cohort_are_accepted():
     cohort = make_clinical_ecg(20, random_state=0)
     transformer = LabAbnormality(cohort.reference_ranges).fit(cohort.labs)
     out = transformer.transform(cohort.labs)
@@ -62,7 +62,7 @@ def test_bad_input_is_refused(X, ranges, message):
         LabAbnormality(ranges).fit(X)
 
 
-def test_columns_are_those_seen_in_fit():
+def test_transform_needs_the_columns_of_fit():
     labs = pd.DataFrame({"k": [4.0], "na": [140.0]})
     transformer = LabAbnormality({"k": (3.5, 5), "na": (135, 145)})
     with pytest.raises(NotFittedError):

@@ -44,14 +44,14 @@ def test_scores_are_normal_whatever_the_distribution():
     np.testing.assert_allclose(out, np.clip(expected, -3, 3), atol=0.05)
 
 
-def test_an_outlier_moves_nobody_else():
+def test_an_outlier_does_not_move_other_scores():
     values = np.linspace(0, 1, 101)
     extreme = values.copy()
     extreme[-1] = 1e9
     np.testing.assert_array_equal(fit_transform(x=extreme), fit_transform(x=values))
 
 
-def test_new_patients_are_held_against_the_fitted_ones():
+def test_new_patients_are_scored_against_the_fitted_ones():
     scaler = ClinicalScaler().fit(pd.DataFrame({"x": np.arange(101.0)}))
     out = scaler.transform(pd.DataFrame({"x": [-5, 50, 500, NAN]}))
     np.testing.assert_allclose(out[:, 0], [-3, 0, 3, NAN], atol=1e-6)
@@ -79,7 +79,7 @@ def test_each_level_becomes_a_column_of_minus_one_and_one(kind):
         pd.Categorical([True, None, False]),
     ],
 )
-def test_truth_values_may_be_missing(values):
+def test_booleans_may_be_missing(values):
     out = fit_transform(on_ward=values)
     np.testing.assert_array_equal(out, [[-1, 1], [NAN, NAN], [1, -1]])
 
@@ -112,7 +112,7 @@ def test_names_follow_the_matrix():
     assert scaler.transform(table).shape == (2, 6)
 
 
-def test_columns_go_by_name():
+def test_columns_are_found_by_name():
     table = pd.DataFrame({"age": [1.0, 2, 3], "sex": ["m", "f", "f"]})
     scaler = ClinicalScaler().fit(table)
     shuffled = table[["sex", "age"]].assign(more=pd.Timestamp("2020-01-01"))
@@ -132,7 +132,7 @@ def test_a_column_never_measured_stays_missing():
     np.testing.assert_array_equal(out, [[NAN, -3], [NAN, 3]])
 
 
-def test_the_table_given_is_left_as_it_is():
+def test_the_input_table_is_not_changed():
     table = pd.DataFrame({"x": [1.0, NAN], "sex": ["m", None]})
     before = table.copy(deep=True)
     ClinicalScaler().fit(table).transform(table)
@@ -149,13 +149,13 @@ def test_the_table_given_is_left_as_it_is():
         (pd.Series([[1], [2, 3]]), "mixed"),
     ],
 )
-def test_columns_that_are_neither_number_nor_category(values, kind):
+def test_columns_that_are_neither_number_nor_category_are_refused(values, kind):
     message = rf"Column 'admitted' has dtype {kind}.*must be numeric, boolean, .*clinical_columns="
     with pytest.raises(TypeError, match=message):
         ClinicalScaler().fit(pd.DataFrame({"admitted": values}))
 
 
-def test_infinity_is_named():
+def test_infinity_is_refused():
     table = pd.DataFrame({"x": [1.0, 2.0], "crp": [1.0, np.inf]})
     with pytest.raises(ValueError, match=r"Columns \['crp'\] hold infinity; .* is NaN"):
         ClinicalScaler().fit(table)
@@ -164,18 +164,18 @@ def test_infinity_is_named():
         scaler.transform(table)
 
 
-def test_absent_columns_are_named():
+def test_absent_columns_are_refused():
     scaler = ClinicalScaler().fit(pd.DataFrame({"x": [1.0, 2], "sex": ["m", "f"]}))
     with pytest.raises(ValueError, match=r"fitted on the columns .*\['sex'\] are not in X. Add"):
         scaler.transform(pd.DataFrame({"x": [1.0]}))
 
 
-def test_text_where_numbers_were():
+def test_text_in_a_numeric_column_is_refused():
     scaler = ClinicalScaler().fit(pd.DataFrame({"x": [1.0, 2]}))
     with pytest.raises(ValueError, match=r"Columns \['x'\] were numbers when fitted.*to_numeric"):
         scaler.transform(pd.DataFrame({"x": ["1.0", "high"]}))
 
 
-def test_unfitted():
+def test_transform_before_fit_is_refused():
     with pytest.raises(NotFittedError):
         clone(ClinicalScaler()).transform(pd.DataFrame({"x": [1.0]}))
