@@ -81,7 +81,7 @@ def test_ordinary_headers_are_read_as_wfdb_reads_them(record, text):
     length=st.integers(0, 3),
     instead=st.text("0123456789/:+x()-. #\t\nemVI\x0b\x1c", max_size=3),
 )
-def test_altered_headers_are_read_as_wfdb_reads_them_or_left_to_it(record, text, place, length, instead):
+def test_altered_headers_are_read_as_by_wfdb_or_left_to_it(record, text, place, length, instead):
     start = int(place * len(text))
     damaged = text[:start] + instead + text[start + length :]
     header = parse_ordinary(damaged.encode())
