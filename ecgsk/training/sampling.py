@@ -62,5 +62,7 @@ def systematic_sample(weight: np.ndarray, start: float) -> np.ndarray:
     """
     reached = np.cumsum(weight)
     n_rows = sample_size(weight)
+    # A start within rounding of 1 would make the step land on the next row.
+    start = min(start, 1 - 1e-9)
     steps = (start + np.arange(n_rows)) * (reached[-1] / n_rows)
     return np.minimum(np.searchsorted(reached, steps, side="right"), len(weight) - 1)
