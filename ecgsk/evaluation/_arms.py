@@ -23,19 +23,10 @@ MULTIMODAL = "multimodal (ECG + table at inference)"
 class ArmSetting:
     """Estimators, training sizes and recipe that all arms of a setting share.
 
-    Attributes
-    ----------
-    pretrainer : JointEmbeddingPretrainer
-        Unfitted; all arms use its encoder.
-    classifier : ECGDiagnosisClassifier
-        Unfitted; the parameters of stage (ii). Each arm sets `inputs` itself.
-    pretrain : callable
-        Takes an unfitted pretrainer and returns it fitted on the setting's
-        pre-training rows. Each pretrainer is fitted once.
-    n_pretraining, n_labelled : int
-        Number of records in stage (i) and in stage (ii).
-    recipe : Recipe
-        Of the joint-embedding arm, in stage (ii).
+    Both estimators are unfitted: all arms use the pretrainer's encoder, and each arm sets
+    `inputs` of the classifier. `pretrain` fits a pretrainer on the setting's rows, once each.
+    `n_pretraining` and `n_labelled` count the records of stages (i) and (ii). `recipe` is that of
+    the joint-embedding arm in stage (ii).
     """
 
     pretrainer: JointEmbeddingPretrainer

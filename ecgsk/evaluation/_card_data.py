@@ -14,10 +14,7 @@ from ecgsk.explain import Section
 def describe_data(cohort: Cohort | None, comparison: ArmsComparison | None) -> list[Section]:
     """Describe the source, the split, the patients and the labels.
 
-    Raises
-    ------
-    ECGError
-        If the comparison used other rows than the cohort's.
+    Raise ECGError if the comparison used other rows than the cohort's.
     """
     names = ("Data", "Participants", "Missing values", "Outcome")
     if cohort is None:

@@ -29,13 +29,7 @@ _OMITTED_PARAMETERS = ("verbose", "device", "trainer", "encoder")
 
 
 def split_pipeline(model: Any) -> tuple[list[Any], ECGDiagnosisClassifier]:
-    """Return the preprocessing steps of a model and its classifier.
-
-    Raises
-    ------
-    ECGError
-        If the model does not end in a classifier.
-    """
+    """Return the preprocessing steps of a model and its classifier; raise ECGError without one."""
     steps, last = [], model
     if isinstance(model, Pipeline):
         *steps, last = (step for _, step in model.steps)

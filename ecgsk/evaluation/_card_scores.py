@@ -18,13 +18,7 @@ _CALIBRATION = {"brier": "Brier score", "calibration_error": "expected calibrati
 def score_of_model(
     model: ECGDiagnosisClassifier, comparison: ArmsComparison | None
 ) -> ArmScore | None:
-    """Return the comparison's score of this model.
-
-    Raises
-    ------
-    ECGError
-        If the comparison did not fit the model.
-    """
+    """Return the comparison's score of this model; raise ECGError if it did not fit the model."""
     if comparison is None:
         return None
     for score in comparison.scores:

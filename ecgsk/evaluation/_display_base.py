@@ -117,10 +117,7 @@ class PanelDisplay(PredictionDisplay):
 def as_frames(caller: str, Y: Any, P: Any, labels: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the columns of Y and P for some labels; None takes the most frequent labels.
 
-    Raises
-    ------
-    ECGError
-        If a label is not a column of Y, or P has another shape.
+    Raise ECGError if a label is not a column of Y, or P has another shape.
     """
     Y = Y if isinstance(Y, pd.DataFrame) else pd.DataFrame(_as_matrix(Y))
     if np.shape(_as_matrix(P)) != Y.shape:

@@ -18,18 +18,8 @@ _AGE_EDGES_YEARS = (40, 65)
 class HeldOut:
     """Labels and patients of the test records, and the seed of their resamples.
 
-    Attributes
-    ----------
-    Y : DataFrame of shape (n_records, n_labels)
-        Labels: 0, 1 or NaN.
-    patients : ndarray of shape (n_records,)
-        Patient of each record.
-    demographics : DataFrame of shape (n_records, n_columns)
-        Columns age, sex, race and ethnicity of X, without those that X lacks.
-    n_resamples : int
-        Number of resamples of the patient bootstrap.
-    seed : int
-        Seed of the resamples, which all scores of a comparison share.
+    `demographics` has the columns age, sex, race and ethnicity of X, without those that X lacks.
+    All scores of a comparison share the seed.
     """
 
     Y: pd.DataFrame = field(repr=False)
@@ -94,14 +84,7 @@ class HeldOut:
         )
 
     def counts(self) -> pd.DataFrame:
-        """Count measured and positive records and patients of each label.
-
-        Returns
-        -------
-        DataFrame
-            Indexed by label: ``n_records``, ``n_positive``, ``n_patients`` and
-            ``n_positive_patients``.
-        """
+        """Count measured and positive records and patients of each label."""
         Y = self.Y.to_numpy(dtype=float, na_value=np.nan)
         measured, positive = ~np.isnan(Y), Y == 1
         return pd.DataFrame(

@@ -13,10 +13,7 @@ Average = Literal["macro", "micro"] | None
 
 
 class LabelScore(NamedTuple):
-    """Score of one label, ``function(y, p, sample_weight=w)``, and its requirements.
-
-    `y` is 0 or 1 and has no NaN; weights may be 0.
-    """
+    """Score of one label, ``function(y, p, sample_weight=w)``: no NaN in `y`, weights may be 0."""
 
     function: Callable[..., float]
     needs_both_classes: bool

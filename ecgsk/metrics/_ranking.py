@@ -32,10 +32,7 @@ class RankedLabel:
     def from_scores(
         cls, statistic: str, y: np.ndarray, p: np.ndarray, patients: np.ndarray, n_patients: int
     ) -> "RankedLabel":
-        """Count the records by score; `y` has no NaN and at least one 1.
-
-        `statistic` is roc_auc, average_precision or f_max.
-        """
+        """Count records by score for roc_auc, average_precision or f_max; `y` has a 1, no NaN."""
         positive = y == 1
         ascending = np.unique(p[positive])
         m = len(ascending)
@@ -51,17 +48,9 @@ class RankedLabel:
         return cls(statistic, sp.csr_array(entries, shape=(n_rows, n_patients)), tied)
 
     def score(self, weights: np.ndarray) -> np.ndarray:
-        """Score each column of patient weights.
+        """Score each column of patient weights (n_patients, n_resamples).
 
-        Parameters
-        ----------
-        weights : ndarray of shape (n_patients, n_resamples)
-            How often each patient was drawn. Sums of whole numbers are exact.
-
-        Returns
-        -------
-        ndarray of shape (n_resamples,)
-            NaN if only one class was drawn.
+        A score is NaN if only one class was drawn. Sums of whole numbers are exact.
         """
         sums = self.sums @ weights
         m = (len(sums) - 1 - len(self.tied)) // 2

@@ -1,7 +1,4 @@
-"""Patient bootstrap: resample patients with replacement and score each resample.
-
-Every patient bootstrap of the package draws with :func:`patient_counts`.
-"""
+"""Patient bootstrap: resample patients with replacement and score each resample."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -54,29 +51,8 @@ def patient_counts(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Draw patients with replacement and count how often each patient is drawn.
 
-    Parameters
-    ----------
-    n_patients : int
-        Patients to draw from, and patients drawn in each resample.
-    n_resamples : int
-        Number of resamples.
-    random_state : int, RandomState or None
-        Seed. The counts of a seed are the same for every `block_size`.
-    block_size : int, default=32
-        Resamples that are drawn at once.
-
-    Yields
-    ------
-    resamples : slice
-        Numbers of the resamples of a block.
-    counts : ndarray of float64, shape (n_patients, n_block)
-        How often each patient is drawn in each resample.
-
-    Examples
-    --------
-    >>> from ecgsk.metrics.resampling import patient_counts
-    >>> [(block, counts.tolist()) for block, counts in patient_counts(3, 2, 0)]
-    [(slice(0, 2, None), [[2.0, 0.0], [1.0, 2.0], [0.0, 1.0]])]
+    Yield the slice of a block's resamples and its counts, float64 of shape (n_patients, n_block).
+    A seed gives the same counts for every `block_size`.
     """
     rng = check_random_state(random_state)
     for start in range(0, n_resamples, block_size):

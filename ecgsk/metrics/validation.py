@@ -19,24 +19,8 @@ class LabelsAndScores(NamedTuple):
 def check_labels_and_scores(caller: str, Y: ArrayLike, P: ArrayLike) -> LabelsAndScores:
     """Check labels (0, 1 or NaN) and finite scores, and convert them to float matrices.
 
-    Parameters
-    ----------
-    caller : str
-        Name of the public function, which starts the error messages.
-    Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)
-        Labels: 0, 1 or NaN where not measured.
-    P : array-like or DataFrame of the same shape
-        Scores or probabilities: a higher score means that 1 is more likely.
-
-    Returns
-    -------
-    LabelsAndScores
-        Float matrices (n_samples, n_labels) and the names of the labels.
-
-    Raises
-    ------
-    ECGError
-        If shapes, columns or rows differ, a label is not 0, 1 or NaN, or a score is not finite.
+    One column may be a vector. Raise ECGError, which starts with `caller`, if shapes, columns,
+    row indexes or values do not fit.
     """
     _check_same_axes(caller, Y, P)
     names = tuple(str(name) for name in getattr(Y, "columns", ()))
@@ -89,13 +73,7 @@ def _as_matrix(caller: str, what: str, values: Any) -> np.ndarray:
 
 
 def check_same_rows(caller: str, Y: Any, other: Any, what: str) -> None:
-    """Check that two pandas objects of one length have the same row index.
-
-    Raises
-    ------
-    ECGError
-        If the indexes differ.
-    """
+    """Raise ECGError if two pandas objects of one length differ in their row index."""
     rows: Any = getattr(Y, "index", None)
     others: Any = getattr(other, "index", None)
     if not (hasattr(rows, "equals") and hasattr(others, "equals")):
