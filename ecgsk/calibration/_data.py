@@ -22,13 +22,7 @@ class CalibrationData(NamedTuple):
 def read_calibration(
     caller: str, P: ArrayLike, Y: ArrayLike, groups: ArrayLike | None
 ) -> CalibrationData:
-    """Check the input of a calibration; without groups, each record counts as a patient.
-
-    Raises
-    ------
-    ECGError
-        For invalid shapes, labels, probabilities or groups.
-    """
+    """Check the input of a calibration; without groups, each record counts as a patient."""
     labels, probabilities, names = check_labels_and_scores(caller, Y, P)
     check_probabilities(caller, probabilities)
     if groups is None:

@@ -278,10 +278,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return _safe_indexing(X, held_out), _safe_indexing(Y, held_out), held_out_groups
 
     def _name_labels(self, Y: Any, index: Any) -> pd.DataFrame:
-        """Return Y as a DataFrame, in the order of the estimator's labels.
-
-        An array has no index and takes that of the patients.
-        """
+        """Return Y as a DataFrame in the estimator's label order; an array takes this index."""
         owner = type(self).__name__
         if np.ndim(Y) == 1:
             self.label_names_ = None

@@ -124,8 +124,7 @@ def read_labels(caller: str, values: Any, what: str) -> tuple[np.ndarray, list[s
 class _PairTables:
     """Weighted 2 x 2 tables of all pairs by one matrix product.
 
-    Columns with equal masks of known values, such as low and high of one test, share a column
-    of the product.
+    Columns with equal masks of known values (low and high of one test) share a product's column.
     """
 
     def __init__(self, findings: np.ndarray, diagnoses: np.ndarray) -> None:
@@ -134,10 +133,7 @@ class _PairTables:
         self._diagnosis, self._diagnosis_known, self._right = _with_known(diagnoses)
 
     def count(self, weight: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return counts of records: both, finding, diagnosis, known.
-
-        Each has the shape (n_findings, n_diagnoses).
-        """
+        """Count records (n_findings, n_diagnoses): both, finding, diagnosis, known."""
         weighted = self._left * weight.astype(np.float32)[:, None]
         sums = (weighted.T @ self._right).astype(np.float64)
         found, known = sums[: self._finding], sums[self._finding_known]

@@ -125,11 +125,7 @@ def attribute(
 
 
 def shuffled_copy(module: nn.Module, seed: int) -> nn.Module:
-    """Return a copy with each weight tensor in random order.
-
-    Buffers, such as the scale of the training patients, and the distribution of the weights
-    stay.
-    """
+    """Return a copy with each weight tensor in random order; buffers, such as scales, stay."""
     copied = copy.deepcopy(module)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -17,14 +17,9 @@ _RIDGE = 1.0
 
 @dataclass(frozen=True)
 class Concepts:
-    """Concepts scaled to a standard deviation of one in training.
+    """Concepts scaled to a standard deviation of one in training; arrays (n_concepts, n_axes).
 
-    Attributes
-    ----------
-    filters : ndarray of shape (n_concepts, n_axes)
-        A concept's score is ``coordinates @ filter``.
-    patterns : ndarray of shape (n_concepts, n_axes)
-        Displacement of a record for a score of one.
+    A concept's score is ``coordinates @ filter``; `pattern` displaces a record by a score of one.
     """
 
     filters: np.ndarray
@@ -41,16 +36,8 @@ class ConceptSpace:
     record is an orthogonal projection in the whitened space. Of all changes that set the score
     to zero it moves records least (Belrose et al. 2023).
 
-    Parameters
-    ----------
-    mean : ndarray of shape (n_features,)
-        Mean of the embedding in training.
-    basis : ndarray of shape (n_features, n_axes)
-        Coordinates are ``(embedding - mean) @ basis``.
-    back : ndarray of shape (n_axes, n_features)
-        Inverse of ``basis``.
-    variance : ndarray of shape (n_axes,)
-        Variance of each coordinate in training.
+    Coordinates are ``(embedding - mean) @ basis``, with `variance` in training; `back` (n_axes,
+    n_features) is the inverse of `basis`.
     """
 
     def __init__(
@@ -137,25 +124,10 @@ def p_values(
     n_random: int,
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """Compute two-sided p-values of sensitivities by permuting labels.
+    """Compute two-sided p-values of sensitivities by permuting labels among patients.
 
-    Parameters
-    ----------
-    sensitivity : callable
-        Map from labels to the tested array.
-    labels : ndarray of shape (n_records, n_findings)
-        Laboratory abnormalities.
-    patients : ndarray of int, shape (n_records,)
-        Patient of each record; labels, missing ones included, are permuted among patients.
-    n_random : int
-        Number of permutations; p is at least ``1 / (n_random + 1)``.
-    rng : RandomState
-        Generator of the permutations.
-
-    Returns
-    -------
-    ndarray
-        NaN where the sensitivity is.
+    `sensitivity` maps labels (n_records, n_findings) to the tested array; p is NaN where it is.
+    Missing labels are permuted too. p is at least ``1 / (n_random + 1)``.
     """
     found = np.abs(sensitivity(labels))
     as_large = np.zeros(found.shape)

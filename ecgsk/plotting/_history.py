@@ -146,10 +146,9 @@ def _read_histories(estimator: Any) -> dict[str, pd.DataFrame]:
 
 
 def _unwrap(estimator: Any) -> Any:
-    """Return the model inside searches, pipelines and explainers.
+    """Return the model inside searches, pipelines and explainers, found by their attributes.
 
-    Attributes identify them, because plotting does not import the estimators.
-    ``FrozenEstimator`` forwards the attributes of its estimator.
+    Plotting does not import estimators. ``FrozenEstimator`` forwards its estimator's attributes.
     """
     if hasattr(estimator, "best_estimator_"):
         return _unwrap(estimator.best_estimator_)

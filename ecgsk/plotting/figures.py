@@ -44,12 +44,8 @@ def panel_axes(
 ) -> list[Axes]:
     """Return the given axes, one for each panel, or axes of a new figure.
 
-    A new figure has at most three panels in a row, of this size in inches.
-
-    Raises
-    ------
-    ECGError
-        If the number of axes differs from the number of panels.
+    A new figure has at most three panels in a row, of this size in inches. Raise ECGError if the
+    number of axes differs from the number of panels.
     """
     if ax is None:
         return _new_axes(len(panels), width, height)

@@ -17,17 +17,8 @@ if TYPE_CHECKING:
 def draw_calibration(ax: Axes, frame: pd.DataFrame, title: str, *, legend: bool = True) -> None:
     """Draw a calibration curve: observed over predicted frequency, with intervals.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Axes to draw into. Both end at the largest value, as rare labels lie near 0.
-    frame : DataFrame
-        One row for each bin: ``predicted``, ``observed``, ``low`` and ``high``; the
-        bounds may be NaN.
-    title : str
-        Name of the label.
-    legend : bool, default=True
-        Draw a legend.
+    `frame` has a row for each bin: predicted, observed, low and high; bounds may be NaN. The axes
+    end at the largest value, as rare labels lie near 0.
     """
     end = float(np.nanmax(frame[["predicted", "observed", "high"]].to_numpy()))
     end = min(1.0, 1.05 * end) or 1.0
@@ -58,17 +49,8 @@ def draw_calibration(ax: Axes, frame: pd.DataFrame, title: str, *, legend: bool 
 def draw_net_benefit(ax: Axes, frame: pd.DataFrame, title: str, *, legend: bool = True) -> None:
     """Draw a decision curve: the model, treating all and treating none.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Axes to draw into, up to the last threshold at which the model treats a patient.
-    frame : DataFrame
-        One row for each threshold: ``threshold``, ``model``, ``treat_all``,
-        ``treat_none``, ``low`` and ``high``; the bounds may be NaN.
-    title : str
-        Name of the label.
-    legend : bool, default=True
-        Draw a legend.
+    `frame` has a row for each threshold: threshold, model, treat_all, treat_none, low and high;
+    bounds may be NaN. The axes end at the last threshold at which the model treats a patient.
     """
     t = frame["threshold"]
     treats = t[(frame[["model", "low", "high"]].fillna(0) != 0).any(axis=1)]
@@ -97,20 +79,9 @@ def draw_forest(
     x: str,
     reference: float | None = None,
 ) -> None:
-    """Draw a forest plot: scores with their intervals, one row each.
+    """Draw a forest plot: a row for each name from the top, with estimate, low and high.
 
-    Parameters
-    ----------
-    ax : matplotlib Axes
-        Axes to draw into.
-    names : sequence of str
-        Name of each row, from top to bottom.
-    frame : DataFrame
-        ``estimate``, ``low`` and ``high`` of each row; NaN draws nothing.
-    x : str
-        Label of the x axis.
-    reference : float, optional
-        Position of a vertical line: no skill, or no difference.
+    NaN draws nothing. `reference` is the position of a vertical line: no skill or no difference.
     """
     if reference is not None:
         ax.axvline(reference, color="0.4", linestyle="--", linewidth=1)
