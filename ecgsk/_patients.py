@@ -18,28 +18,11 @@ def find_patients(X: Any, groups: Any, group_column: str) -> Any:
 def number_patients(
     caller: str, groups: ArrayLike, n_samples: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Assign patient numbers in sorted order of the identifiers.
+    """Assign patient numbers (int32) in sorted order of the identifiers.
 
-    Parameters
-    ----------
-    caller : str
-        Name of the public function, for error messages.
-    groups : array-like of shape (n_samples,)
-        Patient identifier of each record: all numbers or all strings.
-    n_samples : int, optional
-        Number of records expected.
-
-    Returns
-    -------
-    patients : ndarray of int32, shape (n_samples,)
-        Number of each record's patient.
-    names : ndarray of shape (n_patients,)
-        Identifier of each number.
-
-    Raises
-    ------
-    ECGError
-        If `groups` is None, has another shape, missing identifiers or mixed types.
+    Return the number of each record's patient and the identifier of each number. `groups` that
+    are None, of another shape, incomplete or of mixed types raise an `ECGError`, which names
+    the public function `caller`.
 
     Examples
     --------

@@ -9,14 +9,7 @@ from tqdm.auto import tqdm
 def progress_bar(iterable: Any = None, *, show: bool = True, **settings: Any) -> tqdm:
     """Return tqdm's progress bar, hidden outside terminals and notebooks.
 
-    Parameters
-    ----------
-    iterable : iterable or None
-        Items to iterate over; None with ``total=``.
-    show : bool, default=True
-        False hides the bar everywhere.
-    **settings
-        Parameters of tqdm: ``desc``, ``unit``, ``total``.
+    `settings` are parameters of tqdm, such as ``desc``, ``unit`` and ``total``.
     """
     # With disable=None tqdm hides the bar unless the output is a terminal, which a
     # notebook's is not.

@@ -16,11 +16,6 @@ def label_matrix(caller: str, Y: Any, n_samples: int) -> np.ndarray:
     Each label has a column that marks the records where it is 1. A label with NaN has a second
     column that marks the records where it is 0; otherwise one fold could get all records
     without a measurement. A one-dimensional multi-class target has a column for each class.
-
-    Raises
-    ------
-    ECGError
-        If Y is missing, has another number of rows, or values other than 0, 1 and NaN.
     """
     if Y is None:
         raise ECGError(
@@ -84,24 +79,8 @@ def assign_patients(
     the others. Patients are therefore moved afterwards while that improves the balance of all
     labels.
 
-    Parameters
-    ----------
-    counts : ndarray of shape (n_patients, 1 + n_labels)
-        Number of records of each patient, and number with each label.
-    shares : sequence of float
-        Share of each part; the shares sum to 1.
-    rng : RandomState or None
-        Generator that breaks ties; None takes patients and parts in order.
-
-    Returns
-    -------
-    ndarray of shape (n_patients,)
-        Part of each patient.
-
-    Examples
-    --------
-    >>> assign_patients(np.array([[2, 2], [1, 1], [1, 1], [4, 0]]), [0.5, 0.5], None)
-    array([0, 1, 1, 0])
+    The columns of `counts` are the patient's number of records, then the number with each label.
+    The `shares` sum to 1. `rng` breaks ties; None takes patients and parts in order.
     """
     n_patients = len(counts)
     counts = counts.astype(float)

@@ -29,13 +29,7 @@ _SCIKIT_LEARN = frozenset(
 
 
 class ManifestEncoder:
-    """Encode a value as JSON and collect its arrays.
-
-    Attributes
-    ----------
-    arrays : dict of str to ndarray
-        Contents of the weights file.
-    """
+    """Encode a value as JSON and collect its arrays in `arrays`, for the weights file."""
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
@@ -130,14 +124,7 @@ class ManifestEncoder:
 class ManifestDecoder:
     """Decode the value that `ManifestEncoder` encoded.
 
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        Contents of the weights file.
-    trusted : iterable of type
-        Further classes that may be instantiated.
-    device : str or None
-        Device that replaces the saved one.
+    Further classes in `trusted` may be instantiated; `device` replaces the saved one.
     """
 
     def __init__(

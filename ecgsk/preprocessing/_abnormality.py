@@ -170,10 +170,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
 
 
 def read_ranges(ranges: Any, laboratories: Sequence[str]) -> pd.DataFrame:
-    """Return reference ranges as a frame, one row per laboratory.
-
-    `laboratories` share the range when it is one pair.
-    """
+    """Return reference ranges as a frame, one row per laboratory; one pair is for all."""
     if _is_pair(ranges):
         ranges = dict.fromkeys(laboratories, ranges)
     if isinstance(ranges, Mapping):

@@ -14,17 +14,9 @@ _RECORDS_PER_BATCH = 16  # records transformed at once; more do not fit the cach
 
 
 class TransformedStorage(ECGStorage):
-    """Records of another storage, filtered or resampled at every read.
+    """Records of another storage, each filtered or resampled by itself at every read.
 
-    Every record is transformed by itself: its samples do not depend on the
-    others of a read.
-
-    Parameters
-    ----------
-    storage : ECGStorage
-        Untransformed records.
-    transformer : RateAwareTransformer
-        Need not be fitted; only its parameters are used.
+    Only the transformer's parameters are used: it need not be fitted.
     """
 
     def __init__(self, storage: ECGStorage, transformer: Any):
@@ -42,13 +34,7 @@ class TransformedStorage(ECGStorage):
         return self.storage.nbytes
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Read and transform records; see `ecgsk.signals.ECGStorage.read`.
-
-        Raises
-        ------
-        SignalQualityError
-            When samples are infinite.
-        """
+        """Read and transform records, which must not be infinite; see `ECGStorage.read`."""
         out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
         fill_in_batches(out, lambda batch: self._read(rows[batch]), self.transformer.n_jobs)
         return out

@@ -10,29 +10,9 @@ from ecgsk.signals._dtype import ECGDtype
 
 
 def find_ecg_column(X: Any, *, name: str = "ecgsk") -> Any:
-    """Find the label of the ECG column.
+    """Return the label of the ECG column; None without one or if X is not a DataFrame.
 
-    Parameters
-    ----------
-    X : DataFrame or other object
-        Only a DataFrame has an ECG column.
-    name : str
-        Caller's name, for the error message.
-
-    Returns
-    -------
-    column label or None
-        None if no column has an ECG dtype.
-
-    Raises
-    ------
-    ECGError
-        If several columns have one.
-
-    Examples
-    --------
-    >>> find_ecg_column(pd.DataFrame({"age": [70]})) is None
-    True
+    Several ECG columns raise an `ECGError`.
     """
     if not isinstance(X, pd.DataFrame):
         return None
@@ -48,21 +28,7 @@ def find_ecg_column(X: Any, *, name: str = "ecgsk") -> Any:
 def ecg_column(X: Any, *, name: str = "ecgsk") -> ECGArray:
     """Return the ECGs of a data frame, a Series or an ECGArray.
 
-    Parameters
-    ----------
-    X : DataFrame with one ECG column, Series of ECGs, or ECGArray
-        Input of the caller.
-    name : str
-        Caller's name, for the error message.
-
-    Returns
-    -------
-    ECGArray
-
-    Raises
-    ------
-    ECGError
-        If there is no ECG column, or several.
+    X without an ECG column, or with several, raises an `ECGError`.
     """
     if isinstance(X, ECGArray):
         return X

@@ -10,11 +10,7 @@ from ecgsk.signals.storage import ECGStorage
 class ConcatStorage(ECGStorage):
     """The records of several storages, one storage after the other.
 
-    Parameters
-    ----------
-    parts : sequence of ECGStorage
-        At least one; all with the same leads in the same order, sampling rate
-        and length.
+    The parts have the same leads in the same order, sampling rate and length.
     """
 
     def __init__(self, parts: Sequence[ECGStorage]):
@@ -76,20 +72,11 @@ class ConcatStorage(ECGStorage):
 def merge_views(
     views: Iterable[tuple[ECGStorage, np.ndarray]],
 ) -> tuple[ECGStorage, list[np.ndarray]]:
-    """Merge views over different storages into views over one storage.
+    """Merge views (storage, row numbers) over different storages into views over one storage.
 
-    Parameters
-    ----------
-    views : iterable of (storage, rows)
-        At least one view. The storages have equal leads, sampling rate and length;
-        row number -1 is a missing record.
-
-    Returns
-    -------
-    storage : ECGStorage
-        The shared storage, or a `ConcatStorage` that holds each storage once.
-    rows : list of ndarray of int
-        Row numbers of each view over that storage.
+    Return the shared storage, or a `ConcatStorage` that holds each storage once, and the row
+    numbers of each view over it. Row number -1 is a missing record. The storages have equal
+    leads, sampling rate and length.
     """
     views = list(views)
     if len({id(storage) for storage, _ in views}) == 1:

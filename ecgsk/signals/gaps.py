@@ -4,29 +4,12 @@ import numpy as np
 
 
 def bridge_gaps(signals: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Replace missing samples by a straight line between their neighbours.
+    """Replace missing samples (NaN) along the last axis by a line between their neighbours.
 
     A linear filter spreads one NaN over its whole length: bridge the gaps, filter,
-    and set the samples to NaN again with the second return value.
-
-    Parameters
-    ----------
-    signals : ndarray, shape (..., n_times)
-        NaN where missing.
-
-    Returns
-    -------
-    bridged : ndarray
-        Same shape without NaN: the nearest sample is repeated at the ends, and a
-        lead that is missing throughout is 0. The input itself when it has no NaN.
-    missing : ndarray of bool or None
-        Mask of the missing samples; None when there are none.
-
-    Examples
-    --------
-    >>> bridged, missing = bridge_gaps(np.array([1, np.nan, 3, np.nan]))
-    >>> bridged
-    array([1., 2., 3., 3.])
+    and set the samples to NaN again with the second return value, the mask of the
+    missing samples. The nearest sample is repeated at the ends, and a lead that is
+    missing throughout is 0. Without NaN, return the input itself and None.
     """
     missing = np.isnan(signals)
     if not missing.any():

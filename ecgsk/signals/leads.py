@@ -21,27 +21,9 @@ _BY_LOWER_CASE = {name.lower(): name for name in KNOWN_LEADS} | {"x": "VX", "y":
 
 
 def canonical_lead(name: str) -> str:
-    """Return the canonical spelling of a lead name.
+    """Return the canonical spelling of a lead name, in any case, also after the word "Lead".
 
-    Parameters
-    ----------
-    name : str
-        Lead name in any case, with or without blanks or a leading "Lead".
-
-    Returns
-    -------
-    str
-        One of `KNOWN_LEADS`.
-
-    Raises
-    ------
-    LeadMismatchError
-        If no lead has that name.
-
-    Examples
-    --------
-    >>> canonical_lead(" AVF"), canonical_lead("v1"), canonical_lead("Lead II"), canonical_lead("x")
-    ('aVF', 'V1', 'II', 'VX')
+    An unknown name raises a `LeadMismatchError`.
     """
     key = str(name).strip().lower()
     for prefix in _PREFIXES:
@@ -58,24 +40,8 @@ def canonical_lead(name: str) -> str:
 def canonical_leads(names: Iterable[str]) -> tuple[str, ...]:
     """Return the canonical spelling of several lead names, in their order.
 
-    Parameters
-    ----------
-    names : iterable of str
-        Lead names; one string such as ``"II"`` is one lead.
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    LeadMismatchError
-        If a name is unknown or repeated, or the list is empty.
-
-    Examples
-    --------
-    >>> canonical_leads(["i", "AVL"])
-    ('I', 'aVL')
+    One string such as ``"II"`` is one lead. No lead, or an unknown or repeated one, raises a
+    `LeadMismatchError`.
     """
     leads = tuple(canonical_lead(name) for name in ([names] if isinstance(names, str) else names))
     if not leads:
@@ -92,31 +58,9 @@ def canonical_leads(names: Iterable[str]) -> tuple[str, ...]:
 def lead_positions(
     available: Sequence[str], wanted: Iterable[str], *, name: str = "ECG"
 ) -> list[int]:
-    """Return the positions of leads by name.
+    """Return the position in `available` of each wanted lead, whose name may be in any case.
 
-    Parameters
-    ----------
-    available : sequence of str
-        Canonical lead names of the data.
-    wanted : iterable of str
-        Lead names to find, in any case and order.
-    name : str
-        Caller's name, for the error message.
-
-    Returns
-    -------
-    list of int
-        One position per wanted lead.
-
-    Raises
-    ------
-    LeadMismatchError
-        If a wanted lead is unknown, repeated or not available.
-
-    Examples
-    --------
-    >>> lead_positions(["I", "II", "V1"], ["v1", "i"])
-    [2, 0]
+    A lead that is unknown, repeated or not available raises a `LeadMismatchError`.
     """
     leads = canonical_leads(wanted)
     missing = [lead for lead in leads if lead not in available]

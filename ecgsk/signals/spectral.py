@@ -19,25 +19,8 @@ def bandpass(
 ) -> np.ndarray:
     """Filter along the last axis with a zero-phase Butterworth band-pass.
 
-    Parameters
-    ----------
-    signals : ndarray of float, shape (..., n_samples)
-        NaN where missing.
-    rate : float
-        Sampling rate in Hz.
-    low, high : float or None
-        Edges in Hz, at -6 dB; None leaves one open.
-    order : int
-        Order of the filter, which is applied twice.
-
-    Returns
-    -------
-    ndarray, shape (..., n_samples)
-        Same dtype; NaN where the input is NaN.
-
-    See Also
-    --------
-    ecgsk.preprocessing.BandpassFilter : The transformer.
+    The edges in Hz are at -6 dB, as the filter is applied twice; None leaves one open.
+    The dtype is kept, and NaN stays NaN.
     """
     return filter_spectrum(signals, rate, _butterworth_gain(low, high, order, rate))
 

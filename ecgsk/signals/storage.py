@@ -195,26 +195,10 @@ def check_shape(shape: tuple[int, ...], leads: tuple[str, ...], name: str) -> No
 
 
 class ArrayStorage(ECGStorage):
-    """Samples in memory.
+    """Samples in memory, of shape (n_records, n_leads, n_samples), neither copied nor changed.
 
-    Parameters
-    ----------
-    data : ndarray, shape (n_records, n_leads, n_samples)
-        float32 or float16 in mV times `gain`, or int16 ADC units, where -32768 is a
-        missing sample. Neither copied nor changed.
-    leads : sequence of str
-        Lead names, in the order of the second axis.
-    sampling_rate : float
-        Hz.
-    gain : float, optional
-        Units of `data` per millivolt; required for int16.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> storage = ArrayStorage(np.full((1, 2, 3), 100, "int16"), ["I", "II"], 500, gain=200)
-    >>> storage.read(np.array([0]))[0, 0]
-    array([0.5, 0.5, 0.5], dtype=float32)
+    They are float32 or float16 in mV times `gain`, or int16 ADC units, where -32768 is a
+    missing sample. `gain` is in units of the samples per mV, and required for int16.
     """
 
     def __init__(
@@ -296,21 +280,8 @@ class FileRows:
 class NpyStorage(ECGStorage):
     """Samples in a ``.npy`` file, memory-mapped; pickles as its path.
 
-    Parameters
-    ----------
-    path : path-like
-        A file that `numpy.save` wrote, shape (n_records, n_leads, n_samples).
-    leads : sequence of str
-        Lead names, in the order of the second axis.
-    sampling_rate : float
-        Hz.
-    gain : float, optional
-        Units of the samples per millivolt; required for int16.
-
-    Raises
-    ------
-    RecordReadError
-        If the file is missing, not a ``.npy`` file, or changes its shape.
+    Shape, dtype and gain are those of `ArrayStorage`. A file that is missing, invalid or
+    changes its shape raises a `RecordReadError`.
     """
 
     def __init__(
@@ -385,20 +356,7 @@ class NpyStorage(ECGStorage):
 
 
 class LeadSelection(ECGStorage):
-    """Selected leads of a storage, in a new order, without copying samples.
-
-    Parameters
-    ----------
-    storage : ECGStorage
-        Storage of all leads.
-    leads : sequence of str
-        Names of the selected leads, in their new order.
-
-    Raises
-    ------
-    LeadMismatchError
-        If the storage lacks one of them.
-    """
+    """Selected leads of a storage, in a new order, without copying samples."""
 
     def __init__(self, storage: ECGStorage, leads: Sequence[str]):
         lead_positions(storage.leads, leads)

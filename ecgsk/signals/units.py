@@ -13,28 +13,7 @@ _SPELLINGS = {
 
 
 def to_millivolt(unit: str) -> float:
-    """Return the number of millivolts in one unit.
-
-    Parameters
-    ----------
-    unit : str
-        ``"V"``, ``"mV"``, ``"uV"`` (also ``"µV"``) or ``"nV"``, in any case.
-
-    Returns
-    -------
-    float
-        Factor from `unit` to millivolts.
-
-    Raises
-    ------
-    UnitError
-        If the unit is none of these.
-
-    Examples
-    --------
-    >>> to_millivolt("µV")
-    0.001
-    """
+    """Return the millivolts in one unit: "V", "mV", "uV" (also "µV") or "nV", in any case."""
     key = str(unit).strip().lower().replace("\u00b5", "u").replace("\u03bc", "u")
     try:
         return MILLIVOLTS_PER_UNIT[_SPELLINGS[key]]
@@ -46,29 +25,7 @@ def to_millivolt(unit: str) -> float:
 
 
 def check_sampling_rate(sampling_rate: float, *, name: str = "ECG") -> float:
-    """Return the sampling rate as a float after checking that it is positive.
-
-    Parameters
-    ----------
-    sampling_rate : float
-        Samples per second.
-    name : str
-        Caller's name, for the error message.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    SamplingRateError
-        If it is None, not a number, or not positive.
-
-    Examples
-    --------
-    >>> check_sampling_rate(500)
-    500.0
-    """
+    """Return the sampling rate as a float after checking that it is positive."""
     try:
         rate = float(sampling_rate)
     except (TypeError, ValueError):

@@ -296,10 +296,7 @@ def check_unknown_labels_are_masked(estimator: BaseEstimator) -> None:
 
 
 def check_survives_a_new_process(estimator: BaseEstimator) -> None:
-    """Check that pickle, joblib and ``ecgsk.save`` give the same output in a new process.
-
-    The process has no GPU, as a model may be loaded on another machine.
-    """
+    """Check that pickle, joblib and `save` give the same output in a new process without a GPU."""
     model, X = _fitted(estimator)
     if "device" in model.get_params():
         model.set_params(device="cpu")
