@@ -85,7 +85,7 @@ def test_a_repeated_lead_is_refused(tmp_path, write_record):
     write_record("twice", leads=("I", "II", "ii"))
     with pytest.raises(LeadMismatchError, match="lead II occurs more than once"):
         read_wfdb_record(tmp_path / "twice", leads=["I", "II"])
-    with pytest.raises(LeadMismatchError, match=r"lead I .* more than once in I, I"):
+    with pytest.raises(LeadMismatchError, match=r"lead I is repeated in I, I"):
         read_wfdb_record(tmp_path / "twice", leads=["I", "i"])
 
 
