@@ -29,30 +29,14 @@ from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
 
 @dataclass(frozen=True)
 class Study:
-    """Cohort and settings of one demo run.
-
-    Attributes
-    ----------
-    title : str
-        Heading of the report.
-    caution : str
-        Limits of its results, for the head of the report.
-    cohort : Cohort
-        Records, labels and laboratory values.
-    lab_targets : DataFrame
-        Laboratory abnormalities, 0, 1 or NaN.
-    label_fraction : float
-        Share of the training patients whose labels are used.
-    simulated : bool
-        Whether the patients are synthetic, so that the model may store their tables.
-    """
+    """Cohort and settings of one demo run."""
 
     title: str
-    caution: str
+    caution: str  # limits of the results, for the head of the report
     cohort: Cohort
-    lab_targets: pd.DataFrame
-    label_fraction: float
-    simulated: bool
+    lab_targets: pd.DataFrame  # abnormalities: 0, 1 or NaN
+    label_fraction: float  # share of training patients whose labels are used
+    simulated: bool  # the model may store the tables of synthetic patients
 
 
 def synthetic_study(n_subjects: int, label_fraction: float, seed: int) -> Study:

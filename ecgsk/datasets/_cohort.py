@@ -142,29 +142,9 @@ class Cohort(Bunch):
 
 
 def assign_folds(groups: pd.Series, n_folds: int = N_FOLDS, random_state: Any = None) -> pd.Series:
-    """Assign subjects to folds of equal size at random.
+    """Assign subjects at random to folds numbered from 1, as in PTB-XL.
 
-    Parameters
-    ----------
-    groups : Series of length n_records
-        Subject of each record.
-    n_folds : int, default=10
-        Number of folds; they are numbered from 1, as in PTB-XL.
-    random_state : int, RandomState instance or None, default=None
-        Seeds the order of subjects.
-
-    Returns
-    -------
-    Series of int of length n_records
-        Fold of each record, indexed like ``groups``; all records of a subject
-        share one. Folds differ by at most one subject.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from ecgsk.datasets._cohort import assign_folds
-    >>> assign_folds(pd.Series(["a", "a", "b", "c"]), n_folds=3, random_state=0).tolist()
-    [3, 3, 2, 1]
+    All records of a subject share a fold; folds differ by at most one subject.
     """
     codes, subjects = pd.factorize(groups)
     order = check_random_state(random_state).permutation(len(subjects))

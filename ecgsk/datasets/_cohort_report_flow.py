@@ -68,16 +68,7 @@ class Diagram:
 def flow_diagram(flow: pd.DataFrame, parts: pd.DataFrame) -> Diagram:
     """Lay out steps from top to bottom, left-out records beside them and parts below.
 
-    Parameters
-    ----------
-    flow : DataFrame
-        Indexed by step: ``records``, ``subjects``, ``left_out`` and ``reason``.
-    parts : DataFrame
-        Indexed by part: ``records`` and ``subjects``; empty where there is no split.
-
-    Returns
-    -------
-    Diagram
+    `parts` is empty where there is no split.
 
     Examples
     --------

@@ -37,25 +37,10 @@ _RETRY = Retry(
 
 
 class Transfer:
-    """Download files of one server into one folder.
+    """Download files of one server into one folder, under the same relative paths.
 
-    Parameters
-    ----------
-    base_url : str
-        URL that the paths of the files are relative to.
-    folder : Path
-        Folder that receives them, under the same paths.
-    download_if_missing : bool
-        Whether to use the network.
-    n_connections : int
-        Number of files downloaded at a time.
-    verify : bool
-        Hash files that exist already; otherwise they are trusted, because a file
-        is renamed from ``.part`` only after its sum was checked.
-    progress : bool
-        Show a progress bar on a terminal.
-    name : str
-        Name of the calling function, for errors.
+    Files that exist are trusted unless `verify` is True, because a file is renamed from
+    ``.part`` only after its sum was checked. Errors start with `name`.
     """
 
     def __init__(
@@ -80,18 +65,9 @@ class Transfer:
         self.name = name
 
     def fetch(self, sums: Mapping[str, str | None]) -> None:
-        """Download the missing files.
+        """Download the missing files; `sums` has the SHA-256 sum per path, None where unknown.
 
-        Parameters
-        ----------
-        sums : mapping of str to str or None
-            SHA-256 sum per path; None where unknown.
-
-        Raises
-        ------
-        DownloadError
-            When a file cannot be downloaded or has another sum. Finished files are
-            kept, and the next call resumes the rest.
+        After a DownloadError finished files are kept, and the next call resumes the rest.
         """
         missing = [path for path, stated in sums.items() if not self._have(path, stated)]
         if not missing:
@@ -225,13 +201,7 @@ def sha256(path: Path) -> str:
 
 
 def read_sums(path: Path, *, name: str) -> dict[str, str]:
-    """Read SHA-256 sums per path from a file in the layout of ``sha256sum``.
-
-    Raises
-    ------
-    DownloadError
-        When a line has another layout, or a path leads out of its folder.
-    """
+    """Read SHA-256 sums per path from a file in the layout of ``sha256sum``."""
     return check_sums(_parse_sums(path, name), name=name)
 
 
@@ -265,13 +235,7 @@ def check_sums(sums: Mapping[str, str] | Iterator[tuple[str, str]], *, name: str
 def select(
     sums: Mapping[str, str], wanted: Callable[[str], object], *, source: str, name: str
 ) -> dict[str, str]:
-    """Select the sums of the wanted files.
-
-    Raises
-    ------
-    DownloadError
-        When there are none.
-    """
+    """Select the sums of the wanted files; raise a DownloadError where there are none."""
     selected = {path: stated for path, stated in sums.items() if wanted(path)}
     if not selected:
         raise DownloadError(

@@ -10,24 +10,7 @@ from ecgsk.exceptions import ECGError, RecordReadError
 
 
 def read_table(path: Path, columns: Sequence[str], *, source: str, name: str) -> pd.DataFrame:
-    """Read a CSV file and check its columns.
-
-    Parameters
-    ----------
-    path : Path
-        CSV file.
-    columns : sequence of str
-        Required columns.
-    source : str
-        Name of the database, for errors.
-    name : str
-        Name of the calling function, for errors.
-
-    Raises
-    ------
-    RecordReadError
-        When the file or a column is absent.
-    """
+    """Read a CSV file of the database `source`; raise unless it has the required columns."""
     if not path.is_file():
         raise RecordReadError(
             f"{name}: there is no {path}. Give the folder of {source} that contains it."
@@ -44,28 +27,9 @@ def read_table(path: Path, columns: Sequence[str], *, source: str, name: str) ->
 def label_table(
     stated: Sequence[Collection[str] | None], index: pd.Index, *, min_count: int, name: str
 ) -> pd.DataFrame:
-    """Turn sets of labels into a table of 0 and 1.
+    """Turn sets of labels into a table of 0 and 1; NaN for a record whose labels are None.
 
-    Parameters
-    ----------
-    stated : sequence of collection of str or None
-        Labels of each record; None where they are not known.
-    index : Index
-        Of the records.
-    min_count : int
-        Minimum number of records per label.
-    name : str
-        Name of the calling function, for errors.
-
-    Returns
-    -------
-    DataFrame of shape (n_records, n_labels)
-        0 or 1, NaN in records without known labels; labels in alphabetical order.
-
-    Raises
-    ------
-    ECGError
-        When no label is frequent enough.
+    Labels are in alphabetical order; those in fewer than `min_count` records are dropped.
 
     Examples
     --------

@@ -32,11 +32,7 @@ def part_table(cohort: Cohort) -> pd.DataFrame:
 def characteristics(cohort: Cohort) -> pd.DataFrame:
     """Describe each clinical column, in all records and in each part of the split.
 
-    Returns
-    -------
-    DataFrame of str
-        Columns ``characteristic``, ``all`` and one for each part. Numbers are
-        median [quartiles], counts are n (%) of the records with a value.
+    Numbers are median [quartiles], counts are n (%) of the records with a value.
     """
     masks = {"all": pd.Series(True, index=cohort.X.index)} | _part_masks(cohort)
     rows: dict[str, list[str]] = {
@@ -62,11 +58,7 @@ def characteristics(cohort: Cohort) -> pd.DataFrame:
 def missingness(cohort: Cohort) -> pd.DataFrame:
     """Count missing values of each column, in all records and in each part of the split.
 
-    Returns
-    -------
-    DataFrame
-        Columns ``kind``, ``name``, ``known`` (records), ``missing`` (share) and
-        ``missing in ...`` for each part. The diagnoses share one row.
+    ``known`` is a number of records, ``missing`` a share. The diagnoses share one row.
     """
     masks = _part_masks(cohort)
     columns: list[tuple[str, str, pd.Series]] = [
@@ -87,19 +79,7 @@ def missingness(cohort: Cohort) -> pd.DataFrame:
 def prevalences(cohort: Cohort, labels: pd.DataFrame) -> pd.DataFrame:
     """Compute the prevalence of each label among records where it is known, in each fold.
 
-    Parameters
-    ----------
-    cohort : Cohort
-        Its folds and parts are used.
-    labels : DataFrame of 0, 1 and NaN
-        Diagnoses, or laboratory abnormalities.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``label``, ``positive`` and ``known`` (records), ``prevalence``, one
-        for each part of a split, and ``fold 1`` and so on; the most frequent first.
-        NaN for a fold in which the label is not known.
+    The most frequent label comes first. NaN for a fold in which a label is not known.
     """
     masks = _part_masks(cohort)
     masks |= {f"fold {fold}": cohort.folds == fold for fold in sorted(cohort.folds.unique())}

@@ -152,10 +152,7 @@ def ingest_wfdb(
 
 
 def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
-    """Return the sorted paths of all WFDB headers in a folder, without suffix.
-
-    The subfolder `aside` is left out.
-    """
+    """Return the sorted paths, without suffix, of all WFDB headers in a folder but in `aside`."""
     names = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if Path(place, name) != aside]

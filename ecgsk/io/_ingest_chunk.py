@@ -25,36 +25,16 @@ PlacedHeader = tuple[int, RecordHeader]  # with its place in the chunk
 
 @dataclass(frozen=True)
 class Conversion:
-    """Settings by which records become samples.
+    """Settings by which records become samples."""
 
-    Attributes
-    ----------
-    leads : tuple of str
-        Canonical names of the leads read.
-    duration : float
-        Seconds read.
-    crop : bool
-        Whether records of another duration are cropped or padded, or broken.
-    transform : transformer, Pipeline or None
-        Applied to the records as read.
-    leads_out : tuple of str
-        Leads written.
-    sampling_rate_out : float
-        Hz, as written.
-    n_samples_out : int
-        Samples per lead, as written.
-    gain : float
-        int16 units per mV.
-    """
-
-    leads: tuple[str, ...]
-    duration: float
-    crop: bool
+    leads: tuple[str, ...]  # read, by canonical name
+    duration: float  # seconds read
+    crop: bool  # crop or pad records of another duration; otherwise they are broken
     transform: Any
-    leads_out: tuple[str, ...]
-    sampling_rate_out: float
-    n_samples_out: int
-    gain: float
+    leads_out: tuple[str, ...]  # as written
+    sampling_rate_out: float  # Hz, as written
+    n_samples_out: int  # per lead, as written
+    gain: float  # int16 units per mV
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -123,10 +103,9 @@ def _batches(headers: list[PlacedHeader]) -> Iterator[list[PlacedHeader]]:
 def read_batch(
     batch: list[PlacedHeader], leads: tuple[str, ...], duration: float, reasons: dict[int, str]
 ) -> tuple[list[PlacedHeader], np.ndarray]:
-    """Read records of one sampling rate, at that rate.
+    """Read records of one sampling rate, in mV at that rate.
 
-    Returns the records that can be read and their signals in mV; the reasons of
-    the others are added to `reasons`, by place.
+    The reasons of those that cannot be read are added to `reasons`, by place.
     """
     rate = batch[0][1].layout.sampling_rate
     storage = WFDBStorage(

@@ -16,12 +16,10 @@ _JOURNAL = "journal.jsonl"
 
 
 class Journal:
-    """Finished chunks: samples in one file, and a table and a journal line per chunk.
+    """Finished chunks: samples in one growing file, and a table and a journal line per chunk.
 
     A line is written after its chunk is on disk. Data without a line is deleted
     and made again.
-    `samples` is the file of samples, which grows; `work` is the folder of lines
-    and tables.
     """
 
     def __init__(self, samples: Path, work: Path, conversion: Conversion):

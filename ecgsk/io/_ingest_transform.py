@@ -52,8 +52,7 @@ def apply_transform(
 ) -> tuple[np.ndarray, tuple[str, ...], float]:
     """Transform float32 signals of one sampling rate; return signals, leads and rate.
 
-    Transformers of this package run on the samples, others on an ECG column. Both
-    give the same bits.
+    Transformers of this package run on the samples, others on an ECG column, bit-equally.
     """
     steps = pipeline_steps(transform)
     if all(map(_is_ours, steps)):

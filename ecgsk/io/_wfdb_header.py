@@ -30,30 +30,14 @@ _cached_to_millivolt = lru_cache(to_millivolt)
 
 @dataclass(frozen=True)
 class RecordLayout:
-    """Layout of the requested leads in a record; most records of a folder share one.
+    """Layout of the requested leads in a record; most records of a folder share one."""
 
-    Attributes
-    ----------
-    sampling_rate : float
-        Hz, as stored.
-    n_samples : int
-        Samples per lead, as stored.
-    channels : tuple of int
-        Positions of the requested leads in the file.
-    millivolts : tuple of float
-        Per requested lead, millivolts per stored unit.
-    header_size : int
-        Bytes of the header, by which a later reader detects a change.
-    block : SampleBlock or None
-        Where to read the samples directly; None when only wfdb can read them.
-    """
-
-    sampling_rate: float
-    n_samples: int
-    channels: tuple[int, ...]
-    millivolts: tuple[float, ...]
-    header_size: int
-    block: SampleBlock | None
+    sampling_rate: float  # Hz, as stored
+    n_samples: int  # per lead, as stored
+    channels: tuple[int, ...]  # positions of the requested leads in the file
+    millivolts: tuple[float, ...]  # per stored unit of each requested lead
+    header_size: int  # bytes, by which a later reader detects a change
+    block: SampleBlock | None  # None when only wfdb can read the samples
 
     @property
     def seconds(self) -> float:
@@ -63,12 +47,9 @@ class RecordLayout:
 
 @dataclass(frozen=True)
 class RecordHeader:
-    """Header of a record: ``path`` without suffix, ``layout``, and comments as ``columns``.
+    """Header of a record; its comments are `columns`, such as ``age`` (years) and ``ecg_time``."""
 
-    Columns are for example ``age`` (years), ``sex`` ("F", "M") and ``ecg_time``.
-    """
-
-    path: str
+    path: str  # without suffix
     layout: RecordLayout
     columns: dict[str, Any] = field(default_factory=dict)
 
@@ -85,15 +66,8 @@ def record_path(path: str | Path) -> str:
 def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
     """Read a header and check that the record can be read.
 
-    Raises
-    ------
-    RecordReadError
-        When the header cannot be understood, or its signal file is absent or
-        shorter than it states.
-    LeadMismatchError
-        When a requested lead is absent or occurs twice.
-    UnitError
-        When the unit of a requested lead is not a voltage.
+    Raises RecordReadError for a malformed header or an absent or truncated signal file,
+    LeadMismatchError for an absent or repeated lead, UnitError for a unit that is no voltage.
     """
     path = record_path(path)
     header, raw = _parse(path)

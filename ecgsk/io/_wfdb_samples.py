@@ -14,38 +14,20 @@ _RECORD_NAME = "*"
 
 @dataclass(frozen=True)
 class SampleBlock:
-    """Position and scale of the requested leads in a file of interleaved integers.
+    """Position and scale of the requested leads in a file of interleaved integers."""
 
-    Attributes
-    ----------
-    file : str
-        Name of the signal file; ``*`` stands for the name of the record.
-    fmt : str
-        Number of the WFDB format.
-    offset : int
-        Bytes before the first sample.
-    n_signals : int
-        Signals in the file.
-    columns : tuple of int
-        Positions of the requested leads among these.
-    gains, baselines : tuple
-        Per requested lead: ``(stored - baseline) / gain`` is the signal in its unit.
-    """
-
-    file: str
-    fmt: str
-    offset: int
-    n_signals: int
-    columns: tuple[int, ...]
+    file: str  # ``*`` stands for the name of the record
+    fmt: str  # number of the WFDB format
+    offset: int  # bytes before the first sample
+    n_signals: int  # in the file
+    columns: tuple[int, ...]  # positions of the requested leads in the file
+    # (stored - baseline) / gain is the signal in the lead's unit.
     gains: tuple[float, ...]
     baselines: tuple[int, ...]
 
 
 def find_block(header: Any, channels: tuple[int, ...], path: str) -> SampleBlock | None:
-    """Find the samples of a record; None when only wfdb can read them.
-
-    `channels` are the positions of the requested leads in the header.
-    """
+    """Find the samples of the header's `channels`; None when only wfdb can read them."""
     file = header.file_name[channels[0]]
     inside = [place for place, name in enumerate(header.file_name) if name == file]
     offsets = {header.byte_offset[place] or 0 for place in inside}
@@ -75,11 +57,9 @@ def find_block(header: Any, channels: tuple[int, ...], path: str) -> SampleBlock
 
 
 def read_block(block: SampleBlock, path: str, end: int) -> np.ndarray:
-    """Read the first `end` samples of a record.
+    """Read the first `end` samples of each lead, in the header's units, NaN where missing.
 
-    Returns float64 of shape (n_leads, end) in the header's units, NaN where
-    missing. Raises OSError or ValueError when the file cannot be read or is too
-    short.
+    Raises OSError or ValueError when the file cannot be read or is too short.
     """
     folder, name = os.path.split(path)
     file = os.path.join(folder, block.file.replace(_RECORD_NAME, name))

@@ -53,9 +53,8 @@ class OrdinaryHeader:
 def parse_ordinary(raw: bytes) -> OrdinaryHeader | None:
     """Parse the bytes of a header in the ordinary form; None for any other header.
 
-    The ordinary form has one segment, ASCII text, no skew, no counter frequency,
-    and all fields of every signal except samples per frame, byte offset, baseline
-    and unit, which are optional.
+    The ordinary form has one segment, ASCII text, no skew, no counter frequency, and all
+    fields but samples per frame, byte offset, baseline and unit, which are optional.
     """
     if not raw.isascii():
         return None

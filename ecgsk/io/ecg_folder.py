@@ -235,10 +235,7 @@ def write_samples_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
 
 
 def to_int16(signals: np.ndarray, gain: float) -> tuple[np.ndarray, int]:
-    """Round millivolts to int16 units, NaN to -32768; return the number of clipped samples too.
-
-    The signals are changed.
-    """
+    """Round millivolts to int16, NaN to -32768, and count clipped samples; overwrites `signals`."""
     scaled = np.multiply(signals, np.float32(gain), out=signals)
     np.rint(scaled, out=scaled)
     if not scaled.size or (scaled.min() >= -_MAX_INT16 and scaled.max() <= _MAX_INT16):

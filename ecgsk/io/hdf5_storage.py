@@ -24,51 +24,13 @@ def load_h5py() -> Any:
 
 
 class HDF5Storage(ECGStorage):
-    """Samples in an HDF5 data set of shape (n_records, n_samples, n_leads).
+    """Samples in an HDF5 data set of shape (n_records, n_samples, n_leads), of floats.
 
-    Only the requested records are read, and a pickle holds only the path. The
-    file is open only during a read, so any number of processes may share it.
+    Only the requested records are read, and a pickle holds only the path. The file is
+    open only during a read, so any number of processes may share it.
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    dataset : str
-        Name of the data set in it, of floating-point numbers.
-    leads : sequence of str
-        Lead names, in the order of the third axis.
-    sampling_rate : float
-        Hz.
-    gain : float, default=1.0
-        Stored units per millivolt.
-    zero_padded : bool, default=False
-        Read zeros in all leads at either end of a record as NaN.
-
-    Raises
-    ------
-    RecordReadError
-        When the file or the data set is absent, damaged, or changes its shape.
-    DurationError
-        When the data set has another shape.
-    UnitError
-        When the samples are not floating-point numbers, or the gain is not a
-        positive number.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import h5py
-    >>> import numpy as np
-    >>> x = np.array([[[0.0, 0.0], [1.5, 0.0], [2.0, 1.0], [0.0, 0.0]]], "float32")
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with h5py.File(f"{folder}/x.hdf5", "w") as file:
-    ...         file["tracings"] = x
-    ...     storage = HDF5Storage(
-    ...         f"{folder}/x.hdf5", "tracings", ["I", "II"], 400, zero_padded=True
-    ...     )
-    ...     storage.read(np.array([0]))
-    array([[[nan, 1.5, 2. , nan],
-            [nan, 0. , 1. , nan]]], dtype=float32)
+    `gain` is stored units per millivolt. With `zero_padded`, zeros in all leads at
+    either end of a record are read as NaN.
     """
 
     def __init__(

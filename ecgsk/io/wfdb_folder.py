@@ -180,19 +180,9 @@ def read_wfdb_records(
 ) -> tuple[ECGArray, list[int], list[RecordHeader], list[dict[str, str]]]:
     """Read the headers of records by path, for `read_wfdb_folder` and the loaders of data sets.
 
-    `names` are the records' names in the list of broken ones, and errors start
-    with `name`; see `read_wfdb_folder` for the others.
-
-    Returns
-    -------
-    ecg : ECGArray
-        The readable records, in the order of `paths`.
-    kept : list of int
-        Their places in `paths`.
-    headers : list of RecordHeader
-        Their headers.
-    broken : list of dict
-        ``record`` (its name) and ``reason`` for every other one.
+    `names` are the records' names in the list of broken ones, and errors start with
+    `name`. Returns the readable records in the order of `paths`, their places in `paths`,
+    their headers, and ``record`` and ``reason`` for every other one.
     """
     if errors not in ("list", "raise"):
         raise ValueError(f"{name}: errors must be 'list' or 'raise', got {errors!r}.")

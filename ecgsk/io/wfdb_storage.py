@@ -21,30 +21,14 @@ _MARGIN_SECONDS = 1.0
 class WFDBStorage(ECGStorage):
     """Samples in WFDB records; it holds and pickles paths and layouts, not samples.
 
-    Leads are found by name in each record and units are converted to millivolts.
-    A record at another rate is resampled, a longer one is
-    cropped at its end, a shorter one padded there with NaN.
+    Leads are found by name in each record and units are converted to millivolts. A record
+    at another rate is resampled, a longer one is cropped at its end, a shorter one padded
+    there with NaN.
 
-    Samples stored as plain integers in one file are read directly, all others by
-    wfdb; both give the same bits. Gains come from the layout: a header whose size
-    has changed since is an error, an edit that keeps its size is not detected.
-
-    Parameters
-    ----------
-    paths : iterable of path-like
-        Records, with or without ``.hea``.
-    leads : sequence of str
-        Names of the leads, in the order of the output.
-    sampling_rate : float
-        Hz.
-    n_samples : int
-        Samples per lead.
-    layouts : iterable of RecordLayout, optional
-        Layouts of the records; read from the headers each time when not given.
-
-    See Also
-    --------
-    ecgsk.io.read_wfdb_folder : Find the records and their common rate and length.
+    Samples stored as plain integers in one file are read directly, all others by wfdb;
+    both give the same bits. Gains come from the layout: a header whose size has changed
+    since is an error, an edit that keeps its size is not detected. Without `layouts`,
+    headers are read each time.
     """
 
     def __init__(
@@ -70,13 +54,7 @@ class WFDBStorage(ECGStorage):
         return len(self.paths)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Read records; see `ecgsk.signals.ECGStorage.read`.
-
-        Raises
-        ------
-        RecordReadError
-            When a record has become unreadable.
-        """
+        """Read records; see `ecgsk.signals.ECGStorage.read`."""
         out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
         for place, row in enumerate(rows):
             _fit_length(self._read_record(row), out[place])

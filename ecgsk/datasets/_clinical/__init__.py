@@ -1,12 +1,10 @@
 """Simulator behind :func:`ecgsk.datasets.make_clinical_ecg`.
 
-``patients`` draws the latent state: chronic diseases and acute illness. ``table``,
-``diagnoses`` and ``recording`` observe that state independently, each with its own
-errors.
+``patients`` draws the latent state; ``table``, ``diagnoses`` and ``recording`` observe
+it independently, each with its own errors.
 
-The coefficients were set once, so that classifiers on the table, on the signal
-and on both reach published results for emergency patients (Alcaraz et al. 2024,
-MDS-ED), and frozen before any joint-embedding model was trained. They are
-assumptions about physiology, not estimates; changing one invalidates every figure
-reported for this cohort.
+The coefficients are assumptions about physiology, not estimates. They were set once, so
+that classifiers on the table, on the signal and on both reach published results for
+emergency patients (Alcaraz et al. 2024, MDS-ED), and frozen before any joint-embedding
+model was trained: changing one invalidates every figure reported for this cohort.
 """

@@ -1,8 +1,4 @@
-"""Simulated coding of eighteen diagnoses.
-
-Codes depend on the latent state, the coder's habit and chance, not on the observed
-values of the table.
-"""
+"""Simulated coding of eighteen diagnoses from the latent state, not from the table."""
 
 from __future__ import annotations
 
@@ -19,11 +15,7 @@ CODING_HABIT = 0.5  # standard deviation of a coder's habit, on the logit scale
 
 
 def _severities(s: AnyState) -> dict[str, tuple[np.ndarray, float]]:
-    """Return severity and coding threshold of each diagnosis.
-
-    A diagnosis is coded in about half of the records at a severity of the threshold
-    times 1.55 / 1.9.
-    """
+    """Return severity and threshold; at severity 1.55 / 1.9 * threshold about half are coded."""
     return {
         "atrial fibrillation": (3.4 * s["in_af"] + 0.7 * s["af_liability"], 3.0),
         "acute myocardial infarction": (2.4 * s["acute_infarct"], 2.5),
@@ -53,19 +45,9 @@ def _severities(s: AnyState) -> dict[str, tuple[np.ndarray, float]]:
 
 
 def diagnosis_probability(state: AnyState, habit: float | np.ndarray = 0.0) -> pd.DataFrame:
-    """Compute the probability that each diagnosis is coded.
+    """Compute the probability that each diagnosis is coded, strictly between 0 and 1.
 
-    Parameters
-    ----------
-    state : mapping of str to ndarray of shape (n_records,)
-        Latent causes.
-    habit : float or ndarray of shape (n_records, 18), default=0.0
-        Tendency of each coder to write each code, in standard deviations.
-
-    Returns
-    -------
-    DataFrame of shape (n_records, 18)
-        Strictly between 0 and 1.
+    `habit` is each coder's tendency to write each code, in standard deviations.
     """
     severities = _severities(state)
     log_odds = np.column_stack(

@@ -22,25 +22,12 @@ WAVE_SPREAD = 0.06  # relative SD of each component of each wave; constant withi
 
 @dataclass(frozen=True)
 class Waves:
-    """Waves of n records, relative to the R peak, at an RR interval of one second.
+    """Waves of n records, relative to the R peak, at an RR interval of one second."""
 
-    Attributes
-    ----------
-    height : ndarray of shape (n, 9, 3)
-        Heart vector at the peak of each wave, mV.
-    centre : ndarray of shape (n, 9)
-        Time after the R peak, s; zero for T, U and ST, whose time depends on the QT
-        interval.
-    width : ndarray of shape (n, 9)
-        Standard deviation in time, s.
-    qt : ndarray of shape (n,)
-        QT interval, s.
-    """
-
-    height: np.ndarray
-    centre: np.ndarray
-    width: np.ndarray
-    qt: np.ndarray
+    height: np.ndarray  # (n, 9, 3), heart vector at the peak of each wave, mV
+    centre: np.ndarray  # (n, 9), s after R; zero for T, U and ST, whose time depends on QT
+    width: np.ndarray  # (n, 9), standard deviation in time, s
+    qt: np.ndarray  # (n,), QT interval, s
 
 
 def draw_waves(state: AnyState, rng: np.random.Generator) -> Waves:

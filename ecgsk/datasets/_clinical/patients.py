@@ -117,14 +117,7 @@ def standard_age(state: AnyState) -> np.ndarray:
 
 
 def draw_state(n_subjects: int, rng: np.random.Generator) -> State:
-    """Draw subjects and their visits.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_records,)
-        ``subject_id`` and every name of :data:`MEANING`; the visits of a subject are
-        consecutive.
-    """
+    """Draw subjects and their visits, which are consecutive; return their latent causes."""
     subjects = _draw_subjects(n_subjects, rng)
     visits = np.minimum(rng.geometric(LAST_VISIT_PROBABILITY, n_subjects), MAX_VISITS)
     subject_id = np.repeat(np.arange(n_subjects), visits)

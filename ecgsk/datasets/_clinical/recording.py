@@ -55,22 +55,10 @@ MAINS, MAINS_HZ = 0.012, 60.0  # mV; aliased to 40 Hz at 100 Hz
 
 
 def record(state: AnyState, sampling_rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Simulate one recording of every state.
+    """Simulate one recording of every state: int16 (n_records, 12, n_samples), 1 / GAIN mV.
 
-    Parameters
-    ----------
-    state : mapping of str to ndarray of shape (n_records,)
-        Latent causes, by the names of ``patients.MEANING``.
-    sampling_rate : float
-        Hz.
-    rng : Generator
-        The number of draws depends on the number of records alone, so that two
-        states recorded with the same seed share their noise.
-
-    Returns
-    -------
-    ndarray of int16 of shape (n_records, 12, n_samples)
-        Leads I, II, III, aVR, aVL, aVF, V1 ... V6 in units of 1 / ``GAIN`` mV.
+    The number of draws depends on the number of records alone, so that two states
+    recorded with the same seed share their noise.
     """
     n = len(state["age"])
     n_samples = round(DURATION * sampling_rate)

@@ -17,21 +17,11 @@ BREATHING_RATE = 0.25  # Hz
 
 @dataclass(frozen=True)
 class Beats:
-    """Beats of n records, padded to the same number.
+    """Beats of n records, padded to the same number; arrays of shape (n, n_beats)."""
 
-    Attributes
-    ----------
-    peak : ndarray of shape (n, n_beats)
-        Time of the R peak, s from the start of the record; some lie outside it.
-    rr : ndarray of shape (n, n_beats)
-        Interval before the beat, s.
-    premature : ndarray of bool of shape (n, n_beats)
-        Premature ventricular beats.
-    """
-
-    peak: np.ndarray
-    rr: np.ndarray
-    premature: np.ndarray
+    peak: np.ndarray  # R peak, s from the start of the record; some lie outside it
+    rr: np.ndarray  # interval before the beat, s
+    premature: np.ndarray  # bool, premature ventricular beats
 
 
 def draw_beats(state: AnyState, duration: float, rng: np.random.Generator) -> Beats:

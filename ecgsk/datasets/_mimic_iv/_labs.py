@@ -49,22 +49,9 @@ def join_labs(
     *,
     keep_empty: bool,
 ) -> Laboratory:
-    """Join laboratory values as inputs and as targets.
+    """Join laboratory values as inputs and as targets, with windows in seconds after the ECG.
 
-    Parameters
-    ----------
-    tables : MimicTables
-        With a table ``ecgs``.
-    items : DataFrame
-        From `laboratory_list`.
-    input_window, target_window : (float, float)
-        Seconds after the ECG.
-    aggregates : sequence of str
-        Of `AGGREGATES`, for the inputs.
-    n_records : int
-        Number of ECGs.
-    keep_empty : bool
-        Keep targets without a single value.
+    `keep_empty` keeps targets without a single value.
     """
     names = items["name"].unique().tolist()
     start = min(input_window[0], target_window[0])
@@ -79,20 +66,10 @@ def join_labs(
 
 
 def laboratory_list(labs: Sequence[str] | pd.DataFrame | None = None) -> pd.DataFrame:
-    """Select the laboratory tests to join.
+    """Select the laboratory tests to join, by name, or return the user's own list.
 
-    Parameters
-    ----------
-    labs : sequence of str or DataFrame, optional
-        Names from the package's list, or another list with the same columns.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``itemid`` (MIMIC's), ``name``, ``fluid``, ``unit``,
-        ``other_units`` (separated by ``|``), and ``low`` and ``high``, beyond
-        which a value is implausible. Several rows may share a name; at equal
-        times the first row's value wins.
+    A value beyond ``low`` or ``high`` is implausible; ``|`` separates ``other_units``.
+    Several rows may share a name: at equal times the first row's value wins.
     """
     if isinstance(labs, pd.DataFrame):
         if absent := [column for column in _LIST_COLUMNS if column not in labs.columns]:
@@ -117,24 +94,10 @@ def laboratory_list(labs: Sequence[str] | pd.DataFrame | None = None) -> pd.Data
 def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
     """Collect, in one pass, laboratory values of each patient near the time of the ECG.
 
-    Makes the view ``near_labs``: ``ecg``, ``lab`` (number of the name), ``seconds``,
-    ``item`` (position in the list), ``event``, ``value``, ``low`` and ``high`` (the
-    row's own reference range).
-
-    Parameters
-    ----------
-    tables : MimicTables
-        With a table ``ecgs``.
-    items : DataFrame
-        From `laboratory_list`.
-    start, end : float
-        Seconds after the ECG.
-
-    Returns
-    -------
-    DataFrame
-        Per laboratory test (index), the number of values found, and how many of
-        them were left out for their unit or as implausible.
+    Makes the view ``near_labs``: ``ecg``, ``lab`` (number of the name), ``seconds`` after
+    the ECG, ``item`` (position in the list), ``event``, ``value``, ``low`` and ``high``
+    (the row's own reference range). Returns how many values were found per test, and
+    how many were left out for their unit or as implausible.
     """
     kinds = {"labevent_id": "BIGINT", "subject_id": "BIGINT", "itemid": "BIGINT"}
     kinds |= {"charttime": "TIMESTAMP", "valuenum": "DOUBLE", "valueuom": "VARCHAR"}
@@ -184,13 +147,9 @@ def input_labs(
     aggregates: Sequence[str],
     n_records: int,
 ) -> pd.DataFrame:
-    """Aggregate the values within the input window.
+    """Aggregate the values within the input window; a slope is in units per hour.
 
-    Returns
-    -------
-    DataFrame of float64
-        ``"potassium"`` is the nearest value, ``"potassium min"`` and so on are the
-        other aggregates; a slope is in units per hour.
+    ``"potassium"`` is the nearest value, ``"potassium min"`` and so on are the others.
     """
     found = {name: np.full((n_records, len(names)), np.nan) for name in aggregates}
     columns = ", ".join(f"{AGGREGATES[name]} AS _{name}" for name in aggregates)
@@ -210,14 +169,8 @@ def target_labs(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare the nearest value with the reference range delivered with it.
 
-    Returns
-    -------
-    values : DataFrame of float64
-        NaN where not measured.
-    abnormalities : DataFrame of float64
-        Columns such as ``"potassium low"`` and ``"potassium high"``: 0, 1, or
-        NaN where not measured or delivered without that bound. A direction without
-        a bound in any row has no column.
+    An abnormality is NaN where not measured or delivered without that bound. A direction
+    without a bound in any row has no column.
     """
     found = {key: np.full((n_records, len(names)), np.nan) for key in ("value", "low", "high")}
     nearest = AGGREGATES["nearest"].replace(

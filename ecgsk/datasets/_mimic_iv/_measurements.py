@@ -21,20 +21,9 @@ _MAX_TIME = 10_000  # ms, the length of a record; 29999 and such mean missing
 
 
 def machine_measurements(tables: MimicTables, n_records: int) -> pd.DataFrame:
-    """Join intervals and axes from ``machine_measurements.csv``.
+    """Join the intervals and axes of `MEASUREMENTS` from ``machine_measurements.csv``.
 
-    Parameters
-    ----------
-    tables : MimicTables
-        With a table ``ecgs`` and the module ``ecg``.
-    n_records : int
-        Number of ECGs.
-
-    Returns
-    -------
-    DataFrame of float64
-        The columns of `MEASUREMENTS`, in their units; NaN where the recorder stated
-        none (29999 and other implausible values).
+    NaN where the recorder stated none (29999 and other implausible values).
     """
     numbers = dict.fromkeys((*_TIMES, *_AXES), "DOUBLE")
     tables.view("ecg", "machine_measurements", {"study_id": "BIGINT"} | numbers)

@@ -246,27 +246,8 @@ def _check_choice(spec: str, name: str, value: Any, known: tuple[Any, ...]) -> N
 def window_seconds(window: Window, name: str, *, around: bool = False) -> tuple[float, float]:
     """Convert a window to its first and last second, counted from the ECG.
 
-    Parameters
-    ----------
-    window : str or (str, str)
-        A time such as ``"24h"``: that long before the ECG, or with `around` also
-        after it. Two times are the start and end of the window; negative is before
-        the ECG.
-    name : str
-        Class and parameter, for errors.
-    around : bool
-        Whether a single time extends to both sides of the ECG.
-
-    Returns
-    -------
-    start, end : float
-
-    Examples
-    --------
-    >>> window_seconds("60min", "target_window", around=True)
-    (-3600.0, 3600.0)
-    >>> window_seconds(("-2h", "-1h"), "lab_window")
-    (-7200.0, -3600.0)
+    One time is that long before the ECG, or with `around` also after it. Two times are
+    start and end, negative before the ECG.
     """
     try:
         if isinstance(window, str):

@@ -24,27 +24,10 @@ def read_signals(
     errors: str,
     progress: bool,
 ) -> tuple[ECGArray, list[int], list[dict[str, str]]]:
-    """Read the signals of the listed records lazily.
+    """Read the signals of the listed records on demand, from WFDB files or a store.
 
-    Parameters
-    ----------
-    listed : DataFrame
-        With a column ``path``.
-    ecg : path-like
-        The folder that the paths of `listed` are relative to.
-    store : path-like or None
-        Folder that `ecgsk.io.ingest_wfdb` wrote from it.
-    leads, sampling_rate, errors, progress
-        As in `load_mimic_iv`.
-
-    Returns
-    -------
-    ecg : ECGArray
-        The records found, in the order of `listed`.
-    kept : list of int
-        Their positions in `listed`.
-    broken : list of dict
-        ``record`` and ``reason`` for every other one.
+    Returns the records found, in the order of `listed`, their positions in it, and
+    ``record`` and ``reason`` for every other one.
     """
     if store is not None:
         return _read_store(listed, Path(store), leads, sampling_rate, errors)

@@ -10,11 +10,6 @@ def find_stays(tables: MimicTables) -> None:
 
     An emergency stay that led to an admission has its ``hadm_id``; any other has
     ``stay_id`` alone. An ECG may lie in several stays, or in none.
-
-    Parameters
-    ----------
-    tables : MimicTables
-        With a table ``ecgs``; without a module ``ed``, only admissions are used.
     """
     kinds = {"subject_id": "BIGINT", "hadm_id": "BIGINT"}
     tables.view("hosp", "admissions", kinds | {"admittime": "TIMESTAMP", "dischtime": "TIMESTAMP"})
@@ -32,21 +27,10 @@ def find_stays(tables: MimicTables) -> None:
 
 
 def place_within_stay(tables: MimicTables, n_records: int) -> pd.Series:
-    """Return the number of each ECG within its stay, by time.
+    """Return the place of each ECG within its stay by time, from 0; NaN outside every stay.
 
-    Parameters
-    ----------
-    tables : MimicTables
-        With tables ``ecgs`` and ``ecg_stays``.
-    n_records : int
-        Number of ECGs.
-
-    Returns
-    -------
-    Series of float64
-        0 for the first ECG of a stay; NaN outside every stay. An emergency stay and
-        the admission it led to are one stay. Of several stays, the one that began
-        first is used.
+    An emergency stay and the admission it led to are one stay. Of several stays, the
+    one that began first is used.
     """
     found = tables.query(
         """SELECT ecg, row_number() OVER (

@@ -21,17 +21,8 @@ _SUFFIXES = (".csv.gz", ".csv", ".parquet")
 class MimicTables:
     """Views over ``.csv.gz``, ``.csv`` or ``.parquet`` files, read when queried.
 
-    Parameters
-    ----------
-    folders : dict of str to path-like or None
-        Folder of each module, such as ``{"hosp": ".../hosp"}``; None is left out.
-    memory_limit : str
-        Memory that DuckDB may use before it writes to `temp_directory`.
-    temp_directory : path-like, optional
-        Folder for temporary files; by default the system's. They are removed at the
-        end.
-    threads : int, optional
-        By default one per core.
+    DuckDB writes to `temp_directory` (by default the system's) beyond `memory_limit`;
+    its files are removed at the end.
     """
 
     def __init__(
@@ -79,20 +70,10 @@ class MimicTables:
         return next((path for path in paths if path.is_file()), None)
 
     def view(self, module: str, table: str, columns: dict[str, str]) -> None:
-        """Create a view of a table with typed columns; empty text is NULL.
+        """Create a view of a table with typed columns; raise where file or column is absent.
 
-        Parameters
-        ----------
-        module, table : str
-            Such as ``"hosp", "labevents"``.
-        columns : dict of str to str
-            SQL type per column. Text that is not a number becomes NULL in a ``DOUBLE``;
-            any other value of the wrong type is an error.
-
-        Raises
-        ------
-        RecordReadError
-            When the file or a column is absent.
+        Empty text becomes NULL, in a ``DOUBLE`` also text that is not a number. Any other
+        value of the wrong type is an error.
         """
         path = self.find(module, table)
         if path is None:
@@ -143,23 +124,11 @@ class MimicTables:
             return self.connection.df()
 
     def nearest(self, candidates: str, names: list[str], n_records: int) -> pd.DataFrame:
-        """Return, for each ECG and name, the candidate nearest in time.
+        """Return, for each ECG and name, the candidate nearest in time; NaN without one.
 
-        Parameters
-        ----------
-        candidates : str
-            A query with columns ``ecg`` (row number), ``name``, ``seconds``
-            (after the ECG; negative before it), ``rank`` (at equal times the lower
-            one wins) and ``value``. Of two equally near, the earlier wins.
-        names : list of str
-            Columns of the result.
-        n_records : int
-            Rows of the result.
-
-        Returns
-        -------
-        DataFrame of float64, shape (n_records, len(names))
-            NaN where there is no candidate.
+        `candidates` is a query with columns ``ecg`` (row number), ``name``, ``seconds`` (after
+        the ECG), ``rank`` and ``value``. Of two equally near, the earlier wins; at equal
+        times, the lower rank.
         """
         table = np.full((n_records, len(names)), np.nan)
         listed = ", ".join(f"'{name}'" for name in names)
@@ -173,17 +142,10 @@ class MimicTables:
         return pd.DataFrame(table, columns=names)
 
     def fill(self, statement: str, arrays: dict[str, np.ndarray]) -> None:
-        """Write a query's result into arrays, chunk by chunk.
+        """Write a query's result into arrays, chunk by chunk; NULL leaves a value unchanged.
 
+        The query has columns ``ecg`` (row), ``col`` (column) and one for each of `arrays`.
         A DataFrame of names and its pivot would take many times the memory.
-
-        Parameters
-        ----------
-        statement : str
-            A query with columns ``ecg`` (row), ``col`` (column) and one for each
-            of `arrays`.
-        arrays : dict of str to ndarray of shape (n_records, n_columns)
-            Filled in place; NULL leaves a value unchanged.
         """
         self.execute(statement)
         while len(chunk := self._next_chunk()):

@@ -17,22 +17,10 @@ _COLUMNS = ("heartrate", "sbp", "dbp", "resprate", "temperature", "o2sat")
 
 
 def vitals(tables: MimicTables, window: tuple[float, float], n_records: int) -> pd.DataFrame:
-    """Join the nearest vital signs and triage acuity within a window.
+    """Join the nearest vital signs and triage acuity within a window, in seconds after the ECG.
 
-    Parameters
-    ----------
-    tables : MimicTables
-        With a table ``ecgs``.
-    window : (float, float)
-        Seconds after the ECG.
-    n_records : int
-        Number of ECGs.
-
-    Returns
-    -------
-    DataFrame of float64
-        The columns of `VITALS`, in their units, and ``acuity`` (1 most urgent, to
-        5). The table of triages has no time: the stay's ``intime`` is used.
+    An acuity of 1 is the most urgent, 5 the least. The table of triages has no time: the
+    stay's ``intime`` is used.
     """
     numbers = dict.fromkeys(_COLUMNS, "DOUBLE")
     ids = {"subject_id": "BIGINT", "stay_id": "BIGINT"}
