@@ -21,26 +21,15 @@ _BLOCK = re.compile(r"stage_list\.(\d+)\.block_list\.(\d+)\.(\w+(?:\.conv)?)\.(\
 
 
 def is_ecgfounder(state: Mapping[str, Tensor]) -> bool:
-    """Return whether a state dict has the names of ECGFounder's."""
+    """Return whether the names of a state dict are ECGFounder's."""
     return "first_conv.conv.weight" in state and "stage_list.0.block_list.0.se_fc1.weight" in state
 
 
 def load_ecgfounder(state: Mapping[str, Tensor]) -> tuple[Net1D, int, dict[str, Tensor]]:
-    """Convert a state dict of ECGFounder.
+    """Convert a published state dict of ECGFounder, without the classifier's head.
 
-    Parameters
-    ----------
-    state : mapping of str to Tensor
-        As published. The classifier's head is ignored.
-
-    Returns
-    -------
-    spec : Net1D
-        The architecture, its sizes read from the weights' shapes.
-    n_leads : int
-        Number of leads of the weights.
-    weights : dict of str to Tensor
-        State dict of ``spec.build(n_leads, ...)``.
+    Returns the architecture, with sizes read from the weights' shapes, the number of leads,
+    and the state dict of ``spec.build(n_leads, ...)``.
     """
     stem = state["first_conv.conv.weight"]
     # The published network has normalisations that it never used: zero batches tracked.

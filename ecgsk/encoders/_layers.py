@@ -1,7 +1,6 @@
 """Convolutions over time, and residual blocks of them that encoders share.
 
-A 1-D convolution is written as a 2-D one of height 1, so that torch uses its
-channels-last kernels: faster on CPU and GPU, with the same result.
+A 1-D convolution is a 2-D one of height 1, for torch's faster channels-last kernels.
 """
 
 from typing import TypeVar
@@ -26,13 +25,9 @@ def bottleneck_expansion(depth: int) -> int:
 def as_image(x: Tensor, shortest: int = 1) -> Tensor:
     """Return (n, channels, times) as a channels-last image of height 1.
 
-    Parameters
-    ----------
-    x : Tensor of shape (n_samples, n_channels, n_times)
-    shortest : int
-        Shorter signals are padded with zeros at their end, so that no feature
-        map is one sample wide: torch 2.13's bfloat16 kernels leave the gradient
-        of weights that meet only padding uninitialised.
+    A signal of fewer samples than `shortest` is padded with zeros at its end, so that no
+    feature map is one sample wide: torch 2.13's bfloat16 kernels leave the gradient of weights
+    that meet only padding uninitialised.
     """
     if x.shape[-1] < shortest:  # F.pad copies even without padding
         x = F.pad(x, (0, shortest - x.shape[-1]))
@@ -55,11 +50,10 @@ def channels_last(module: Module) -> Module:
 class ResidualBlock(nn.Module):
     """Residual block of two convolutions, or of three with a bottleneck.
 
-    With ``n_out`` other than ``width`` it has a bottleneck: the outer convolutions
-    reduce the channels to ``width`` and expand them again.
-    The last normalisation starts at zero, so that a fresh block is the identity
-    (Goyal et al. 2017). A shortcut that halves the rate averages before it
-    projects, which uses all samples (He et al. 2019).
+    If `n_out` is not `width`, the outer convolutions reduce the channels to `width` and expand
+    them again. The last normalisation starts at zero, so that a fresh block is the identity
+    (Goyal et al. 2017). A shortcut that halves the rate averages before it projects, which
+    uses all samples (He et al. 2019).
     """
 
     def __init__(self, n_in: int, width: int, n_out: int, kernel_size: int, stride: int):

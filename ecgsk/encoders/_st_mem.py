@@ -28,27 +28,15 @@ _CHANNELS_PER_HEAD = 64
 
 
 def is_st_mem(state: Mapping[str, Tensor]) -> bool:
-    """Return whether a state dict has the names of ST-MEM's encoder."""
+    """Return whether the names of a state dict are those of ST-MEM's encoder."""
     return "sep_embedding" in state and "lead_embeddings.0" in state
 
 
 def load_st_mem(state: Mapping[str, Tensor]) -> tuple[ViT1d, int, int, dict[str, Tensor]]:
-    """Convert a state dict of ST-MEM's encoder.
+    """Convert a published state dict of ST-MEM's encoder, without a classifier's head.
 
-    Parameters
-    ----------
-    state : mapping of str to Tensor
-        As published, under the key ``"model"`` of the encoder's file. A classifier's
-        head is ignored.
-
-    Returns
-    -------
-    spec : ViT1d
-        The architecture, its sizes read from the weights' shapes.
-    n_leads, n_times : int
-        Leads and samples that the weights were trained on.
-    weights : dict of str to Tensor
-        State dict of ``spec.build(n_leads, n_times)``.
+    Returns the architecture, with sizes read from the weights' shapes, the leads and samples
+    of the training, and the state dict of ``spec.build(n_leads, n_times)``.
     """
     n_leads = sum(name.startswith("lead_embeddings.") for name in state)
     positions = state["pos_embedding"][0]

@@ -20,25 +20,11 @@ _PREFIXES = ("module.", "encoder.")
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read the state dict in a file of weights.
+    """Read the state dict in a file of weights, without prefixes of wrappers.
 
-    Parameters
-    ----------
-    path : path-like
-        ``*.safetensors``, or a file that ``torch.save`` wrote: a state dict, or one
-        under a key such as ``"state_dict"`` or ``"model"``.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Weights by name, without prefixes of wrappers.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ECGError
-        If the file is damaged, holds no weights, or holds more than data.
+    The file is ``*.safetensors``, or written by ``torch.save``: a state dict, or one under a
+    key such as ``"state_dict"`` or ``"model"``. Raises FileNotFoundError without a file, and
+    ECGError if it is damaged, holds no weights, or holds more than data.
     """
     path = Path(path)
     if not path.is_file():

@@ -32,24 +32,11 @@ class ClinicalMLPModule(nn.Module):
         )
 
     def forward(self, table: Tensor) -> Tensor:
-        """Return features of shape (n_samples, n_features).
-
-        Parameters
-        ----------
-        table : Tensor of shape (n_samples, n_columns)
-            Scaled values; NaN where nothing was measured.
-        """
+        """Return features (n_samples, n_features) of a scaled table, NaN where not measured."""
         return self.embed(table)[0]
 
     def embed(self, table: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features as ``forward`` does, and which records have any value.
-
-        Returns
-        -------
-        features : Tensor of shape (n_samples, n_features)
-        present : Tensor of bool of shape (n_samples,)
-            Whether any value was measured and not dropped.
-        """
+        """Return features, and which records have a measured value that was not dropped."""
         measured = torch.isfinite(table)
         if self.training:
             measured = measured & self._keep_mask(table)

@@ -16,10 +16,7 @@ _SHORTEST = 2**8 + 1
 
 
 class _SameConv(nn.Conv2d):
-    """Convolution over time with "same" padding, for even kernels too.
-
-    The extra sample of odd padding goes to the end.
-    """
+    """Convolution over time with "same" padding; an odd sample of padding goes to the end."""
 
     def __init__(self, n_in: int, n_out: int, kernel_size: int = 1, stride: int = 1, groups=1):
         super().__init__(n_in, n_out, (1, kernel_size), (1, stride), groups=groups)
@@ -42,8 +39,7 @@ class _Activation(nn.Sequential):
 class _Block(nn.Module):
     """Residual block: bottleneck, grouped convolution, expansion, channel attention.
 
-    The shortcut has no weights: it takes the maximum where the rate is halved and
-    pads missing channels with zeros.
+    The shortcut has no weights: a maximum halves the rate, and zeros pad the channels.
     """
 
     def __init__(self, n_in: int, n_out: int, kernel_size: int, stride: int, **activation):

@@ -16,7 +16,7 @@ from ecgsk.signals.units import format_hertz
 
 @dataclass(frozen=True)
 class _PublishedWeights:
-    """Weights of a file, their architecture and the signals they were trained on."""
+    """Weights of a file, their architecture and the signals of their training."""
 
     name: str
     network: Encoder
@@ -55,13 +55,7 @@ class RecordScaledModule(EncoderModule):
         return self.network.forward_features(self._scaled(x))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return embeddings of shape (n_samples, n_features), pooled as the network does.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_leads, n_times)
-            ECGs in mV; missing samples are 0.
-        """
+        """Return embeddings of ECGs in mV (missing samples are 0), pooled as the network does."""
         return self.network(self._scaled(x))
 
     def _scaled(self, x: Tensor) -> Tensor:

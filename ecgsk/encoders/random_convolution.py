@@ -68,39 +68,25 @@ class RandomConvolutionModule(EncoderModule):
             yield response.squeeze(2), some
 
     def _exceedances(self, x: Tensor):
-        """Yield for each threshold whether responses exceed it, as 0 and 1."""
+        """Yield for each threshold which responses exceed it, as 0 and 1."""
         for response, some in self._responses(x):
             for bias in self.bias[some].unbind(1):
                 yield (response - bias[:, None]).gt_(0)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return where responses exceed thresholds, of shape (n_samples, n_features, n_positions).
-
-        The embedding is the mean over time.
-        """
+        """Return 1 where a response exceeds a threshold, (n_samples, n_features, n_positions)."""
         return torch.cat(list(self._exceedances(x)), dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return embeddings of shape (n_samples, n_features).
+        """Return the share of time above each threshold, of shape (n_samples, n_features).
 
-        The share of time above each threshold. The maximum, which other encoders
-        add, carries no further information, and all maps at once need much memory.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_leads, n_times)
-            Scaled ECGs; missing samples are 0.
+        The maximum, which other encoders add, has no further information, and all maps at once
+        need much memory.
         """
         return torch.cat([above.float().mean(-1) for above in self._exceedances(x)], dim=1)
 
     def set_thresholds(self, x: Tensor) -> None:
-        """Set each threshold to a quantile of the responses to training ECGs.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_leads, n_times)
-            Training records, scaled as for ``forward``.
-        """
+        """Set each threshold to a quantile of the responses to scaled training ECGs."""
         levels = self._quantile_levels(self.bias.shape[1]).reshape(self.bias.shape).to(x.device)
         for response, some in self._responses(x):
             n_positions = response.shape[-1]

@@ -1,4 +1,4 @@
-"""Names of encoders, for users who prefer a string."""
+"""Names of encoders."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -32,30 +32,9 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
 
 
 def resolve_encoder(encoder: str | Encoder) -> Encoder:
-    """Return the encoder that a parameter names, as a clone.
+    """Return the encoder of a name in :data:`ENCODERS`, or a clone of a spec.
 
-    Parameters
-    ----------
-    encoder : str or Encoder
-        A name of :data:`ENCODERS`, or a spec.
-
-    Returns
-    -------
-    Encoder
-        A copy that shares no state with the given spec.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name; the message lists the known ones.
-    TypeError
-        For anything that is neither a name nor a spec.
-
-    Examples
-    --------
-    >>> from ecgsk.encoders.registry import resolve_encoder
-    >>> resolve_encoder("resnet34")
-    ResNet1d(depth=34)
+    Raises ValueError for an unknown name, and TypeError for anything else.
     """
     if isinstance(encoder, str):
         if encoder not in ENCODERS:

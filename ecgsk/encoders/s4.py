@@ -17,22 +17,14 @@ _FINE_POWERS = 32
 class StateSpace(nn.Module):
     r"""Bidirectional diagonal state space layer: one linear filter per channel.
 
-    Per channel :math:`x' = A x + u`, :math:`y = 2 \mathrm{Re}(C x) + D u` with a
-    diagonal complex ``A`` and zero-order hold over a step ``dt``. The impulse
-    response is computed for the length of the signal and convolved by FFT. A second
-    ``C`` filters backwards in time.
+    Per channel :math:`x' = A x + u`, :math:`y = 2 \mathrm{Re}(C x) + D u` with a diagonal
+    complex ``A`` and zero-order hold over a step ``dt``. The impulse response is computed for
+    the length of the signal and convolved by FFT; a second ``C`` filters backwards in time.
+    `state_size` real variables per channel and direction are half as many conjugate pairs.
 
-    Complex numbers are stored as pairs of real tensors, which optimisers, autocast
-    and file formats support. ``A`` and ``dt`` are stored as differences from their
-    initial values, so that weight decay keeps them near those.
-
-    Parameters
-    ----------
-    width : int
-        Channels.
-    state_size : int
-        Real state variables per channel and direction, as half as many complex
-        conjugate pairs.
+    Complex numbers are stored as pairs of real tensors, which optimisers, autocast and file
+    formats support. ``A`` and ``dt`` are stored as differences from their initial values, so
+    that weight decay keeps them near those.
     """
 
     log_dt_start: Tensor
@@ -61,8 +53,7 @@ class StateSpace(nn.Module):
     def kernel(self, length: int) -> Tensor:
         """Return the impulse responses, of shape (2, width, length): past and future.
 
-        Each power of the transition ``exp(dt A)`` is the product of a coarse and a
-        fine one: a thousand powers need 64 exponentials.
+        A power of ``exp(dt A)`` is a coarse times a fine one: a thousand need 64 exponentials.
         """
         dt, a_real, a_imag = self.continuous()
         decay, angle = dt * a_real, dt * a_imag

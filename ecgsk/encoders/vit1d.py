@@ -85,13 +85,8 @@ class ViT1dModule(EncoderModule):
     def forward(self, x: Tensor) -> Tensor:
         """Return embeddings of shape (n_samples, n_features).
 
-        Pre-norm tokens grow from block to block, so the pooled token is normalised;
-        like ST-MEM after pooling, not before.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_leads, n_times)
-            Scaled ECGs; missing samples are 0.
+        Pre-norm tokens grow from block to block, so the pooled token is normalised; as in
+        ST-MEM, after pooling.
         """
         tokens = self.forward_features(x)
         mean = self.norm(tokens.mean(-1))

@@ -1,4 +1,4 @@
-"""Building and initialising the backbone: augmentation, scaling and encoder."""
+"""Backbone (augmentation, scaling, encoder): building and initialising."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ _CALIBRATION_RECORDS = 256
 
 
 def check_encoder(encoder: Encoder | str, signature: Signature) -> Encoder:
-    """Check an encoder against the signals of a fit; return the spec to build it by."""
+    """Check an encoder against the signals of a fit; return the spec to build."""
     spec = resolve_encoder(encoder)
     spec.check_signal(signature.leads, signature.sampling_rate)
     return spec.architecture()
@@ -39,7 +39,7 @@ def build_backbone(
 
 
 def initialise_backbone(backbone: Backbone, encoder: Encoder | str, data: BatchDataset) -> None:
-    """Load published weights, and set what no gradient learns from some training records."""
+    """Load published weights; set untrained thresholds from some training records."""
     resolve_encoder(encoder).load_weights(backbone.encoder)
     if type(backbone.encoder).set_thresholds is EncoderModule.set_thresholds:
         return

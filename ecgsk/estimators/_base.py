@@ -28,9 +28,8 @@ class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 class TorchEstimator(BaseEstimator):
     """Base of the estimators that train a torch module through skorch.
 
-    ``_build_module`` of a subclass makes its module from fitted attributes alone. What is
-    pickled or saved is then data only: the fitted attributes, and the weights as NumPy
-    arrays.
+    ``_build_module`` of a subclass uses fitted attributes alone. Then only data are pickled or
+    saved: the fitted attributes, and the weights as NumPy arrays.
     """
 
     net_: ECGNet
@@ -43,7 +42,7 @@ class TorchEstimator(BaseEstimator):
         raise TypeError(f"{type(self).__name__} builds no module")
 
     def _store_signature(self, inputs: Inputs) -> None:
-        """Store what later X are compared with."""
+        """Store leads, sampling rate and shape, to compare later X with them."""
         if inputs.signature is not None:
             self.leads_: tuple[str, ...] | None = inputs.signature.leads
             self.sampling_rate_: Any = inputs.signature.sampling_rate  # float or None, in Hz

@@ -1,4 +1,4 @@
-"""Distillation targets: a model of ECG and table teaches a model of the ECG."""
+"""Distillation targets of the ECG model, from a model of ECG and table."""
 
 import numpy as np
 from scipy.special import expit
@@ -25,24 +25,9 @@ def distillation_targets(
     of a model that uses it become targets of the model of the ECG. They are cross-fitted by
     patient: a model predicts no patient that it was fitted on, whose labels it would return.
 
-    Parameters
-    ----------
-    features : ndarray of shape (n_records, n_features)
-        Embeddings of the ECGs.
-    table : ndarray of shape (n_records, n_columns)
-        Scaled table; NaN where missing.
-    targets : ndarray of shape (n_records, n_labels)
-        0, 1 or NaN.
-    groups : ndarray of shape (n_records,)
-        Patients.
-    sample_weight : ndarray of shape (n_records,)
-        How much each record counts.
-
-    Returns
-    -------
-    ndarray of shape (n_records, n_labels), float32
-        Between 0 and 1: the weighted mean of label and probability where the label is
-        known, else the probability.
+    `features` are embeddings, `table` is scaled with NaN where missing, and `targets` are 0, 1
+    or NaN. The result is float32: the weighted mean of label and probability where the label
+    is known, else the probability.
     """
     inputs = np.concatenate([features, np.nan_to_num(table), np.isfinite(table)], axis=1)
     inputs = inputs.astype(np.float32, copy=False)

@@ -23,18 +23,11 @@ from ecgsk.training.prediction import predict_batches
 
 @dataclass(frozen=True)
 class DiagnosisData:
-    """Rows, targets and tables of stage (ii), checked.
+    """Rows, targets and scaled tables of stage (ii), checked.
 
-    Attributes
-    ----------
-    rows, targets : TrainingRows, Targets
-        In one order.
-    table : ndarray or None
-        Scaled table, where predictions use it.
-    distillation_table : ndarray or None
-        Scaled table, where distillation uses it.
-    kept, held_out : ndarray of int
-        Labelled rows to train on, and to validate on (or None).
+    `rows` and `targets` are in one order. `table` is the input of predictions, and
+    `distillation_table` that of distillation. `kept` and `held_out` are the labelled rows of
+    training and validation patients.
     """
 
     rows: TrainingRows
@@ -51,12 +44,12 @@ class DiagnosisData:
 
     @property
     def observed(self) -> np.ndarray:
-        """Targets in the form of the loss."""
+        """Targets as the loss expects them."""
         return self.targets.values if self.is_multinomial else self.targets.as_matrix()
 
     @property
     def distillation_rows(self) -> np.ndarray:
-        """Every row but those of the patients held out."""
+        """Every row but those of the validation patients."""
         groups = self.rows.groups
         held_out = groups[np.setdiff1d(self.targets.labelled, self.kept)]
         return np.flatnonzero(~np.isin(groups, held_out))
@@ -65,18 +58,9 @@ class DiagnosisData:
 def fine_tune(
     classifier: Any, module: DiagnosisModule, data: DiagnosisData, recipe: Recipe
 ) -> ECGNet:
-    """Train the module of stage (ii).
+    """Train the module of stage (ii) in place by a recipe.
 
-    Parameters
-    ----------
-    classifier : ECGDiagnosisClassifier
-        Only its parameters are used.
-    module : DiagnosisModule
-        With its backbone initialised; trained in place.
-    data : DiagnosisData
-        Rows to train on.
-    recipe : Recipe
-        Mode, epochs and learning rate.
+    Only parameters of the classifier are used; the backbone is initialised already.
     """
     criterion = nn.CrossEntropyLoss() if data.is_multinomial else MaskedBCE()
     targets = data.observed
@@ -104,7 +88,7 @@ def fine_tune(
 def _start_from_probe(
     classifier: Any, module: DiagnosisModule, data: DiagnosisData, recipe: Recipe
 ) -> np.ndarray:
-    """Fit the head as a linear probe; return the targets of the training after it."""
+    """Fit the head as a linear probe; return the targets of further training."""
     rows, targets = data.rows, data.observed
     values, labelled = data.targets.as_matrix(), data.targets.labelled
     used = np.arange(len(rows)) if recipe.distils else labelled

@@ -1,4 +1,4 @@
-"""Steps of a fit that both torch estimators share: holding patients out, and training."""
+"""Steps shared by the fits of both torch estimators: holding patients out, and training."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,16 +25,8 @@ def hold_out_patients(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Split rows into training and validation patients, or keep all for training.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Its ``early_stopping`` and ``trainer`` decide.
-    data : TrainingRows
-        Names the patients.
-    rows : ndarray of int
-        Rows to split.
-    seed : int
-        Seed of the split.
+    The estimator's ``early_stopping`` and ``trainer`` decide. Validation rows are sampled by
+    weight, so they need no weights.
     """
     owner, groups = type(estimator).__name__, data.groups[rows]
     n_patients = len(np.unique(groups))

@@ -1,4 +1,4 @@
-"""X parsed once: signals, clinical columns, patients and their signature."""
+"""Parsing of X: signals, clinical columns, patients and their signature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,17 +25,7 @@ _DEFAULT_GROUP_COLUMN = "subject_id"
 
 @dataclass(frozen=True)
 class Signature:
-    """Leads, sampling rate and shape of the records of a fit.
-
-    Attributes
-    ----------
-    leads : tuple of str or None
-        None for a plain array.
-    sampling_rate : float or None
-        In Hz; None for a plain array.
-    shape : tuple of int
-        Number of leads and of samples.
-    """
+    """Leads, rate in Hz (both None for a plain array), and (n_leads, n_samples) of records."""
 
     leads: tuple[str, ...] | None
     sampling_rate: float | None
@@ -49,20 +39,11 @@ class Signature:
 
 @dataclass(frozen=True)
 class Inputs:
-    """X parsed.
+    """Parsed X.
 
-    Attributes
-    ----------
-    signals : Signals or None
-        None for a model of the table alone.
-    table : DataFrame or None
-        Every column but the ECGs and the patients; None where there are none.
-    groups : ndarray of shape (n_records,) or None
-        Numbers of the patients; None where X names none.
-    n_records : int
-        Rows of X.
-    n_columns : int or None
-        Columns of X, where it is a DataFrame.
+    `signals` is None for a model of the table alone. `table` has every column but the ECGs and
+    the patients; None if there are none. `groups` are patient numbers; None if X names none.
+    `n_columns` is the number of columns of X, if it is a DataFrame.
     """
 
     signals: Signals | None
@@ -94,24 +75,11 @@ def parse_inputs(
 ) -> Inputs:
     """Parse X and compare it with what the estimator was fitted on. No signal is read.
 
-    Parameters
-    ----------
-    estimator : estimator with ``group_column``
-        Gives its name to messages. Of a plain array, scikit-learn's validation sets its
-        ``n_features_in_`` in ``fit``.
-    X : DataFrame with an ECG column, Series of ECGs, ECGArray or ndarray
-        A plain array is (n_records, n_leads, n_samples), or one lead if 2-D. It has no
-        names: it is taken to have the fitted leads, sampling rate and unit.
-    fitting : bool
-        Whether ``fit`` is the caller.
-    expected : Signature or None
-        What the signals must agree with.
-    groups : array-like of shape (n_records,) or None
-        Patients, where X has no group column.
-    needs_ecg : bool
-        False for a model of the table alone.
-    group_columns : sequence of str
-        Further columns that name patients and are no clinical columns.
+    X is a DataFrame with an ECG column, a Series of ECGs, an ECGArray, or a plain array of
+    shape (n_records, n_leads, n_samples), or one lead if 2-D. A plain array is assumed to have
+    the fitted leads, sampling rate and unit; scikit-learn's validation sets ``n_features_in_``
+    for it in ``fit``. `expected` is the signature that the signals must have, and
+    `group_columns` are further columns of patients, which are no clinical columns.
     """
     owner = type(estimator).__name__
     if isinstance(X, ECGArray) or isinstance(getattr(X, "dtype", None), ECGDtype):
@@ -154,10 +122,7 @@ def select_clinical_columns(
 ) -> pd.DataFrame | None:
     """Return the clinical columns that an estimator uses; None where there are none.
 
-    Raises
-    ------
-    ValueError
-        In ``fit``, where a column is missing.
+    Raises ValueError in ``fit`` if a column is missing.
     """
     if columns is None:
         return table
@@ -197,7 +162,7 @@ def _plain_signals(
         "ensure_min_samples": 2 if fitting else 1,
     }
     if getattr(X, "ndim", 2) == 3 and X.shape[1] == 1:
-        X = X[:, 0]  # one lead, as scikit-learn has it: its samples are the features
+        X = X[:, 0]  # one lead: its samples are scikit-learn's features
     if fitting or (expected is not None and expected.leads is None):
         x = validate_data(estimator, X, reset=fitting, **check)
     else:  # the columns of the fitted frame are not features of an array

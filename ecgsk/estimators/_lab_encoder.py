@@ -15,12 +15,8 @@ from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
 def unwrap_frozen(encoder: Any, owner: str) -> Any:
     """Return the fitted model in a FrozenEstimator, or None for a pretrainer to fit.
 
-    Raises
-    ------
-    NotFittedError
-        For an unfitted classifier or frozen model.
-    TypeError
-        For a bare fitted classifier, or another encoder.
+    Raises NotFittedError for an unfitted classifier or frozen model, and TypeError for a bare
+    fitted classifier or another encoder.
     """
     if encoder is None or isinstance(encoder, JointEmbeddingPretrainer):
         return None
@@ -45,7 +41,7 @@ def unwrap_frozen(encoder: Any, owner: str) -> Any:
 
 
 def fit_pretrainer(explainer: Any, X: Any, groups: Any) -> JointEmbeddingPretrainer:
-    """Fit a clone of the explainer's pretrainer, with the settings that it leaves at None."""
+    """Fit a clone of the explainer's pretrainer; parameters at None come from the explainer."""
     encoder = JointEmbeddingPretrainer() if explainer.encoder is None else explainer.encoder
     seed = draw_seed(explainer.random_state) if encoder.random_state is None else 0
     pretrainer = inherit_settings(encoder, explainer, seed)

@@ -1,4 +1,4 @@
-"""Inputs of explanations: signals in memory, facts of the targets, attributions."""
+"""Inputs of explanations: signals in memory, properties of the targets, attributions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,14 +21,8 @@ from ecgsk.signals.record_quality import FLAT_MV
 def read_signals(X: Any) -> tuple[list, Any, ECGArray | None]:
     """Read each signal once, for quality, embedding, attribution and plots.
 
-    Returns
-    -------
-    records : list
-        Index labels of a DataFrame or Series, else row numbers.
-    X : object
-        X with its ECGs in memory; a plain array as it is.
-    ecg : ECGArray or None
-        Float32 samples in mV; None for a plain array.
+    Returns index labels (row numbers of an array), X with its ECGs in memory, and the ECGs in
+    mV; a plain array stays as it is, and its ECGs are None.
     """
     column = find_ecg_column(X)
     if column is None and not isinstance(getattr(X, "dtype", None), ECGDtype):
@@ -52,10 +46,7 @@ def lab_facts(
 ) -> pd.DataFrame:
     """Return base rate, reference range and calibration of each target, NaN if unknown.
 
-    Raises
-    ------
-    ValueError
-        For a prevalence before calibration, of unknown targets, or outside 0 to 1.
+    Raises ValueError for a prevalence before calibration, of unknown targets, or outside 0 to 1.
     """
     facts = pd.DataFrame({"base_rate": base_rates.astype(float)}, index=list(names))
     if prevalence is not None:

@@ -23,10 +23,7 @@ def are_lab_targets(names: Any) -> bool:
 def read_lab_targets(y: Any, reference_ranges: Any, n_records: int, owner: str) -> Targets:
     """Return targets; compare laboratory values with their reference ranges first.
 
-    Raises
-    ------
-    ValueError
-        For values without reference ranges, or invalid targets.
+    Raises ValueError for values without reference ranges, or invalid targets.
     """
     if isinstance(y, pd.DataFrame) and not are_lab_targets(y.columns):
         if reference_ranges is None:

@@ -15,28 +15,20 @@ from threadpoolctl import threadpool_limits
 C_VALUES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 # C is tuned for up to this many features; scale it by 500 / n_features beyond.
 _N_FEATURES_OF_C = 500
-# Folds of the search for C.
-N_FOLDS = 3
+N_FOLDS = 3  # of the search for C
 # Initial bias of a class without records: its probability is about 2e-9.
 _ABSENT_CLASS_BIAS = -20.0
 
 
 @dataclass(frozen=True)
 class LinearHead:
-    """Linear map from features to logits.
-
-    Attributes
-    ----------
-    weight : ndarray of shape (n_outputs, n_features)
-    bias : ndarray of shape (n_outputs,)
-        Both in the units of the features.
-    """
+    """Linear map from features, in their units, to logits of shape (n_records, n_outputs)."""
 
     weight: np.ndarray
     bias: np.ndarray
 
     def logits(self, features: np.ndarray) -> np.ndarray:
-        """Return float64 logits of shape (n_records, n_outputs)."""
+        """Return float64 logits."""
         return features.astype(np.float64) @ self.weight.T + self.bias
 
 
@@ -50,22 +42,8 @@ def fit_linear_heads(
 ) -> LinearHead:
     """Fit one logistic regression per label, with one penalty cross-validated by patient.
 
-    Parameters
-    ----------
-    features : ndarray of shape (n_records, n_features)
-        Inputs of the heads.
-    targets : ndarray of shape (n_records, n_outputs)
-        0, 1 or NaN; a NaN takes no part in the fit of its label.
-    groups : ndarray of shape (n_records,)
-        Patient of each record; folds keep patients apart.
-    sample_weight : ndarray of shape (n_records,) or None
-        Weight of each record; None is 1.
-    multinomial : bool
-        Whether exactly one output is 1 in each row.
-
-    Returns
-    -------
-    LinearHead
+    `targets` of shape (n_records, n_outputs) are 0, 1 or NaN; a NaN takes no part in the fit
+    of its label. With `multinomial` exactly one output is 1 in each row.
     """
     # Hundreds of small products: threads cost more than they save, tenfold on busy cores.
     counts = np.ones(len(features)) if sample_weight is None else sample_weight

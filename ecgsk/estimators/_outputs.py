@@ -19,13 +19,7 @@ def probabilities_from_logits(
 ) -> np.ndarray:
     """Return float64 probabilities strictly between 0 and 1.
 
-    Parameters
-    ----------
-    logits : ndarray of shape (n_records, n_outputs)
-    is_binary : bool
-        Two classes and one logit: the result has two columns.
-    is_multilabel : bool
-        Sigmoid per label. Otherwise, softmax over the classes unless ``is_binary``.
+    Two columns for one logit of two classes, a sigmoid per label of many, else a softmax.
     """
     logits = logits.astype(np.float64)
     if is_binary:
@@ -40,16 +34,8 @@ def probabilities_from_logits(
 class LogitsClassifierMixin(ClassifierMixin):
     """Mixin of classifiers that implement ``_logits``, of shape (n_records, n_outputs).
 
-    Attributes
-    ----------
-    classes_ : ndarray
-        The classes; with many labels, their numbers.
-    label_names_ : list of str or None
-        Names of the labels; None if y had one column.
-    n_outputs_ : int
-        Number of logits: one per label or class, or one for two classes.
-    thresholds_ : ndarray of shape (n_labels,) or None
-        A label is predicted above its threshold.
+    ``label_names_`` is None if y had one column. ``n_outputs_`` is one per label or class, or
+    one for two classes. ``thresholds_`` has one per label, above which it is predicted.
     """
 
     classes_: np.ndarray

@@ -1,4 +1,4 @@
-"""Stage (i) as a function: from training rows to a trained pre-training module."""
+"""Stage (i): from training rows to a trained pre-training module."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _MIN_RANK_RECORDS, _MAX_RANK_RECORDS = 64, 256
 
 @dataclass(frozen=True)
 class PretrainingPlan:
-    """Everything of a pre-training that is known, and checked, before signals are read."""
+    """Checked specs, columns and seed of a pre-training, before signals are read."""
 
     encoder_spec: Encoder
     objective: Objective
@@ -45,7 +45,7 @@ class PretrainingPlan:
 
 @dataclass(frozen=True)
 class Pretraining:
-    """A finished pre-training: the trained net and the specs that it was built from."""
+    """Trained net of a pre-training, and the specs that it was built from."""
 
     net: ECGNet
     encoder_spec: Encoder
@@ -58,14 +58,7 @@ def plan_pretraining(
 ) -> PretrainingPlan:
     """Check the parameters of a pre-training, and its encoder and objective against X.
 
-    Parameters
-    ----------
-    pretrainer : JointEmbeddingPretrainer
-        Unfitted; only its parameters are used.
-    inputs : Inputs
-        X parsed.
-    columns : sequence of str or None
-        Clinical columns where the pretrainer names none.
+    `columns` are the clinical columns of a pretrainer that names none.
     """
     check_settings(pretrainer)
     assert inputs.signature is not None
@@ -78,17 +71,7 @@ def plan_pretraining(
 
 
 def pretrain(pretrainer: Any, plan: PretrainingPlan, rows: TrainingRows) -> Pretraining:
-    """Train encoder and objective on the rows of a fit.
-
-    Parameters
-    ----------
-    pretrainer : JointEmbeddingPretrainer
-        Unfitted; only its parameters are used.
-    plan : PretrainingPlan
-        Of the same pretrainer.
-    rows : TrainingRows
-        Rows of X; labels take no part.
-    """
+    """Train encoder and objective on the rows of a fit; the pretrainer is not changed."""
     assert rows.signals is not None
     owner = type(pretrainer).__name__
     scaler, table = _fit_scaler(
@@ -160,7 +143,7 @@ def _fit_scaler(
 
 
 def _unweighted(data: BatchDataset) -> BatchDataset:
-    """Return a validation set; its rows were sampled by weight."""
+    """Return a validation set without weights; its rows were sampled by weight."""
     return BatchDataset(data.signals, data.table, data.targets, None, data.patients)
 
 

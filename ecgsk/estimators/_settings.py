@@ -11,7 +11,7 @@ from ecgsk.training.device import resolve_device
 from ecgsk.training.fitting import resolve_batch_size
 from ecgsk.training.trainer import is_count
 
-# Parameters that a nested, unfitted estimator takes from the one around it.
+# Parameters that a nested, unfitted estimator inherits from the outer one.
 _INHERITED = ("trainer", "device", "verbose")
 # Parameters that change how a fit runs and not its result, or whose text changes.
 _WITHOUT_EFFECT = ("trainer", "callbacks", "checkpoint_folder", "device", "verbose")
@@ -23,15 +23,7 @@ def trainer_of(estimator: Any) -> Trainer:
 
 
 def inherit_settings(inner: Any, outer: Any, seed: int) -> Any:
-    """Clone a nested estimator, and fill its unset parameters from the one around it.
-
-    Parameters
-    ----------
-    inner, outer : estimator
-        `inner` is left as it is.
-    seed : int
-        Random state of the clone, where it has none.
-    """
+    """Clone a nested estimator; fill its unset parameters from the outer one and `seed`."""
     inner = clone(inner)
     unset = [name for name in _INHERITED if getattr(inner, name) is None]
     inner.set_params(**{name: clone(getattr(outer, name), safe=False) for name in unset})
@@ -41,13 +33,7 @@ def inherit_settings(inner: Any, outer: Any, seed: int) -> Any:
 
 
 def check_settings(estimator: Any) -> None:
-    """Check every parameter that needs no data.
-
-    Raises
-    ------
-    TypeError, ValueError
-        With the class, the parameter, what it must be, and what came.
-    """
+    """Check every parameter that needs no data; raise TypeError or ValueError."""
     owner, trainer = type(estimator).__name__, trainer_of(estimator)
     if not isinstance(trainer, Trainer):
         raise TypeError(
@@ -85,7 +71,7 @@ def settings_text(estimator: Any) -> str:
     """Return the parameters that the result of a fit depends on, as text."""
     return repr(
         [
-            # A nested estimator's parameters follow by themselves.
+            # Parameters of a nested estimator have entries of their own.
             (name, type(value).__name__ if hasattr(value, "get_params") else repr(value))
             for name, value in sorted(estimator.get_params(deep=True).items())
             if not set(name.split("__")) & set(_WITHOUT_EFFECT)
@@ -94,12 +80,9 @@ def settings_text(estimator: Any) -> str:
 
 
 def draw_seed(estimator: Any) -> int:
-    """Draw the seed of a fit from ``random_state``; once, as that may be a generator.
+    """Draw the seed of a fit from ``random_state``, once, as that may be a generator.
 
-    Raises
-    ------
-    ValueError
-        Where the fit must be repeatable and has no ``random_state``.
+    Raises ValueError if the fit must be repeatable and has no ``random_state``.
     """
     for name, is_set in (
         ("checkpoint_folder", trainer_of(estimator).checkpoint_folder is not None),

@@ -1,4 +1,4 @@
-"""y parsed: one class per record, or many labels with some of them unknown."""
+"""Parsing of y: one class per record, or many labels with some of them unknown."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -16,15 +16,9 @@ from sklearn.utils.validation import column_or_1d
 class Targets:
     """Targets of a classifier.
 
-    Attributes
-    ----------
-    values : ndarray
-        Multi-label: float32 of shape (n_records, n_labels), 0, 1 or NaN.
-        Otherwise: int64 of shape (n_records,), positions in ``classes``.
-    classes : ndarray
-        The classes; for many labels their numbers, as scikit-learn has it.
-    label_names : list of str or None
-        Names of the labels; None for one class per record.
+    For many labels, `values` are float32 of shape (n_records, n_labels), 0, 1 or NaN, and
+    `classes` their numbers. For one class per record, `values` are positions in `classes`,
+    and `label_names` is None.
     """
 
     values: np.ndarray
@@ -64,19 +58,10 @@ class Targets:
 
 
 def read_targets(y: Any, n_records: int, owner: str, rows: np.ndarray | None = None) -> Targets:
-    """Parse y.
+    """Parse y, or some rows of it in their order.
 
-    Parameters
-    ----------
-    y : array-like, DataFrame or sparse matrix
-        One column: two or more classes. A DataFrame or several columns: 0, 1
-        or NaN for each label, NaN meaning "not known".
-    n_records : int
-        Rows of X.
-    owner : str
-        The estimator's name, for messages.
-    rows : ndarray of int or None
-        Rows to parse, in this order; None takes all.
+    One column has two or more classes. A DataFrame or several columns have 0, 1 or NaN for
+    each label; NaN is "not known".
     """
     if y is None:
         raise ValueError(f"{owner} requires y to be passed, but the target y is None.")

@@ -1,7 +1,7 @@
 """Training rows in an order independent of X's, repeated by ``sample_weight``.
 
-A fit depends on the records in X and not on their order, and a record of weight 2 is that
-record twice. So sorted and repeated rows give the same fit, bit by bit.
+A fit depends on the records and not on their order, and a record of weight 2 is that record
+twice: sorted and repeated rows give the same fit, bit by bit.
 """
 
 from dataclasses import dataclass
@@ -22,20 +22,10 @@ _MIN_MEAN_WEIGHT, _MAX_MEAN_WEIGHT = 0.01, 100.0
 class TrainingRows:
     """Rows of X, ordered and repeated.
 
-    Attributes
-    ----------
-    signals : Signals or None
-        None for a model of the table alone.
-    table : DataFrame or None
-        Clinical columns; None where there are none.
-    groups : ndarray of shape (n_rows,)
-        Numbers of the patients. Where X names none, each distinct signal is one.
-    numbers : ndarray of shape (n_rows,)
-        Row number in X of each row.
-    weight : ndarray of shape (n_rows,)
-        Share of the epochs in which a row takes part, in (0, 1].
-    scale : tuple of two ndarray of shape (n_leads,)
-        Mean and standard deviation of each lead, in mV; empty without signals.
+    `signals` is None for a model of the table alone, `table` if there are no clinical columns.
+    `groups` are patient numbers; if X names none, each distinct signal is a patient. `numbers`
+    are rows of X, and `weight` is the share of the epochs in which a row takes part, in (0, 1].
+    `scale` is mean and standard deviation of each lead, in mV; empty without signals.
     """
 
     signals: Signals | None
@@ -58,21 +48,9 @@ class TrainingRows:
 def order_training_rows(inputs: Inputs, weight: np.ndarray) -> TrainingRows:
     """Order and repeat the rows of a fit, and estimate the scale of the leads.
 
-    Every signal is read once, which also finds those that cannot be used and warns of
-    missing samples. A table without signals keeps its order.
-
-    Parameters
-    ----------
-    inputs : Inputs
-        X parsed.
-    weight : ndarray of shape (n_records,)
-        How often each record counts, see :func:`check_weights`; fractions are sampled epoch
-        by epoch.
-
-    Returns
-    -------
-    TrainingRows
-        A record of weight w is repeated ceil(w) times, each of weight w / ceil(w).
+    A record of weight w is repeated ceil(w) times, each of weight w / ceil(w); fractions are
+    sampled epoch by epoch. Every signal is read once, which also finds those that cannot be
+    used and warns of missing samples. A table without signals keeps its order.
     """
     used = np.flatnonzero(weight)
     signals, moments = inputs.signals, np.empty((len(used), 3, 0))

@@ -52,8 +52,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     ----------
     encoder : Encoder, str, JointEmbeddingPretrainer or FrozenEstimator, default="resnet18"
         An architecture is trained from scratch. A bare pretrainer is cloned and fitted
-        inside ``fit``, so that every fold of a cross-validation is honest; parameters that
-        it leaves at None it takes from here. ``FrozenEstimator(pretrainer)`` is used as it
+        inside ``fit``, so that no fold of a cross-validation leaks; parameters at None
+        are taken from this classifier. ``FrozenEstimator(pretrainer)`` is used as it
         is; its encoder is copied, never changed.
     inputs : {"ecg", "clinical", "ecg+clinical"}, default="ecg"
         Inputs of a prediction. ``"ecg+clinical"`` is the multimodal upper bound,
@@ -88,7 +88,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         probe larger steps overwrite, else 3e-3.
     early_stopping : bool or "auto", default="auto"
         Hold patients out, and keep the epoch with the lowest validation loss. ``"auto"``
-        does from 4,000 labelled patients on.
+        does so from 4,000 labelled patients on.
     trainer : Trainer or None, default=None
         Settings of the engine: :class:`ecgsk.training.Trainer`; None is ``Trainer()``.
     device : str or None, default=None
@@ -113,7 +113,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     intercept_ : ndarray of shape (n_outputs,)
         Its intercepts.
     recipe_ : Recipe
-        How stage (ii) was trained: ``fine_tune``, ``max_epochs``, ``learning_rate`` and the
+        Training of stage (ii): ``fine_tune``, ``max_epochs``, ``learning_rate`` and the
         ``reason`` of the choice.
     net_ : skorch.NeuralNet
         Trained net; ``net_.module_`` is the torch module.
@@ -296,7 +296,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             )
 
     def _resolve_pretrainer(self, seed: int) -> JointEmbeddingPretrainer | None:
-        """Return the pretrainer: fitted where it is frozen, else an unfitted clone."""
+        """Return a fitted pretrainer if it is frozen, else an unfitted clone."""
         if self.inputs == "clinical":
             return None
         if isinstance(self.encoder, FrozenEstimator):
@@ -371,7 +371,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         return select_clinical_columns(rows.table, self.clinical_columns, type(self).__name__)
 
     def _training_data(self, rows: TrainingRows, targets: Targets, seed: int) -> DiagnosisData:
-        """Scale the table and hold patients out: the last that can fail before training."""
+        """Scale the table and hold patients out: the last checks before training."""
         self.scaler_, table, distillation_table = None, None, None
         if "clinical" in self.inputs:
             self.scaler_ = ClinicalScaler().fit(self._table(rows))
@@ -390,7 +390,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         plan: PretrainingPlan | None,
         data: DiagnosisData,
     ) -> None:
-        """Set the backbone: pre-trained here, pre-trained before, or fresh."""
+        """Initialise the backbone: pre-trained in ``fit``, frozen, or fresh."""
         self.pretraining_history_ = None
         if module.backbone is None:
             return

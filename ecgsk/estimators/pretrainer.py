@@ -36,7 +36,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     ----------
     encoder : Encoder or str, default="resnet18"
         Architecture of the ECG encoder: a spec of :mod:`ecgsk.encoders`, or a name of
-        :data:`ecgsk.encoders.ENCODERS`.
+        ``ecgsk.encoders.registry.ENCODERS``.
     objective : Objective or str, default="auto"
         Self-supervised objective: a spec of :mod:`ecgsk.objectives`, or a name such as
         ``"clip"``, ``"table_prediction"`` or ``"ecg_contrast"``. ``"auto"`` is ``"clip"``
@@ -56,7 +56,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         Peak of the one-cycle schedule.
     early_stopping : bool or "auto", default="auto"
         Hold patients out, and keep the epoch with the lowest validation loss. ``"auto"``
-        does from 4,000 patients on.
+        does so from 4,000 patients on.
     trainer : Trainer or None, default=None
         Settings of the engine: :class:`ecgsk.training.Trainer`. None is that of the
         enclosing estimator, or ``Trainer()``.

@@ -1,4 +1,4 @@
-"""The recipe of stage (ii): what ``"auto"`` means for a classifier and its data."""
+"""Recipe of stage (ii): the choices that ``"auto"`` makes for a classifier and its data."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -19,22 +19,10 @@ _FOLD_SIZES = (0.8, 1.25)
 
 @dataclass(frozen=True)
 class Task:
-    """Facts about the training data that a recipe depends on.
+    """Properties of the training data that a recipe depends on.
 
-    Attributes
-    ----------
-    encoder : Encoder or None
-        None for a model of the table alone.
-    is_pretrained : bool
-        Whether the encoder has learned weights before stage (ii).
-    has_table : bool
-        Whether X has clinical columns.
-    is_multilabel : bool
-        Whether y has many labels.
-    n_labelled : float
-        Records with a label, weighted.
-    n_labelled_patients : int
-        Their patients.
+    `encoder` is None for a model of the table alone. `is_pretrained` is True if it has trained
+    weights before stage (ii). `n_labelled` is a sum of weights.
     """
 
     encoder: Encoder | None
@@ -47,12 +35,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How stage (ii) trains.
+    """Mode, epochs and learning rate of stage (ii).
 
     Attributes
     ----------
     fine_tune : {"probe", "probe_then_full", "full", "distill"}
-        The mode.
+        Mode of training.
     max_epochs : int
         Epochs; 0 for a probe.
     learning_rate : float
@@ -60,7 +48,7 @@ class Recipe:
     from_scratch : bool
         Whether the encoder starts from fresh weights.
     reason : str
-        Why, in words.
+        Reason of the mode, as text.
     """
 
     fine_tune: str
@@ -71,17 +59,14 @@ class Recipe:
 
     @property
     def distils(self) -> bool:
-        """Whether rows without labels take part, through their tables."""
+        """Whether rows without labels are used, through their tables."""
         return self.fine_tune == "distill"
 
 
 def resolve_recipe(classifier: Any, task: Task) -> Recipe:
     """Resolve ``fine_tune``, ``max_epochs`` and ``learning_rate`` of a classifier.
 
-    Raises
-    ------
-    ValueError
-        Where ``fine_tune="distill"`` lacks what it needs.
+    Raises ValueError if a requirement of ``fine_tune="distill"`` is missing.
     """
     fine_tune, reason = _fine_tune(classifier, task)
     if fine_tune == "probe_then_full":
@@ -97,13 +82,7 @@ def resolve_recipe(classifier: Any, task: Task) -> Recipe:
 
 
 def warn_near_threshold(classifier: Any, task: Task, recipe: Recipe) -> None:
-    """Warn where ``"auto"`` chooses another mode for a fold, or for the refit of a search.
-
-    Warns
-    -----
-    RecipeWarning
-        Names both modes and the numbers of labelled records.
-    """
+    """Warn if ``"auto"`` chooses another mode for a fold, or for the refit of a search."""
     for factor in _FOLD_SIZES:
         resized = replace(task, n_labelled=factor * task.n_labelled)
         other, _ = _fine_tune(classifier, resized)
@@ -120,7 +99,7 @@ def warn_near_threshold(classifier: Any, task: Task, recipe: Recipe) -> None:
 
 
 def _fine_tune(classifier: Any, task: Task) -> tuple[str, str]:
-    """Return the mode of fine-tuning, and the reason."""
+    """Return the mode of fine-tuning, and its reason."""
     can_distil = (
         classifier.inputs == "ecg"
         and task.has_table

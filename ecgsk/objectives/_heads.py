@@ -6,10 +6,9 @@ from ecgsk.encoders import ClinicalMLP
 
 
 def projection_head(n_in: int, n_out: int) -> nn.Sequential:
-    """Make a projection head with one hidden layer.
+    """Make a projection head with one hidden layer (Chen et al. 2020, section 4.2).
 
-    The loss removes information from the projection instead of the embedding (Chen et
-    al. 2020, section 4.2).
+    The loss removes information from the projection instead of the embedding.
     """
     return nn.Sequential(nn.Linear(n_in, 256), nn.LayerNorm(256), nn.ReLU(), nn.Linear(256, n_out))
 
@@ -17,15 +16,8 @@ def projection_head(n_in: int, n_out: int) -> nn.Sequential:
 class JointProjection(nn.Module):
     """Projection of ECG and table to vectors of equal length.
 
-    Parameters
-    ----------
-    n_features, n_columns : int
-        Length of the ECG's embedding; columns of the table.
-    clinical : ClinicalMLP or None
-        Encoder of the table; None is ``ClinicalMLP()``.
-    projection_size : int or None
-        Length of the vectors, with a projection head on both sides. None takes the
-        length of the table's embedding and projects the ECG linearly.
+    `projection_size` is that length, with a projection head on both sides. None is the length
+    of the table's embedding, with a linear projection of the ECG.
     """
 
     def __init__(
@@ -47,11 +39,7 @@ class JointProjection(nn.Module):
             self.of_table = projection_head(n_of_table, projection_size)
 
     def forward(self, embedding: Tensor, table: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return vectors of ECGs, vectors of tables, and which records have a table.
-
-        The third is bool, of shape (n_samples,); False where all values of the table
-        are missing or dropped.
-        """
+        """Return vectors of ECGs and of tables, and which records have a table value."""
         assert table is not None
         features, present = self.table_encoder.embed(table)
         return self.of_ecg(embedding), self.of_table(features), present

@@ -5,13 +5,7 @@ from torch import Tensor
 
 
 def centred(x: Tensor, present: Tensor) -> Tensor:
-    """Subtract the mean over the present records; return zeros for the others.
-
-    Parameters
-    ----------
-    x : Tensor of shape (n_samples, n_features)
-    present : Tensor of bool of shape (n_samples,)
-    """
+    """Subtract each column's mean over the present records; return zeros for the others."""
     # torch.where, as values of absent records may be infinite or NaN.
     x = torch.where(present[:, None], x, 0.0)
     return torch.where(present[:, None], x - x.sum(0) / present.sum().clamp(min=1), 0.0)

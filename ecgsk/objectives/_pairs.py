@@ -6,18 +6,9 @@ from torch.nn import functional as F
 
 
 def negatives(present: Tensor, patients: Tensor | None) -> Tensor:
-    """Return which pairs are of different patients and both present.
+    """Return which pairs are of different patients and both present, as a square matrix.
 
-    Parameters
-    ----------
-    present : Tensor of bool of shape (n_samples,)
-        Which records have a table.
-    patients : Tensor of shape (n_samples,) or None
-        Patient numbers; None treats each record as a different patient.
-
-    Returns
-    -------
-    Tensor of bool of shape (n_samples, n_samples)
+    Without patient numbers, each record is a different patient.
     """
     own = torch.arange(len(present), device=present.device) if patients is None else patients
     return (own[:, None] != own) & present[:, None] & present
@@ -28,14 +19,8 @@ def cross_entropy_of_pairs(
 ) -> Tensor:
     """Return the symmetric contrastive cross entropy; row i matches column i.
 
-    Parameters
-    ----------
-    similarity : Tensor of shape (n_samples, n_samples)
-        Similarities divided by the temperature.
-    present : Tensor of bool of shape (n_samples,)
-        Which records are used, as row and as column; without any the loss is 0.
-    patients : Tensor of shape (n_samples,) or None
-        Other records of the same patient are excluded from the sums.
+    Similarities are divided by the temperature before. Absent records and other records of
+    the same patient are excluded from the sums. Without any present record the loss is 0.
     """
     own = torch.arange(len(similarity), device=similarity.device)
     others = negatives(present, patients)

@@ -1,4 +1,4 @@
-"""Names of self-supervised objectives, for users who prefer a string."""
+"""Names of self-supervised objectives."""
 
 from collections.abc import Callable
 
@@ -23,28 +23,7 @@ OBJECTIVES: dict[str, Callable[[], Objective]] = {
 
 
 def resolve_objective(objective: str | Objective) -> Objective:
-    """Return the objective that a parameter names.
-
-    Parameters
-    ----------
-    objective : str or Objective
-        A name of ``OBJECTIVES`` or a spec.
-
-    Returns
-    -------
-    Objective
-
-    Raises
-    ------
-    ValueError
-        For an unknown name.
-
-    Examples
-    --------
-    >>> from ecgsk.objectives.registry import resolve_objective
-    >>> resolve_objective("clip")
-    InfoNCE()
-    """
+    """Return the objective of a name in ``OBJECTIVES``, or the given spec."""
     if isinstance(objective, Objective):
         return objective
     if objective not in OBJECTIVES:

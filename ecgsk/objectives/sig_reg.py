@@ -16,21 +16,9 @@ _MAX_T, _N_POINTS = 5.0, 17
 def epps_pulley(x: Tensor) -> Tensor:
     """Return the Epps-Pulley statistic of each column against the standard normal.
 
-    The integral of the squared distance between the characteristic functions of the
-    sample and of N(0, 1), weighted by exp(-t^2 / 2), times the sample size.
-
-    Parameters
-    ----------
-    x : Tensor of shape (n_samples, n_columns)
-
-    Returns
-    -------
-    Tensor of shape (n_columns,)
-
-    References
-    ----------
-    .. [1] Epps & Pulley, "A test for normality based on the empirical
-       characteristic function", Biometrika 1983.
+    The integral of the squared distance between the characteristic functions of the sample
+    and of N(0, 1), weighted by exp(-t^2 / 2), times the sample size (Epps & Pulley, "A test for
+    normality based on the empirical characteristic function", Biometrika 1983).
     """
     # The integrand is even: integrate over positive t only.
     t = torch.linspace(0, _MAX_T, _N_POINTS, dtype=x.dtype, device=x.device)

@@ -23,14 +23,7 @@ class Checkpoint(Callback):
 
     Weights, optimiser, schedule, averages, early stopping, history and random state; of
     further callbacks the attributes whose names end in ``_`` and hold numbers, text or
-    tensors.
-
-    Parameters
-    ----------
-    folder : path-like
-        Created where it is missing. Fits of a search may share one.
-    name : str
-        Identifier of the fit, see :func:`fingerprint`.
+    tensors. Fits of a search may share `folder`; `name` is the :func:`fingerprint` of a fit.
     """
 
     def __init__(self, folder: str | PathLike, name: str):
@@ -43,7 +36,7 @@ class Checkpoint(Callback):
         return Path(self.folder) / f"{self.name}.pt"
 
     def on_epoch_end(self, net, **kwargs):
-        """Replace the file by the present state; an interruption leaves the old or the new."""
+        """Replace the file atomically by the current state."""
         if net.distributed is not None and net.distributed.rank:
             return  # all processes hold the same state; the first writes it
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,10 +103,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def fingerprint(module: nn.Module, datasets: Iterable[BatchDataset | None], settings: tuple) -> str:
-    """Return a hash of a fit's initial weights, rows and settings.
-
-    The signals take part through their scale, which the module holds.
-    """
+    """Hash initial weights, rows and settings of a fit; signals count by their scale only."""
     digest = hashlib.sha256(repr((settings, str(module))).encode())
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())

@@ -1,9 +1,7 @@
 """Batches on the device: read when needed, read ahead, or resident.
 
-On the CPU a batch is gathered in place: the cores are the network's own, and memory that was
-just used is still in their cache. To a GPU samples travel ahead of their use, as they are
-stored (int16 is half the bytes), and become millivolts there. A dataset that fits into the
-GPU's memory travels once.
+On the CPU a batch is read when it is needed, so that it is still in the cache. For a GPU it
+is read ahead, copied as stored (int16 is half the bytes) and converted to mV there.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +15,7 @@ from torch import Tensor
 from ecgsk.training.batches import Batch, BatchDataset, decode
 
 T = TypeVar("T")
-# Share of a GPU's free memory that a resident dataset may fill; the rest is the network's.
+# Share of a GPU's free memory for a resident dataset; the network uses the rest.
 _RESIDENT_SHARE = 0.5
 _RECORDS_PER_READ = 1024
 
@@ -25,22 +23,9 @@ _RECORDS_PER_READ = 1024
 class BatchLoader:
     """Iterator over the batches of a dataset, on the device, for skorch.
 
-    Parameters
-    ----------
-    dataset : BatchDataset
-        Records.
-    batch_size : int
-        Records per batch.
-    device : torch.device or str, default="cpu"
-        Device of the batches.
-    order : iterable of int or None, default=None
-        Records of one epoch; iterated anew for every epoch. None is the dataset's order.
-    drop_last : bool, default=False
-        Leave out a smaller last batch.
-    share : tuple of int, default=(0, 1)
-        Number of this process and number of processes: each takes its share of a batch.
-    resident : bool or None, default=None
-        Keep all records on the device. None does where they fit on a GPU.
+    `order` is iterated anew for every epoch; None is the dataset's order. `share` is the
+    number of this process and the number of processes: each takes its share of a batch.
+    With ``resident=None`` all records stay on a GPU where they fit.
     """
 
     def __init__(
@@ -95,15 +80,7 @@ class BatchLoader:
 
 
 class ResidentDataset:
-    """All records of a dataset on a device, as they are stored.
-
-    Parameters
-    ----------
-    dataset : BatchDataset
-        Records; each is read once.
-    device : torch.device
-        Device that holds them.
-    """
+    """All records of a dataset on a device, as they are stored; each is read once."""
 
     def __init__(self, dataset: BatchDataset, device: torch.device):
         inputs, targets = dataset.without_signals(np.arange(len(dataset)))
@@ -134,7 +111,7 @@ class ResidentDataset:
 
 
 def fits_on_gpu(dataset: BatchDataset, device: torch.device) -> bool:
-    """Return whether a GPU's free memory holds all records beside the network."""
+    """Return whether all records fit into half of a GPU's free memory."""
     if device.type != "cuda" or not len(dataset):
         return False
     n_bytes = 0

@@ -1,4 +1,4 @@
-"""Random changes of a batch of ECGs, in millivolts, that leave the diagnosis as it is."""
+"""Random changes of a batch of ECGs, in mV, that keep the diagnosis."""
 
 import math
 
@@ -6,41 +6,28 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
 
-# A window this short or shorter is left whole: with one beat in 2 s the heart is very slow,
-# and less than a beat teaches nothing.
+# Minimum length of a window: 2 s hold at least one beat, even of a slow heart.
 _SHORTEST_CROP = 2.0  # s
-_SHORTEST_CROP_OF_ARRAYS = 200  # samples, where nobody says how long one lasts
-
-# Samples from one look to the next at whether a lead is there.
+_SHORTEST_CROP_OF_ARRAYS = 200  # samples, without a sampling rate
+# Step in samples of the check whether a lead has a signal.
 _LOOK_EVERY = 32
-
-# Breathing and the drift of electrodes.
+# Frequencies of breathing and of electrode drift.
 _WANDER_BAND = (0.05, 0.5)  # Hz
 
 
 class AugmentationModule(nn.Module):
-    """The torch module that :class:`Augmentation` builds; it has no weights.
-
-    Each effect draws from torch's global generator of the signals' device,
-    for all records of a batch at once.
-    """
+    """Torch module of :class:`Augmentation`; random numbers are drawn on the signals' device."""
 
     def __init__(self, spec: "Augmentation", sampling_rate: float | None):
         super().__init__()
         self.spec, self.sampling_rate = spec, sampling_rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return new ECGs of shape (n_samples, n_leads, n_crop), in mV.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n_samples, n_leads, n_times)
-            In mV; NaN where absent. It is left as it is.
-        """
+        """Return new ECGs of shape (n_samples, n_leads, n_crop), in mV; NaN where missing."""
         spec = self.spec
         per_record = (len(x), 1, 1)
         x = self._window(x)
-        # The first makes a new tensor and the others change it: memory costs more than sums.
+        # A new tensor, changed in place below: allocating memory costs more than arithmetic.
         x = x * torch.exp(spec.amplitude * torch.randn(per_record, device=x.device))
         if spec.baseline_wander:
             x += self._wander(x)
@@ -52,7 +39,7 @@ class AugmentationModule(nn.Module):
         return x
 
     def _window(self, x: Tensor) -> Tensor:
-        """Cut one window per record; where it reaches beyond the record, nothing was recorded."""
+        """Cut one window per record; samples beyond the record are missing."""
         n_samples, n_leads, n_times = x.shape
         rate, spec = self.sampling_rate, self.spec
         shortest = _SHORTEST_CROP_OF_ARRAYS if rate is None else math.ceil(_SHORTEST_CROP * rate)
@@ -73,7 +60,7 @@ class AugmentationModule(nn.Module):
         return window.masked_fill((time < 0) | (time >= n_times), torch.nan) if shift else window
 
     def _wander(self, x: Tensor) -> Tensor:
-        """Return a slow sinusoid per record, of another height and sign in each lead."""
+        """Return a slow sinusoid per record, with another height and sign in each lead."""
         assert self.sampling_rate is not None
         n_samples, n_leads, n_times = x.shape
         low, high = _WANDER_BAND
@@ -84,7 +71,7 @@ class AugmentationModule(nn.Module):
         return self.spec.baseline_wander * height * torch.sin(2 * math.pi * cycles)
 
     def _leads_off(self, x: Tensor) -> Tensor:
-        """Return which leads come off, as (n_samples, n_leads, 1); one that is there stays."""
+        """Return which leads to drop, as (n_samples, n_leads, 1); at least one signal stays."""
         draw = torch.rand(x.shape[:2], device=x.device)
         there = torch.isfinite(x[:, :, ::_LOOK_EVERY]).any(dim=2)
         stays = draw.masked_fill(~there, -1.0).amax(dim=1, keepdim=True)
@@ -92,37 +79,34 @@ class AugmentationModule(nn.Module):
 
 
 class Augmentation(BaseEstimator):
-    """Random window, gain, wander, noise and missing leads, fresh for every batch.
+    """Random window, gain, wander, noise and missing leads, new for every batch.
 
-    Stated in physical units and applied to millivolts, before a model scales
-    them: what is noise at the bedside does not depend on who else is in the
-    cohort. Made on the device, in training only; predictions see whole records.
+    Parameters are in physical units and apply to millivolts, before a model scales them, so
+    they do not depend on the cohort. Augmentation runs on the device, in training only;
+    predictions use whole records.
 
     Parameters
     ----------
     crop : float, default=0.5
-        Length of the random window, as a share of the record; one is drawn per
-        record and batch. A window is never under 2 s (200 samples of a plain
-        array). The half, 5 s of 10, did well in every measurement: several
-        beats, and a new excerpt in every epoch.
+        Length of the random window, as a share of the record; one is drawn per record and
+        batch. It is at least 2 s (200 samples of a plain array). Half of a 10 s record did
+        well in every measurement.
     time_shift : float, default=0.0
-        In s: the window moves by up to this, either way; what comes in from
-        outside of the record is absent. 0, since a crop already moves it.
+        Maximum shift of the window in s, in both directions; samples from outside of the
+        record are missing. 0, since a crop already moves the window.
     amplitude : float, default=0.2
-        SD of the log of a gain that all leads of a record share: 0.2 is
-        about +-20 %, what skin, fat and electrodes do.
+        SD of the log of a gain that all leads of a record share: 0.2 is about +-20 %, as
+        from skin, fat and electrodes.
     baseline_wander : float, default=0.0
-        In mV, the highest peak: a sinusoid of 0.05-0.5 Hz, as from breathing
-        and drifting electrodes, with a share from -1 to 1 of that peak in each
-        lead. 0, since records are mostly filtered above 0.5 Hz; for unfiltered
-        ones 0.2 mV is moderate.
+        Highest peak in mV of a sinusoid of 0.05-0.5 Hz, as from breathing and drifting
+        electrodes, with a share from -1 to 1 of that peak in each lead. 0, since most
+        records are filtered above 0.5 Hz; for unfiltered ones 0.2 mV is moderate.
     noise : float, default=0.02
-        In mV: white noise of an RMS of up to this, as from muscles at rest. A
-        tenth of the SD of a typical lead, and well under the 0.1 mV that
-        matter in a reading (one small square of the paper).
+        Maximum RMS in mV of white noise, as from muscles at rest. A tenth of the SD of a
+        typical lead, and well below 0.1 mV, one small square of the paper.
     lead_dropout : float, default=0.1
-        Share of leads that become absent, as where an electrode has come off;
-        one in ten is about one of twelve. Never all of a record.
+        Share of leads that become missing, as from a loose electrode; about one of twelve.
+        Never all of a record.
 
     References
     ----------
@@ -161,7 +145,7 @@ class Augmentation(BaseEstimator):
         Parameters
         ----------
         sampling_rate : float or None
-            In Hz; None where nobody knows, as of a plain array.
+            In Hz; None if unknown, as for a plain array.
 
         Raises
         ------

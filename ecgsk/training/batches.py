@@ -1,4 +1,4 @@
-"""A dataset whose items are whole batches, read from the storage in one call."""
+"""Dataset whose items are whole batches, read from the storage in one call."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,18 +17,9 @@ Batch = tuple[dict[str, Tensor], Tensor]
 class BatchDataset(Dataset):
     """Signals, table and targets of the same records; one call makes one batch.
 
-    Parameters
-    ----------
-    signals : Signals or None
-        ECGs.
-    table : ndarray of shape (n_records, n_columns) or None
-        Scaled clinical table, float32.
-    targets : ndarray of shape (n_records, ...) or None
-        Targets; zeros where the objective needs none.
-    weight : ndarray of shape (n_records,) or None
-        Share of the training epochs in which a record takes part; None is 1.
-    patients : ndarray of shape (n_records,) or None
-        Numbers of the patients, for objectives that compare records.
+    The table is scaled, float32. Targets are zeros where the objective needs none. `weight`
+    is the share of the epochs in which a record takes part; None is 1. `patients` are patient
+    numbers, for objectives that compare records.
     """
 
     def __init__(
@@ -83,14 +74,7 @@ class BatchDataset(Dataset):
 
 
 def decode(raw: Tensor, gain: float) -> Tensor:
-    """Convert stored samples to millivolts, NaN where missing.
-
-    Parameters
-    ----------
-    raw : Tensor of int16 or float32, shape (n_records, n_leads, n_samples)
-        On any device.
-    gain : float
-        Units of the samples per millivolt.
+    """Convert stored samples to mV, NaN where missing; `gain` is their units per mV.
 
     Examples
     --------

@@ -12,8 +12,8 @@ from ecgsk._progress import progress_bar
 from ecgsk.exceptions import CollapseWarning
 from ecgsk.metrics import effective_rank
 
-# With working objectives the rank stays near its peak; where all embeddings approach one
-# vector it falls to a third of it and less (docs/recipes.md).
+# The rank normally stays near its peak; it falls to a third or less where all embeddings
+# approach one vector (docs/recipes.md).
 _COLLAPSED_SHARE_OF_PEAK = 0.4
 _MIN_RECORDS_FOR_RANK = 64  # the rank of fewer records is random
 
@@ -24,23 +24,18 @@ class WeightAverage(Callback):
     The average of the last steps generalises better than the last step and needs no
     validation set to choose an epoch, which overfits a small one (Izmailov et al. 2018;
     Morales-Brotons et al. 2024). ``torch.optim.swa_utils.AveragedModel`` has a constant
-    decay and copies the module; here the decay rises, and only weights are copied.
-
-    Parameters
-    ----------
-    decay : float
-        Weight of the past at each step. It starts lower, so that the random start is soon
-        forgotten.
+    decay and copies the module; here the decay rises up to `decay`, so that the random
+    start has little weight, and only weights are copied.
     """
 
     def __init__(self, decay: float):
         self.decay = decay
 
     def on_train_begin(self, net, **kwargs):
-        """Start at the present weights."""
+        """Start at the current weights."""
         self.n_steps_ = 0
         self.in_use_ = False
-        # Listed once: traversing all layers at every step takes a share of its time.
+        # List tensors once: traversing all layers at every step slows training.
         self._weights = [t for t in net.module_.state_dict().values() if t.is_floating_point()]
         self.other_ = [tensor.detach().clone() for tensor in self._weights]
 
@@ -75,19 +70,15 @@ class EffectiveRank(Callback):
     """Record the effective rank of embeddings; warn where it has collapsed.
 
     A loss may fall to zero while all records get one embedding, so the loss does not show
-    a collapse (Jing et al. 2022; Garrido et al. 2023).
-
-    Parameters
-    ----------
-    embed : callable
-        Takes the module, returns embeddings of the same records each time.
+    a collapse (Jing et al. 2022; Garrido et al. 2023). `embed` returns the module's
+    embeddings of the same records each time.
     """
 
     def __init__(self, embed: Callable[[nn.Module], np.ndarray]):
         self.embed = embed
 
     def on_epoch_end(self, net, **kwargs):
-        """Write the rank after this epoch into the history."""
+        """Add the rank after this epoch to the history."""
         net.history.record("effective_rank", self._rank(net))
 
     def on_train_end(self, net, **kwargs):
@@ -104,7 +95,7 @@ class EffectiveRank(Callback):
 
     def _rank(self, net) -> float:
         embeddings = self.embed(net.module_)
-        # Where a fit diverges the losses show it.
+        # If a fit diverges, the losses show it.
         has_rank = len(embeddings) >= _MIN_RECORDS_FOR_RANK and np.isfinite(embeddings).all()
         return effective_rank(embeddings) if has_rank else np.nan
 
@@ -127,6 +118,6 @@ class Progress(Callback):
         self.bar_.update(len(net.history) - self.bar_.n)  # more than one where a fit was resumed
 
     def on_train_end(self, net, **kwargs):
-        """Leave the finished bar."""
+        """Close the bar."""
         self.bar_.close()
         del self.bar_

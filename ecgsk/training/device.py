@@ -17,17 +17,7 @@ def resolve_device(device: str | torch.device | None) -> torch.device:
 
     Of several GPUs, each worker of a parallel search takes its own in turn.
     ``"accelerate"`` is the device that ``accelerate launch`` gives to the process.
-
-    Raises
-    ------
-    ValueError
-        Where the device is not available.
-
-    Examples
-    --------
-    >>> from ecgsk.training.device import resolve_device
-    >>> resolve_device("cpu")
-    device(type='cpu')
+    Raises ValueError if the device is not available.
     """
     if device is None or device == "auto":
         if torch.cuda.is_available():
@@ -54,14 +44,9 @@ def _worker_number() -> int:
 
 
 def prediction_device(device: str | torch.device | None) -> torch.device:
-    """Return the device to predict on; the best available where `device` is not.
+    """Return the device to predict on; warn and use the best available if it is missing.
 
     A fitted model may be loaded on another machine than it was trained on.
-
-    Warns
-    -----
-    UserWarning
-        Where the device is not available.
     """
     try:
         return resolve_device(device)
@@ -78,13 +63,8 @@ def prediction_device(device: str | torch.device | None) -> torch.device:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Return the autocast context of training steps.
 
-    Parameters
-    ----------
-    device : torch.device
-        Device of the step.
-    precision : {"auto", "float32", "bfloat16"}
-        ``"auto"`` is bfloat16 where the hardware multiplies in it. Weights,
-        loss and predictions are float32 always.
+    ``"auto"`` is bfloat16 where the hardware multiplies in it. Weights, loss and predictions
+    are always float32.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}.")
@@ -99,8 +79,8 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    # Private to torch: where a version lacks it, float32 is used. It asks the processor, and
-    # not the limit that ATEN_CPU_CAPABILITY sets.
+    # A private function: float32 is used where torch lacks it. It checks the processor only,
+    # so check the limit set by ATEN_CPU_CAPABILITY too.
     probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     allowed = torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2")
     return probe is not None and allowed and bool(probe())
@@ -110,8 +90,7 @@ def _cpu_multiplies_bfloat16() -> bool:
 def threads_for(batch_size: int, device: torch.device) -> Iterator[None]:
     """Limit the CPU threads inside the block to one per 64 records of a batch.
 
-    With fewer records a thread waits more than it computes; where cores are shared that
-    makes a fit slower.
+    With fewer records a thread waits more than it computes, which slows a fit on shared cores.
     """
     before = torch.get_num_threads()
     wanted = before if device.type != "cpu" else min(before, -(-batch_size // 64))

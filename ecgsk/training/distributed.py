@@ -8,24 +8,12 @@ from torch import Tensor, nn
 
 
 class DistributedContext:
-    """The processes that ``accelerate launch`` started, as seen from one of them.
+    """Processes that ``accelerate launch`` started; raises ValueError without accelerate.
 
     Each process draws the same random numbers, takes its share of every batch, and steps
-    along the mean of all gradients, so that all hold the same weights at any time. The
+    along the mean of all gradients, so that the weights of all are equal at any time. The
     running statistics of batch normalisation are averaged at every step; it normalises by
     the process's share of the batch.
-
-    Raises
-    ------
-    ValueError
-        Where the package is not installed.
-
-    Attributes
-    ----------
-    rank, n_processes : int
-        Number of this process, and number of processes.
-    device : torch.device
-        Device of this process.
     """
 
     def __init__(self) -> None:

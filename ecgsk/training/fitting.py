@@ -1,4 +1,4 @@
-"""Training of a torch module with the skorch net: one call from weights to trained net."""
+"""Training of a torch module with skorch: one call from weights to trained net."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,12 +31,6 @@ def resolve_batch_size(batch_size: int | str, n_records: int) -> int:
 
     ``"auto"`` aims at 40 steps an epoch with batches of 32 to 256: a small cohort needs
     many steps, a large one large batches.
-
-    Examples
-    --------
-    >>> from ecgsk.training.fitting import resolve_batch_size
-    >>> resolve_batch_size("auto", 1_500), resolve_batch_size("auto", 800_000)
-    (32, 256)
     """
     if isinstance(batch_size, str) and batch_size == "auto":
         power = 2 ** int(np.log2(max(n_records / _STEPS_PER_EPOCH, 1)))
@@ -64,36 +58,11 @@ def fit_net(
 ) -> ECGNet:
     """Train a module with AdamW and a one-cycle schedule; end with averaged weights.
 
-    One-cycle learning rate (Smith & Topin 2019), weights averaged over the last steps;
-    with a validation set, the epoch with the lowest validation loss.
-
-    Parameters
-    ----------
-    module, criterion : nn.Module
-        Module, and the loss of its output.
-    training, validation : BatchDataset
-        Records of different patients.
-    trainer : Trainer
-        Settings of the engine.
-    device : torch.device
-        Device to train on.
-    batch_size, max_epochs : int
-        Records per step, and epochs.
-    learning_rate : float
-        Peak of the schedule.
-    description : str or None
-        Text before the progress bar; None shows no bar.
-    callbacks : sequence of skorch callbacks
-        The estimator's own, beside those of `trainer`.
-    identity : str
-        Further settings that the fit depends on, for the name of its checkpoint.
-    distributed : DistributedContext or None
-        Processes that each take a share of every batch.
-
-    Returns
-    -------
-    ECGNet
-        Trained; without the state of the optimiser, which would triple a pickle.
+    One-cycle learning rate with the peak `learning_rate` (Smith & Topin 2019), weights averaged
+    over the last steps; with a validation set, of other patients, the epoch with the lowest
+    validation loss. `description` is the text before the progress bar; None shows no bar.
+    `identity` holds further settings that the fit depends on, for the name of its checkpoint.
+    The net has no state of the optimiser, which would triple a pickle.
     """
     order = WeightedOrder(training.weight)
     batch_size = min(batch_size, len(order))
@@ -143,7 +112,7 @@ def fit_net(
     with threads_for(batch_size, device):
         net.fit(training, y=None)
     if encoder is not None:
-        encoder._compiled_call_impl = None  # compiled for batches of training
+        encoder._compiled_call_impl = None  # compiled for training batches
     drop_training_state(net)
     return net
 
@@ -166,8 +135,8 @@ def _own_callbacks(
     ]
     if description is not None:
         before.append(("progress", Progress(description)))
-    # Early stopping ends the epoch for the callbacks after it, and a checkpoint stores what
-    # all others have done: both come last.
+    # Both come last: early stopping skips the callbacks after it, and a checkpoint stores the
+    # state of all others.
     after: list[tuple[str, Callback]] = []
     if patience is not None:
         after.append(("early_stopping", EarlyStopping(patience=patience, load_best=True)))
@@ -197,13 +166,10 @@ def drop_training_state(net: ECGNet) -> None:
 
 
 def history_frame(net: ECGNet) -> pd.DataFrame:
-    """Return the training history, one row per epoch.
+    """Return the training history, one row per epoch, indexed by ``epoch`` from 1.
 
-    Returns
-    -------
-    DataFrame
-        Columns ``train_loss``, ``valid_loss`` where patients were held out,
-        ``effective_rank`` of a pre-training, and ``seconds``; indexed by ``epoch`` from 1.
+    ``valid_loss`` is there only if patients were held out, ``effective_rank`` only for a
+    pre-training.
     """
     rows = [
         {
@@ -221,7 +187,7 @@ def _one_cycle(learning_rate: float, total_steps: int) -> LRScheduler:
     return LRScheduler(
         policy=torch.optim.lr_scheduler.OneCycleLR,
         max_lr=learning_rate,
-        # One step more than are taken: skorch steps after the last batch too.
+        # One more than the batches: skorch also steps after the last.
         total_steps=total_steps + 1,
         step_every="batch",
     )

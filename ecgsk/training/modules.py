@@ -11,7 +11,7 @@ from ecgsk.training.augmentation import AugmentationModule
 
 
 class Backbone(nn.Module):
-    """Augmentation, scaling and encoder: millivolts in, embedding out.
+    """Augmentation, scaling and encoder: from mV to an embedding.
 
     The scale is estimated on the training patients and is part of the model, so a
     prediction never depends on other records of the batch.
@@ -35,7 +35,7 @@ class Backbone(nn.Module):
         self.n_features = encoder.n_features
 
     def forward(self, ecg: Tensor, augment: bool) -> Tensor:
-        """Return embeddings of shape (n_samples, n_features); NaN samples count as missing."""
+        """Return embeddings of shape (n_samples, n_features); NaN samples are missing."""
         if augment:
             ecg = self.augmentation(ecg)
         return self.encoder(self._scaled(ecg))
@@ -79,7 +79,7 @@ class PretrainingModule(nn.Module):
 
 
 class MeasuredValues(nn.Module):
-    """The scaled table, 0 where missing, and a mask of the measured values."""
+    """Scaled table, 0 where missing, with a mask of the measured values."""
 
     def __init__(self, n_columns: int):
         super().__init__()
@@ -91,7 +91,7 @@ class MeasuredValues(nn.Module):
 
 
 class DiagnosisModule(nn.Module):
-    """Stage (ii): ECG, table or both, and one linear layer that gives the logits."""
+    """Stage (ii): features of ECG, table or both, and one linear layer for the logits."""
 
     def __init__(
         self,

@@ -12,19 +12,8 @@ from ecgsk.training.distributed import DistributedContext
 class ECGNet(NeuralNet):
     """A skorch net with whole batches, reduced precision, and checkpoints.
 
-    Parameters
-    ----------
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        See :func:`ecgsk.training.device.autocast`.
-    accumulation_steps : int, default=1
-        Parts in which a batch goes through the network. The step is that of the mean of
-        the parts' losses.
-    checkpoint : Checkpoint or None, default=None
-        Stores the state of the fit after every epoch, and resumes it.
-    distributed : DistributedContext or None, default=None
-        Processes that train with this one.
-    **kwargs
-        Those of :class:`skorch.NeuralNet`.
+    A batch goes through the network in `accumulation_steps` parts; the step is that of the
+    mean of the parts' losses.
     """
 
     def __init__(
@@ -43,7 +32,7 @@ class ECGNet(NeuralNet):
         super().__init__(*args, **kwargs)
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Train from the last epoch of a checkpoint on."""
+        """Train, from the last epoch of a checkpoint if there is one."""
         epochs = self.max_epochs if epochs is None else epochs
         if self.checkpoint is not None:
             epochs -= self.checkpoint.resume(self)
@@ -77,7 +66,7 @@ class ECGNet(NeuralNet):
         return {"loss": total, "y_pred": torch.cat(outputs)}
 
     def infer(self, x, **fit_params):
-        """Run the module; losses and everything after it stay float32."""
+        """Run the module; in training with autocast."""
         if not self.module_.training:
             return super().infer(x, **fit_params)
         with autocast(torch.device(self.device), self.precision):
@@ -97,6 +86,6 @@ class MeanOutput(nn.Module):
 
 
 def wrap_trained(module: nn.Module, criterion: nn.Module | None = None) -> ECGNet:
-    """Wrap a module that needs no training into a net, as a fit leaves it."""
+    """Wrap a module that needs no training into a net, as after a fit."""
     net = ECGNet(module.eval(), criterion=criterion or MeanOutput(), train_split=None, verbose=0)
     return net.initialize()

@@ -22,28 +22,12 @@ def predict_batches(
     method: str = "forward",
     multiple: int = 1,
 ) -> np.ndarray:
-    """Return the output of a module for every record, as float32 on the CPU.
+    """Return the output of a module for every record in order, as float32 on the CPU.
 
-    Parameters
-    ----------
-    module : nn.Module
-        Left on the device, in evaluation mode.
-    dataset : BatchDataset
-        Records, in the order of the output.
-    device : torch.device
-        Device to run on.
-    batch_size : int or None
-        Records per batch. None is 1,024 on a GPU, and 32 per thread on the CPU: they pass
-        through its cache, which is a third faster than 128.
-    method : str
-        Method of the module.
-    multiple : int
-        Batches are filled up to a multiple of this many records, by repeating the last: the
-        order in which torch adds up depends on the size of the batch.
-
-    Returns
-    -------
-    ndarray of shape (n_records, n_outputs)
+    The module stays on the device, in evaluation mode. ``batch_size=None`` is 1,024 on a GPU,
+    and 32 per thread on the CPU: they fit into its cache, a third faster than 128. Batches are
+    filled up to a multiple of `multiple` records by repeating the last: the order in which
+    torch adds up depends on the size of the batch.
     """
     # ``module.to()`` traverses all layers, which takes as long as one record: skip it where
     # the device matches.
@@ -66,14 +50,10 @@ def predict_batches(
 
 
 def embed_batches(module: nn.Module, dataset: BatchDataset, *, device: torch.device) -> np.ndarray:
-    """Return the features of every record, the same for a record alone or among others.
+    """Return the features of every record, equal for a record alone or among others.
 
     A head fitted on embeddings magnifies their last digit, so the order of summation must
     not depend on the batch.
-
-    Returns
-    -------
-    ndarray of shape (n_records, n_features), float32
     """
     return predict_batches(
         module, dataset, device=device, method="features", multiple=EMBEDDING_MULTIPLE

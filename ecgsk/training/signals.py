@@ -1,4 +1,4 @@
-"""ECGs as a model reads them: checked, with missing samples and flat leads as NaN."""
+"""ECGs as input of a model: checked, with missing samples and flat leads as NaN."""
 
 import warnings
 from typing import Self
@@ -20,15 +20,7 @@ _NAMED_RECORDS = 3  # records that a message names
 
 
 class UnnamedSignals:
-    """Rows of a plain array of ECGs, without lead names or sampling rate.
-
-    Parameters
-    ----------
-    samples : ndarray of shape (n_records, n_leads, n_samples)
-        In mV, NaN where missing. It is not copied.
-    rows : ndarray of int or None
-        Rows of `samples`, in order; None takes all.
-    """
+    """Rows of a plain array of ECGs in mV, uncopied, without lead names or sampling rate."""
 
     leads = None
     sampling_rate = None
@@ -59,22 +51,11 @@ class UnnamedSignals:
 
 
 class Signals:
-    """ECGs as a model reads them: missing samples and flat leads are NaN.
+    """ECGs as input of a model: missing samples and flat leads are NaN.
 
-    Each record is checked when it is first read. A record that was found complete is not
-    checked again.
-
-    Parameters
-    ----------
-    source : ECGArray or ndarray of shape (n_records, n_leads, n_samples)
-        A plain array has no lead names, so nothing is checked by name.
-    owner : str
-        Name of the estimator; messages begin with it.
-
-    Attributes
-    ----------
-    numbers : ndarray of int, shape (n_records,)
-        Row of each record in X, for messages.
+    Each record is checked when it is first read; a complete one is not checked again. A
+    plain array has no lead names, so nothing is checked by name. Messages begin with
+    `owner` and name the rows of X in `numbers`.
     """
 
     def __init__(self, source: ECGArray | np.ndarray, owner: str):
@@ -90,7 +71,7 @@ class Signals:
         return len(self.numbers)
 
     def take(self, rows: np.ndarray) -> Self:
-        """Return a view of some rows, in order; what was checked stays checked."""
+        """Return a view of some rows, in order; checked records stay checked."""
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view.source = self.source.take(rows)
@@ -139,11 +120,7 @@ class Signals:
     def moments(self, rows: np.ndarray) -> np.ndarray:
         """Return number, sum and sum of squares of each record's samples, per lead.
 
-        Reads and checks every record once.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, 3, n_leads), float64
+        Reads and checks every record once. The shape is (n_rows, 3, n_leads), in float64.
         """
         out = np.empty((len(rows), 3, self.shape[0]))
         for start in range(0, len(rows), _BATCH):
@@ -156,7 +133,7 @@ class Signals:
         return out
 
     def warn_of_missing(self) -> None:
-        """Warn of the records read so far that had missing samples or leads."""
+        """Warn about the records read so far that had missing samples or leads."""
         if not self._incomplete or not self.is_named:
             return
         named = "; ".join(f"row {row}: {problem}" for row, problem in self._problems.items())
@@ -170,7 +147,7 @@ class Signals:
 
     def _check(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Set flat leads to NaN, refuse records without a signal, and note incomplete ones."""
-        high, low = x.max(axis=2), x.min(axis=2)  # NaN and infinity show in them
+        high, low = x.max(axis=2), x.min(axis=2)  # NaN and infinity propagate to them
         # The standard deviation of a record is at most its largest sample.
         if not self._in_millivolt and _largest(x, high, low) > IMPLAUSIBLE_SD:
             source = self.source
@@ -210,7 +187,7 @@ class Signals:
         return x
 
     def _note(self, x: np.ndarray, numbers: np.ndarray, incomplete: np.ndarray) -> None:
-        """Remember incomplete records, and describe the first of them."""
+        """Store incomplete records, and describe the first of them."""
         new = [i for i in np.flatnonzero(incomplete) if int(numbers[i]) not in self._incomplete]
         self._incomplete.update(int(numbers[i]) for i in new)
         described = new[: _NAMED_RECORDS - len(self._problems)]
@@ -221,7 +198,7 @@ class Signals:
 
 
 def _largest(x: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
-    """Return the largest sample, from the extremes per lead; NaN is ignored."""
+    """Return the largest absolute sample, from the extremes per lead; NaN is ignored."""
     has_nan = np.isnan(high).any(axis=1)
     largest = np.maximum(high[~has_nan], -low[~has_nan]).max(initial=0)
     return float(np.fmax.reduce(np.abs(x[has_nan]), axis=None, initial=largest))

@@ -75,12 +75,12 @@ class Trainer(BaseEstimator):
         self.checkpoint_folder = checkpoint_folder
 
     def check(self) -> None:
-        """Raise where a setting cannot be used.
+        """Raise if a setting cannot be used.
 
         Raises
         ------
         ValueError
-            With the setting, what it must be, and what came.
+            With the setting, the expected and the given value.
         """
         is_number = isinstance(self.weight_decay, (int, float, np.number))
         checks: list[tuple[str, bool, str]] = [
@@ -104,7 +104,7 @@ class Trainer(BaseEstimator):
 
     @property
     def result_settings(self) -> tuple[Any, ...]:
-        """The settings that the weights depend on."""
+        """Settings that the weights depend on."""
         return (
             self.weight_decay,
             self.validation_fraction,
