@@ -217,5 +217,5 @@ def test_plot_of_several_records(make_explanation):
 
 
 def test_plot_of_no_records():
-    with pytest.raises(ValueError, match="got an empty table"):
+    with pytest.raises(ValueError, match="nothing to draw"):
         Explanations([]).plot()
