@@ -1,8 +1,10 @@
 """Parameters that estimators share: checked in one place, inherited by nested estimators."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from pandas.api.types import is_list_like
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
@@ -32,8 +34,11 @@ def inherit_settings(inner: Any, outer: Any, seed: int) -> Any:
     return inner
 
 
-def check_settings(estimator: Any) -> None:
-    """Check every parameter that needs no data; raise TypeError or ValueError."""
+def check_settings(estimator: Any, *, allows_auto: bool = False) -> None:
+    """Check every parameter that needs no data; raise TypeError or ValueError.
+
+    `allows_auto` permits ``"auto"`` as ``max_epochs`` and ``learning_rate``.
+    """
     owner, trainer = type(estimator).__name__, trainer_of(estimator)
     if not isinstance(trainer, Trainer):
         raise TypeError(
@@ -46,25 +51,19 @@ def check_settings(estimator: Any) -> None:
     augmentation = estimator.augmentation
     if augmentation is not None and not isinstance(augmentation, Augmentation):
         raise TypeError(f"{owner}: augmentation must be an Augmentation, got {augmentation!r}.")
-    automatic = type(estimator)().max_epochs == "auto"
-    or_auto = "'auto' or " if automatic else ""
-    early_stopping, verbose = estimator.early_stopping, estimator.verbose
-    checks = {
-        "max_epochs": (_is_auto_or(is_count, estimator.max_epochs, automatic), "a positive int"),
-        "learning_rate": (
-            _is_auto_or(_is_positive, estimator.learning_rate, automatic),
-            "a positive number",
-        ),
+    auto = "'auto' or " if allows_auto else ""
+    checks: dict[str, tuple[Callable[[Any], bool], str]] = {
+        "max_epochs": (_or_auto(is_count, allows_auto), f"{auto}a positive int"),
+        "learning_rate": (_or_auto(_is_positive, allows_auto), f"{auto}a positive number"),
+        "early_stopping": (_or_auto(_is_bool, True), "True, False or 'auto'"),
+        "verbose": (_is_verbosity, "None, False, True or an int of 0 or more"),
+        "clinical_columns": (lambda names: not isinstance(names, str), "None or a list of names"),
+        "group_column": (lambda name: not is_list_like(name), "the name of one column"),
     }
     for name, (is_right, expected) in checks.items():
-        if not is_right:
-            raise _wrong(estimator, name, or_auto + expected)
-    if not (isinstance(early_stopping, (bool, np.bool_)) or early_stopping == "auto"):
-        raise _wrong(estimator, "early_stopping", "True, False or 'auto'")
-    if not (verbose is None or (isinstance(verbose, (bool, int, np.integer)) and verbose >= 0)):
-        raise _wrong(estimator, "verbose", "None, False, True or an int of 0 or more")
-    for name in ("group_column", "clinical_columns"):
-        _check_column_names(estimator, name)
+        value = getattr(estimator, name)
+        if not is_right(value):
+            raise ValueError(f"{owner}: {name} must be {expected}, got {value!r}.")
 
 
 def settings_text(estimator: Any) -> str:
@@ -96,23 +95,17 @@ def draw_seed(estimator: Any) -> int:
     return int(check_random_state(estimator.random_state).randint(2**31 - 1))
 
 
-def _check_column_names(estimator: Any, name: str) -> None:
-    value = getattr(estimator, name)
-    if name == "clinical_columns" and isinstance(value, str):
-        raise _wrong(estimator, name, f"None or a list of column names, such as [{value!r}]")
-    if name == "group_column" and isinstance(value, (list, dict, set)):
-        raise _wrong(estimator, name, "the name of one column")
+def _or_auto(check: Callable[[Any], bool], allows_auto: bool) -> Callable[[Any], bool]:
+    """Return a check that accepts ``"auto"`` too, and no other text."""
+    return lambda value: allows_auto and value == "auto" if isinstance(value, str) else check(value)
 
 
-def _wrong(estimator: Any, name: str, expected: str) -> ValueError:
-    value = getattr(estimator, name)
-    return ValueError(f"{type(estimator).__name__}: {name} must be {expected}, got {value!r}.")
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, (bool, np.bool_))
 
 
-def _is_auto_or(check: Any, value: Any, automatic: bool) -> bool:
-    if isinstance(value, str):
-        return automatic and value == "auto"
-    return check(value)
+def _is_verbosity(value: Any) -> bool:
+    return value is None or (isinstance(value, (bool, int, np.integer)) and bool(value >= 0))
 
 
 def _is_positive(value: Any) -> bool:

@@ -282,7 +282,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
 
     def _check_parameters(self) -> None:
         owner = type(self).__name__
-        check_settings(self)
+        check_settings(self, allows_auto=True)
         for name, allowed in (("inputs", _INPUTS), ("fine_tune", _FINE_TUNE)):
             value = getattr(self, name)
             if value not in allowed:

@@ -138,7 +138,7 @@ MISTAKES = {
     "clinical_columns of the pretrainer": case(
         r"clinical_columns names \['weight'\]", pretrainer={"clinical_columns": ["weight"]}
     ),
-    "clinical_columns as text": case("a list of column names", clinical_columns="age"),
+    "clinical_columns as text": case("must be None or a list of names", clinical_columns="age"),
     "group_column": case(r"group_column names 'patient', which X has not", group_column="patient"),
     "date in the table": case("has dtype datetime64", X=set_(admitted=pd.Timestamp("2020-01-01"))),
     "infinity in the table": case("hold infinity", X=set_(potassium=np.inf)),
