@@ -6,7 +6,6 @@ import torch
 
 from ecgsk.signals import ECGArray
 from ecgsk.training.batches import BatchDataset
-from ecgsk.training.fitting import resolve_batch_size
 from ecgsk.training.signals import Signals
 
 
@@ -66,22 +65,3 @@ def test_signals_of_an_ecg_array(parts):
     batch = BatchDataset(Signals(ecg, "Test")).take(np.array([4, 2]))[1][0]["ecg"]
     assert batch.dtype == torch.float32
     np.testing.assert_array_equal(batch, x[[2]])
-
-
-@pytest.mark.parametrize(
-    ("n_records", "size"),
-    [(1, 32), (100, 32), (1280, 32), (2559, 32), (2560, 64), (5120, 128), (10**6, 256)],
-)
-def test_automatic_batch_size(n_records, size):
-    assert resolve_batch_size("auto", n_records) == size
-
-
-def test_stated_batch_size():
-    assert resolve_batch_size(7, 100) == 7
-    assert type(resolve_batch_size(np.int64(7), 100)) is int
-
-
-@pytest.mark.parametrize("wrong", [0, -1, 2.5, "large", None])
-def test_wrong_batch_size(wrong):
-    with pytest.raises(ValueError, match=f"must be 'auto' or a positive int, got {wrong!r}"):
-        resolve_batch_size(wrong, 100)

@@ -123,27 +123,6 @@ def test_nothing_but_plain_data_is_in_the_file(train_linear, tmp_path):
     )
 
 
-def test_parts_of_a_batch_make_the_same_step(train_linear):
-
-    class Plain(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = torch.nn.Linear(2, 1)
-
-        def forward(self, table):
-            return self.layer(table)
-
-    def fit(accumulation_steps):
-        torch.manual_seed(0)
-        module = Plain()
-        return train_linear(module=module, accumulation_steps=accumulation_steps)
-
-    whole, parts, more_than_records = fit(1), fit(3), fit(50)
-    for other in (parts, more_than_records):
-        for name, value in weights(whole).items():
-            np.testing.assert_allclose(weights(other)[name], value, rtol=1e-5, atol=1e-6)
-
-
 SCRIPT = """
     import os, signal, sys
     from skorch.callbacks import Callback

@@ -5,9 +5,7 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
-from ecgsk.training.batches import BatchDataset
-from ecgsk.training.fitting import history_frame
-from ecgsk.training.prediction import predict_batches
+from ecgsk.training.fitting import history_frame, resolve_batch_size
 
 
 class Watch(Callback):
@@ -156,21 +154,20 @@ def test_loss_is_float32_in_reduced_precision(train_linear):
     assert net.module_.layer.weight.dtype == torch.float32
 
 
-def test_predict_batches_gives_every_record_in_order_whatever_the_batch(train_linear, linear_data):
-    net, data = train_linear(), linear_data(30, seed=2)
-    whole = predict_batches(net.module_, data, device=torch.device("cpu"), batch_size=256)
-    pieces = predict_batches(net.module_, data, device=torch.device("cpu"), batch_size=7)
-    assert whole.shape == (30, 1)
-    np.testing.assert_allclose(pieces, whole, atol=1e-6)
-    back = BatchDataset(None, data.table).take(np.arange(30)[::-1])
-    turned = predict_batches(net.module_, back, device=torch.device("cpu"), batch_size=256)
-    np.testing.assert_allclose(turned[::-1], whole, atol=1e-6)
+@pytest.mark.parametrize(
+    ("n_records", "size"),
+    [(1, 32), (100, 32), (1280, 32), (2559, 32), (2560, 64), (5120, 128), (10**6, 256)],
+)
+def test_automatic_batch_size(n_records, size):
+    assert resolve_batch_size("auto", n_records) == size
 
 
-def test_predict_batches_calls_another_method(train_linear, linear_data):
-    net, data = train_linear(), linear_data(3)
-    net.module_.features = lambda table: table * 2
-    out = predict_batches(
-        net.module_, data, device=torch.device("cpu"), batch_size=2, method="features"
-    )
-    np.testing.assert_array_equal(out, data.table * 2)
+def test_stated_batch_size():
+    assert resolve_batch_size(7, 100) == 7
+    assert type(resolve_batch_size(np.int64(7), 100)) is int
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "large", None])
+def test_wrong_batch_size(wrong):
+    with pytest.raises(ValueError, match=f"must be 'auto' or a positive int, got {wrong!r}"):
+        resolve_batch_size(wrong, 100)
