@@ -27,7 +27,7 @@ def trainer_of(estimator: Any) -> Trainer:
 def inherit_settings(inner: Any, outer: Any, seed: int) -> Any:
     """Clone a nested estimator; fill its unset parameters from the outer one and `seed`."""
     inner = clone(inner)
-    unset = [name for name in _INHERITED if getattr(inner, name) is None]
+    unset = [n for n in _INHERITED if hasattr(outer, n) and getattr(inner, n) is None]
     inner.set_params(**{name: clone(getattr(outer, name), safe=False) for name in unset})
     if inner.random_state is None:
         inner.set_params(random_state=seed)

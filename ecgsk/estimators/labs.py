@@ -16,7 +16,6 @@ from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_froz
 from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.explain import Explanations, LabEvidence, SimilarPatients, assemble_explanations
-from ecgsk.training import Trainer
 
 
 class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
@@ -33,7 +32,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         a ``FrozenEstimator`` is used as it is; only a classifier gives diagnoses.
     reference_ranges : DataFrame, mapping, pair or None, default=None
         As in :class:`~ecgsk.preprocessing.LabAbnormality`; required if ``y`` holds
-        values. Explanations show a column ``unit``.
+        values. Explanations show its ``unit``.
     coverage : float, default=0.9
         Minimum probability that a diagnosis' prediction set holds the truth.
     keep_patients : bool, default=False
@@ -41,8 +40,6 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         ``explain(n_similar=...)``. The model then holds patients' data.
     group_column : str, default="subject_id"
         Column of X that names the patient.
-    trainer : Trainer or None, default=None
-        :class:`ecgsk.training.Trainer` of a pretrainer fitted here that has none.
     device : str or None, default=None
         Device of a pretrainer fitted here that names none.
     random_state : int, RandomState or None, default=None
@@ -54,12 +51,10 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     ----------
     encoder_ : JointEmbeddingPretrainer or ECGDiagnosisClassifier
         The fitted encoder.
-    label_names_ : list of str or None
-        Targets, such as ``"potassium high"``; None if y had one column.
-    classes_ : ndarray of shape (n_targets,)
-        Numbers of the targets, as in scikit-learn's multi-label classifiers.
+    label_names_, classes_ : list of str or None, and ndarray of shape (n_targets,)
+        Targets, such as ``"potassium high"`` (None if y had one column), and their numbers.
     coef_, intercept_ : ndarray of shape (n_targets, n_features) and (n_targets,)
-        Weights and intercepts of the heads.
+        Of the heads.
     base_rates_, n_measured_ : ndarray of shape (n_targets,)
         Share of abnormal values among the measured training records, and their number.
     evidence_ : LabEvidence or None
@@ -73,13 +68,11 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from sklearn.frozen import FrozenEstimator
-    >>> from ecgsk import ECGDiagnosisClassifier, LabAbnormalityExplainer
+    >>> from ecgsk import JointEmbeddingPretrainer, LabAbnormalityExplainer
     >>> from ecgsk.datasets import make_clinical_ecg
     >>> cohort = make_clinical_ecg(n_subjects=30, random_state=0)
-    >>> model = ECGDiagnosisClassifier(max_epochs=1, random_state=0, verbose=False)
-    >>> model = FrozenEstimator(model.fit(cohort.X, cohort.Y))
-    >>> explainer = LabAbnormalityExplainer(model, reference_ranges=cohort.reference_ranges)
+    >>> pretrainer = JointEmbeddingPretrainer(max_epochs=1, random_state=0, verbose=0)
+    >>> explainer = LabAbnormalityExplainer(pretrainer, reference_ranges=cohort.reference_ranges)
     >>> len(explainer.fit(cohort.X, cohort.labs).explain(cohort.X[["ecg"]].iloc[:2]))
     2
     """
@@ -99,7 +92,6 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         coverage: float = 0.9,
         keep_patients: bool = False,
         group_column: str = "subject_id",
-        trainer: Trainer | None = None,
         device: str | None = None,
         random_state: Any = None,
         verbose: int | None = None,
@@ -109,7 +101,6 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self.coverage = coverage
         self.keep_patients = keep_patients
         self.group_column = group_column
-        self.trainer = trainer
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -119,8 +110,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame with an ECG column, or ndarray
-            One row per ECG.
+        X : DataFrame with an ECG column, or ndarray, one row per ECG
         y : DataFrame of shape (n_records, n_laboratories or n_targets)
             Laboratory values in the units of the reference ranges, or 0, 1 and NaN for
             targets named ``"... low"`` and ``"... high"``. NaN is "not measured".
@@ -142,8 +132,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self._frozen_patients = None if frozen is None else frozen.patients_seen_
         encoder = frozen or fit_pretrainer(self, X, groups)
         self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in_
-        every = np.arange(n_records)
-        self.patients_seen_ = remember_patients(named, every, encoder.patients_seen_)
+        seen = encoder.patients_seen_
+        self.patients_seen_ = remember_patients(named, np.arange(n_records), seen)
         embedding = np.asarray(encoder.transform(X))
         self._store_targets(targets)
         values, rows = targets.as_matrix(), targets.labelled
@@ -229,7 +219,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         prevalence : float, mapping of target to float, or None
             Prevalence for predictive values; None is the base rate in training.
         n_attributions : int, default=0
-            Number of the most probable diagnoses to attribute to leads and beats.
+            Most probable diagnoses to attribute to leads and beats.
         n_similar : int, default=0
             Number of similar training patients; needs ``keep_patients=True``.
 
@@ -249,7 +239,6 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         P = pd.DataFrame(self._probabilities(self._logits_from_embedding(embedding)), columns=names)
         evidence, calibrator = self.evidence_, self.diagnosis_calibrator_
         diagnoses = parts.diagnosis_parts(encoder, embedding, calibrator, evidence)
-        model = parts.describe_model(encoder, self.n_measured_, self.calibrator_, calibrator)
         return assemble_explanations(
             records,
             P,
@@ -257,5 +246,5 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             **diagnoses,
             **parts.signal_parts(encoder, X, ecg, diagnoses, n_attributions),
             similar=similar.find(embedding, n_similar) if similar and n_similar else None,
-            model=model,
+            model=parts.describe_model(encoder, self.n_measured_, self.calibrator_, calibrator),
         )

@@ -1,6 +1,7 @@
 """Training of a torch module with skorch: one call from weights to trained net."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -68,11 +69,8 @@ def fit_net(
     batch_size = min(batch_size, len(order))
     # A last batch of one record has no variance to normalise by, so it is left out.
     steps_per_epoch = max(len(order) // batch_size, 1)
-    checkpoint = None
-    if trainer.checkpoint_folder is not None:
-        run = (batch_size, max_epochs, learning_rate, *trainer.result_settings, identity)
-        name = fingerprint(module, (training, validation), run)
-        checkpoint = Checkpoint(trainer.checkpoint_folder, name)
+    run = (batch_size, max_epochs, learning_rate, *trainer.result_settings, identity)
+    checkpoint = _checkpoint(trainer, module, (training, validation), run)
     is_first = distributed is None or distributed.rank == 0
     before, after = _own_callbacks(
         _one_cycle(learning_rate, max_epochs * steps_per_epoch),
@@ -106,20 +104,33 @@ def fit_net(
         distributed=distributed,
         verbose=0,
     )
-    encoder: Any = _encoder_of(module) if trainer.compile else None
-    if encoder is not None:
-        encoder.compile()
-    with threads_for(batch_size, device):
+    with threads_for(batch_size, device), _compiled(module, trainer):
         net.fit(training, y=None)
-    if encoder is not None:
-        encoder._compiled_call_impl = None  # compiled for training batches
     drop_training_state(net)
     return net
 
 
-def _encoder_of(module: nn.Module) -> nn.Module | None:
-    backbone = getattr(module, "backbone", None)
-    return None if backbone is None else backbone.encoder
+@contextmanager
+def _compiled(module: nn.Module, trainer: Trainer) -> Iterator[None]:
+    """Compile the encoder inside the block, if the trainer asks for it."""
+    backbone: Any = getattr(module, "backbone", None)
+    if backbone is None or not trainer.compile:
+        yield
+        return
+    backbone.encoder.compile()
+    yield
+    backbone.encoder._compiled_call_impl = None  # compiled for training batches
+
+
+def _checkpoint(
+    trainer: Trainer,
+    module: nn.Module,
+    datasets: tuple[BatchDataset, BatchDataset | None],
+    run: tuple,
+) -> Checkpoint | None:
+    if trainer.checkpoint_folder is None:
+        return None
+    return Checkpoint(trainer.checkpoint_folder, fingerprint(module, datasets, run))
 
 
 def _own_callbacks(
