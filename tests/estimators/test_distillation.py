@@ -103,7 +103,7 @@ def test_rows_without_labels_take_their_targets_from_the_table(cohort, pretraine
     half = len(cohort.X) // 2
     age = cohort.X["age"].to_numpy()
     truth = np.repeat(age[:, None] > np.median(age), 2, axis=1).astype(float)
-    Y = pd.DataFrame(truth, columns=["old", "old too"], index=cohort.X.index)
+    Y = pd.DataFrame(truth.copy(), columns=["old", "old too"], index=cohort.X.index)
     Y.iloc[half:] = np.nan
     area = []
     for column in (truth[:, 0], np.random.default_rng(0).permutation(truth[:, 0])):
