@@ -8,7 +8,7 @@ import numpy as np
 
 # Formats of plain integers: data type, and the value of a missing sample.
 _FORMATS = {"16": ("<i2", -(2**15)), "61": (">i2", -(2**15)), "32": ("<i4", -(2**31))}
-# Stands for the record's name, so that the records of a folder share a layout.
+# Placeholder of the record's name, so that the records of a folder share a layout.
 _RECORD_NAME = "*"
 
 
