@@ -39,7 +39,7 @@ class DiagnosisData:
 
     @property
     def is_multinomial(self) -> bool:
-        """Whether each record has one of three classes or more."""
+        """True if each record has one of three classes or more."""
         return not self.targets.is_multilabel and self.targets.n_outputs > 1
 
     @property

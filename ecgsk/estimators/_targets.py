@@ -27,7 +27,7 @@ class Targets:
 
     @property
     def is_multilabel(self) -> bool:
-        """Whether a record can have several labels, or none."""
+        """True if a record can have several labels, or none."""
         return self.label_names is not None
 
     @property

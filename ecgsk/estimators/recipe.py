@@ -59,7 +59,7 @@ class Recipe:
 
     @property
     def distils(self) -> bool:
-        """Whether rows without labels are used, through their tables."""
+        """True if rows without labels are used, through their tables."""
         return self.fine_tune == "distill"
 
 

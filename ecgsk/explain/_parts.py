@@ -34,7 +34,7 @@ class Diagnosis:
 
     @property
     def predicted(self) -> bool:
-        """Whether the probability is above the threshold."""
+        """True if the probability is above the threshold."""
         return self.probability > self.threshold
 
     @property
@@ -161,12 +161,12 @@ class Evidence:
 
     @property
     def supports(self) -> bool:
-        """Whether the finding supports the diagnosis; otherwise it contradicts it."""
+        """True if the finding supports the diagnosis; otherwise it contradicts it."""
         return self.contribution > 0
 
     @property
     def seen(self) -> bool:
-        """Whether the finding's score is above that of the average training record."""
+        """True if the finding's score is above that of the average training record."""
         return self.contribution * self.sensitivity > 0
 
 

@@ -83,7 +83,7 @@ class Objective(BaseEstimator, ABC):
 
     @property
     def uses_table(self) -> bool:
-        """Whether the objective uses the clinical table."""
+        """True if the objective uses the clinical table."""
         return True
 
     @abstractmethod

@@ -76,7 +76,7 @@ class ObjectiveSum(Objective):
 
     @property
     def uses_table(self) -> bool:
-        """Whether a member uses the clinical table."""
+        """True if a member uses the clinical table."""
         return self.first.uses_table or self.second.uses_table
 
     def build(self, n_features: int, n_columns: int) -> ObjectiveSumModule:

@@ -80,7 +80,7 @@ class Signals:
 
     @property
     def is_named(self) -> bool:
-        """Whether leads and sampling rate are known."""
+        """True if leads and sampling rate are known."""
         return isinstance(self.source, ECGArray)
 
     @property
