@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ecgsk.calibration._data import CalibrationData, equal_patients, read_calibration
 from ecgsk.exceptions import CalibrationWarning, ECGError
 
-# Above every probability: nobody is predicted.
+# Threshold above every probability: no record is predicted positive.
 _NOBODY = 1.0
 # Threshold of a label with a single class.
 _NO_CHOICE = 0.5
