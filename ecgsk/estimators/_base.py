@@ -42,7 +42,8 @@ class TorchEstimator(BaseEstimator):
         raise TypeError(f"{type(self).__name__} builds no module")
 
     def _store_signature(self, inputs: Inputs) -> None:
-        """Store leads, sampling rate and shape, to compare later X with them."""
+        """Store leads, sampling rate and shape, to compare later X with, and the population."""
+        self.training_population_ = inputs.population
         if inputs.signature is not None:
             self.leads_: tuple[str, ...] | None = inputs.signature.leads
             self.sampling_rate_: Any = inputs.signature.sampling_rate  # float or None, in Hz

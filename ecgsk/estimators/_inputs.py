@@ -43,7 +43,8 @@ class Inputs:
 
     `signals` is None for a model of the table alone. `table` has every column but the ECGs and
     the patients; None if there are none. `groups` are patient numbers; None if X names none.
-    `n_columns` is the number of columns of X, if it is a DataFrame.
+    `n_columns` is the number of columns of X, if it is a DataFrame. `population` names the
+    patients, from ``X.attrs["population"]``.
     """
 
     signals: Signals | None
@@ -51,6 +52,7 @@ class Inputs:
     groups: np.ndarray | None
     n_records: int
     n_columns: int | None
+    population: str | None = None
 
     def __len__(self) -> int:
         return self.n_records
@@ -82,6 +84,7 @@ def parse_inputs(
     `group_columns` are further columns of patients, which are no clinical columns.
     """
     owner = type(estimator).__name__
+    population = getattr(X, "attrs", {}).get("population")
     if isinstance(X, ECGArray) or isinstance(getattr(X, "dtype", None), ECGDtype):
         X = pd.DataFrame({"ecg": X})
     column = find_ecg_column(X, name=owner)
@@ -114,7 +117,8 @@ def parse_inputs(
         signals = _compare(signals, expected, owner)
     patients = find_patients(X, groups, estimator.group_column)
     numbers = None if patients is None else number_patients(owner, patients, n_records)[0]
-    return Inputs(signals, table, numbers, n_records, X.shape[1] if is_frame else None)
+    n_columns = X.shape[1] if is_frame else None
+    return Inputs(signals, table, numbers, n_records, n_columns, population)
 
 
 def select_clinical_columns(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ecgsk.explain import Diagnosis, Evidence, Explanations, LabFinding
+from ecgsk.explain._parts import display_name
 from ecgsk.signals import STANDARD_12_LEADS
 
 MM_PER_INCH = 25.4
@@ -219,3 +220,26 @@ def test_plot_of_several_records(make_explanation):
 def test_plot_of_no_records():
     with pytest.raises(ValueError, match="nothing to draw"):
         Explanations([]).plot()
+
+
+def test_notebook_shows_the_page_in_a_frame(make_explanation):
+    explanation = make_explanation()
+    shown = explanation._repr_html_()
+    assert shown.startswith("<iframe srcdoc=")
+    assert "hyperkalaemia" in shown
+    assert "<h1>" not in shown  # escaped
+    several = Explanations([make_explanation(i) for i in range(23)])._repr_html_()
+    assert "3 more records" in several
+
+
+def test_repr_is_one_line(make_explanation):
+    assert repr(make_explanation()) == (
+        "<Explanation of ECG 7; above threshold: hyperkalaemia, atrial fibrillation>"
+    )
+
+
+def test_names_of_laboratories_are_spelled_for_readers():
+    names = ["nt_probnp high", "hba1c high", "white_cells low", "ph low", "Atrial_fibrillation"]
+    assert [display_name(name) for name in names] == [
+        "NT-proBNP high", "HbA1c high", "white cells low", "pH low", "Atrial fibrillation",
+    ]  # fmt: skip
