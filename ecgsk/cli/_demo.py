@@ -93,7 +93,7 @@ def run(study: Study, out: Path, seed: int) -> None:
     )
     held_out, unseen = _halves(comparison.test, cohort)
     model = _final_model(steps, comparison, study, X, held_out)
-    explanation = _explain_highest(model, cohort.X[["ecg"]].iloc[unseen])
+    explanation = _explain_highest(model, study, unseen)
     typer.echo(explanation.to_text())
     _write(study, comparison, explanation, out)
     save(model, out / "model", overwrite=True)
@@ -141,10 +141,13 @@ def _final_model(
     return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
 
 
-def _explain_highest(model: Pipeline, X: pd.DataFrame) -> Explanation:
-    """Explain the record with the highest predicted laboratory abnormality."""
-    row = int(model.predict_proba(X).max(axis=1).argmax())
-    return explain_row(model, X.iloc[[row]])
+def _explain_highest(model: Pipeline, study: Study, rows: np.ndarray) -> Explanation:
+    """Explain the record with the highest predicted laboratory abnormality, beside its truth."""
+    X = study.cohort.X.iloc[rows]
+    row = rows[[int(model.predict_proba(X[["ecg"]]).max(axis=1).argmax())]]
+    shown = [name for name in ("ecg", "age", "sex", "male") if name in X]
+    known = study.lab_targets.iloc[row], study.cohort.Y.iloc[row]
+    return explain_row(model, study.cohort.X[shown].iloc[row], *known)
 
 
 def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, out: Path) -> None:

@@ -23,6 +23,7 @@ def test_frame_has_one_row_per_statement(make_explanation):
         "probability",
         "threshold",
         "decision",
+        "recorded",
         "base_rate",
         "lift",
         "ppv",
@@ -165,7 +166,7 @@ def test_five_bars_are_drawn_and_none_as_0_or_1(make_explanation, make_record):
     assert len(figure.axes[1].patches) == 5
     assert texts(figure.axes[1])[0] == ">0.99"
     assert texts(figure.axes[2]) == ["<0.01"]
-    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["ph low"]
+    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["pH low"]
 
 
 def test_missing_samples_leave_gaps(make_explanation, make_record):
