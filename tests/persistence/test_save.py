@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 import ecgsk
 from ecgsk import LabAbnormalityExplainer
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import DamagedFileError, ECGError
+from ecgsk.persistence._manifest import seal
 from ecgsk.preprocessing import Resample
 from ecgsk.signals import STANDARD_12_LEADS
 
@@ -227,11 +228,26 @@ def test_damaged_weights(folder, damage):
         ecgsk.load(folder)
 
 
-def test_file_without_weights(folder, edit_manifest):
-    (folder / "weights.safetensors").write_bytes(b"no weights")
-    checksum = hashlib.sha256(b"no weights").hexdigest()
-    edit_manifest(folder, lambda manifest: manifest.update(weights_sha256=checksum))
-    with pytest.raises(ECGError, match=r"cannot read .*weights.safetensors: "):
+@pytest.mark.parametrize(
+    "weights",
+    [
+        b"",
+        b"no weights",
+        b"\x02\0\0\0\0\0\0\0{}",
+        b"\x02\0\0\0\0\0\0\0[]",
+        b"\xff" * 8 + b"{}",
+        b"\x30" + bytes(7) + b"[" * 48,
+        save({"x": np.zeros(3)}),
+        save({"x": np.zeros(3)}, {"manifest_sha256": "of another"}),
+    ],
+)
+def test_file_without_weights(folder, weights):
+    (folder / "weights.safetensors").write_bytes(weights)
+    content = json.loads((folder / "manifest.json").read_text("utf-8"))
+    del content["sha256"]
+    content["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+    (folder / "manifest.json").write_bytes(seal(content))
+    with pytest.raises(DamagedFileError, match=r"weights.safetensors .* Copy the folder again"):
         ecgsk.load(folder)
 
 
@@ -242,11 +258,13 @@ def test_file_without_weights(folder, edit_manifest):
         (b'{"format": "ecgsk mod', "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
-        (b"[]", r"has format and version \(\); expected \('ecgsk model', 1\)"),
+        (b"[]", r"has format and version \(\); expected \('ecgsk model', 2\)"),
         (b"{}", r"has format and version \(None, None\)"),
         (b'{"format": "mlflow", "version": 1}', r"\('mlflow', 1\)"),
-        (b'{"format": "ecgsk model", "version": 2}', r"Use the ecgsk version that wrote it"),
-        (b'{"format": "ecgsk model", "version": 1}', "does not match the checksum"),
+        (b'{"format": "ecgsk model", "version": 1}', r"Use the ecgsk version that wrote it"),
+        (b'{"format": "ecgsk model", "version": 2}', "does not match its own checksum"),
+        (b'{"format": "ecgsk model", "version": NaN}', "is not JSON"),
+        (b"[" + b"{}," * 10**7, "more than 10,000,000 values"),
     ],
 )
 def test_damaged_manifest(folder, content, message):
@@ -262,13 +280,21 @@ def _rename_an_array(manifest):
     )
 
 
+def _classifier(manifest):
+    return manifest["model"]["state"]["steps"][-1]["$tuple"][1]["state"]
+
+
 def _forget_encoder(manifest):
-    manifest["model"]["state"]["steps"][-1]["$tuple"][1]["state"].pop("encoder_spec_")
+    _classifier(manifest).pop("encoder_spec_")
+
+
+def _rename_thresholds(manifest):
+    state = _classifier(manifest)
+    state["cutoffs_"] = state.pop("thresholds_")
 
 
 def _widen_encoder(manifest):
-    classifier = manifest["model"]["state"]["steps"][-1]["$tuple"][1]["state"]
-    classifier["encoder_spec_"]["state"]["width"] = 8
+    _classifier(manifest)["encoder_spec_"]["state"]["width"] = 8
 
 
 @pytest.mark.parametrize(
@@ -277,16 +303,27 @@ def _widen_encoder(manifest):
         (lambda m: m.pop("model"), "does not describe a fitted model"),
         (lambda m: m.update(model=3), "does not describe a fitted model"),
         (lambda m: m.update(model={}), "does not describe a fitted model"),
-        (lambda m: m.update(model={"$lambda": "x"}), r"cannot read '\$lambda'"),
+        (lambda m: m.update(model={"$lambda": "x"}), r"fitted model: '\$lambda' is unknown\."),
         (lambda m: m["model"].pop("state"), "does not describe a fitted model"),
-        (lambda m: m["model"]["state"].pop("steps"), "does not describe a fitted model"),
         (
-            lambda m: m["model"].update({"$estimator": "ecgsk.encoders.Encoder"}),
-            "does not describe a fitted model .*abstract",
+            lambda m: m["model"]["state"].pop("steps"),
+            r"does not describe a fitted model: .*Pipeline lacks \['steps'\]",
         ),
-        (_rename_an_array, "does not describe a fitted model .*'absent'"),
-        (_forget_encoder, "does not describe a fitted model .*'encoder_spec_'"),
-        (_widen_encoder, "(?s)does not describe a fitted model .*size mismatch"),
+        (
+            lambda m: m.update(
+                model={"$estimator": "ecgsk.encoders.Encoder", "number": 0, "state": {}}
+            ),
+            "does not describe a fitted model: .*abstract",
+        ),
+        (_rename_an_array, "does not describe a fitted model: .*'absent'"),
+        (_forget_encoder, r"fitted model: .*Classifier lacks \['encoder_spec_'\]"),
+        (_rename_thresholds, r"lacks \['thresholds_'\] and has unknown attributes \['cutoffs_'\]"),
+        (lambda m: _classifier(m).pop("dropout"), r"Classifier lacks \['dropout'\]"),
+        (lambda m: _classifier(m).update(predict=3), r"unknown attributes \['predict'\]"),
+        (
+            _widen_encoder,
+            r"describe a fitted model: .*the weights .* have shape .* the module needs",
+        ),
     ],
 )
 def test_manifest_and_model_disagree(folder, edit_manifest, change, message):
@@ -360,12 +397,14 @@ def test_failed_save_leaves_no_files(classifier, folder, monkeypatch, overwrite)
     before = _files(folder)
     target = folder if overwrite else folder.with_name("new")
 
-    def write_half(path, text, *args, **kwargs):
-        path.write_bytes(text[: len(text) // 2].encode())
+    write = Path.write_bytes
+
+    def write_half(path, content):
+        write(path, content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", write_half)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    with pytest.raises(ECGError, match=rf"Cannot write {target} \(.*No space left"):
         ecgsk.save(classifier, target, overwrite=overwrite)
     assert list(folder.parent.iterdir()) == [folder]
     assert _files(folder) == before
