@@ -25,12 +25,15 @@ _SCALER = "columns_ feature_names_out_ levels_ numeric_columns_"
 
 # One of the alternatives is complete. An estimator that is a parameter may have none of them.
 _FITTED: dict[str, tuple[str, ...]] = {
-    "ecgsk.calibration.ConformalSets": ("absent_up_to_ n_patients_ present_from_",),
+    "ecgsk.calibration.ConformalSets": ("absent_up_to_ label_names_ n_patients_ present_from_",),
     "ecgsk.calibration.MultilabelCalibrator": (
         "calibrated_ calibrator_ classes_ conformal_ estimator_ label_names_ sensitivity_ "
         "specificity_ thresholds_",
     ),
-    "ecgsk.calibration.ProbabilityCalibrator": ("calibrated_ coef_", "calibrated_ steps_"),
+    "ecgsk.calibration.ProbabilityCalibrator": (
+        "calibrated_ coef_ label_names_",
+        "calibrated_ label_names_ steps_",
+    ),
     "ecgsk.estimators.ECGDiagnosisClassifier": (f"{_DIAGNOSIS} {_SIGNATURE}", _DIAGNOSIS),
     "ecgsk.estimators.JointEmbeddingPretrainer": (f"{_TRAINED} {_SIGNATURE} objective_",),
     "ecgsk.estimators.LabAbnormalityExplainer": (
