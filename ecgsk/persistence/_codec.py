@@ -197,6 +197,7 @@ class ManifestDecoder:
         if not isinstance(model, BaseEstimator):
             raise DamagedFileError("it holds no estimator")
         check_is_fitted(model)
+        _check_fitted(model)
         if self._arrays:
             raise DamagedFileError(f"nothing uses the array {min(self._arrays)!r}")
         return model
@@ -291,17 +292,23 @@ class ManifestDecoder:
 
 
 def _check_parts(cls: type, state: dict[str, Any]) -> None:
-    """Raise unless the estimators in a state are fitted where a prediction needs them."""
-    parts = [item for key, item in state.items() if key.endswith("_")]
+    """Raise unless a Pipeline has steps and fitted attributes hold fitted estimators."""
     if cls is Pipeline:
         for name, step in state["steps"]:
             is_step = step in (None, "passthrough") or isinstance(step, BaseEstimator)
             if not (isinstance(name, str) and is_step):
                 raise DamagedFileError(f"{name!r} is no step of a Pipeline")
-            parts.append(step)
-    for part in parts:
-        if isinstance(part, BaseEstimator) and _schema.needs_fit(_public_name(type(part))):
-            check_is_fitted(part)
+    for key, item in state.items():
+        if key.endswith("_"):
+            _check_fitted(item)
+
+
+def _check_fitted(item: Any) -> None:
+    if isinstance(item, Pipeline):
+        for _, step in item.steps:
+            _check_fitted(step)
+    elif isinstance(item, BaseEstimator) and _schema.needs_fit(_public_name(type(item))):
+        check_is_fitted(item)
 
 
 def _is_even(items: list[str]) -> bool:

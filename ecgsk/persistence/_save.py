@@ -166,7 +166,8 @@ def load(
             raise
         kind = "" if isinstance(error, DamagedFileError) else f"{type(error).__name__}: "
         raise DamagedFileError(
-            f"ecgsk.load: {path} does not describe a fitted model: {kind}{error}. "
+            f"ecgsk.load: {path} does not describe a fitted model: "
+            f"{kind}{str(error).rstrip('.')}. "
             "Copy the folder again, or fit again with this version."
         ) from error
 
