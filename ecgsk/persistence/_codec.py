@@ -146,7 +146,7 @@ class ManifestEncoder:
     def _estimator(self, value: BaseEstimator, path: str) -> Any:
         if id(value) in self._seen:
             return {"$same": self._seen[id(value)][0]}
-        if hasattr(value, "cv_results_"):
+        if "cv_results_" in vars(value):
             mend = "" if hasattr(value, "best_estimator_") else ", after a fit with refit=True"
             raise TypeError(
                 f"ecgsk.save: {path} is a {type(value).__name__}, and a search is not saved. "

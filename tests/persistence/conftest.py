@@ -57,7 +57,7 @@ def folder(pipeline, tmp_path) -> Path:
     return ecgsk.save(pipeline, tmp_path / "model")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_model():
     """Write a model folder with right checksums, whatever it says."""
 

@@ -16,12 +16,16 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import ecgsk
-from ecgsk import LabAbnormalityExplainer
-from ecgsk.exceptions import DamagedFileError, ECGError
+from ecgsk import ECGDiagnosisClassifier, LabAbnormalityExplainer
+from ecgsk.exceptions import DamagedFileError, ECGError, VersionWarning
 from ecgsk.persistence._manifest import seal
 from ecgsk.preprocessing import Resample
 from ecgsk.signals import STANDARD_12_LEADS
@@ -408,6 +412,111 @@ def test_failed_save_leaves_no_files(classifier, folder, monkeypatch, overwrite)
         ecgsk.save(classifier, target, overwrite=overwrite)
     assert list(folder.parent.iterdir()) == [folder]
     assert _files(folder) == before
+
+
+def test_save_to_the_current_folder_is_refused(classifier, folder, monkeypatch):
+    before = _files(folder)
+    monkeypatch.chdir(folder)
+    for path in (".", "", "../model", folder):
+        with pytest.raises(FileExistsError, match="already holds a model"):
+            ecgsk.save(classifier, path)
+        with pytest.raises(ECGError, match="is the current folder or holds it"):
+            ecgsk.save(classifier, path, overwrite=True)
+    with pytest.raises(FileExistsError, match="is not a model"):
+        ecgsk.save(classifier, "..", overwrite=True)
+    assert _files(folder) == before
+    assert list(folder.parent.iterdir()) == [folder]
+    assert ecgsk.load(".")[-1].label_names_ == classifier.label_names_
+
+
+def test_save_through_a_symlink_replaces_its_target(classifier, folder, X, tmp_path):
+    link, dangling = tmp_path / "link", tmp_path / "dangling"
+    link.symlink_to(folder)
+    dangling.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError, match="already holds a model"):
+        ecgsk.save(classifier, link)
+    for path, target in ((link, folder), (dangling, tmp_path / "elsewhere")):
+        assert ecgsk.save(classifier, path, overwrite=True) == path
+        assert path.is_symlink()
+        for place in (path, target):
+            expected = classifier.predict_proba(X)
+            np.testing.assert_array_equal(ecgsk.load(place).predict_proba(X), expected)
+
+
+def test_kill_between_the_renames_of_overwrite_leaves_the_old_model(pipeline, classifier, folder):
+    folder.rename(folder.with_name(f".old-{folder.name}"))
+    with pytest.raises(FileExistsError, match="already holds a model"):
+        ecgsk.save(classifier, folder)
+    assert ecgsk.load(folder)[-1].label_names_ == pipeline[-1].label_names_
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_load_while_the_model_is_replaced(pipeline, classifier, folder, X, monkeypatch):
+    """The manifest is of the old model, the weights of the new one: read both again."""
+    read = Path.read_bytes
+
+    def replace_after_the_manifest(path):
+        content = read(path)
+        if path.name == "manifest.json":
+            monkeypatch.undo()
+            ecgsk.save(classifier, folder, overwrite=True)
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", replace_after_the_manifest)
+    np.testing.assert_array_equal(ecgsk.load(folder).predict_proba(X), classifier.predict_proba(X))
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_save_names_what_to_save_of_a_search(X, Y, tiny, quick, tmp_path, refit):
+    search = GridSearchCV(
+        ECGDiagnosisClassifier(tiny, **quick),
+        {"dropout": [0.1]},
+        cv=2,
+        scoring="roc_auc",
+        refit=refit,
+    )
+    search.fit(X, Y.iloc[:, 0])
+    mend = "Save its best_estimator_" + (r"\." if refit else ", after a fit with refit=True")
+    for model in (search, FrozenEstimator(search)):
+        with pytest.raises(
+            TypeError, match=rf"(GridSearchCV|estimator) is a GridSearchCV.* {mend}"
+        ):
+            ecgsk.save(model, tmp_path / "model")
+    if refit:
+        ecgsk.save(search.best_estimator_, tmp_path / "model")
+
+
+def test_save_names_what_can_be_saved(X, Y, tiny, quick, tmp_path):
+    y = Y.iloc[:, 0]
+    forest = RandomForestClassifier(2, max_depth=2).fit(X[["age"]], y)
+    calibrated = CalibratedClassifierCV(ECGDiagnosisClassifier(tiny, **quick), cv=2).fit(X, y)
+    for model in (None, [1], "model", tiny.build(12, 100), ECGDiagnosisClassifier):
+        with pytest.raises(TypeError, match=r"expected a fitted estimator of ecgsk, or a Pipeline"):
+            ecgsk.save(model, tmp_path / "model")
+    for model in (forest, calibrated):
+        with pytest.raises(TypeError, match=r"takes an estimator of ecgsk, or a Pipeline"):
+            ecgsk.save(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_save_names_attributes_that_are_not_of_the_format(classifier, tmp_path):
+    model = pickle.loads(pickle.dumps(classifier))
+    model.my_note = "mine"
+    with pytest.raises(ECGError, match=r"unknown attributes \['my_note'\].* delete attributes"):
+        ecgsk.save(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_newer_or_much_older_versions_warn_once(folder, edit_manifest, X, cohort_200hz):
+    ours = json.loads((folder / "manifest.json").read_text("utf-8"))["made_with"]
+    assert list(ours) == ["ecgsk", "scikit-learn", "numpy", "pandas", "torch"]
+    stated = {**ours, "scikit-learn": "0.24.2", "torch": "99.1.0"}
+    edit_manifest(folder, lambda manifest: manifest.update(made_with=stated))
+    message = r"made with scikit-learn 0\.24\.2 \(installed: .*torch 99\.1\.0 \(installed: "
+    with pytest.warns(VersionWarning, match=message) as caught:
+        ecgsk.load(folder)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
 
 
 def test_save_rejects_unfitted_estimators(make_classifier, make_pretrainer, tmp_path):
