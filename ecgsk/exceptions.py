@@ -9,6 +9,7 @@ __all__ = [
     "AlignmentError",
     "CalibrationWarning",
     "CollapseWarning",
+    "DamagedFileError",
     "DownloadError",
     "DurationError",
     "ECGError",
@@ -21,6 +22,7 @@ __all__ = [
     "SignalQualityError",
     "SignalQualityWarning",
     "UnitError",
+    "VersionWarning",
 ]
 
 
@@ -56,6 +58,10 @@ class RecordReadError(ECGError):
     """A recording on disk is absent, truncated or not in a readable format."""
 
 
+class DamagedFileError(ECGError):
+    """A file is not what was written: it differs from its checksum, or contradicts itself."""
+
+
 class DownloadError(ECGError, OSError):
     """A download failed, or the file differs from its published checksum.
 
@@ -85,3 +91,10 @@ class CalibrationWarning(UserWarning):
 
 class RecipeWarning(UserWarning):
     """``"auto"`` chooses another way of training for a little more or less data."""
+
+
+class VersionWarning(UserWarning):
+    """A saved model was made with newer or much older versions of libraries.
+
+    As scikit-learn's ``InconsistentVersionWarning``, for all libraries at once.
+    """

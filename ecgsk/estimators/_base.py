@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import nn
 
@@ -13,6 +12,10 @@ from ecgsk.training.device import forked_rng, prediction_device, resolve_device
 from ecgsk.training.fitting import history_frame
 from ecgsk.training.net import ECGNet, wrap_trained
 from ecgsk.training.prediction import embed_batches, predict_batches
+from ecgsk.training.restoring import restore_module
+
+# Attributes of which `_build_module` makes parts of the module.
+_SPECS = ("encoder_spec_", "objective_", "augmentation", "clinical_encoder")
 
 
 class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -88,9 +91,8 @@ class TorchEstimator(BaseEstimator):
         weights = state.pop("weights_", None)
         super().__setstate__(state)
         if weights is not None:
-            with torch.random.fork_rng(devices=[]):  # fresh weights are drawn and replaced
-                module = self._build_module()
-            module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+            specs = [state.get(name) for name in _SPECS]
+            module = restore_module(self._build_module, weights, specs)
             self.net_ = wrap_trained(module)
 
     def __sklearn_tags__(self):
