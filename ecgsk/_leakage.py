@@ -137,9 +137,7 @@ def warn_of_seen_patients(
     n, n_seen, is_exact = seen.count(patients)
     if n_seen:
         count = str(n_seen) if is_exact else f"about {n_seen}"
-        warnings.warn(
-            f"{owner}: {_MESSAGES[use].format(count, n)}", LeakageWarning, stacklevel=3
-        )
+        warnings.warn(f"{owner}: {_MESSAGES[use].format(count, n)}", LeakageWarning, stacklevel=3)
 
 
 def hash_patients(names: Iterable[Any]) -> np.ndarray:

@@ -374,10 +374,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         """Scale the table and hold patients out: the last checks before training."""
         self.scaler_, table, distillation_table = None, None, None
         if "clinical" in self.inputs:
-            self.scaler_ = ClinicalScaler().fit(self._table(rows))
+            self.scaler_ = ClinicalScaler().fit(self._table(rows), groups=rows.groups)
             table = self.scaler_.transform(self._table(rows))
         if self.recipe_.distils:
-            distillation_table = ClinicalScaler().fit_transform(self._table(rows))
+            scaler = self.scaler_ or ClinicalScaler().fit(self._table(rows), groups=rows.groups)
+            distillation_table = scaler.transform(self._table(rows))
         kept, held_out = targets.labelled, None
         if self.recipe_.fine_tune != "probe":
             kept, held_out = hold_out_patients(self, rows, kept, seed)
