@@ -10,7 +10,7 @@ together, by the number of those reported beyond this share.
 import hashlib
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -56,7 +56,7 @@ class SeenPatients:
 
     n_patients: int
     n_records: int
-    bits: np.ndarray
+    bits: np.ndarray = field(repr=False)
 
     _hashes = None  # no field: stays in this process
 
@@ -104,6 +104,15 @@ class SeenPatients:
         """Return whether the filter reports each hash; always true of training patients."""
         positions = _positions(hashes, 8 * len(self.bits))
         return (self.bits[positions >> 3] >> (7 - (positions & 7)) & 1).astype(bool)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what a saved model holds."""
+        return isinstance(other, SeenPatients) and (
+            (self.n_patients, self.n_records) == (other.n_patients, other.n_records)
+            and np.array_equal(self.bits, other.bits)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave the hashes out of pickles."""

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 import ecgsk
+from ecgsk._paths import describe
 from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.estimators._lab_targets import are_lab_targets, read_reference_ranges
 from ecgsk.estimators._linear_head import LinearHead
@@ -199,7 +200,7 @@ def describe_model(
     """Return the description of the model that the page shows."""
     low, high = f"{n_measured.min():,}", f"{n_measured.max():,}"
     return {
-        "diagnosis model": repr(encoder),
+        "diagnosis model": describe(encoder),
         "leads": list(encoder.leads_ or ()),
         "sampling rate, Hz": encoder.sampling_rate_,
         "training records per laboratory finding": low if low == high else f"{low} to {high}",

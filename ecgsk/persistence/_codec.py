@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
+from ecgsk._paths import without_folders
 from ecgsk.exceptions import ECGError
 
 _SCIKIT_LEARN = frozenset(
@@ -43,7 +44,7 @@ class ManifestEncoder:
         if isinstance(value, np.generic):
             return self.encode(value.item(), path)
         if isinstance(value, Path):
-            return str(value)
+            return without_folders(value)
         if isinstance(value, float):
             return value if math.isfinite(value) else {"$float": repr(value)}
         if isinstance(value, np.ndarray):
@@ -114,6 +115,11 @@ class ManifestEncoder:
                 stacklevel=2,
             )
             state["callbacks"] = None
+        if "checkpoint_folder" in state:
+            state["checkpoint_folder"] = None
+        for name in value.get_params(deep=False):
+            if isinstance(state.get(name), str):
+                state[name] = without_folders(state[name])
         return {
             "$estimator": _public_name(type(value)),
             "number": number,
