@@ -10,15 +10,10 @@ from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ecgsk._patients import number_patients
+from ecgsk._privacy import MIN_PATIENTS, MIN_PATIENTS_IN_TABLE, RARE, frequent_levels
 
 # Normal scores beyond three SDs carry no more information: the value is extreme.
 _MAX_SCORE_SD = 3.0
-# What is kept of a table describes this many patients or more, as statistical offices do it.
-_MIN_PATIENTS = 5
-# A smaller table has too few patients to hide one among the others, and is kept as it is.
-_MIN_PATIENTS_IN_TABLE = 20
-# Name of the level that stands for all levels of fewer patients.
-_RARE = "(rare)"
 
 
 class ClinicalScaler(TransformerMixin, BaseEstimator):
@@ -92,7 +87,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
             if kind == "number":
                 numeric.append(name)
             else:
-                self.levels_[name] = _levels(X[name], patients)
+                self.levels_[name] = frequent_levels(X[name], patients)
         self.numeric_columns_ = numeric
         if numeric:
             values = _numbers(X, numeric)
@@ -102,7 +97,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
                 self.quantiles_ = QuantileTransformer(
                     n_quantiles=min(1000, len(X)), output_distribution="normal", random_state=0
                 ).fit(values)
-            if patients.max() + 1 >= _MIN_PATIENTS_IN_TABLE:
+            if patients.max() + 1 >= MIN_PATIENTS_IN_TABLE:
                 _coarsen(self.quantiles_, values, patients)
         self.feature_names_out_ = numeric + [
             f"{name}={level}" for name, levels in self.levels_.items() for level in levels
@@ -144,7 +139,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         for name, levels in self.levels_.items():
             values = X[name].astype(object)
             codes = pd.Index(levels, dtype=object).get_indexer(values)
-            if levels and levels[-1] == _RARE:
+            if levels and levels[-1] == RARE:
                 codes[(codes < 0) & values.notna().to_numpy()] = len(levels) - 1
             indicators = np.where(codes[:, None] == np.arange(len(levels)), 1.0, -1.0)
             indicators[codes < 0] = np.nan
@@ -182,22 +177,6 @@ def _number_patients(groups: Any, n_records: int) -> np.ndarray:
     return number_patients("ClinicalScaler.fit", groups, n_records)[0]
 
 
-def _levels(column: pd.Series, patients: np.ndarray) -> list:
-    """Return the levels of a column in order, with those of few patients pooled."""
-    levels = sorted(column.dropna().unique().tolist(), key=str)
-    is_small = patients.max(initial=-1) + 1 < _MIN_PATIENTS_IN_TABLE
-    if is_small or all(isinstance(level, bool) for level in levels):
-        return levels
-    whose = pd.Series(patients, dtype=object)
-    of_level = whose.groupby(column.astype(object).to_numpy())
-    n_patients = of_level.nunique()
-    kept = [level for level in levels if n_patients[level] >= _MIN_PATIENTS]
-    is_rare = column.notna().to_numpy() & ~column.astype(object).isin(kept).to_numpy()
-    if len(np.unique(patients[is_rare])) < _MIN_PATIENTS:
-        return kept
-    return [*kept, _RARE]
-
-
 def _coarsen(quantiles: QuantileTransformer, values: np.ndarray, patients: np.ndarray) -> None:
     """Replace quantiles that describe fewer than five patients.
 
@@ -210,13 +189,13 @@ def _coarsen(quantiles: QuantileTransformer, values: np.ndarray, patients: np.nd
         measured, whose = column[order], pd.Series(patients[order])
         lowest = measured[~whose.duplicated()]
         n_patients = len(lowest)
-        if n_patients < _MIN_PATIENTS:
+        if n_patients < MIN_PATIENTS:
             kept[:] = np.nan
             continue
         highest = measured[~whose.duplicated(keep="last")]
-        ends = np.median(lowest[:_MIN_PATIENTS]), np.median(highest[-_MIN_PATIENTS:])
-        if n_patients < _MIN_PATIENTS * len(levels):
-            few = np.linspace(0, 1, max(2, n_patients // _MIN_PATIENTS))
+        ends = np.median(lowest[:MIN_PATIENTS]), np.median(highest[-MIN_PATIENTS:])
+        if n_patients < MIN_PATIENTS * len(levels):
+            few = np.linspace(0, 1, max(2, n_patients // MIN_PATIENTS))
             inner = np.quantile(measured, few[1:-1])
             kept[:] = np.interp(levels, few, [ends[0], *np.clip(inner, *ends), ends[1]])
         kept[0], kept[-1] = ends
