@@ -42,7 +42,7 @@ def characteristics(cohort: Cohort) -> pd.DataFrame:
         "subjects": [f"{cohort.groups[mask].nunique():,}" for mask in masks.values()],
     }
     for name in _clinical_columns(cohort):
-        column = pool_rare_levels(cohort.X[name], cohort.groups)
+        column: Any = pool_rare_levels(cohort.X[name], cohort.groups)
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             numbers = column.astype("float64")
             rows[f"{name}, median [quartiles]"] = [

@@ -1,0 +1,49 @@
+"""Search files for needles: text, numbers as text, and numbers as binary values."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+
+def patterns(needle: str | int | float) -> list[bytes]:
+    """Return the bytes that a needle may be written as."""
+    found = [str(needle).encode("utf-8"), str(needle).encode("utf-16-le")]
+    if isinstance(needle, float):
+        found += [struct.pack(f"{order}{kind}", needle) for order in "<>" for kind in "df"]
+    if isinstance(needle, int):
+        found += [struct.pack(f"{order}{kind}", needle) for order in "<>" for kind in "qidf"]
+    return found
+
+
+def contents(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield a file's content and that of the archives, and compressed parts of PNGs, in it."""
+    yield name, content
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.namelist():
+                yield f"{name}/{member}", archive.read(member)
+    if content[:2] in (b"\x1f\x8b", b"\x78\x9c"):
+        yield f"{name}/unzipped", zlib.decompress(content, wbits=47)
+
+
+def find_needles(
+    written: Mapping[str, bytes] | Path, needles: Mapping[str, list]
+) -> dict[str, set[str]]:
+    """Return the kinds of needle that each file holds, without those that hold none."""
+    if isinstance(written, Path):
+        paths = [path for path in written.rglob("*") if path.is_file()]
+        written = {str(path.relative_to(written)): path.read_bytes() for path in paths}
+    found: dict[str, set[str]] = {}
+    for name, content in written.items():
+        for part, data in [(name, name.encode()), *contents(name, content)]:
+            kinds = {
+                kind
+                for kind, values in needles.items()
+                if any(pattern in data for value in values for pattern in patterns(value))
+            }
+            if kinds:
+                found.setdefault(part, set()).update(kinds)
+    return found
