@@ -30,6 +30,18 @@ def frequent_levels(column: pd.Series, patients: Any) -> list:
     return [*kept, RARE] if whose[is_rare].nunique() >= MIN_PATIENTS else kept
 
 
+def coarse_ends(values: np.ndarray, patients: np.ndarray) -> tuple[float, float] | None:
+    """Return the medians of the lowest and the highest patients; None where they are too few.
+
+    `values` are known and ascending. The ends of many records of one patient are one patient's.
+    """
+    whose = pd.Series(patients)
+    lowest, highest = values[~whose.duplicated()], values[~whose.duplicated(keep="last")]
+    if len(lowest) < MIN_PATIENTS:
+        return None
+    return float(np.median(lowest[:MIN_PATIENTS])), float(np.median(highest[-MIN_PATIENTS:]))
+
+
 def enough_patients(values: pd.Series, patients: pd.Series) -> bool:
     """Return whether a statistic of known values, of rows of a table, describes enough patients."""
     if patients.nunique() < MIN_PATIENTS_IN_TABLE:
@@ -61,7 +73,23 @@ def pool_rare_levels(column: pd.Series, patients: Any) -> pd.Series:
     return pooled.astype("category") if isinstance(column.dtype, pd.CategoricalDtype) else pooled
 
 
-def pool_rare_levels_of_table(table: pd.DataFrame, patients: Any) -> pd.DataFrame:
-    """Return a table with the rare levels of each column pooled."""
-    columns = {name: pool_rare_levels(table[name], patients) for name in table}
+def cap_extremes(column: pd.Series, patients: Any) -> pd.Series:
+    """Return numbers with those beyond `coarse_ends` set to the ends; others as they are."""
+    whose = np.asarray(patients)
+    is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if not is_number or pd.Series(whose).nunique() < MIN_PATIENTS_IN_TABLE:
+        return column
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    order = np.argsort(values)[: np.count_nonzero(~np.isnan(values))]
+    ends = coarse_ends(values[order], whose[order])
+    if ends is None:
+        return pd.Series(np.nan, column.index, name=column.name)
+    return column.clip(*ends).astype(column.dtype)
+
+
+def disclosed(table: pd.DataFrame, patients: Any) -> pd.DataFrame:
+    """Return a table with rare levels pooled and extremes capped, column by column."""
+    columns = {
+        name: cap_extremes(pool_rare_levels(table[name], patients), patients) for name in table
+    }
     return pd.DataFrame(columns, index=table.index, columns=table.columns)

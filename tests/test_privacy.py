@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsk._privacy import MIN_PATIENTS, RARE, enough_patients, frequent_levels, pool_rare_levels
+from ecgsk._privacy import (
+    MIN_PATIENTS,
+    RARE,
+    cap_extremes,
+    disclosed,
+    enough_patients,
+    frequent_levels,
+    pool_rare_levels,
+)
 
 
 @given(
@@ -58,3 +66,22 @@ def test_a_statistic_needs_five_patients():
     assert enough_patients(values[:5], patients)
     assert not enough_patients(values[:4], patients)
     assert enough_patients(values[:4], patients // 2)  # a table of 15 patients
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "Int64", "Float64", "float32"])
+def test_extremes_are_capped(dtype):
+    column = pd.Series([*range(30), 987], dtype=dtype)
+    capped = cap_extremes(column, range(31))
+    assert capped.dtype == column.dtype
+    assert (capped.min(), capped.max()) == (2, 28)
+    pd.testing.assert_series_equal(capped[2:29], column[2:29])
+    pd.testing.assert_series_equal(cap_extremes(column, column % 19), column)  # 19 patients
+
+
+def test_numbers_of_four_patients_are_not_disclosed():
+    table = pd.DataFrame(
+        {"x": [1.5, 2.5, 3.5, 4.5, *[np.nan] * 30], "on_ward": [True, *[False] * 33]}
+    )
+    shown = disclosed(table, range(34))
+    assert shown["x"].isna().all()
+    assert shown["on_ward"].equals(table["on_ward"])

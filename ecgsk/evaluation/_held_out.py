@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ecgsk._privacy import pool_rare_levels_of_table
+from ecgsk._privacy import pool_rare_levels
 from ecgsk.metrics import BootstrapResult, compare_labels, patient_bootstrap, subgroup_scores
 
 # Columns of X that define subgroups by default.
@@ -40,9 +40,13 @@ class HeldOut:
         seed: int,
     ) -> "HeldOut":
         """Select these rows of X and Y; demographic levels of few patients are pooled."""
-        columns = [name for name in DEMOGRAPHIC_COLUMNS if name in X]
-        demographics = pool_rare_levels_of_table(X[columns].iloc[rows], patients[rows])
-        return cls(Y.iloc[rows], patients[rows], demographics, n_resamples, seed)
+        demographics = {
+            name: pool_rare_levels(X[name].iloc[rows], patients[rows])
+            for name in DEMOGRAPHIC_COLUMNS
+            if name in X
+        }
+        frame = pd.DataFrame(demographics, index=X.index[rows])
+        return cls(Y.iloc[rows], patients[rows], frame, n_resamples, seed)
 
     def bootstrap(self, P: np.ndarray, statistic: str) -> BootstrapResult:
         """Score probabilities of these records, with patient-bootstrap intervals."""

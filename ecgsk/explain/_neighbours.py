@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
-from ecgsk._privacy import pool_rare_levels_of_table
+from ecgsk._privacy import disclosed
 from ecgsk.explain._parts import SimilarPatient
 
 # Length of a patient's hash: two million patients collide in one of ten thousand models.
@@ -78,8 +78,9 @@ class SimilarPatients(BaseEstimator):
         diagnoses : DataFrame of shape (n_records, n_labels) or None
             1 present, 0 absent, NaN not known.
         table : DataFrame of shape (n_records, n_columns) or None
-            Table to show. Numbers, booleans and categories are kept, with categories of fewer
-            than five patients pooled; text and dates, which may identify a patient, are not.
+            Table to show. Numbers, booleans and categories are kept; text and dates, which may
+            identify a patient, are not. From 20 patients on, categories of fewer than five are
+            pooled, and the extremes are replaced by the median of the five most extreme patients.
 
         Returns
         -------
@@ -108,7 +109,7 @@ class SimilarPatients(BaseEstimator):
         self.embedding_ = normalize(embedding).astype(np.float16)
         self.patients_ = np.array([_hash(name, salt) for name in names.tolist()])
         self.diagnoses_ = diagnoses.astype(np.float32)
-        self.table_ = pool_rare_levels_of_table(table.select_dtypes(_KEPT_DTYPES), names)
+        self.table_ = disclosed(table.select_dtypes(_KEPT_DTYPES), names)
         self.n_features_in_ = embedding.shape[1]
         return self
 

@@ -10,7 +10,7 @@ from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ecgsk._patients import number_patients
-from ecgsk._privacy import MIN_PATIENTS, MIN_PATIENTS_IN_TABLE, RARE, frequent_levels
+from ecgsk._privacy import MIN_PATIENTS, MIN_PATIENTS_IN_TABLE, RARE, coarse_ends, frequent_levels
 
 # Normal scores beyond three SDs carry no more information: the value is extreme.
 _MAX_SCORE_SD = 3.0
@@ -186,14 +186,12 @@ def _coarsen(quantiles: QuantileTransformer, values: np.ndarray, patients: np.nd
     levels = quantiles.references_
     for column, kept in zip(values.T, quantiles.quantiles_.T, strict=True):
         order = np.argsort(column)[: np.count_nonzero(~np.isnan(column))]
-        measured, whose = column[order], pd.Series(patients[order])
-        lowest = measured[~whose.duplicated()]
-        n_patients = len(lowest)
-        if n_patients < MIN_PATIENTS:
+        measured = column[order]
+        ends = coarse_ends(measured, patients[order])
+        if ends is None:
             kept[:] = np.nan
             continue
-        highest = measured[~whose.duplicated(keep="last")]
-        ends = np.median(lowest[:MIN_PATIENTS]), np.median(highest[-MIN_PATIENTS:])
+        n_patients = len(np.unique(patients[order]))
         if n_patients < MIN_PATIENTS * len(levels):
             few = np.linspace(0, 1, max(2, n_patients // MIN_PATIENTS))
             inner = np.quantile(measured, few[1:-1])
