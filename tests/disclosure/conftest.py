@@ -4,8 +4,10 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+import pytest
 
 
 def patterns(needle: str | int | float) -> list[bytes]:
@@ -14,7 +16,7 @@ def patterns(needle: str | int | float) -> list[bytes]:
     if isinstance(needle, float):
         found += [struct.pack(f"{order}{kind}", needle) for order in "<>" for kind in "df"]
     if isinstance(needle, int):
-        found += [struct.pack(f"{order}{kind}", needle) for order in "<>" for kind in "qidf"]
+        found += [struct.pack(f"{order}{kind}", needle) for order in "<>" for kind in "qi"]
     return found
 
 
@@ -29,20 +31,25 @@ def contents(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"{name}/unzipped", zlib.decompress(content, wbits=47)
 
 
-def find_needles(
-    written: Mapping[str, bytes] | Path, needles: Mapping[str, list]
-) -> dict[str, set[str]]:
-    """Return the kinds of needle that each file holds, without those that hold none."""
-    if isinstance(written, Path):
-        paths = [path for path in written.rglob("*") if path.is_file()]
-        written = {str(path.relative_to(written)): path.read_bytes() for path in paths}
+@pytest.fixture(scope="session")
+def find_needles() -> Callable[[Path, Mapping[str, list]], dict[str, set[str]]]:
+    """Return the kinds of needle in each file of a folder, without files that hold none."""
+    return _find_needles
+
+
+def _find_needles(folder: Path, needles: Mapping[str, list]) -> dict[str, set[str]]:
+    searched = {
+        kind: [pattern for value in values for pattern in patterns(value)]
+        for kind, values in needles.items()
+    }
     found: dict[str, set[str]] = {}
-    for name, content in written.items():
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name, content = path.relative_to(folder).as_posix(), path.read_bytes()
         for part, data in [(name, name.encode()), *contents(name, content)]:
             kinds = {
                 kind
-                for kind, values in needles.items()
-                if any(pattern in data for value in values for pattern in patterns(value))
+                for kind, sought in searched.items()
+                if any(pattern in data for pattern in sought)
             }
             if kinds:
                 found.setdefault(part, set()).update(kinds)
