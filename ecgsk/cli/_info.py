@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import typer
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from ecgsk._leakage import SeenPatients
@@ -59,7 +60,8 @@ def _estimators(value: Any, seen: set[int] | None = None) -> Iterator[BaseEstima
             yield from _estimators(item, seen)
     if isinstance(value, BaseEstimator) and id(value) not in seen:
         seen.add(id(value))
-        yield value
+        if not isinstance(value, FrozenEstimator):  # it has the attributes of what it holds
+            yield value
         for item in vars(value).values():
             yield from _estimators(item, seen)
 
@@ -130,7 +132,7 @@ def _laboratories(explainer: Any) -> dict[str, Any]:
 def _calibration(sets: ConformalSets) -> dict[str, Any]:
     absent, present = sets.n_patients_.T
     return {
-        "kind": "prediction sets: a quantile of probabilities per half per cent",
+        "kind": "prediction sets: quantiles of held-out records' probabilities",
         "patients without the label": [int(absent.min()), int(absent.max())],
         "patients with the label": [int(present.min()), int(present.max())],
     }
@@ -139,7 +141,7 @@ def _calibration(sets: ConformalSets) -> dict[str, Any]:
 def _isotonic(calibrator: ProbabilityCalibrator) -> dict[str, Any]:
     steps = [part.shape[1] for part in calibrator.steps_]
     return {
-        "kind": "isotonic calibration: probabilities of single held-out records",
+        "kind": "isotonic calibration: probabilities of held-out records",
         "steps of a label": [min(steps), max(steps)],
     }
 
@@ -168,13 +170,12 @@ def _absent(parts: list[BaseEstimator], facts: dict[str, Any]) -> list[str]:
     absent = [
         "ECG signals",
         "identifiers of patients, or hashes by which they could be listed",
-        "dates and times of patients",
         "folders of the machine that trained it",
         "state of the optimiser, callbacks and checkpoints",
     ]
-    if all(n is not None and n >= MIN_PATIENTS_IN_TABLE for n in sizes):
+    if sizes and all(n is not None and n >= MIN_PATIENTS_IN_TABLE for n in sizes):
         absent.append(
-            f"text and categories of fewer than {MIN_PATIENTS} patients; the "
+            f"text, dates and categories of fewer than {MIN_PATIENTS} patients; the "
             f"{MIN_PATIENTS // 2} lowest and highest patients' values of any clinical column"
         )
     if not facts["similar patients"]:
