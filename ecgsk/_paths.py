@@ -1,9 +1,12 @@
 """Leave folders of this machine, which may name a person, out of what is passed on."""
 
 import re
+import sys
 from os import PathLike, fspath
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
+
+from sklearn.base import BaseEstimator
 
 # Quoted absolute paths, paths from the home folder and paths upwards, as in a repr.
 _QUOTED_PATH = re.compile(
@@ -41,4 +44,8 @@ def describe(value: Any) -> str:
     >>> describe({"path": PurePosixPath("/home/ann/weights.pth")})
     "{'path': PurePosixPath('weights.pth')}"
     """
-    return _QUOTED_PATH.sub(lambda m: m["quote"] + m["name"] + m["quote"], repr(value))
+    # scikit-learn shortens long texts, within paths too.
+    text = (
+        value.__repr__(N_CHAR_MAX=sys.maxsize) if isinstance(value, BaseEstimator) else repr(value)
+    )
+    return _QUOTED_PATH.sub(lambda m: m["quote"] + m["name"] + m["quote"], text)

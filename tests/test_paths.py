@@ -40,3 +40,11 @@ def test_other_text_is_kept(text):
 def test_a_folder_in_a_specification():
     trainer = Trainer(checkpoint_folder=Path("/home/ann/runs"), precision="float32")
     assert describe(trainer) == "Trainer(checkpoint_folder=PosixPath('runs'), precision='float32')"
+
+
+def test_a_folder_in_a_long_specification():
+    """scikit-learn would cut the text within the path."""
+    callbacks = ["x" * 340]
+    trainer = Trainer(callbacks=callbacks, checkpoint_folder="/home/" + "ann/" * 300 + "runs")
+    assert "ann" not in describe(trainer)
+    assert "checkpoint_folder='runs'" in describe(trainer)
