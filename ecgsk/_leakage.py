@@ -60,6 +60,20 @@ class SeenPatients:
 
     _hashes = None  # no field: stays in this process
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no filter can be: a loaded file may be damaged."""
+        n_bits = 8 * self.bits.size
+        if (
+            self.bits.dtype != np.uint8
+            or self.bits.ndim != 1
+            or not n_bits
+            or n_bits & (n_bits - 1)
+        ):
+            raise ValueError(
+                "SeenPatients expected bits as uint8, a power of two of them; got "
+                f"{self.bits.dtype} of shape {self.bits.shape}. Copy the model again."
+            )
+
     @classmethod
     def of(cls, hashes: np.ndarray, n_records: int) -> Self:
         """Build the filter of distinct sorted hashes."""

@@ -155,3 +155,11 @@ def test_a_filter_takes_few_bytes_and_little_time():
     seen = seen_in_training(patients)
     assert time.perf_counter() - start < 10  # 0.3 s on one free core
     assert seen.bits.nbytes == 65_536
+
+
+@pytest.mark.parametrize(
+    "bits", [np.zeros(3, np.uint8), np.zeros(0, np.uint8), np.zeros(4), np.zeros((2, 2), np.uint8)]
+)
+def test_damaged_filters_are_refused(bits):
+    with pytest.raises(ValueError, match=r"expected bits as uint8, a power of two of them; got"):
+        SeenPatients(2, 3, bits)
