@@ -117,9 +117,9 @@ class ManifestEncoder:
             state["callbacks"] = None
         if "checkpoint_folder" in state:
             state["checkpoint_folder"] = None
-        for name in value.get_params(deep=False):
-            if isinstance(state.get(name), str):
-                state[name] = without_folders(state[name])
+        for parameter in value.get_params(deep=False):
+            if isinstance(state.get(parameter), str):
+                state[parameter] = without_folders(state[parameter])
         return {
             "$estimator": _public_name(type(value)),
             "number": number,
