@@ -172,6 +172,27 @@ def explain(
 
 
 @app.command()
+def info(
+    model: Annotated[
+        Path,
+        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show everything that a saved model holds about patients.
+
+    Numbers of training patients and records, labels, clinical columns with their
+    categories, distributions, calibration, the filter of training patients,
+    neighbours; and what the model does not hold:
+
+        ecgsk info ecgsk-demo/model
+    """
+    from ecgsk.cli._info import run
+
+    run(model, json)
+
+
+@app.command()
 def ingest(
     folder: Annotated[
         Path, typer.Argument(help="Folder of WFDB records.", exists=True, file_okay=False)

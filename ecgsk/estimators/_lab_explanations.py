@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 import ecgsk
+from ecgsk._paths import describe
 from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.estimators._lab_targets import are_lab_targets, read_reference_ranges
 from ecgsk.estimators._linear_head import LinearHead
@@ -44,14 +45,14 @@ def describe_patients(X: Any) -> list[dict[str, str]]:
     if not isinstance(X, pd.DataFrame):
         return [{} for _ in range(len(X))]
     patients: list[dict[str, str]] = [{} for _ in range(len(X))]
-    for name, describe in (
+    for name, as_text in (
         ("age", _describe_age),
         ("sex", _describe_sex),
         ("male", _describe_male),
     ):
         for patient, value in zip(patients, X.get(name, ()), strict=False):
             if not pd.isna(value):
-                patient["sex" if name == "male" else name] = describe(value)
+                patient["sex" if name == "male" else name] = as_text(value)
     return patients
 
 
@@ -239,7 +240,7 @@ def describe_model(
     low, high = f"{n_measured.min():,}", f"{n_measured.max():,}"
     return {
         "training population": encoder.training_population_ or "not stated",
-        "diagnosis model": repr(encoder),
+        "diagnosis model": describe(encoder),
         "leads": list(encoder.leads_ or ()),
         "sampling rate, Hz": encoder.sampling_rate_,
         "training records per laboratory finding": low if low == high else f"{low} to {high}",

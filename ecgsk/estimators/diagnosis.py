@@ -134,9 +134,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
-    patients_seen_ : tuple or None
-        Salt and salted hashes of the patients of training, a frozen pre-training's
-        included; None where X names none.
+    patients_seen_ : SeenPatients or None
+        Number and filter of the patients of training, a frozen pre-training's included, by
+        which scoring on them is detected; None where X names none.
 
     References
     ----------
@@ -376,10 +376,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         """Scale the table and hold patients out: the last checks before training."""
         self.scaler_, table, distillation_table = None, None, None
         if "clinical" in self.inputs:
-            self.scaler_ = ClinicalScaler().fit(self._table(rows))
+            self.scaler_ = ClinicalScaler().fit(self._table(rows), groups=rows.groups)
             table = self.scaler_.transform(self._table(rows))
         if self.recipe_.distils:
-            distillation_table = ClinicalScaler().fit_transform(self._table(rows))
+            scaler = self.scaler_ or ClinicalScaler().fit(self._table(rows), groups=rows.groups)
+            distillation_table = scaler.transform(self._table(rows))
         kept, held_out = targets.labelled, None
         if self.recipe_.fine_tune != "probe":
             kept, held_out = hold_out_patients(self, rows, kept, seed)

@@ -276,9 +276,11 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         owner, n_records = f"{type(self).__name__}.explain", _num_samples(X)
         check_row_order(owner, X, y=y, diagnoses=diagnoses)
         names, ranges = self.label_names_, self.reference_ranges
-        known = (
-            [] if y is None else [lab_targets.read_same_targets(y, ranges, n_records, owner, names)]
-        )
-        if diagnoses is not None:
-            known.append(lab_targets.read_diagnoses(diagnoses, self.encoder_, n_records, owner))
-        return pd.concat(known, axis=1) if known else None
+        known = [
+            None
+            if y is None
+            else lab_targets.read_same_targets(y, ranges, n_records, owner, names),
+            lab_targets.read_diagnoses(diagnoses, self.encoder_, n_records, owner),
+        ]
+        frames = [frame for frame in known if frame is not None]
+        return pd.concat(frames, axis=1) if frames else None

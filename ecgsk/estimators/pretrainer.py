@@ -92,9 +92,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
-    patients_seen_ : tuple or None
-        Salt and salted hashes of the patients of ``fit``, by which scoring on them is
-        detected; None where X names none.
+    patients_seen_ : SeenPatients or None
+        Number and filter of the patients of ``fit``, by which scoring on them is detected;
+        None where X names none.
 
     References
     ----------

@@ -131,7 +131,8 @@ class _View:
     @property
     def titles(self) -> dict[str, str]:
         """Names to show of diagnoses and findings."""
-        return {item.name: item.title for item in (*self.e.diagnoses, *self.e.laboratories)}
+        diagnoses = {d.name: d.title for d in self.e.diagnoses}
+        return diagnoses | {f.name: f.title for f in self.e.laboratories}
 
     @property
     def has(self) -> dict[str, bool]:

@@ -27,8 +27,7 @@ def explanation_text(content: ExplanationContent, n_diagnoses: int, n_laboratori
         lines.append("Diagnoses" if calibrated else "Diagnoses, not calibrated")
     for d in diagnoses:
         p = format_probability(d.probability)
-        words = [_decision(content, d), _RECORDED[d.recorded]]
-        words = "; ".join(filter(None, words))
+        words = "; ".join(filter(None, [_decision(content, d), _RECORDED[d.recorded]]))
         lines.append(f"  {d.title:<{width}}  p {p:<5}  {words}".rstrip())
         if d.decision != "absent":
             lines += _evidence_lines(content, d.name)

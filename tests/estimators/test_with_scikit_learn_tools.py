@@ -193,5 +193,5 @@ def test_groups_and_weights_are_routed_to_the_fit(make_classifier, X, Y, sides):
             return_estimator=True,
             error_score="raise",
         )
-    n_seen = [len(fitted[-1].patients_seen_[1]) for fitted in results["estimator"]]
+    n_seen = [fitted[-1].patients_seen_.n_patients for fitted in results["estimator"]]
     assert sum(n_seen) == len(set(subjects[weight > 0]))
