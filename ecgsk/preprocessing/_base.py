@@ -13,6 +13,7 @@ from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError
 from ecgsk.preprocessing._transformed import TransformedStorage, fill_in_batches
 from ecgsk.signals import ECGArray, ECGDtype
 from ecgsk.signals.columns import ecg_column, find_ecg_column
+from ecgsk.signals.screening import screen_where_needed
 from ecgsk.signals.storage import ArrayStorage
 from ecgsk.signals.units import check_sampling_rate, format_hertz
 
@@ -270,7 +271,8 @@ class RateAwareTransformer(SignalTransformer):
     ) -> tuple[np.ndarray, Leads, float]:
         """Filter; see `SignalTransformer.transform_signals`."""
         self._check_input(leads, sampling_rate)
-        return self._filter(signals, sampling_rate), leads, self._sampling_rate_out(sampling_rate)
+        filtered = self._filter(screen_where_needed(signals), sampling_rate)
+        return filtered, leads, self._sampling_rate_out(sampling_rate)
 
     def _transform_column(self, column: ECGArray) -> ECGArray:
         rows = column.rows

@@ -124,7 +124,7 @@ def test_missing_record(classifier, X):
 
 def test_plain_record_without_a_sample(classifier, signals):
     signals[[1, 2, 4, 5]] = np.nan
-    with pytest.raises(SignalQualityError, match=r"rows 1, 2, 4, ... have none"):
+    with pytest.raises(SignalQualityError, match=r"rows 1, 2, 4, 5 have none"):
         classifier.predict_proba(signals)
 
 
