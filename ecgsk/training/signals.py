@@ -218,7 +218,8 @@ def _raise_if_refused(owner: str, refused: np.ndarray, numbers: np.ndarray, is_n
 def _digest(x: np.ndarray) -> np.ndarray:
     """Return a hash of each record, of shape (n_records, 16)."""
     hashes = [
-        hashlib.blake2b(np.ascontiguousarray(record), digest_size=_DIGEST_BYTES) for record in x
+        hashlib.blake2b(np.ascontiguousarray(record).data, digest_size=_DIGEST_BYTES)
+        for record in x
     ]
     joined = b"".join(found.digest() for found in hashes)
     return np.frombuffer(joined, dtype=np.uint8).reshape(len(x), _DIGEST_BYTES)
