@@ -48,18 +48,21 @@ class TrainingRows:
         return BatchDataset(self.signals, table, targets, self.weight)
 
 
-def order_training_rows(inputs: Inputs, weight: np.ndarray) -> TrainingRows:
+def order_training_rows(
+    inputs: Inputs, weight: np.ndarray, *, digest: bool = False
+) -> TrainingRows:
     """Order and repeat the rows of a fit, and estimate the scale of the leads.
 
     A record of weight w is repeated ceil(w) times, each of weight w / ceil(w); fractions are
     sampled epoch by epoch. Every signal is read once, which also finds those that cannot be
-    used and warns of missing samples. A table without signals keeps its order.
+    used and warns of missing samples; `digest` hashes it too, for a checkpoint. A table without
+    signals keeps its order.
     """
     used = np.flatnonzero(weight)
     signals, moments = inputs.signals, np.empty((len(used), 3, 0))
     groups = np.arange(len(used)) if inputs.groups is None else inputs.groups[used]
     if signals is not None:
-        moments = signals.moments(used)
+        moments = signals.moments(used, digest=digest)
         signals.warn_of_missing()
         # Different signals differ in their sums; equal ones keep their order.
         sums = moments[:, 1:].sum(axis=2)
