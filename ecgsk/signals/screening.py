@@ -15,6 +15,8 @@ with a standard deviation above 20 is refused, and nothing is flat.
 
 import numpy as np
 
+from ecgsk.exceptions import LeadMismatchError
+
 #: Range in mV below which a lead is flat: 1 uV, below the resolution of clinical recorders
 #: (5 uV).
 FLAT_MV = 1e-3
@@ -38,6 +40,20 @@ INFINITE = "infinite samples"
 TOO_LARGE = "amplitudes too large for mV"
 TOO_SMALL = "amplitudes too small for mV"
 NO_SIGNAL = "no lead with a signal"
+
+
+# No ECG has both more leads and fewer samples than this: 32 samples are 0.3 s at 100 Hz.
+_MANY_LEADS, _FEW_SAMPLES = 32, 32
+
+
+def check_axes(shape: tuple[int, ...], *, name: str) -> None:
+    """Raise if the shape of a plain array is that of ECGs with the leads last."""
+    if len(shape) == 3 and shape[1] > _MANY_LEADS and shape[2] <= _FEW_SAMPLES:
+        raise LeadMismatchError(
+            f"{name}: expected an array of shape (n_records, n_leads, n_samples), got {shape}: "
+            f"{shape[1]} leads of {shape[2]} samples. The axes look swapped: try "
+            "X.transpose(0, 2, 1)."
+        )
 
 
 def is_clean(x: np.ndarray, *, in_millivolt: bool = True) -> np.ndarray:

@@ -213,6 +213,14 @@ def test_four_dimensions(fitted, fit, signals):
             call(signals[:, None])
 
 
+@pytest.mark.parametrize("shape", [(6, 1000, 12), (6, 1000, 1), (6, 40, 3)])
+def test_leads_last(fitted, fit, shape):
+    for call, name in (fitted, fit):
+        message = rf"{name}: .*got \({shape[0]}, {shape[1]}, .*The axes look swapped: try X.transp"
+        with pytest.raises(LeadMismatchError, match=message):
+            call(np.random.default_rng(0).normal(size=shape))
+
+
 def test_unknown_encoder(make_pretrainer, make_classifier, X, Y):
     message = r"Unknown encoder 'resnet19'; expected one of .*Did you mean 'resnet18'\?"
     with pytest.raises(ValueError, match=message):
