@@ -85,7 +85,7 @@ class ECGRecord(StorageProperties):
             f"X['ecg'].astype({_dtype_name(self)!r})."
         )
 
-    __int__ = __float__  # type: ignore[assignment]  # it never returns
+    __int__ = __float__
 
     def _signature(self) -> tuple:
         return (self.leads, self.sampling_rate, self.n_samples)

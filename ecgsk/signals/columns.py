@@ -60,7 +60,7 @@ def restore_ecg_column(X: Any, *, name: str = "ecgsk") -> Any:
     if isinstance(X, pd.DataFrame):
         if find_ecg_column(X, name=name) is not None:
             return X
-        objects = np.flatnonzero([is_object_dtype(dtype) for dtype in X.dtypes])
+        objects = [i for i, dtype in enumerate(X.dtypes) if is_object_dtype(dtype)]
         found = [i for i in objects if _has_records(X.iloc[:, i])]
         X = X.copy(deep=False) if found else X
         for i in found:
