@@ -119,12 +119,14 @@ def describe_signals(
     names = np.array(leads)
     problem = np.full(len(signals), "", dtype=object)
     odd = np.any([state.any(axis=1) for state in states.values()], axis=0)
-    for row in np.flatnonzero(odd | (peak > IMPLAUSIBLE_MV) | (reversal != "") | (refused != "")):
+    for row in np.flatnonzero(odd | (peak > IMPLAUSIBLE_MV) | (reversal != "") | unclean):
         by_state = {state: names[where[row]] for state, where in states.items()}
         words = _problem_words(by_state, len(leads), peak[row], reversal[row])
         # Missing and flat leads are named already.
         if refused[row] and (refused[row] != NO_SIGNAL or not words):
             words.append(refused[row])
+        if unclean[row] and not words:
+            words.append("implausible samples")
         problem[row] = "; ".join(words)
     return described.assign(problem=problem)
 

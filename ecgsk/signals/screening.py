@@ -4,7 +4,9 @@ The rules, for records in mV (an ECG column):
 
 * a sample further than 20 mV from the baseline, or than 300 mV from 0, is missing: a number
   that stands for "missing" (-9999, 9.97e36), an ADC's rail, an artefact;
-* a lead with more than 5 % of such samples, of different values, is missing, and so is a flat
+* so is a sample at the largest or smallest value of a lead that is there in 5 % of its samples
+  and moves by more than 5 mV: the lead is at the rails of its ADC;
+* a lead with more than 5 % of samples beyond, of different values, is missing, and so is a flat
   lead;
 * a record is refused if such leads are half or more of those with a signal (it is in uV), if
   no lead moves by 10 uV (it is in V), if no lead has a signal, or if a sample is infinite.
@@ -29,6 +31,9 @@ _SMALLEST_MV = 0.01
 # Share of implausible samples above which a lead is missing. An ECG in uV has more: 21 % or
 # more of the samples of half of its leads, in LUDB, Brugada-HUCA and simulated records.
 _MAX_SHARE = 0.05
+# Range in mV and number of equal extremes from which a lead is at the rails of its ADC. Short or
+# clipped waves have fewer.
+_RAIL_RANGE_MV, _MIN_RAIL_SAMPLES = 5.0, 10
 # Amplitude of a plain array that stands for "missing". Normalised ECGs reach 20.
 _IMPLAUSIBLE_NUMBER = 1000.0
 # Standard deviation of a plain record above which it is not in mV. A surface ECG has 0.05-0.5 in
@@ -65,6 +70,8 @@ def is_clean(x: np.ndarray, *, in_millivolt: bool = True) -> np.ndarray:
         with np.errstate(invalid="ignore"):
             spread = high - low
         clean &= (spread >= FLAT_MV).all(axis=1) & (spread >= _SMALLEST_MV).any(axis=1)
+        wide = np.flatnonzero(clean & (spread > _RAIL_RANGE_MV).any(axis=1))
+        clean[wide] = ~_at_rails(x[wide], high[wide], low[wide]).any(axis=(1, 2))
     return clean
 
 
@@ -88,11 +95,14 @@ def screen(x: np.ndarray, *, in_millivolt: bool = True) -> tuple[np.ndarray, np.
     with np.errstate(invalid="ignore", over="ignore"):
         infinite = np.isinf(x).any(axis=(1, 2))
         beyond = _beyond_offset(x) if in_millivolt else np.abs(x) > _IMPLAUSIBLE_NUMBER
-        n_present = (~np.isnan(x)).sum(axis=2)
+        n_present = np.count_nonzero(~np.isnan(x), axis=2)
         # One value that stands for "missing" is no sign of another unit, however frequent.
-        large = beyond.sum(axis=2) > _MAX_SHARE * n_present
+        large = np.count_nonzero(beyond, axis=2) > _MAX_SHARE * n_present
         large &= _spread(np.where(beyond, x, np.nan)) > IMPLAUSIBLE_MV
         screened = np.where(beyond | large[:, :, None], x.dtype.type(np.nan), x)
+        if in_millivolt:
+            high, low = np.fmax.reduce(screened, axis=2), np.fmin.reduce(screened, axis=2)
+            screened[_at_rails(screened, high, low)] = np.nan
         spread = _spread(screened)
         has_signal = ~np.isnan(spread)
         if in_millivolt:
@@ -133,13 +143,28 @@ def _beyond_offset(x: np.ndarray) -> np.ndarray:
     """
     size = np.abs(x)
     beyond = size > IMPLAUSIBLE_MV
-    near = (size <= IMPLAUSIBLE_MV).sum(axis=2)
+    near = np.count_nonzero(size <= IMPLAUSIBLE_MV, axis=2)
     for record, lead in np.argwhere(near <= _MAX_SHARE * (~np.isnan(x)).sum(axis=2)):
         trace = x[record, lead]
         possible = trace[size[record, lead] <= _MAX_OFFSET_MV]
         if len(possible):
             beyond[record, lead] = np.abs(trace - np.median(possible)) > IMPLAUSIBLE_MV
     return beyond | (size > _MAX_OFFSET_MV)
+
+
+def _at_rails(x: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Return which samples are at a value of an ADC's rail, from the extremes of each lead."""
+    found = np.zeros(x.shape, dtype=bool)
+    wide = high - low > _RAIL_RANGE_MV
+    if not wide.any():
+        return found
+    least = max(_MAX_SHARE * x.shape[2], _MIN_RAIL_SAMPLES)
+    for extreme in (high, low):
+        held = x == extreme[:, :, None]
+        often = wide & (np.count_nonzero(held, axis=2) >= least)
+        if often.any():
+            found |= held & often[:, :, None]
+    return found
 
 
 def _spread(x: np.ndarray) -> np.ndarray:

@@ -44,6 +44,7 @@ ODD = {
     "a flat lead": lambda x: np.where(leads == 3, 0.2, x),
     "infinite": lambda x: np.where(held(500), np.inf, x),
     "between the rails": lambda x: np.where(times % 7 < 3, 163.84, -163.84) + 0 * x,
+    "at a rail of 10 mV": lambda x: np.where(times < 300, 10.235, x),
     "saturated": lambda x: np.clip(x, -0.1, 0.1),
 }
 

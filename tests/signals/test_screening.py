@@ -60,6 +60,22 @@ def test_a_padding_with_a_number_is_missing(signals, number, length):
     assert np.isnan(screened).sum() == 7 * length
 
 
+@pytest.mark.parametrize("rail", [5.12, 10.235, 16.384])
+def test_a_lead_at_the_rails_of_an_adc(signals, rail):
+    x = signals.copy()
+    x[2, 5, 200:300] = rail
+    x[3, 5, 200:300], x[3, 5, 400:500] = rail, -rail
+    x[4, 5] = np.where(np.arange(1000) % 5 < 2, rail, -rail)
+    x[5] = np.where(np.arange(1000) % 5 < 2, rail, -rail)
+    x[6, 5, 200:210] = rail  # a clipped wave
+    screened, refused = screen(x)
+    assert refused.tolist() == [""] * 5 + [NO_SIGNAL] + [""] * 2
+    assert is_clean(x).tolist() == [i not in (2, 3, 4, 5) for i in range(8)]
+    assert np.isnan(screened).sum(axis=(1, 2)).tolist() == [0, 0, 100, 200, 1000, 12_000, 0, 0]
+    report = quality(ECGArray.from_numpy(x, leads=STANDARD_12_LEADS, sampling_rate=100))
+    assert (report["problem"] != "").tolist()[:6] == [False] * 2 + [True] * 4
+
+
 def test_leads_filled_with_a_number_are_missing_and_the_others_stay(signals):
     signals[2, 6:] = -9999
     screened, refused = screen(signals)
