@@ -16,7 +16,8 @@ from ecgsk.exceptions import (
     SamplingRateError,
 )
 from ecgsk.signals import ECGArray, ECGDtype
-from ecgsk.signals.columns import find_ecg_column
+from ecgsk.signals.columns import find_ecg_column, restore_ecg_column
+from ecgsk.signals.screening import check_axes
 from ecgsk.signals.units import format_hertz
 from ecgsk.training.signals import Signals
 
@@ -85,6 +86,7 @@ def parse_inputs(
     """
     owner = type(estimator).__name__
     population = getattr(X, "attrs", {}).get("population")
+    X = restore_ecg_column(X, name=owner)
     if isinstance(X, ECGArray) or isinstance(getattr(X, "dtype", None), ECGDtype):
         X = pd.DataFrame({"ecg": X})
     column = find_ecg_column(X, name=owner)
@@ -165,6 +167,7 @@ def _plain_signals(
         "ensure_all_finite": "allow-nan",
         "ensure_min_samples": 2 if fitting else 1,
     }
+    check_axes(getattr(X, "shape", ()), name=owner)
     if getattr(X, "ndim", 2) == 3 and X.shape[1] == 1:
         X = X[:, 0]  # one lead: its samples are scikit-learn's features
     if fitting or (expected is not None and expected.leads is None):

@@ -18,7 +18,7 @@ from ecgsk.explain import Attribution, LabEvidence, SimilarPatients, attribute
 from ecgsk.io import find_beats
 from ecgsk.signals import ECGArray, ECGDtype, quality
 from ecgsk.signals.columns import ecg_column, find_ecg_column
-from ecgsk.signals.record_quality import FLAT_MV
+from ecgsk.signals.screening import screen
 
 
 def read_signals(X: Any) -> tuple[list, Any, ECGArray | None]:
@@ -220,14 +220,12 @@ def _attribute(
 
 
 def _model_signals(model: ECGDiagnosisClassifier, X: Any, ecg: ECGArray | None) -> np.ndarray:
-    """Return samples as the model's module takes them: its order of leads, flat leads missing."""
+    """Return samples as the model's module takes them: its order of leads, screened."""
     if ecg is None:
         x = np.asarray(X, dtype=np.float32)
-        return x if x.ndim == 3 else x[:, None]
+        return screen(x if x.ndim == 3 else x[:, None], in_millivolt=False)[0]
     assert model.leads_ is not None  # checked in check_request
-    x = ecg.select_leads(model.leads_).read()
-    x[np.fmax.reduce(x, axis=2) - np.fmin.reduce(x, axis=2) < FLAT_MV] = np.nan
-    return x
+    return screen(ecg.select_leads(model.leads_).read())[0]
 
 
 def describe_model(

@@ -25,7 +25,12 @@ from ecgsk.estimators._fitting import hold_out_patients
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._pretraining import PretrainingPlan, plan_pretraining, pretrain
-from ecgsk.estimators._settings import check_settings, draw_seed, inherit_settings
+from ecgsk.estimators._settings import (
+    check_settings,
+    draw_seed,
+    inherit_settings,
+    keeps_checkpoints,
+)
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_training_rows
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
@@ -238,7 +243,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         used = np.flatnonzero(weight)
         targets = read_targets(y, len(inputs), owner, used)
         plan = self._plan_encoder(inputs, pretrainer)
-        rows = order_training_rows(inputs, weight)
+        rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self, pretrainer))
         targets = targets.take(np.searchsorted(used, rows.numbers))
         self._store_targets(targets)
         self.scale_ = rows.scale if pretrainer is None or plan else pretrainer.scale_

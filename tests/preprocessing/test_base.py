@@ -235,3 +235,16 @@ def test_pipeline_from_one_hospital_to_another():
     assert isinstance(out["ecg"].array.storage, ArrayStorage)
     there = here.select_leads(STANDARD_12_LEADS[::-1])
     pd.testing.assert_frame_equal(pipe.transform(pd.DataFrame({"ecg": there})), out)
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        BandpassFilter(input_sampling_rate=100),
+        Resample(50, input_sampling_rate=100),
+        SelectLeads(["II"], input_leads=STANDARD_12_LEADS),
+    ],
+)
+def test_leads_last(transformer):
+    with pytest.raises(LeadMismatchError, match=r"The axes look swapped: try X\.transpose"):
+        transformer.fit(np.zeros((3, 1000, 12)))
