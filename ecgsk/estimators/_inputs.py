@@ -207,7 +207,7 @@ def _same_leads(array: ECGArray, expected: tuple[str, ...], owner: str) -> ECGAr
     if set(expected) != set(got):
         raise LeadMismatchError(
             f"{owner} was fitted on {len(expected)} leads ({', '.join(expected)}); got "
-            f"{len(got)} ({', '.join(got)}). {how_to_get_leads(expected, got)} Or fit on the "
-            "leads you have."
+            f"{len(got)} ({', '.join(got)}). {how_to_get_leads(expected, got)} Or fit on "
+            "the leads you have."
         )
     return array if expected == got else array.select_leads(expected)

@@ -56,6 +56,7 @@ class RecordHeader:
     layout: RecordLayout
     columns: dict[str, Any] = field(default_factory=dict)
     checksums: tuple[int, ...] = ()  # of the requested leads, modulo 65536; 0 where none is stated
+    uncalibrated: tuple[str, ...] = ()  # requested leads whose gain is not stated
 
 
 def record_path(path: str | Path) -> str:
@@ -111,7 +112,8 @@ def _read_header(path: str, leads: Leads) -> RecordHeader:
         blocks=find_blocks(header.signals, files, channels, os.path.basename(path)),
     )
     checksums = tuple((signal.checksum or 0) % 2**16 for signal in signals)
-    return RecordHeader(path, _kept_once(layout), comment_columns(header), checksums)
+    uncalibrated = tuple(signal.name for signal in signals if not signal.calibrated)
+    return RecordHeader(path, _kept_once(layout), comment_columns(header), checksums, uncalibrated)
 
 
 def shown(path: str) -> str:

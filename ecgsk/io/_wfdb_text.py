@@ -46,6 +46,7 @@ class SignalLine:
     skew: int  # frames
     offset: int  # bytes
     gain: float  # units per physical unit
+    calibrated: bool  # whether the header states the gain
     baseline: int
     unit: str
     initial: int  # first sample, which format 8 starts from
@@ -129,6 +130,7 @@ def _parse_signal(line: str) -> SignalLine:
         skew=int(skew or 0),
         offset=int(offset or 0),
         gain=float(gain or 0) or _DEFAULT_GAIN,
+        calibrated=bool(float(gain or 0)),
         # WFDB: the default baseline and first sample are the ADC zero, and the default unit mV.
         baseline=int(baseline or zero or 0),
         unit=unit or "mV",

@@ -88,7 +88,7 @@ def read_wfdb_folder(
     Warns
     -----
     SignalQualityWarning
-        When records were left out. When samples are read later: when they differ
+        When records were left out, or state no gain. When samples are read later: when they differ
         from the checksums of their header.
 
     Notes
@@ -213,6 +213,15 @@ def read_wfdb_records(
         warn(
             f"{name}: left out {len(broken)} of {len(paths)} records that cannot be read, such as "
             f"{broken[0]['record']}: {broken[0]['reason']} All are listed as broken.",
+            SignalQualityWarning,
+            stacklevel=3,
+        )
+    if uncalibrated := [header for header in headers if header.uncalibrated]:
+        first = uncalibrated[0]
+        warn(
+            f"{name}: {len(uncalibrated)} of {len(headers)} records state no gain, such as "
+            f"{shown(first.path)} in {', '.join(first.uncalibrated)}: 200 units per mV are "
+            "assumed, as in WFDB. Correct their headers, or ignore their amplitudes.",
             SignalQualityWarning,
             stacklevel=3,
         )

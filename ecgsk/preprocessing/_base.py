@@ -173,7 +173,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
             raise LeadMismatchError(
                 f"{name} was fitted on {len(self.leads_in_)} leads ({', '.join(self.leads_in_)}); "
                 f"got {len(column.leads)} ({', '.join(column.leads)}). "
-                f"{how_to_get_leads(self.leads_in_, column.leads)} Put it before {name}."
+                f"{how_to_get_leads(self.leads_in_, column.leads)}"
             )
         self._check_rate(column)
         return column.select_leads(self.leads_in_)

@@ -244,6 +244,17 @@ def test_samples_that_differ_from_the_checksum_are_reported(tmp_path, write_sign
     assert stored["checksum_differs"].ne("").tolist() == [False, True, False]
 
 
+def test_a_gain_that_is_not_stated_is_reported(tmp_path, write_signals):
+    write_signals(tmp_path, "a", level(5))
+    text = write_signals(tmp_path, "b", level(5))
+    (tmp_path / "b.hea").write_text(text.replace(" 200(0)/mV", " 0"))
+    with pytest.warns(
+        SignalQualityWarning, match="1 of 2 records state no gain, such as .*b in II"
+    ):
+        frame = read_wfdb_folder(tmp_path, leads=["II"])
+    np.testing.assert_array_equal(*frame["ecg"].ecg.to_numpy())
+
+
 def test_a_crop_is_not_compared_with_the_checksum(tmp_path, write_signals):
     write_signals(tmp_path, "r", level(5))
     damage(tmp_path / "r.dat")
