@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections import Counter
@@ -26,6 +27,7 @@ from ecgsk.io.ecg_folder import (
     SAMPLES,
     publish_folder,
 )
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
 
 _VERSION = 3
@@ -180,7 +182,7 @@ def _settings(
 ) -> dict[str, Any]:
     """Check the parameters and return those that decide the result, as JSON stores them."""
     for name, value in (("duration", duration), ("gain", gain), ("chunk_size", chunk_size)):
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < math.inf:
             raise ECGError(f"ingest_wfdb: expected {name} above 0, got {value!r}.")
     return {
         "version": _VERSION,
@@ -262,7 +264,8 @@ def _plan(
     headers = list(_readable(folder, names, settings["leads"]))
     rate = _most_common(header.layout.sampling_rate for header in headers)
     duration = settings["duration"] or _most_common(header.layout.seconds for header in headers)
-    n_samples = round(duration * rate)
+    # Raises where the duration asks for more than a record can hold.
+    n_samples = WFDBStorage(headers[:1], leads, rate, round(duration * rate)).n_samples
     if transform is not None:
         usual = [header for header in headers if header.layout.sampling_rate == rate]
         signals = _trial_signals(usual, leads, duration)

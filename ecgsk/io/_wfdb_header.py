@@ -29,6 +29,7 @@ _MAX_HEADER_BYTES = 1 << 20
 _NO_FILE = "~"  # of a signal without samples, in WFDB
 
 _cached_to_millivolt = lru_cache(to_millivolt)
+_canonical_leads = lru_cache(canonical_leads)
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,7 @@ def _common_rate(header: HeaderText, channels: tuple[int, ...], path: str) -> tu
             f"record {shown(path)}: the header must state the sampling rate; it states none. "
             "Correct the header, or leave the record out."
         )
-    frame_rate = Fraction(repr(header.frame_rate))  # 62.4725 Hz of 4 samples are 249.89 Hz
-    rates = {c: float(frame_rate * header.signals[c].per_frame) for c in channels}
+    rates = {c: _signal_rate(header.frame_rate, header.signals[c].per_frame) for c in channels}
     if len(set(rates.values())) > 1:
         stated = (f"{header.signals[c].name} {format_hertz(rate)}" for c, rate in rates.items())
         raise RecordReadError(
@@ -166,6 +166,12 @@ def _common_rate(header: HeaderText, channels: tuple[int, ...], path: str) -> tu
             "the record out."
         )
     return rate, header.signals[channels[0]].per_frame
+
+
+@lru_cache(maxsize=1024)
+def _signal_rate(frame_rate: float, per_frame: int) -> float:
+    """Return samples per second: 62.4725 frames of 4 samples are 249.89, with no further digit."""
+    return float(Fraction(repr(frame_rate)) * per_frame)
 
 
 def _check_files(
@@ -273,8 +279,8 @@ def _remedy(wanted: tuple[str, ...], missing: list[str], names: tuple[str, ...])
 def wanted_leads(leads: Leads) -> tuple[str, ...]:
     """Return the canonical names of the leads to read, from names or a mapping to names."""
     if isinstance(leads, Mapping):
-        return canonical_leads(dict.fromkeys(map(canonical_lead, leads.values())))
-    return canonical_leads(leads)
+        return _canonical_leads(tuple(dict.fromkeys(map(canonical_lead, leads.values()))))
+    return _canonical_leads(leads if isinstance(leads, str) else tuple(leads))
 
 
 def _declared(leads: Leads) -> tuple[tuple[str, str], ...]:

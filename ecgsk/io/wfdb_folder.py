@@ -19,7 +19,7 @@ from ecgsk.exceptions import (
     SignalQualityWarning,
 )
 from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, record_path, shown, wanted_leads
-from ecgsk.io.wfdb_storage import MAX_RECORD_SAMPLES, WFDBStorage
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 from ecgsk.signals.units import check_sampling_rate, format_hertz
 
@@ -179,7 +179,7 @@ def read_wfdb_record(
     wanted, sampling_rate = _checked(leads, sampling_rate, duration, "read_wfdb_record")
     header = read_header(record_path(path), leads)
     rate = sampling_rate or header.layout.sampling_rate
-    n_samples = _n_samples(duration or header.layout.seconds, rate, wanted, "read_wfdb_record")
+    n_samples = round((duration or header.layout.seconds) * rate)
     return ECGArray(WFDBStorage([header], wanted, rate, n_samples))
 
 
@@ -227,7 +227,7 @@ def read_wfdb_records(
         )
     rate = sampling_rate or _common_rate(headers, name)
     seconds = duration or _common_duration(headers, name)
-    storage = WFDBStorage(headers, wanted, rate, _n_samples(seconds, rate, wanted, name))
+    storage = WFDBStorage(headers, wanted, rate, round(seconds * rate))
     return ECGArray(storage), kept, headers, broken
 
 
@@ -239,17 +239,6 @@ def _checked(
     if duration is not None and not 0 < duration < math.inf:
         raise DurationError(f"{name}: expected a duration in seconds above 0, got {duration!r}.")
     return wanted_leads(leads), sampling_rate
-
-
-def _n_samples(seconds: float, rate: float, leads: Sequence[str], name: str) -> int:
-    n_samples = round(seconds * rate)
-    if not 1 <= n_samples <= MAX_RECORD_SAMPLES // len(leads):
-        raise DurationError(
-            f"{name}: expected records of 1 to {MAX_RECORD_SAMPLES // len(leads):,} samples of "
-            f"{len(leads)} leads, got {seconds:g} s at {rate:g} Hz. Pass another duration=, in "
-            "seconds."
-        )
-    return n_samples
 
 
 def _read_headers(

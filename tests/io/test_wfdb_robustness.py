@@ -255,6 +255,17 @@ def test_a_gain_that_is_not_stated_is_reported(tmp_path, write_signals):
     np.testing.assert_array_equal(*frame["ecg"].ecg.to_numpy())
 
 
+@pytest.mark.parametrize("duration", [1e-9, 1e12, np.inf, np.nan])
+def test_an_impossible_duration_is_refused(tmp_path, write_signals, duration):
+    write_signals(tmp_path, "r", level(5))
+    for read in (read_wfdb_record, read_wfdb_folder):
+        path = tmp_path / "r" if read is read_wfdb_record else tmp_path
+        with pytest.raises(ECGError, match=r"duration|seconds"):
+            read(path, leads=["II"], duration=duration)
+    with pytest.raises(ECGError, match=r"duration|seconds"):
+        ingest_wfdb(tmp_path, tmp_path / "out", leads=["II"], duration=duration, progress=False)
+
+
 def test_a_crop_is_not_compared_with_the_checksum(tmp_path, write_signals):
     write_signals(tmp_path, "r", level(5))
     damage(tmp_path / "r.dat")
