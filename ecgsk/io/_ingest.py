@@ -20,7 +20,7 @@ from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
 from ecgsk.io._ingest_chunk import Conversion, convert, read_batch
 from ecgsk.io._ingest_journal import Journal
 from ecgsk.io._ingest_transform import describe_transform, try_transform
-from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown, wanted_leads
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, wanted_leads
 from ecgsk.io.ecg_folder import (
     DEFAULT_GAIN,
     MANIFEST,
@@ -188,7 +188,7 @@ def _settings(
         "version": _VERSION,
         "source": str(folder),
         "n_found": len(names),
-        "found_sha256": hashlib.sha256("\n".join(map(shown, names)).encode()).hexdigest(),
+        "found_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
         "transform": describe_transform(transform),
         "leads": dict(leads) if isinstance(leads, Mapping) else list(wanted_leads(leads)),
         "duration": duration,

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ecgsk.exceptions import ECGError, LeadMismatchError
 from ecgsk.io._ingest_transform import apply_transform
-from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header
 from ecgsk.io.ecg_folder import to_int16
 from ecgsk.io.wfdb_folder import comments_frame
 from ecgsk.io.wfdb_storage import WFDBStorage
@@ -79,9 +79,7 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
         for start in range(0, len(kept), _RECORDS_PER_TRANSFORM):
             some = slice(start, start + _RECORDS_PER_TRANSFORM)
             n_clipped += _transform(signals[some], places[some], rate, conversion, samples, reasons)
-    broken = [
-        {"record": shown(names[place]), "reason": reasons[place]} for place in sorted(reasons)
-    ]
+    broken = [{"record": names[place], "reason": reasons[place]} for place in sorted(reasons)]
     good = [(place, header) for place, header in headers if place not in reasons]
     table = _table(good, names, parts)
     return Chunk(samples[[place for place, _ in good]], table, broken, n_clipped)
@@ -141,7 +139,7 @@ def _table(
         return pd.DataFrame({"record": []}, dtype=str)
     places = [place for place, _ in good]
     parts = [
-        pd.DataFrame({"record": [shown(names[place]) for place in places]}),
+        pd.DataFrame({"record": [names[place] for place in places]}),
         comments_frame([header for _, header in good]),
         pd.concat(qualities).loc[places].reset_index(drop=True),
     ]
