@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from warnings import warn
@@ -19,17 +20,17 @@ from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
 from ecgsk.io._ingest_chunk import Conversion, convert, read_batch
 from ecgsk.io._ingest_journal import Journal
 from ecgsk.io._ingest_transform import describe_transform, try_transform
-from ecgsk.io._wfdb_header import RecordHeader, read_header
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, wanted_leads
 from ecgsk.io.ecg_folder import (
     DEFAULT_GAIN,
     MANIFEST,
     SAMPLES,
     publish_folder,
 )
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
-from ecgsk.signals.leads import canonical_leads
 
-_VERSION = 2
+_VERSION = 3
 _N_PLANNING_RECORDS = 64  # decide the usual sampling rate and duration
 _N_TRIAL_RECORDS = 2  # transformed once before the ingest begins
 _WORK, _PLAN, _BROKEN = ".ingest", "plan.json", "broken.csv"
@@ -40,7 +41,7 @@ def ingest_wfdb(
     out: str | Path,
     transform: Any = None,
     *,
-    leads: Sequence[str] = STANDARD_12_LEADS,
+    leads: Leads = STANDARD_12_LEADS,
     duration: float | None = None,
     gain: float = DEFAULT_GAIN,
     n_jobs: int | None = None,
@@ -65,8 +66,9 @@ def ingest_wfdb(
         BandpassFilter(0.5, 40))``. It may hold any transformer of an ECG column that
         learns nothing from the data, as it is fitted on every batch. By default
         signals are stored as recorded.
-    leads : sequence of str, default=STANDARD_12_LEADS
-        Found by name in every record, and read in this order.
+    leads : sequence of str or dict, default=STANDARD_12_LEADS
+        Found by name in every record, and read in this order; a dict gives the
+        lead of further names in the files, as in `read_wfdb_folder`.
     duration : float or None, default=None
         Seconds. Longer records are cropped at their end, shorter ones padded
         there with NaN. None takes the duration of most, and lists records of
@@ -98,13 +100,15 @@ def ingest_wfdb(
     Warns
     -----
     SignalQualityWarning
-        When records were left out, or samples beyond 32767 / `gain` mV were clipped.
+        When records were left out or differ from the checksums of their headers, or
+        samples beyond 32767 / `gain` mV were clipped.
 
     Notes
     -----
     ``records.parquet`` has one row per record: ``record`` (path within `folder`),
-    the comments of its header (``age``, ``sex``, ``ecg_time``, ...) and the result of
-    :func:`ecgsk.signals.quality` before the transform.
+    the comments of its header (``age``, ``sex``, ``ecg_time``, ...), the result of
+    :func:`ecgsk.signals.quality` before the transform, and ``checksum_differs``: the
+    leads whose samples differ from the checksums of the header.
 
     Every record is transformed at its own sampling rate. One that then has
     another rate than most is resampled to theirs.
@@ -171,14 +175,14 @@ def _settings(
     folder: Path,
     names: list[str],
     transform: Any,
-    leads: Sequence[str],
+    leads: Leads,
     duration: float | None,
     gain: float,
     chunk_size: int,
 ) -> dict[str, Any]:
     """Check the parameters and return those that decide the result, as JSON stores them."""
     for name, value in (("duration", duration), ("gain", gain), ("chunk_size", chunk_size)):
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < math.inf:
             raise ECGError(f"ingest_wfdb: expected {name} above 0, got {value!r}.")
     return {
         "version": _VERSION,
@@ -186,7 +190,7 @@ def _settings(
         "n_found": len(names),
         "found_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
         "transform": describe_transform(transform),
-        "leads": list(canonical_leads(leads)),
+        "leads": dict(leads) if isinstance(leads, Mapping) else list(wanted_leads(leads)),
         "duration": duration,
         "gain": float(gain),
         "chunk_size": int(chunk_size),
@@ -256,11 +260,12 @@ def _plan(
     folder: Path, names: list[str], settings: dict[str, Any], transform: Any
 ) -> dict[str, Any]:
     """Find the duration to read, and the leads, rate and length written, from some records."""
-    leads = tuple(settings["leads"])
-    headers = list(_readable(folder, names, leads))
+    leads = wanted_leads(settings["leads"])
+    headers = list(_readable(folder, names, settings["leads"]))
     rate = _most_common(header.layout.sampling_rate for header in headers)
     duration = settings["duration"] or _most_common(header.layout.seconds for header in headers)
-    n_samples = round(duration * rate)
+    # Raises where the duration asks for more than a record can hold.
+    n_samples = WFDBStorage(headers[:1], leads, rate, round(duration * rate)).n_samples
     if transform is not None:
         usual = [header for header in headers if header.layout.sampling_rate == rate]
         signals = _trial_signals(usual, leads, duration)
@@ -276,7 +281,8 @@ def _plan(
 
 def _conversion(settings: dict[str, Any], transform: Any, found: dict[str, Any]) -> Conversion:
     return Conversion(
-        leads=tuple(settings["leads"]),
+        leads=wanted_leads(settings["leads"]),
+        requested=settings["leads"],
         crop=settings["duration"] is not None,
         transform=transform,
         gain=settings["gain"],
@@ -301,13 +307,13 @@ def _trial_signals(
     return np.concatenate(parts)
 
 
-def _readable(folder: Path, names: list[str], leads: tuple[str, ...]) -> Iterator[RecordHeader]:
+def _readable(folder: Path, names: list[str], leads: Leads) -> Iterator[RecordHeader]:
     n_found, reason = 0, ""
     for name in names:
         if n_found == _N_PLANNING_RECORDS:
             return
         try:
-            yield read_header(folder / name, leads)
+            yield read_header(f"{folder}/{name}", leads)
             n_found += 1
         except ECGError as error:
             reason = reason or str(error)
@@ -342,12 +348,21 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
         "missing_rows": [],
         "extra": {"ingest": settings},
     }
-    publish_folder(out, journal.table(), manifest, others=[_BROKEN])
+    table = journal.table()
+    publish_folder(out, table, manifest, others=[_BROKEN])
     if n_broken:
         warn(
             f"ingest_wfdb: left out {n_broken} of {journal.n_records + n_broken} records, such as "
             f"{journal.broken[0]['record']}: {journal.broken[0]['reason']} "
             f"{out / _BROKEN} lists all.",
+            SignalQualityWarning,
+            stacklevel=3,
+        )
+    if n_differing := int((table["checksum_differs"] != "").sum()):
+        warn(
+            f"ingest_wfdb: {n_differing} of {journal.n_records} records differ from the checksums "
+            "of their headers; the column checksum_differs names their leads. Download these "
+            "records again and pass overwrite=True, or drop them.",
             SignalQualityWarning,
             stacklevel=3,
         )

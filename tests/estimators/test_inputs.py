@@ -59,7 +59,7 @@ def test_wrong_number_of_leads(fitted, frame, signals):
     eight = STANDARD_12_LEADS[:8]
     message = (
         rf"{name} was fitted on 12 leads \({TWELVE}\); got 8 \({', '.join(eight)}\). "
-        r"Use SelectLeads\(\['I', .*\]\), or fit on the leads you have"
+        r"V3, V4, V5, V6 cannot be derived from these: .* Or fit on the leads you have"
     )
     with pytest.raises(LeadMismatchError, match=message):
         call(frame(signals[:, :8], leads=eight))
