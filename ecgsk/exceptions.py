@@ -8,6 +8,7 @@ what was expected, what was given and what to do.
 __all__ = [
     "CalibrationWarning",
     "CollapseWarning",
+    "DamagedFileError",
     "DownloadError",
     "DurationError",
     "ECGError",
@@ -49,6 +50,10 @@ class SignalQualityError(ECGError):
 
 class RecordReadError(ECGError):
     """A recording on disk is absent, truncated or not in a readable format."""
+
+
+class DamagedFileError(ECGError):
+    """A file that ecgsk wrote is truncated, changed or does not match its checksum."""
 
 
 class DownloadError(ECGError, OSError):

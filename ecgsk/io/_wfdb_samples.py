@@ -56,13 +56,18 @@ def find_block(header: Any, channels: tuple[int, ...], path: str) -> SampleBlock
     )
 
 
+def block_file(block: SampleBlock, path: str) -> str:
+    """Return the path of the file that holds the samples of a record."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, block.file.replace(_RECORD_NAME, name))
+
+
 def read_block(block: SampleBlock, path: str, end: int) -> np.ndarray:
     """Read the first `end` samples of each lead, in the header's units, NaN where missing.
 
     Raises OSError or ValueError when the file cannot be read or is too short.
     """
-    folder, name = os.path.split(path)
-    file = os.path.join(folder, block.file.replace(_RECORD_NAME, name))
+    file = block_file(block, path)
     dtype, missing = _FORMATS[block.fmt]
     stored = np.fromfile(file, dtype, count=end * block.n_signals, offset=block.offset)
     # Raises when the file is too short.

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ecgsk._stored_files import state_of_files
 from ecgsk.exceptions import RecordReadError
+from ecgsk.io._record_state import signal_files
 from ecgsk.io._wfdb import load_wfdb
 from ecgsk.io._wfdb_header import RecordLayout, read_header, record_path
-from ecgsk.io._wfdb_samples import read_block
+from ecgsk.io._wfdb_samples import block_file, read_block
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
 from ecgsk.signals.resampling import resample
@@ -26,9 +29,8 @@ class WFDBStorage(ECGStorage):
     there with NaN.
 
     Samples stored as plain integers in one file are read directly, all others by wfdb;
-    both give the same bits. Gains come from the layout: a header whose size has changed
-    since is an error, an edit that keeps its size is not detected. Without `layouts`,
-    headers are read each time.
+    both give the same bits. Gains come from the layout, so a record whose files have changed
+    in size or time since is an error. Without `layouts`, headers are read each time.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class WFDBStorage(ECGStorage):
         n_samples: int,
         *,
         layouts: Iterable[RecordLayout] | None = None,
+        states: np.ndarray | None = None,
     ):
         self.paths = tuple(record_path(path) for path in paths)
         self.leads = canonical_leads(leads)
@@ -49,6 +52,8 @@ class WFDBStorage(ECGStorage):
         self.layouts: tuple[RecordLayout, ...] | None = None
         if layouts is not None:
             self.layouts = tuple(known.setdefault(layout, layout) for layout in layouts)
+        # By which a later reader notices a change of the files.
+        self._states = self._find_states() if states is None and self.layouts else states
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -71,6 +76,7 @@ class WFDBStorage(ECGStorage):
             self.sampling_rate,
             self.n_samples,
             layouts=self.layouts and [self.layouts[row] for row in used],
+            states=None if self._states is None else self._states[used],
         )
         return storage, compacted
 
@@ -80,16 +86,18 @@ class WFDBStorage(ECGStorage):
         seconds = self.n_samples / self.sampling_rate
         same_rate = layout.sampling_rate == self.sampling_rate
         end = round((seconds if same_rate else seconds + _MARGIN_SECONDS) * layout.sampling_rate)
-        signal = self._read_samples(path, layout, min(end, layout.n_samples))
+        signal = self._read_samples(row, layout, min(end, layout.n_samples))
         if not same_rate:
             signal = resample(signal, layout.sampling_rate, self.sampling_rate)
         return signal
 
-    def _read_samples(self, path: str, layout: RecordLayout, end: int) -> np.ndarray:
+    def _read_samples(self, row: int, layout: RecordLayout, end: int) -> np.ndarray:
         """Return millivolts as float64, up to a sample."""
+        path = self.paths[row]
         try:
-            # Comparing sizes is cheaper than reading the header again.
-            if os.path.getsize(f"{path}.hea") != layout.header_size:
+            # Comparing sizes and times is cheaper than reading the header again.
+            if self._states is not None and self._state(row) != self._states[row]:
+                os.stat(f"{path}.hea")  # says so where it is absent
                 raise _changed(path)
             if layout.block:
                 signal = read_block(layout.block, path, end)
@@ -114,20 +122,38 @@ class WFDBStorage(ECGStorage):
             raise _changed(path)
         return record.p_signal.T[list(layout.channels)]
 
-    def _identity(self) -> tuple:
-        return (self.paths, self.leads, self.sampling_rate, self.n_samples)
+    def _find_states(self) -> np.ndarray:
+        """Return a number for each record that changes with its files; about 5 us each."""
+        return np.fromiter(map(self._state, range(len(self))), np.int64, len(self))
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WFDBStorage) and self._identity() == other._identity()
+    def _state(self, row: int) -> int:
+        path, block = self.paths[row], self.layouts[row].block if self.layouts else None
+        names = [block_file(block, path)] if block else _named_files(path)
+        return state_of_files([f"{path}.hea", *names])
 
-    def __hash__(self) -> int:
-        return hash(self._identity())
+    def identity(self) -> tuple:
+        """Return paths and description; see `ecgsk.signals.ECGStorage.identity`."""
+        states = None if self._states is None else self._states.tobytes()
+        return (self.paths, self.leads, self.sampling_rate, self.n_samples, states)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_states_now": self._find_states()}
 
 
 def _changed(path: str) -> RecordReadError:
     return RecordReadError(
-        f"record {path}: its header has changed since it was read. Read the folder again."
+        f"record {path}: its samples cannot be read, as its signal file or its header has "
+        "changed since it was read. Read the folder again."
     )
+
+
+def _named_files(path: str) -> list[str]:
+    """Return the paths of the files that a header names; none if it cannot be read."""
+    try:
+        with open(f"{path}.hea", "rb") as file:
+            return [os.path.join(os.path.dirname(path), name) for name in signal_files(file.read())]
+    except OSError:
+        return []
 
 
 def _fit_length(signal: np.ndarray, out: np.ndarray) -> None:
