@@ -56,6 +56,7 @@ def sha256_of(path: str | Path) -> str:
 
 def seal(content: dict[str, Any]) -> dict[str, Any]:
     """Return the content with the SHA-256 checksum of its canonical JSON."""
+    content = json.loads(json.dumps(content, allow_nan=False))  # as it will be read: keys are text
     return {**content, _CHECKSUM: _checksum(content)}
 
 

@@ -1,12 +1,18 @@
 """Round trip of a table with an ECG column through a folder of plain files."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
+from ecgsk.exceptions import (
+    DamagedFileError,
+    ECGError,
+    RecordReadError,
+    SignalQualityWarning,
+)
 from ecgsk.io import read_ecg_folder, write_ecg_folder
 from ecgsk.signals import ECGArray
 from ecgsk.signals.storage import NpyStorage
@@ -95,21 +101,30 @@ def test_writing_over_the_samples_of_the_table_is_refused(tmp_path, frame):
 
 
 @pytest.mark.parametrize(
-    ("damage", "verify", "message"),
+    ("damage", "verify", "error", "message"),
     [
-        (lambda f: (f / "ecg.json").unlink(), False, "there is no .*ecg.json"),
-        (lambda f: (f / "ecg.npy").unlink(), False, "ecg.npy is absent"),
-        (lambda f: (f / "ecg.json").write_text("{"), False, "is not JSON"),
-        (lambda f: (f / "ecg.json").write_text("{}"), False, "version 1 in .* got None"),
-        (lambda f: (f / "ecg.npy").write_bytes(b"cut"), False, "expected .*npy of .* bytes, got 3"),
-        (lambda f: _flip_last_byte(f / "ecg.npy"), True, "SHA-256 checksum of .*ecg.npy is not"),
+        (lambda f: (f / "ecg.json").unlink(), False, RecordReadError, "there is no .*ecg.json"),
+        (lambda f: (f / "ecg.npy").unlink(), False, RecordReadError, "ecg.npy is absent"),
+        (lambda f: _make_pipe(f / "ecg.json"), False, RecordReadError, "expected a regular file"),
+        (lambda f: _make_pipe(f / "ecg.npy"), False, RecordReadError, "expected a regular file"),
+        (lambda f: (f / "ecg.json").write_text("{"), False, DamagedFileError, "is damaged: Expect"),
+        (lambda f: (f / "ecg.json").write_text("[" * 9**5), False, DamagedFileError, "is damaged"),
+        (lambda f: (f / "ecg.json").write_text("{}"), False, RecordReadError, "version 2 in .* No"),
+        (lambda f: (f / "ecg.npy").write_bytes(b"cut"), False, DamagedFileError, "bytes, got 3"),
+        (lambda f: _flip_last_byte(f / "ecg.npy"), True, DamagedFileError, "checksum of .*ecg.npy"),
+        (lambda f: _flip_last_byte(f / "records.parquet"), False, DamagedFileError, "checksum of"),
     ],
 )
-def test_a_damaged_folder_is_refused(tmp_path, frame, damage, verify, message):
+def test_a_damaged_folder_is_refused(tmp_path, frame, damage, verify, error, message):
     write_ecg_folder(frame, tmp_path)
     damage(tmp_path)
-    with pytest.raises(RecordReadError, match=message):
+    with pytest.raises(error, match=message):
         read_ecg_folder(tmp_path, verify=verify)
+
+
+def _make_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
 
 
 def _flip_last_byte(path):
