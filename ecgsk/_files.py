@@ -148,9 +148,11 @@ def _sign(lock: str) -> None:
 
 
 def _signature(lock: str) -> str:
-    with suppress(OSError, ValueError):
-        if text := Path(lock).read_text("utf-8"):
-            return f" ({text[:200]})"
+    for _ in range(20):  # whoever has just taken it signs within milliseconds
+        with suppress(OSError, ValueError):
+            if text := Path(lock).read_text("utf-8"):
+                return f" ({text[:200]})"
+        time.sleep(0.01)
     return ""
 
 
