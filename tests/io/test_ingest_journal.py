@@ -104,7 +104,9 @@ def test_records_that_change_before_it_resumes_are_read_again(
 
 
 @given(st.data())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_a_damaged_journal_never_leads_to_other_samples(ingest, content, unfinished, data):
     expected = content(ingest("whole"))  # made once
     again = unfinished.with_name("again")
