@@ -17,6 +17,7 @@ from ecgsk.exceptions import (
 )
 from ecgsk.signals import ECGArray, ECGDtype
 from ecgsk.signals.columns import find_ecg_column
+from ecgsk.signals.leads import how_to_get_leads
 from ecgsk.signals.units import format_hertz
 from ecgsk.training.signals import Signals
 
@@ -206,7 +207,7 @@ def _same_leads(array: ECGArray, expected: tuple[str, ...], owner: str) -> ECGAr
     if set(expected) != set(got):
         raise LeadMismatchError(
             f"{owner} was fitted on {len(expected)} leads ({', '.join(expected)}); got "
-            f"{len(got)} ({', '.join(got)}). Use SelectLeads({list(expected)!r}), or fit on "
-            "the leads you have."
+            f"{len(got)} ({', '.join(got)}). {how_to_get_leads(expected, got)} Or fit on the "
+            "leads you have."
         )
     return array if expected == got else array.select_leads(expected)

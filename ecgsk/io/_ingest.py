@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from warnings import warn
@@ -44,10 +44,9 @@ from ecgsk.io._store_files import (
     read_manifest,
     settle,
 )
-from ecgsk.io._wfdb_header import RecordHeader, read_header
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, wanted_leads
 from ecgsk.io.ecg_folder import DEFAULT_GAIN, describe_format, write_table
 from ecgsk.signals import STANDARD_12_LEADS
-from ecgsk.signals.leads import canonical_leads
 
 _VERSION = 3
 _N_PLANNING_RECORDS = 64  # decide the usual sampling rate and duration
@@ -62,7 +61,7 @@ def ingest_wfdb(
     out: str | Path,
     transform: Any = None,
     *,
-    leads: Sequence[str] = STANDARD_12_LEADS,
+    leads: Leads = STANDARD_12_LEADS,
     duration: float | None = None,
     gain: float = DEFAULT_GAIN,
     n_jobs: int | None = None,
@@ -89,8 +88,9 @@ def ingest_wfdb(
         BandpassFilter(0.5, 40))``. It may hold any transformer of an ECG column that
         learns nothing from the data, as it is fitted on every batch. By default
         signals are stored as recorded.
-    leads : sequence of str, default=STANDARD_12_LEADS
-        Found by name in every record, and read in this order.
+    leads : sequence of str or dict, default=STANDARD_12_LEADS
+        Found by name in every record, and read in this order; a dict gives the
+        lead of further names in the files, as in `read_wfdb_folder`.
     duration : float or None, default=None
         Seconds. Longer records are cropped at their end, shorter ones padded
         there with NaN. None takes the duration of most, and lists records of
@@ -128,13 +128,15 @@ def ingest_wfdb(
     Warns
     -----
     SignalQualityWarning
-        When records were left out, or samples beyond 32767 / `gain` mV were clipped.
+        When records were left out or differ from the checksums of their headers, or
+        samples beyond 32767 / `gain` mV were clipped.
 
     Notes
     -----
     ``records.parquet`` has one row per record: ``record`` (path within `folder`),
-    the comments of its header (``age``, ``sex``, ``ecg_time``, ...) and the result of
-    :func:`ecgsk.signals.quality` before the transform.
+    the comments of its header (``age``, ``sex``, ``ecg_time``, ...), the result of
+    :func:`ecgsk.signals.quality` before the transform, and ``checksum_differs``: the
+    leads whose samples differ from the checksums of the header.
 
     ``sources.parquet`` has the state of every record's files: a digest of the header,
     and of name, size and time of change of the signal files. To compare takes half a
@@ -224,7 +226,7 @@ def _check_jobs(n_jobs: int | None) -> None:
 def _settings(
     folder: Path,
     transform: Any,
-    leads: Sequence[str],
+    leads: Leads,
     duration: float | None,
     gain: float,
     chunk_size: int,
@@ -239,7 +241,7 @@ def _settings(
         "version": _VERSION,
         "source": str(folder),
         "transform": describe_transform(transform),
-        "leads": list(canonical_leads(leads)),
+        "leads": dict(leads) if isinstance(leads, Mapping) else list(wanted_leads(leads)),
         "duration": None if duration is None else float(duration),
         "gain": float(gain),
         "chunk_size": int(chunk_size),
@@ -338,8 +340,8 @@ def _plan(
     folder: Path, names: list[str], settings: dict[str, Any], transform: Any
 ) -> dict[str, Any]:
     """Find the duration to read, and the leads, rate and length written, from some records."""
-    leads = tuple(settings["leads"])
-    headers = list(_readable(folder, names, leads))
+    leads = wanted_leads(settings["leads"])
+    headers = list(_readable(folder, names, settings["leads"]))
     rate = _most_common(header.layout.sampling_rate for header in headers)
     duration = settings["duration"] or _most_common(header.layout.seconds for header in headers)
     n_samples = round(duration * rate)
@@ -368,7 +370,8 @@ def _check_size(leads: Sequence[str], n_samples: int) -> None:
 
 def _conversion(settings: dict[str, Any], transform: Any, found: dict[str, Any]) -> Conversion:
     return Conversion(
-        leads=tuple(settings["leads"]),
+        leads=wanted_leads(settings["leads"]),
+        requested=settings["leads"],
         crop=settings["duration"] is not None,
         transform=transform,
         gain=settings["gain"],
@@ -393,7 +396,7 @@ def _trial_signals(
     return np.concatenate(parts)
 
 
-def _readable(folder: Path, names: list[str], leads: tuple[str, ...]) -> Iterator[RecordHeader]:
+def _readable(folder: Path, names: list[str], leads: Leads) -> Iterator[RecordHeader]:
     n_found, reason = 0, ""
     for name in names:
         if n_found == _N_PLANNING_RECORDS:
@@ -450,6 +453,14 @@ def _warn_of_losses(out: Path, journal: Journal) -> None:
             f"ingest_wfdb: left out {n_broken} of {journal.n_records + n_broken} records, such as "
             f"{journal.broken[0]['record']}: {journal.broken[0]['reason']} "
             f"{out / BROKEN} lists all.",
+            SignalQualityWarning,
+            stacklevel=3,
+        )
+    if n_differing := journal.n_differing:
+        warn(
+            f"ingest_wfdb: {n_differing} of {journal.n_records} records differ from the checksums "
+            "of their headers; the column checksum_differs names their leads. Download these "
+            "records again and pass overwrite=True, or drop them.",
             SignalQualityWarning,
             stacklevel=3,
         )

@@ -39,7 +39,7 @@ class Journal:
     ):
         self.samples, self.work, self.conversion = samples, work, conversion
         self.chunks = chunks
-        self.n_chunks = self.n_records = self.n_clipped = 0
+        self.n_chunks = self.n_records = self.n_clipped = self.n_differing = 0
         self.broken: list[dict[str, str]] = []
         self.stamps: list[str] = []
         self._checksums: list[str] = []  # of the samples of each chunk
@@ -55,6 +55,7 @@ class Journal:
         line = {
             "n_records": len(chunk.table),
             "n_clipped": chunk.n_clipped,
+            "n_differing": chunk.n_differing,
             "broken": chunk.broken,
             "stamps": chunk.stamps,
             "samples": chunk.checksum,
@@ -133,6 +134,7 @@ class Journal:
         self.n_chunks += 1
         self.n_records += line["n_records"]
         self.n_clipped += line["n_clipped"]
+        self.n_differing += line["n_differing"]
         self.broken += line["broken"]
         self.stamps += line["stamps"]
         self._checksums.append(line["samples"])

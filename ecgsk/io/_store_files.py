@@ -30,8 +30,6 @@ BROKEN, SOURCES = "broken.csv", "sources.parquet"
 INGEST = ".ingest"
 _WRITING, _WHOLE = ".writing", ".whole"
 _MEND = "Copy the folder again, or write it again."
-# Hz; a store states one of them, or is damaged.
-_LOWEST_RATE, _HIGHEST_RATE = 1.0, 20_000.0
 
 
 def new_store(folder: Path) -> Path:
@@ -136,7 +134,7 @@ def _check_values(manifest: dict[str, Any]) -> None:
     possible = {
         "n_records": type(n_records) is int and n_records >= 0,
         "n_samples": type(n_samples) is int and n_samples >= 1,
-        "sampling_rate": is_possible_rate(manifest["sampling_rate"]),
+        "sampling_rate": check_sampling_rate(manifest["sampling_rate"]) > 0,
         "gain": 0 < manifest["gain"] < np.inf,
         "leads": list(canonical_leads(manifest["leads"])) == manifest["leads"],
         "missing_rows": missing.ndim == 1 and bool(((missing >= 0) & (missing < n_records)).all()),
@@ -151,11 +149,6 @@ def _check_values(manifest: dict[str, Any]) -> None:
 
 def _tables(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     return list(manifest["categories"].values())
-
-
-def is_possible_rate(rate: float) -> bool:
-    """Return whether a sampling rate is one of an ECG, from 1 to 20,000 Hz."""
-    return _LOWEST_RATE <= check_sampling_rate(rate) <= _HIGHEST_RATE
 
 
 def check_file(folder: Path, name: str, stated: dict[str, Any], *, verify: bool, by: str) -> Path:

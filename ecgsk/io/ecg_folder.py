@@ -21,7 +21,6 @@ from ecgsk.io._store_files import (
     check_file,
     explained,
     has_store,
-    is_possible_rate,
     locate,
     new_store,
     publish,
@@ -233,11 +232,6 @@ def _check_writable(
         )
     if not (np.isfinite(gain) and gain > 0):
         raise ECGError(f"write_ecg_folder: expected a positive gain, got {gain!r}.")
-    if not is_possible_rate(frame[column].array.sampling_rate):
-        raise ECGError(
-            "write_ecg_folder: expected a sampling rate from 1 to 20,000 Hz, got "
-            f"{frame[column].array.sampling_rate:g} Hz. Resample first, or correct the rate."
-        )
     _check_free(folder, overwrite)
     # Other processes open the path, and would find the new samples there.
     if any(folder in path.parents for path in _paths_read(frame[column].array.storage)):

@@ -10,7 +10,6 @@ import pytest
 from ecgsk.exceptions import RecordReadError
 from ecgsk.io import read_wfdb_folder, read_wfdb_record
 from ecgsk.io._wfdb import load_wfdb
-from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
 
 
@@ -43,10 +42,12 @@ def test_a_pickle_holds_paths_alone(tmp_path, write_record):
 
 def test_storages_of_the_same_records_are_equal(tmp_path, write_record):
     write_record("r")
-    first, second = (WFDBStorage([tmp_path / name], ["I"], 500, 500) for name in ("r", "r.hea"))
+    first, second = (
+        read_wfdb_record(tmp_path / name, leads=["I"]).storage for name in ("r", "r.hea")
+    )
     assert first == second
     assert hash(first) == hash(second)
-    assert first != WFDBStorage([tmp_path / "r"], ["II"], 500, 500)
+    assert first != read_wfdb_record(tmp_path / "r", leads=["II"]).storage
 
 
 def test_a_record_that_is_truncated_after_its_header_was_read(tmp_path, write_record):
