@@ -1,5 +1,6 @@
 """Storage of records in WFDB files, read on demand."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -168,6 +169,6 @@ class WFDBStorage(ECGStorage):
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {
-            "_states_now": self._find_states(),
+            "_states_now": hashlib.blake2b(self._find_states(), digest_size=16).digest(),
             "_has_warned": False,  # a hash is the same before and after a warning
         }
