@@ -169,6 +169,6 @@ class WFDBStorage(ECGStorage):
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {
-            "_states_now": hashlib.blake2b(self._find_states(), digest_size=16).digest(),
+            "_states_now": hashlib.blake2b(self._find_states().tobytes(), digest_size=16).digest(),
             "_has_warned": False,  # a hash is the same before and after a warning
         }
