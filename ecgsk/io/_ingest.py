@@ -44,7 +44,7 @@ from ecgsk.io._store_files import (
     read_manifest,
     settle,
 )
-from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, wanted_leads
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown, wanted_leads
 from ecgsk.io.ecg_folder import DEFAULT_GAIN, describe_format, write_table
 from ecgsk.signals import STANDARD_12_LEADS
 
@@ -239,7 +239,7 @@ def _settings(
         raise ECGError(f"ingest_wfdb: expected a whole number as chunk_size, got {chunk_size!r}.")
     return {
         "version": _VERSION,
-        "source": str(folder),
+        "source": shown(str(folder)),
         "transform": describe_transform(transform),
         "leads": dict(leads) if isinstance(leads, Mapping) else list(wanted_leads(leads)),
         "duration": None if duration is None else float(duration),
@@ -272,16 +272,17 @@ def _are_unchanged(out: Path, folder: Path, names: list[str]) -> bool:
     """Compare the records with those of the store, and log what has changed."""
     stated = pd.read_parquet(locate(out, SOURCES))
     known = dict(zip(stated["record"], stated["state"], strict=True))
-    removed = sorted(known.keys() - set(names))
+    paths = {shown(name): f"{folder}/{name}" for name in names}
+    removed = sorted(known.keys() - paths.keys())
     if removed:
         raise ECGError(
             f"ingest_wfdb: {len(removed)} of the {len(known)} records that {out} was made of are "
             f"not in {folder}, such as {removed[0]}. Bring them back, choose another folder, or "
             "pass overwrite=True to make the store without them."
         )
-    added = [name for name in names if name not in known]
+    added = [name for name in paths if name not in known]
     changed = [
-        name for name in names if name in known and known[name] != source_stamp(f"{folder}/{name}")
+        name for name, path in paths.items() if known.get(name, "") not in ("", source_stamp(path))
     ]
     if added or changed:
         _logger.warning(

@@ -12,7 +12,7 @@ import pandas as pd
 from ecgsk.exceptions import ECGError, LeadMismatchError
 from ecgsk.io._ingest_transform import apply_transform
 from ecgsk.io._record_state import source_stamp
-from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown
 from ecgsk.io.ecg_folder import to_int16
 from ecgsk.io.wfdb_folder import comments_frame
 from ecgsk.io.wfdb_storage import WFDBStorage
@@ -67,6 +67,7 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
     headers = []
     for place, name in enumerate(names):
         try:
+            _check_name(name)
             header = read_header(f"{folder}/{name}", conversion.requested)
             _check_duration(header, conversion)
             headers.append((place, header))
@@ -86,7 +87,10 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
         for start in range(0, len(kept), _RECORDS_PER_TRANSFORM):
             some = slice(start, start + _RECORDS_PER_TRANSFORM)
             n_clipped += _transform(signals[some], places[some], rate, conversion, samples, reasons)
-    broken = [{"record": names[place], "reason": reasons[place]} for place in sorted(reasons)]
+    broken = [
+        {"record": shown(names[place]), "reason": shown(reasons[place])}
+        for place in sorted(reasons)
+    ]
     good = [(place, header) for place, header in headers if place not in reasons]
     table = _table(good, names, parts)
     samples = samples[[place for place, _ in good]]
@@ -97,6 +101,14 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
 def _reason(error: Exception) -> str:
     """Return why a record is broken; damaged files lead to errors of many classes."""
     return str(error) if isinstance(error, ECGError) else f"{type(error).__name__}: {error}"
+
+
+def _check_name(name: str) -> None:
+    if shown(name) != name:
+        raise ECGError(
+            f"record {shown(name)}: expected a file name in UTF-8, which tables can hold. "
+            "Rename its files, and change their name in its header."
+        )
 
 
 def _check_duration(header: RecordHeader, conversion: Conversion) -> None:

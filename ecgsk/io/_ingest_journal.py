@@ -15,6 +15,7 @@ from ecgsk._stored_files import seal, sha256_of, unseal
 from ecgsk.exceptions import DamagedFileError
 from ecgsk.io._ingest_chunk import Chunk, Conversion
 from ecgsk.io._record_state import source_stamp
+from ecgsk.io._wfdb_header import shown
 from ecgsk.io.ecg_folder import write_samples_header
 
 _JOURNAL = "journal.jsonl"
@@ -88,7 +89,7 @@ class Journal:
 
     def sources(self) -> pd.DataFrame:
         """Return the state of the files of every record, read or broken."""
-        names = [name for chunk in self.chunks for name in chunk]
+        names = [shown(name) for chunk in self.chunks for name in chunk]
         return pd.DataFrame({"record": names, "state": self.stamps})
 
     def _resume(self, folder: Path) -> None:
