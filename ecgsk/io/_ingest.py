@@ -1,5 +1,6 @@
 """Parallel, resumable ingest of a folder of WFDB records into one ECG folder."""
 
+import hashlib
 import json
 import logging
 import math
@@ -239,7 +240,8 @@ def _settings(
         raise ECGError(f"ingest_wfdb: expected a whole number as chunk_size, got {chunk_size!r}.")
     return {
         "version": _VERSION,
-        "source": shown(str(folder)),
+        # Its name alone would name the user, and tell no other folder of that name apart.
+        "source": hashlib.sha256(os.fsencode(folder)).hexdigest()[:16],
         "transform": describe_transform(transform),
         "leads": dict(leads) if isinstance(leads, Mapping) else list(wanted_leads(leads)),
         "duration": None if duration is None else float(duration),
@@ -332,6 +334,8 @@ def _read_plan(plan: Path) -> dict[str, Any] | None:
 def _describe_difference(made: dict[str, Any] | None, settings: dict[str, Any]) -> str:
     if not isinstance(made, dict):
         return "by something other than an ingest"
+    if made.get("source") != settings["source"]:
+        return "of the records of another folder"
     other = [key for key in settings if made.get(key) != settings[key]]
     words = [f"{key}={made.get(key)!r} and not {settings[key]!r}" for key in other[:3]]
     return "with " + "; ".join(words)

@@ -88,7 +88,11 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
             some = slice(start, start + _RECORDS_PER_TRANSFORM)
             n_clipped += _transform(signals[some], places[some], rate, conversion, samples, reasons)
     broken = [
-        {"record": shown(names[place]), "reason": shown(reasons[place])}
+        # Without the folder, which names the user.
+        {
+            "record": shown(names[place]),
+            "reason": shown(reasons[place]).replace(f"{shown(str(folder))}/", ""),
+        }
         for place in sorted(reasons)
     ]
     good = [(place, header) for place, header in headers if place not in reasons]
