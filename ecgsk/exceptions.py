@@ -59,7 +59,7 @@ class RecordReadError(ECGError):
 
 
 class DamagedFileError(ECGError):
-    """A file is not what was written: it differs from its checksum, or contradicts itself."""
+    """A file that ecgsk wrote is truncated, changed or does not match its checksum."""
 
 
 class DownloadError(ECGError, OSError):
