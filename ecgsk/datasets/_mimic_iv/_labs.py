@@ -96,8 +96,8 @@ def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float
 
     Makes the view ``near_labs``: ``ecg``, ``lab`` (number of the name), ``seconds`` after
     the ECG, ``item`` (position in the list), ``event``, ``value``, ``low`` and ``high``
-    (the row's own reference range). Returns how many values were found per test, and
-    how many were left out for their unit or as implausible.
+    (the row's own reference range). Returns how many values were found per test, how
+    many were left out for their unit or as implausible, and how many texts were no numbers.
     """
     kinds = {"labevent_id": "BIGINT", "subject_id": "BIGINT", "itemid": "BIGINT"}
     kinds |= {"charttime": "TIMESTAMP", "valuenum": "DOUBLE", "valueuom": "VARCHAR"}
@@ -117,24 +117,31 @@ def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float
                 string_split({_PLAIN_UNIT.format("i.unit || '|' || i.other_units")}, '|'),
                 {_PLAIN_UNIT.format("l.valueuom")}) AS unit_known,
             coalesce(l.valuenum >= i.low, true) AND coalesce(l.valuenum <= i.high, true)
-                AS plausible
+                AS plausible,
+            coalesce(l.valuenum_unread, false) AS unread,
+            coalesce(l.ref_range_lower_unread, false) AS low_unread,
+            coalesce(l.ref_range_upper_unread, false) AS high_unread
         FROM labevents l
         JOIN lab_items i ON l.itemid = i.itemid
         JOIN d_labitems d ON d.itemid = i.itemid AND lower(d.fluid) = lower(i.fluid)
         JOIN ecgs e ON l.subject_id = e.subject_id
             AND epoch(l.charttime) - epoch(e.ecg_time) BETWEEN {start} AND {end}
-        WHERE isfinite(l.valuenum)"""
+        WHERE isfinite(l.valuenum) OR l.valuenum_unread"""
     )
     tables.execute(
         """CREATE OR REPLACE TEMP VIEW near_labs AS
-        SELECT * FROM found_labs WHERE unit_known AND plausible"""
+        SELECT * FROM found_labs WHERE unit_known AND plausible AND NOT unread"""
     )
     counts = tables.query(
-        """SELECT lab, count(*) AS found,
-            count(*) FILTER (NOT unit_known) AS other_unit,
-            count(*) FILTER (unit_known AND NOT plausible) AS implausible
+        """SELECT lab, count(*) FILTER (NOT unread) AS found,
+            count(*) FILTER (NOT unread AND NOT unit_known) AS other_unit,
+            count(*) FILTER (NOT unread AND unit_known AND NOT plausible) AS implausible,
+            count(*) FILTER (unread) AS not_a_number
         FROM found_labs GROUP BY lab"""
     )
+    tables.note_unread("labevents", "valuenum", int(counts["not_a_number"].sum()))
+    sides = {"ref_range_lower": "low_unread", "ref_range_upper": "high_unread"}
+    tables.count_unread("found_labs", sides, file="labevents")
     names = items["name"].unique()
     counts = counts.set_index("lab").reindex(range(len(names)), fill_value=0)
     return counts.set_index(pd.Index(names, name="name"))

@@ -48,9 +48,9 @@ def test_target_is_the_nearest_value_compared_with_its_own_range(hospital):
 def test_other_units_and_implausible_values_are_left_out_and_counted(hospital):
     cohort = hospital.load()
     assert not {"creatinine", "glucose", "urea_nitrogen", "bicarbonate"} & set(cohort.X.columns)
-    assert cohort.lab_counts.loc["creatinine"].tolist() == [1, 1, 0]
-    assert cohort.lab_counts.loc["glucose"].tolist() == [1, 0, 1]
-    assert cohort.lab_counts.loc["bicarbonate"].tolist() == [0, 0, 0]  # urine here
+    assert cohort.lab_counts.loc["creatinine"].tolist() == [1, 1, 0, 0]
+    assert cohort.lab_counts.loc["glucose"].tolist() == [1, 0, 1, 0]
+    assert cohort.lab_counts.loc["bicarbonate"].tolist() == [0, 0, 0, 0]  # urine here
     assert "1 laboratory values in another unit, 1 implausible" in cohort.DESCR
 
 
