@@ -106,7 +106,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     On probabilities:
 
     >>> P = model.fit(X, Y).predict_proba(X)
-    >>> calibrator = MultilabelCalibrator(threshold="youden").fit(P, Y)
+    >>> calibrator = MultilabelCalibrator(threshold=0.5).fit(P, Y)
     >>> calibrator.predict_proba(P[:3]).shape
     (3, 2)
     """
