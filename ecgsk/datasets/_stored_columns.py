@@ -37,7 +37,8 @@ def from_storable(frame: pd.DataFrame, facts: dict[str, Any]) -> pd.DataFrame:
             found: pd.Index = pd.IntervalIndex.from_arrays(left, right, closed=stated["closed"])
         else:
             found = pd.Index(stated.get("values", values.cat.categories), dtype=stated["dtype"])
-        frame[column] = values.cat.rename_categories(found)
+        coded = pd.Categorical.from_codes(values.cat.codes, found, ordered=values.cat.ordered)
+        frame[column] = pd.Series(coded, index=frame.index)
     return frame
 
 
