@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ecgsk.datasets._csv_files import read_sex
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 
 #: Name in ``omr``, factor to the unit, unit, lowest and highest plausible value.
@@ -11,9 +12,6 @@ BIOMETRICS = {
     "bmi": ("BMI (kg/m2)", 1.0, "kg/m2", 8, 120),
 }
 _SECONDS_PER_DAY = 86_400
-#: Known spellings of a sex, English and German.
-_SEXES = dict.fromkeys(("f", "female", "woman", "w", "weiblich"), "F")
-_SEXES |= dict.fromkeys(("m", "male", "man", "männlich"), "M")
 
 
 def demographics(tables: MimicTables, n_records: int) -> pd.DataFrame:
@@ -33,9 +31,8 @@ def demographics(tables: MimicTables, n_records: int) -> pd.DataFrame:
         FROM ecgs JOIN patients USING (subject_id)"""
     )
     found = found.set_index("ecg").reindex(range(n_records)).rename_axis(None)
-    stated = found["gender"].str.strip().str.casefold()
-    sex = stated.map(_SEXES).astype(pd.CategoricalDtype(["F", "M"]))
-    tables.note_unread("patients", "gender", int((stated.notna() & sex.isna()).sum()))
+    sex = read_sex(found["gender"])
+    tables.note_unread("patients", "gender", int((found["gender"].notna() & sex.isna()).sum()))
     return pd.DataFrame({"age": found["age"].astype("float64"), "sex": sex})
 
 

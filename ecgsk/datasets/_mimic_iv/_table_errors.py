@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import duckdb
 
+from ecgsk.datasets._csv_files import RECODE
 from ecgsk.datasets._mimic_iv._cells import MARK, SEPARATOR
-from ecgsk.datasets._mimic_iv._table_file import RECODE, TableFile
+from ecgsk.datasets._mimic_iv._table_file import TableFile
 from ecgsk.exceptions import ECGError, RecordReadError
 
 _LINE = re.compile(r"CSV Error on Line: (\d+)")
