@@ -11,6 +11,7 @@ from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.exceptions import ECGError
 
 _LIST_COLUMNS = ["itemid", "name", "fluid", "unit", "other_units", "low", "high"]
+_LIST_NUMBERS = ["itemid", "low", "high"]
 # Spelling of units differs between tables and versions: "mm Hg" and "mmHg", two signs for micro.
 _PLAIN_UNIT = r"regexp_replace(translate(lower({}), 'µμ', 'uu'), '\s', '', 'g')"
 
@@ -77,7 +78,7 @@ def laboratory_list(labs: Sequence[str] | pd.DataFrame | None = None) -> pd.Data
                 f"load_mimic_iv: labs= lacks the column {', '.join(absent)}. "
                 f"Give a DataFrame with columns {', '.join(_LIST_COLUMNS)}."
             )
-        return labs.reset_index(drop=True)
+        return _checked_list(labs.reset_index(drop=True))
     path = files("ecgsk.datasets") / "data" / "mimic_iv_labs.csv"
     with path.open(encoding="utf-8") as file:
         known = pd.read_csv(file, dtype={"unit": str, "other_units": str}, keep_default_na=False)
@@ -89,6 +90,25 @@ def laboratory_list(labs: Sequence[str] | pd.DataFrame | None = None) -> pd.Data
             f"{', '.join(known['name'].unique())}. Give a DataFrame to add others."
         )
     return known[known["name"].isin(labs)].reset_index(drop=True)
+
+
+def _checked_list(labs: pd.DataFrame) -> pd.DataFrame:
+    """Return a user's list with numbers where numbers belong; raise where it has none."""
+    if repeated := labs.columns[labs.columns.duplicated()].tolist():
+        raise ECGError(
+            f"load_mimic_iv: labs= has several columns called {repeated[0]!r}. Drop all but one."
+        )
+    numbers = {name: pd.to_numeric(labs[name], errors="coerce") for name in _LIST_NUMBERS}
+    wrong = {name: labs[name].notna() & numbers[name].isna() for name in ("low", "high")}
+    wrong["itemid"] = numbers["itemid"].isna() | (numbers["itemid"] % 1 != 0)
+    wrong["name"] = labs["name"].map(lambda name: not isinstance(name, str) or not name)
+    for name, rows in wrong.items():
+        if rows.any():
+            raise ECGError(
+                f"load_mimic_iv: expected {'text' if name == 'name' else 'numbers'} in the column "
+                f"{name} of labs=, got {labs.loc[rows, name].iloc[0]!r}. Correct that row."
+            )
+    return labs.assign(**numbers).astype({"itemid": "int64"})
 
 
 def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float) -> pd.DataFrame:

@@ -64,6 +64,10 @@ def test_labs_selects_tests_by_name_or_adds_others(hospital):
         hospital.load(labs=["kryptonite"])
     with pytest.raises(ECGError, match="lacks the column high"):
         hospital.load(labs=own.drop(columns="high"))
+    for name, odd in (("low", "<3"), ("itemid", 2.5), ("itemid", "K"), ("name", None)):
+        kind = "text" if name == "name" else "numbers"
+        with pytest.raises(ECGError, match=f"expected {kind} in the column {name} of labs="):
+            hospital.load(labs=own.astype(object).assign(**{name: odd}))
 
 
 def test_aggregates(hospital):
