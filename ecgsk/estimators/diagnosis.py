@@ -20,7 +20,7 @@ from ecgsk.estimators._backbone import (
 )
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
 from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
-from ecgsk.estimators._fitting import hold_out_patients
+from ecgsk.estimators._fitting import hold_out_patients, unchanged_on_failure
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._pretraining import PretrainingPlan, plan_pretraining, pretrain
@@ -191,6 +191,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.random_state = random_state
         self.verbose = verbose
 
+    @unchanged_on_failure
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
     ) -> "ECGDiagnosisClassifier":

@@ -10,6 +10,7 @@ from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.encoders import Encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
+from ecgsk.estimators._fitting import unchanged_on_failure
 from ecgsk.estimators._inputs import parse_inputs
 from ecgsk.estimators._pretraining import (
     Pretraining,
@@ -141,6 +142,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @unchanged_on_failure
     def fit(
         self, X: Any, y: object = None, sample_weight: Any = None, *, groups: Any = None
     ) -> "JointEmbeddingPretrainer":

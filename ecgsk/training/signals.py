@@ -142,7 +142,7 @@ class Signals:
             f"{self.owner}: {len(self._incomplete)} of {len(self)} records have missing samples or "
             f"leads ({named}{more}). They count as missing; X['ecg'].ecg.quality() lists all.",
             SignalQualityWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
     def _check(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
