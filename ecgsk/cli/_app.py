@@ -1,12 +1,12 @@
 """Commands and options of the command line ``ecgsk``."""
 
-import warnings
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from ecgsk.cli._cohort import cohort_app
+from ecgsk.cli._ending import interruptible, run_to_end
 
 app = typer.Typer(
     name="ecgsk",
@@ -25,6 +25,10 @@ def ecgsk() -> None:
 
 
 @app.command()
+@interruptible(
+    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
+    "the folder to begin anew."
+)
 def demo(
     out: Annotated[
         Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
@@ -83,6 +87,10 @@ def demo(
 
 
 @app.command()
+@interruptible(
+    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
+    "the folder to begin anew."
+)
 def evaluate(
     cohort: Annotated[
         Path,
@@ -147,6 +155,7 @@ def evaluate(
 
 
 @app.command()
+@interruptible("no explanation was written. Run the command again.")
 def explain(
     record: Annotated[Path, typer.Argument(help="WFDB record, with or without .hea.")],
     model: Annotated[
@@ -172,6 +181,7 @@ def explain(
 
 
 @app.command()
+@interruptible("{out} holds the chunks that are finished. The same command goes on from there.")
 def ingest(
     folder: Annotated[
         Path, typer.Argument(help="Folder of WFDB records.", exists=True, file_okay=False)
@@ -212,10 +222,13 @@ def ingest(
     """
     from ecgsk.cli._ingest import run
 
+    if jobs == 0:
+        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
     run(folder, out, sampling_rate, band, duration, jobs, overwrite)
 
 
 @app.command()
+@interruptible("not all checksums were compared.")
 def check(
     folder: Annotated[
         Path,
@@ -237,13 +250,4 @@ def check(
 
 def main() -> None:
     """Run the command line; print errors about input without a traceback."""
-    from ecgsk.exceptions import ECGError
-
-    warnings.showwarning = lambda message, *_, **__: typer.secho(
-        f"warning: {message}", fg=typer.colors.YELLOW, err=True
-    )
-    try:
-        app()
-    except (ECGError, OSError) as error:
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
-        raise SystemExit(1) from None
+    run_to_end(app)

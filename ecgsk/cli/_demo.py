@@ -11,6 +11,7 @@ import typer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ecgsk._progress import shows_bars
 from ecgsk.cli._explain import explain_row
 from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
 from ecgsk.estimators import LabAbnormalityExplainer
@@ -87,6 +88,7 @@ def run(study: Study, out: Path, seed: int) -> None:
         cohort.groups,
         label_fractions=(study.label_fraction,),
         random_state=seed,
+        verbose=1 if shows_bars() else 2,
     )
     typer.echo(
         f"\n{arms_table(comparison.to_frame()).to_string(index=False)}\n\n{comparison.summary()}\n"

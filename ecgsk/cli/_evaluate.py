@@ -11,6 +11,7 @@ import pandas as pd
 import typer
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ecgsk._progress import shows_bars
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
@@ -76,7 +77,7 @@ def run(folder: Path, out: Path, settings: Settings) -> None:
 
 
 def _compare(X: pd.DataFrame, cohort: Cohort, settings: Settings) -> ArmsComparison:
-    fixed: dict[str, Any] = {"verbose": False}
+    fixed: dict[str, Any] = {"verbose": int(not shows_bars())}  # in a log, a line per epoch
     if settings.max_epochs is not None:
         fixed["max_epochs"] = settings.max_epochs
     targets, ranges = cohort.get("lab_abnormalities"), None

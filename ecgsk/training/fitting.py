@@ -139,7 +139,7 @@ def _explained_end(
     try:
         yield
     except BaseException as error:
-        n_done = sum("dur" in row for row in getattr(net, "history_", []))
+        n_done = sum("dur" in row for row in getattr(net, "history_", None) or ())
         if checkpoint is not None and n_done:
             error.add_note(
                 f"{description} ended early: {checkpoint.path} holds {n_done} of {net.max_epochs} "

@@ -101,7 +101,7 @@ class Trainer(BaseEstimator):
                     isinstance(self.callbacks, (list, tuple))
                     and all(map(_is_callback, self.callbacks))
                 ),
-                "None or a list of skorch callbacks",
+                "None or skorch callbacks in a list",
             ),
             (
                 "checkpoint_folder",
