@@ -1,4 +1,4 @@
-"""Ends of a command: exit codes and messages of errors, interrupts and broken pipes."""
+"""Ends of a command: errors, interrupts, broken pipes, and what a long one keeps."""
 
 import functools
 import io
@@ -7,16 +7,32 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import typer
 
+from ecgsk._progress import shows_bars
 from ecgsk.exceptions import ECGError
 
+CHECKPOINTS = "checkpoints"  # folder within the output, removed when a command is done
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 _FAILED = 1
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def fit_settings(checkpoints: Path) -> dict[str, Any]:
+    """Return parameters of the estimators that a command fits for hours.
+
+    The same command, after an interrupt, goes on; a log has a line per epoch.
+    """
+    from ecgsk.training import Trainer  # takes seconds: not before --help
+
+    return {
+        "trainer": Trainer(checkpoint_folder=checkpoints),
+        "verbose": int(not shows_bars()),
+    }
 
 
 def interruptible(kept: str) -> Callable[[Command], Command]:

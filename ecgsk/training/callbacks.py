@@ -131,7 +131,7 @@ class Progress(Callback):
         )
         self._has_lines = not shows_bars() or reports_to_logging() or self.verbose >= 2
         self._start = self._last = time.perf_counter()
-        self._n_resumed = self._step = 0
+        self._n_resumed, self._step = None, 0
         if self.verbose >= 2:
             n_weights = sum(weight.numel() for weight in net.module_.parameters())
             report(
@@ -141,7 +141,7 @@ class Progress(Callback):
 
     def on_epoch_begin(self, net, **kwargs):
         """Count the epochs that were resumed from a checkpoint, and the steps anew."""
-        if self._bar.n == 0 and len(net.history) > 1:
+        if self._n_resumed is None:
             self._n_resumed = len(net.history) - 1
         self._step = 0
 
