@@ -67,8 +67,13 @@ def _in_notebook() -> bool:
 class _Lines(io.TextIOBase):
     """Output of tqdm, of which each state is reported as a line."""
 
+    _state = ""
+
     def write(self, text: str) -> int:
-        """Report a state; tqdm also writes carriage returns and blanks."""
-        if line := text.strip():
+        """Report a new state; tqdm also writes carriage returns, and the last state again."""
+        line = text.strip()
+        state, _, _ = line.partition(" gone, ")[0].rpartition(", ")
+        if state and state != self._state:
+            self._state = state
             report(line)
         return len(text)

@@ -8,6 +8,8 @@ import typer
 from ecgsk.cli._cohort import cohort_app
 from ecgsk.cli._ending import interruptible, run_to_end
 
+MAX_SEED = 2**32 - 1  # of NumPy's generator
+
 app = typer.Typer(
     name="ecgsk",
     help="Pre-train ECG encoders with clinical tables; predict from the ECG alone.",
@@ -58,7 +60,7 @@ def demo(
             help="Share of patients with known diagnoses. [default: 0.1; 1 with --mimic-ecg]"
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
 ) -> None:
     """Run all three stages and all arms on one cohort, and write a report.
 
@@ -125,7 +127,7 @@ def evaluate(
     resamples: Annotated[
         int, typer.Option(help="Bootstrap resamples of the patients.", min=1)
     ] = 1000,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
 ) -> None:
     """Compare all arms on one cohort and write tables, figures and a model card.
 
