@@ -99,7 +99,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     random_state : int, RandomState or None, default=None
         Equal seeds give equal weights on one machine; the global generators are unchanged.
     verbose : int or None, default=None
-        1 and None show a progress bar, since a fit takes minutes; 0 nothing.
+        0 is silent. 1 and None show a progress bar, and without a terminal or notebook report
+        a line per epoch to the logger ``ecgsk`` or stderr; 2 reports more.
 
     Attributes
     ----------

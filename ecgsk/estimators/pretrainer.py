@@ -70,8 +70,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         Equal seeds give equal weights on one machine; the global generators are unchanged.
         None takes a seed from the enclosing estimator.
     verbose : int or None, default=None
-        1 shows a progress bar, 0 nothing. None is that of the enclosing estimator, or 1: a
-        fit takes minutes.
+        0 is silent. 1 shows a progress bar, and without a terminal or notebook reports a line
+        per epoch to the logger ``ecgsk`` or stderr; 2 reports more. None is that of the
+        enclosing estimator, or 1: a fit takes minutes.
 
     Attributes
     ----------
@@ -173,6 +174,8 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             For signals that cannot be used.
         ValueError, TypeError
             For a parameter or a table that cannot be used; before training starts.
+        OutOfMemoryError
+            If a batch does not fit into memory.
         """
         owner = type(self).__name__
         check_row_order(owner, X, sample_weight=sample_weight, groups=groups)

@@ -80,7 +80,7 @@ def ingest_wfdb(
     overwrite : bool, default=False
         Replace a folder, or an ingest, of other settings in `out`.
     progress : bool, default=True
-        Show a progress bar on a terminal or in a notebook.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------

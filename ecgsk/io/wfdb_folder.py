@@ -56,7 +56,7 @@ def read_wfdb_folder(
     errors : {"list", "raise"}, default="list"
         Leave out a record that cannot be read, warn once and list it, or raise.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------

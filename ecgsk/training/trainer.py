@@ -41,7 +41,8 @@ class Trainer(BaseEstimator):
         Parts in which a batch goes through the network, where a whole batch does not
         fit into memory. A contrastive objective compares the records of one part.
     callbacks : sequence of skorch.callbacks.Callback or None, default=None
-        Further callbacks.
+        Further callbacks. An ``EarlyStopping`` ends training; a KeyboardInterrupt of any other
+        callback comes out of ``fit``.
     checkpoint_folder : path-like or None, default=None
         Folder in which the state of the fit is stored after every epoch. The same fit,
         started again after an interruption, resumes there and ends with the same weights
