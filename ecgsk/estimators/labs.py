@@ -47,7 +47,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     random_state : int, RandomState or None, default=None
         Seed of the evidence tests, and of a pretrainer that has no seed.
     verbose : int or None, default=None
-        Progress of a pretrainer fitted here that does not set it, and of predictions.
+        Progress of a pretrainer fitted here that does not set it.
 
     Attributes
     ----------

@@ -122,7 +122,8 @@ class Progress(Callback):
         self.description = description
         self.verbose = verbose
         self.steps_per_epoch = steps_per_epoch
-        self._bar = None
+        self._bar: Any = None
+        self._n_resumed: Any = None  # epochs of a checkpoint
 
     def on_train_begin(self, net, **kwargs):
         """Show the bar."""
