@@ -15,6 +15,7 @@ __all__ = [
     "ECGError",
     "LeadMismatchError",
     "LeakageWarning",
+    "OutOfMemoryError",
     "PatientLeakageError",
     "RecipeWarning",
     "RecordReadError",
@@ -66,6 +67,13 @@ class DownloadError(ECGError, OSError):
     """A download failed, or the file differs from its published checksum.
 
     An ``OSError`` too, as scikit-learn's ``fetch_*`` functions raise.
+    """
+
+
+class OutOfMemoryError(ECGError, MemoryError):
+    """A batch does not fit into the memory of the device.
+
+    A ``MemoryError`` too, for callers that try again with a smaller ``batch_size``.
     """
 
 

@@ -1,6 +1,7 @@
 """Run ``ecgsk demo``: all stages and arms on one cohort, and an explanation."""
 
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk._safe_text import write_csv, write_text
+from ecgsk.cli._ending import CHECKPOINTS, fit_settings
 from ecgsk.cli._explain import explain_row
 from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
-from ecgsk.estimators import LabAbnormalityExplainer
+from ecgsk.estimators import (
+    ECGDiagnosisClassifier,
+    JointEmbeddingPretrainer,
+    LabAbnormalityExplainer,
+)
 from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, compare_arms
 from ecgsk.evaluation.rounded_tables import (
     arms_table,
@@ -88,6 +94,8 @@ def run(study: Study, out: Path, seed: int) -> None:
         study.lab_targets,
         cohort.groups,
         label_fractions=(study.label_fraction,),
+        pretrainer=JointEmbeddingPretrainer(**fit_settings(out / CHECKPOINTS)),
+        classifier=ECGDiagnosisClassifier(**fit_settings(out / CHECKPOINTS)),
         random_state=seed,
     )
     typer.echo(
@@ -99,6 +107,7 @@ def run(study: Study, out: Path, seed: int) -> None:
     typer.echo(explanation.to_text())
     _write(study, comparison, explanation, out)
     save(model, out / "model", overwrite=True)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     typer.echo(
         f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
         "report.html, arms.csv, arms.png, differences.csv, gap_closed.csv, laboratories.csv, "

@@ -21,7 +21,7 @@ from ecgsk.estimators._backbone import (
 )
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
 from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
-from ecgsk.estimators._fitting import hold_out_patients
+from ecgsk.estimators._fitting import hold_out_patients, unchanged_on_failure
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._pretraining import PretrainingPlan, plan_pretraining, pretrain
@@ -104,7 +104,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     random_state : int, RandomState or None, default=None
         Equal seeds give equal weights on one machine; the global generators are unchanged.
     verbose : int or None, default=None
-        1 and None show a progress bar, since a fit takes minutes; 0 nothing.
+        0 is silent. 1 and None show a progress bar, and without a terminal or notebook report
+        a line per epoch to the logger ``ecgsk`` or stderr; 2 reports more.
 
     Attributes
     ----------
@@ -197,6 +198,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.random_state = random_state
         self.verbose = verbose
 
+    @unchanged_on_failure
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
     ) -> "ECGDiagnosisClassifier":

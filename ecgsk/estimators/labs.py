@@ -14,6 +14,7 @@ from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.calibration import MultilabelCalibrator
+from ecgsk.estimators._fitting import unchanged_on_failure
 from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
 from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
 from ecgsk.estimators._outputs import LogitsClassifierMixin
@@ -47,7 +48,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     random_state : int, RandomState or None, default=None
         Seed of the evidence tests, and of a pretrainer that has no seed.
     verbose : int or None, default=None
-        Progress bar of a pretrainer fitted here that does not set it.
+        Progress of a pretrainer fitted here that does not set it.
 
     Attributes
     ----------
@@ -165,6 +166,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         P = super()._probabilities(logits)
         return P if self.calibrator_ is None else self.calibrator_.predict_proba(P)
 
+    @unchanged_on_failure
     def calibrate(self, X: Any, y: Any, diagnoses: Any = None, *, groups: Any = None) -> Self:
         """Calibrate on held-out patients.
 

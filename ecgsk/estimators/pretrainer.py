@@ -11,6 +11,7 @@ from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.encoders import Encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
+from ecgsk.estimators._fitting import unchanged_on_failure
 from ecgsk.estimators._inputs import parse_inputs
 from ecgsk.estimators._pretraining import (
     Pretraining,
@@ -70,8 +71,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         Equal seeds give equal weights on one machine; the global generators are unchanged.
         None takes a seed from the enclosing estimator.
     verbose : int or None, default=None
-        1 shows a progress bar, 0 nothing. None is that of the enclosing estimator, or 1: a
-        fit takes minutes.
+        0 is silent. 1 shows a progress bar, and without a terminal or notebook reports a line
+        per epoch to the logger ``ecgsk`` or stderr; 2 reports more. None is that of the
+        enclosing estimator, or 1: a fit takes minutes.
 
     Attributes
     ----------
@@ -143,6 +145,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @unchanged_on_failure
     def fit(
         self, X: Any, y: object = None, sample_weight: Any = None, *, groups: Any = None
     ) -> "JointEmbeddingPretrainer":
@@ -172,6 +175,8 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             For signals that cannot be used.
         ValueError, TypeError
             For a parameter or a table that cannot be used; before training starts.
+        OutOfMemoryError
+            If a batch does not fit into memory.
         """
         owner = type(self).__name__
         check_row_order(owner, X, sample_weight=sample_weight, groups=groups)

@@ -108,7 +108,7 @@ def ingest_wfdb(
         unfinished ingest, of other settings. The old store stays until the new one
         is whole.
     progress : bool, default=True
-        Show a progress bar on a terminal or in a notebook.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
