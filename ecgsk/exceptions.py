@@ -19,6 +19,7 @@ __all__ = [
     "SamplingRateError",
     "SignalQualityError",
     "SignalQualityWarning",
+    "TableWarning",
     "UnitError",
 ]
 
@@ -80,3 +81,7 @@ class CalibrationWarning(UserWarning):
 
 class RecipeWarning(UserWarning):
     """``"auto"`` chooses another way of training for a little more or less data."""
+
+
+class TableWarning(UserWarning):
+    """A column of X is likely not the clinical value it is used as, such as a label."""

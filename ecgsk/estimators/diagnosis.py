@@ -23,8 +23,14 @@ from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
 from ecgsk.estimators._fitting import hold_out_patients
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
 from ecgsk.estimators._outputs import LogitsClassifierMixin
-from ecgsk.estimators._pretraining import PretrainingPlan, plan_pretraining, pretrain
+from ecgsk.estimators._pretraining import (
+    PretrainingPlan,
+    plan_pretraining,
+    pretrain,
+    table_of_plan,
+)
 from ecgsk.estimators._settings import check_settings, draw_seed, inherit_settings
+from ecgsk.estimators._table_roles import TableRoles
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_training_rows
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
@@ -117,6 +123,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         ``reason`` of the choice.
     net_ : skorch.NeuralNet
         Trained net; ``net_.module_`` is the torch module.
+    clinical_columns_ : list
+        Columns of X that a stage of ``fit`` learned from; empty where none does. Those of a
+        frozen pretrainer are its own.
     encoder_spec_ : Encoder
         Encoder as it was built.
     scaler_ : ClinicalScaler or None
@@ -236,11 +245,19 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         used = np.flatnonzero(weight)
         targets = read_targets(y, len(inputs), owner, used)
         plan = self._plan_encoder(inputs, pretrainer)
+        roles = TableRoles(self, X, y, inputs)
+        if plan is not None:
+            roles.use(table_of_plan(plan, inputs, owner), plan.columns)
+        if "clinical" in self.inputs or self.fine_tune == "distill":
+            roles.use(self._table(inputs), self.clinical_columns)
         rows = order_training_rows(inputs, weight)
         targets = targets.take(np.searchsorted(used, rows.numbers))
         self._store_targets(targets)
         self.scale_ = rows.scale if pretrainer is None or plan else pretrainer.scale_
         self.recipe_ = self._resolve_recipe(rows, targets, pretrainer is not None)
+        if self.recipe_.distils:
+            roles.use(self._table(inputs), self.clinical_columns)
+        roles.finish(groups)
         data = self._training_data(rows, targets, seed)
         with self._seeded(seed):
             module = self._build_module()
@@ -325,9 +342,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             groups=groups,
             needs_ecg=self.inputs != "clinical",
             group_columns=[] if pretrainer is None else [pretrainer.group_column],
+            named_columns=None if pretrainer is None else pretrainer.clinical_columns,
         )
-        table = select_clinical_columns(inputs.table, self.clinical_columns, type(self).__name__)
-        if "clinical" in self.inputs and table is None:
+        if "clinical" in self.inputs and self._table(inputs) is None:
             raise ValueError(
                 f"{type(self).__name__}: inputs={self.inputs!r} needs clinical columns, and X has "
                 "none. Add them, or set inputs='ecg'."
@@ -367,7 +384,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         warn_near_threshold(self, task, recipe)
         return recipe
 
-    def _table(self, rows: TrainingRows) -> pd.DataFrame | None:
+    def _table(self, rows: TrainingRows | Inputs) -> pd.DataFrame | None:
         return select_clinical_columns(rows.table, self.clinical_columns, type(self).__name__)
 
     def _training_data(self, rows: TrainingRows, targets: Targets, seed: int) -> DiagnosisData:

@@ -16,7 +16,9 @@ from ecgsk.estimators._pretraining import (
     build_pretraining_module,
     plan_pretraining,
     pretrain,
+    table_of_plan,
 )
+from ecgsk.estimators._table_roles import TableRoles
 from ecgsk.estimators._training_rows import check_weights, order_training_rows
 from ecgsk.objectives import Objective
 from ecgsk.training import Augmentation, Trainer
@@ -75,6 +77,8 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     ----------
     net_ : skorch.NeuralNet
         Trained net; ``net_.module_`` is the torch module.
+    clinical_columns_ : list
+        Columns of X that the objective learned from; empty where it uses none.
     encoder_spec_ : Encoder
         Encoder as it was built.
     objective_ : Objective
@@ -175,6 +179,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         inputs = parse_inputs(self, X, fitting=True, groups=groups)
         weight = check_weights(sample_weight, len(inputs), owner)
         plan = plan_pretraining(self, inputs)
+        roles = TableRoles(self, X, y, inputs)
+        roles.use(table_of_plan(plan, inputs, owner), self.clinical_columns)
+        roles.finish(groups)
         rows = order_training_rows(inputs, weight)
         self._store_signature(inputs)
         self.scale_ = rows.scale

@@ -1,0 +1,6 @@
+"""Checks of which column is what: identifiers, dates, text, labels and patients."""
+
+from ecgsk.checks._report import TableReport, check_table
+from ecgsk.checks.findings import Finding
+
+__all__ = ["Finding", "TableReport", "check_table"]

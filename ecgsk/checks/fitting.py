@@ -1,0 +1,63 @@
+"""The checks of a table that ``fit`` makes of the columns that it learns from."""
+
+import logging
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ecgsk.checks._columns import check_names
+from ecgsk.checks._table import Table, read_labels
+from ecgsk.checks.findings import raise_findings
+from ecgsk.checks.registry import LABEL_CHECKS, PATIENT_CHECKS, TABLE_CHECKS, find
+
+_log = logging.getLogger("ecgsk")
+
+
+def check_column_names(owner: str, X: pd.DataFrame, group_column: Any, has_groups: bool) -> None:
+    """Raise for repeated column names, or where the column of patients was renamed."""
+    findings = check_names(Table(X, (), (), group_column))
+    raise_findings(owner, (f for f in findings if not (has_groups and f.kind == "renamed")))
+
+
+def check_training_table(
+    owner: str,
+    X: pd.DataFrame,
+    columns: Sequence[Any],
+    *,
+    meant: Collection[Any] = (),
+    group_column: Any = "subject_id",
+    patients: np.ndarray | None = None,
+    y: Any = None,
+    stacklevel: int = 3,
+) -> None:
+    """Raise for columns that are no clinical values, and warn of those that likely are none.
+
+    `columns` are those that a fit learns from, `meant` those that the user named, which are
+    accepted where they may be meant. Values are looked at column by column: 60 columns of
+    800,000 records take about a second.
+    """
+    labels = read_labels(y) if y is not None and len(y) == len(X) else None
+    table = Table(X, tuple(columns), tuple(meant), group_column, patients, labels)
+    raise_findings(owner, find(table, [*TABLE_CHECKS, *LABEL_CHECKS]), stacklevel + 1)
+
+
+def check_patient_column(
+    owner: str, X: pd.DataFrame, group_column: Any, patients: Any, stacklevel: int = 3
+) -> None:
+    """Warn where X has a column of patients that is not the one that a fit looks for."""
+    table = Table(X, (), (), group_column, patients)
+    raise_findings(owner, find(table, PATIENT_CHECKS), stacklevel + 1)
+
+
+def log_roles(owner: str, columns: Sequence[Any], left_out: Sequence[Any], patients: str) -> None:
+    """Log which columns are the clinical table, which are left out, and who the patients are."""
+    _log.info(
+        "%s: %d clinical columns%s%s; patients: %s.",
+        owner,
+        len(columns),
+        f" ({', '.join(map(str, columns))})" if columns else "",
+        f"; left out: {', '.join(map(str, left_out))}" if left_out else "",
+        patients,
+    )

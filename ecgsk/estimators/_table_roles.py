@@ -1,0 +1,57 @@
+"""Columns that a fit learns from: checked before training, stored and logged."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from ecgsk.checks.fitting import check_patient_column, check_training_table, log_roles
+from ecgsk.estimators._inputs import Inputs
+
+
+class TableRoles:
+    """Clinical columns of one fit, which it stores in ``clinical_columns_``.
+
+    A column that is no clinical value is raised or warned of when a stage uses it, before any
+    training. No signal is read.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, inputs: Inputs):
+        self.estimator, self.inputs = estimator, inputs
+        self.owner = type(estimator).__name__
+        self.X = X if isinstance(X, pd.DataFrame) else pd.DataFrame()
+        self.y = y
+        estimator.clinical_columns_ = []
+
+    def use(self, table: pd.DataFrame | None, meant: Iterable[Any] | None) -> None:
+        """Check the columns of a table, unless they were, and add them to those of the fit.
+
+        `meant` are columns that the user named.
+        """
+        used = self.estimator.clinical_columns_
+        new = [] if table is None else [name for name in table.columns if name not in used]
+        if new:
+            check_training_table(
+                self.owner,
+                self.X,
+                new,
+                meant=list(meant or ()),
+                group_column=self.estimator.group_column,
+                patients=self.inputs.groups,
+                y=self.y,
+                stacklevel=4,
+            )
+        used = {*used, *new}
+        self.estimator.clinical_columns_ = [name for name in self.X.columns if name in used]
+
+    def finish(self, groups: Any) -> None:
+        """Warn where X names patients and the fit does not use them; log the roles."""
+        check_patient_column(
+            self.owner, self.X, self.estimator.group_column, self.inputs.groups, stacklevel=4
+        )
+        patients = "each record its own"
+        if groups is not None:
+            patients = "of groups="
+        elif self.inputs.groups is not None:
+            patients = str(self.estimator.group_column)
+        log_roles(self.owner, self.estimator.clinical_columns_, self.inputs.left_out, patients)
