@@ -24,6 +24,17 @@ def check_names(table: Table) -> Iterator[Finding]:
             "Rename or drop them: X.loc[:, ~X.columns.duplicated()] keeps the first of each.",
             can_be_meant=False,
         )
+    prefixed = [name for name in table.clinical if str(name).rpartition("__")[0]]
+    if prefixed:
+        yield Finding(
+            "note",
+            "prefix",
+            tuple(prefixed),
+            len(table),
+            f"{name_columns(prefixed)}: names with a prefix, as ColumnTransformer makes them; "
+            "age and sex, for example, are not found for subgroups.",
+            "Use ColumnTransformer(..., verbose_feature_names_out=False).",
+        )
     group = table.group_column
     renamed = [name for name in names if str(name).rpartition("__")[2] == str(group) != str(name)]
     if renamed and group not in names:

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from ecgsk._patients import number_patients
 from ecgsk.checks._facts import Column
 from ecgsk.checks.findings import Finding
 
@@ -20,8 +18,8 @@ class Table:
 
     `clinical` are labels of the columns that a model would learn from, and `meant` those that
     the user named as such. `patients` are the patients' numbers, None if they are not known.
-    `labels`
-    are 0, 1 and NaN.
+    `labels` are 0, 1 and NaN, `times` are those of the ECGs, and `digests` stand for their
+    samples, None if these were not read.
     """
 
     X: pd.DataFrame
@@ -31,6 +29,9 @@ class Table:
     patients: np.ndarray | None = None
     labels: pd.DataFrame | None = None
     labs: pd.DataFrame | None = None
+    reference_ranges: Any = None
+    times: pd.Series | None = None
+    digests: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -44,51 +45,3 @@ class Table:
 
 
 Check = Callable[[Table], Iterator[Finding]]
-
-
-#: A y with more classes than this is no classification.
-_MAX_CLASSES = 100
-
-
-def read_labels(y: Any) -> pd.DataFrame | None:
-    """Return labels as 0, 1 and NaN; one column per class where y has one class per record.
-
-    Columns that are no labels are left out, so that a fit can say what is wrong with them.
-    """
-    if y is None or sparse.issparse(y):
-        return None
-    if not isinstance(y, pd.DataFrame):
-        array = y.to_numpy() if isinstance(y, pd.Series) else np.asarray(y)
-        if array.ndim == 1:
-            name = getattr(y, "name", None) or "y"
-            return _classes(pd.Series(array), name)
-        if array.ndim != 2:
-            return None
-        y = pd.DataFrame(array, columns=[f"label{i}" for i in range(array.shape[1])])
-    columns = {}
-    for place, name in enumerate(y.columns):
-        values = pd.to_numeric(y.iloc[:, place], errors="coerce")
-        known = values[values.notna()]
-        if known.isin([0, 1]).all():
-            columns[name] = values.astype("float32").to_numpy()
-    return pd.DataFrame(columns)
-
-
-def _classes(y: pd.Series, name: Any) -> pd.DataFrame | None:
-    codes, classes = pd.factorize(y)
-    if not 2 <= len(classes) <= _MAX_CLASSES:
-        return None
-    shown = classes[1:] if len(classes) == 2 else classes
-    return pd.DataFrame(
-        {
-            f"{name}={level}": np.where(
-                codes < 0, np.nan, codes == np.flatnonzero(classes == level)
-            )
-            for level in shown
-        }
-    )
-
-
-def number_if_known(owner: str, patients: Any) -> np.ndarray | None:
-    """Return the number of each record's patient; None where patients are not known."""
-    return None if patients is None else number_patients(owner, patients)[0]

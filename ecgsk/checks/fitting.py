@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.checks._columns import check_names
-from ecgsk.checks._table import Table, read_labels
+from ecgsk.checks._identifiers import check_patients
+from ecgsk.checks._table import Table
 from ecgsk.checks.findings import raise_findings
-from ecgsk.checks.registry import LABEL_CHECKS, PATIENT_CHECKS, TABLE_CHECKS, find
+from ecgsk.checks.labels import read_labels
+from ecgsk.checks.registry import COLUMN_CHECKS, find
 
 _log = logging.getLogger("ecgsk")
 
@@ -39,8 +41,9 @@ def check_training_table(
     800,000 records take about a second.
     """
     labels = read_labels(y) if y is not None and len(y) == len(X) else None
-    table = Table(X, tuple(columns), tuple(meant), group_column, patients, labels)
-    raise_findings(owner, find(table, [*TABLE_CHECKS, *LABEL_CHECKS]), stacklevel + 1)
+    roles = (tuple(columns), tuple(meant), group_column, patients, labels)
+    table = Table(X, *roles, times=X.get("ecg_time"))
+    raise_findings(owner, find(table, COLUMN_CHECKS), stacklevel + 1)
 
 
 def check_patient_column(
@@ -48,7 +51,7 @@ def check_patient_column(
 ) -> None:
     """Warn where X has a column of patients that is not the one that a fit looks for."""
     table = Table(X, (), (), group_column, patients)
-    raise_findings(owner, find(table, PATIENT_CHECKS), stacklevel + 1)
+    raise_findings(owner, check_patients(table), stacklevel + 1)
 
 
 def log_roles(owner: str, columns: Sequence[Any], left_out: Sequence[Any], patients: str) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 
 from ecgsk.checks.fitting import check_patient_column, check_training_table, log_roles
+from ecgsk.checks.labels import read_labels
 from ecgsk.estimators._inputs import Inputs
+from ecgsk.exceptions import ECGError
 
 
 class TableRoles:
@@ -55,3 +57,17 @@ class TableRoles:
         elif self.inputs.groups is not None:
             patients = str(self.estimator.group_column)
         log_roles(self.owner, self.estimator.clinical_columns_, self.inputs.left_out, patients)
+
+
+def check_no_table_in_y(owner: str, y: Any) -> None:
+    """Raise if y is a table of clinical values, which a pre-training takes from X."""
+    if not isinstance(y, pd.DataFrame) or not len(y.columns):
+        return
+    labels = read_labels(y)
+    if labels is None or len(labels.columns) < len(y.columns):
+        raise ECGError(
+            f"{owner}: X has no clinical columns, and y, which is ignored, holds values that are "
+            f"no labels ({', '.join(map(str, y.columns[:3]))}, ...). Put them into X: "
+            "X = table.assign(ecg=ecg). To pre-train on the ECG alone, set "
+            "objective='ecg_contrast'."
+        )
