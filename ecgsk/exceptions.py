@@ -6,6 +6,7 @@ what was expected, what was given and what to do.
 """
 
 __all__ = [
+    "AlignmentError",
     "CalibrationWarning",
     "CollapseWarning",
     "DownloadError",
@@ -26,6 +27,10 @@ __all__ = [
 
 class ECGError(ValueError):
     """Base class of the errors that ecgsk raises about its input."""
+
+
+class AlignmentError(ECGError):
+    """Tables that are combined by position name their records or labels in another order."""
 
 
 class LeadMismatchError(ECGError):

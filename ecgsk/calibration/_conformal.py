@@ -7,7 +7,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ecgsk.calibration._data import check_probabilities, equal_patients, read_calibration
+from ecgsk._alignment import check_label_order
+from ecgsk.calibration._data import (
+    check_probabilities,
+    equal_patients,
+    name_labels,
+    read_calibration,
+)
 from ecgsk.exceptions import ECGError
 
 # Number of coverage steps: bounds are stored per half per cent, not per record.
@@ -33,6 +39,8 @@ class ConformalSets(BaseEstimator):
 
     Attributes
     ----------
+    label_names_ : list of str or None
+        Columns of ``P`` or ``Y`` in ``fit``; None for arrays.
     absent_up_to_ : ndarray of shape (n_labels, 199)
         Highest probability of a record whose set holds "absent", for coverages of
         0.005, 0.01, ..., 0.995; infinite if too few patients are negative.
@@ -105,6 +113,7 @@ class ConformalSets(BaseEstimator):
         """
         caller = type(self).__name__
         count_steps(caller, self.coverage)
+        self.label_names_ = name_labels(P, Y)
         Y, P, _, patients = read_calibration(caller, P, Y, groups)
         n_labels = Y.shape[1]
         self.n_patients_ = np.zeros((n_labels, 2), dtype=np.int64)
@@ -142,6 +151,7 @@ class ConformalSets(BaseEstimator):
         check_is_fitted(self)
         caller = type(self).__name__
         step = count_steps(caller, self.coverage if coverage is None else coverage)
+        check_label_order(caller, self.label_names_, P, "P")
         p = check_probabilities(caller, P, len(self.n_patients_))
         return np.stack(
             [p <= self.absent_up_to_[:, step - 1], p >= self.present_from_[:, step - 1]], axis=-1

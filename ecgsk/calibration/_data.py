@@ -1,6 +1,6 @@
 """Checked labels, probabilities and patients of a calibration, and patient weights."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,6 +31,14 @@ def read_calibration(
         check_same_rows(caller, Y, groups, "groups")
         patients, _ = number_patients(caller, groups, len(labels))
     return CalibrationData(labels, probabilities, names, patients)
+
+
+def name_labels(P: Any, Y: Any) -> list[str] | None:
+    """Return the column names of the first DataFrame; None of arrays."""
+    for table in (P, Y):
+        if hasattr(table, "columns"):
+            return [str(name) for name in table.columns]
+    return None
 
 
 def check_probabilities(caller: str, P: ArrayLike, n_labels: int | None = None) -> np.ndarray:

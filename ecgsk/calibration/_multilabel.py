@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
     indexable,
 )
 
+from ecgsk._alignment import check_row_order
 from ecgsk._leakage import warn_of_seen_patients
 from ecgsk._patients import find_patients, number_patients
 from ecgsk.calibration._conformal import ConformalSets, count_steps
@@ -105,7 +106,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     On probabilities:
 
     >>> P = model.fit(X, Y).predict_proba(X)
-    >>> calibrator = MultilabelCalibrator(threshold="youden").fit(P, Y)
+    >>> calibrator = MultilabelCalibrator(threshold=0.5).fit(P, Y)
     >>> calibrator.predict_proba(P[:3]).shape
     (3, 2)
     """
@@ -166,6 +167,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_method(owner, self.method)
         read_rule(owner, self.threshold)
         count_steps(owner, self.coverage)
+        check_row_order(owner, X, y=y, groups=groups)
         groups = find_patients(X, groups, self.group_column)
         Y = _check_targets(y, owner)
         if self.estimator is None:

@@ -10,7 +10,13 @@ from sklearn.base import BaseEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.utils.validation import check_is_fitted
 
-from ecgsk.calibration._data import check_probabilities, equal_patients, read_calibration
+from ecgsk._alignment import check_label_order
+from ecgsk.calibration._data import (
+    check_probabilities,
+    equal_patients,
+    name_labels,
+    read_calibration,
+)
 from ecgsk.exceptions import CalibrationWarning, ECGError
 
 _METHODS = ("sigmoid", "beta", "isotonic")
@@ -38,6 +44,8 @@ class ProbabilityCalibrator(BaseEstimator):
 
     Attributes
     ----------
+    label_names_ : list of str or None
+        Columns of ``P`` or ``Y`` in ``fit``; None for arrays.
     calibrated_ : ndarray of bool, shape (n_labels,)
         Labels that enough patients had to be calibrated.
     coef_ : ndarray of shape (n_labels, 3)
@@ -107,6 +115,7 @@ class ProbabilityCalibrator(BaseEstimator):
         """
         caller = type(self).__name__
         check_method(caller, self.method)
+        self.label_names_ = name_labels(P, Y)
         Y, P, names, patients = read_calibration(caller, P, Y, groups)
         enough = [_enough_patients(y, patients, self.min_patients) for y in Y.T]
         self.calibrated_ = np.array(enough)
@@ -148,6 +157,7 @@ class ProbabilityCalibrator(BaseEstimator):
             For another number of labels than in fit, or values that are no probabilities.
         """
         check_is_fitted(self)
+        check_label_order(type(self).__name__, self.label_names_, P, "P")
         p = check_probabilities(type(self).__name__, P, len(self.calibrated_))
         if self.method == "isotonic":
             out = [np.interp(p[:, j], *steps) for j, steps in enumerate(self.steps_)]

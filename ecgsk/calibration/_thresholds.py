@@ -12,6 +12,8 @@ from ecgsk.exceptions import CalibrationWarning, ECGError
 
 # Threshold above every probability: no record is predicted positive.
 _NOBODY = 1.0
+# Sums of patient weights carry rounding errors.
+_ROUNDING = 1e-12
 # Threshold of a label with a single class.
 _NO_CHOICE = 0.5
 
@@ -45,8 +47,9 @@ def choose_thresholds(
     -------
     ndarray of shape (n_labels,)
         Midpoint of the lowest predicted and the highest unpredicted probability.
-        0.5 if the rule needs two classes and the label has one; 1 if no threshold
-        reaches the PPV.
+        0.5 if the rule needs two classes and the label has one; 1 (nobody is
+        predicted) if no threshold reaches the PPV, or Youden's index is nowhere above 0,
+        as where all probabilities are equal.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def choose_thresholds(
     Warns
     -----
     CalibrationWarning
-        Names the labels with a single class, and those that do not reach the PPV.
+        Names the labels with a single class, and those of which nobody is predicted.
 
     Notes
     -----
@@ -82,7 +85,7 @@ def choose_thresholds(
         thresholds[j] = _choose(Y[seen, j], P[seen, j], weight, kind, level)
     for value, why in (
         (np.nan, f"{caller} chose {_NO_CHOICE} for labels with a single class"),
-        (_NOBODY, f"{caller}: no threshold reaches a PPV of {level:g}, so nobody is predicted"),
+        (_NOBODY, f"{caller}: no threshold {_aim(kind, level)}, so nobody is predicted"),
     ):
         # A chosen threshold is below 1: it is a midpoint below a probability.
         hit = np.isnan(thresholds) if np.isnan(value) else thresholds == value
@@ -119,6 +122,10 @@ def rates_at(thresholds: np.ndarray, data: CalibrationData) -> tuple[np.ndarray,
     return rates[1], rates[0]
 
 
+def _aim(kind: str, level: float) -> str:
+    return f"reaches a PPV of {level:g}" if kind == "ppv" else "is better than chance"
+
+
 def _choose(y: np.ndarray, p: np.ndarray, weight: np.ndarray, kind: str, level: float) -> float:
     """Return the threshold; NaN if a class that the rule needs is absent."""
     order = np.argsort(-p)
@@ -128,7 +135,7 @@ def _choose(y: np.ndarray, p: np.ndarray, weight: np.ndarray, kind: str, level: 
     true, false = np.cumsum(weight * y)[last], np.cumsum(weight * (1 - y))[last]
     positive, negative = weight @ y, weight @ (1 - y)
     if kind == "ppv":
-        reached = np.flatnonzero(true >= (level - 1e-12) * (true + false))
+        reached = np.flatnonzero(true >= (level - _ROUNDING) * (true + false))
         if not len(reached):
             return _NOBODY
         best = reached[-1]
@@ -140,6 +147,8 @@ def _choose(y: np.ndarray, p: np.ndarray, weight: np.ndarray, kind: str, level: 
         else:
             score = true / positive - false / negative
         best = int(np.argmax(score))
+        if kind == "youden" and score[best] < _ROUNDING:
+            return _NOBODY  # not better than chance: predicting everybody would score as much
     upper = p[last[best]]
     lower = p[last[best] + 1] if last[best] + 1 < len(p) else 0.0
     middle = (lower + upper) / 2

@@ -9,6 +9,7 @@ from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ecgsk._alignment import check_label_order, check_row_order
 from ecgsk._leakage import SeenPatients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.estimators._targets import Targets
@@ -146,6 +147,9 @@ class LogitsClassifierMixin(ClassifierMixin):
         LeakageWarning
             If a frozen encoder was trained on patients of X.
         """
+        owner = type(self).__name__
+        check_row_order(f"{owner}.score", X, y=y, sample_weight=sample_weight)
+        check_label_order(f"{owner}.score", self.label_names_, y)
         patients = find_patients(X, None, self.group_column)
         warn_of_seen_patients(type(self).__name__, patients, self._frozen_patients)
         if not sparse.issparse(y) and pd.isna(np.asarray(y)).any():

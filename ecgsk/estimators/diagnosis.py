@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.encoders import ClinicalMLP, Encoder
@@ -238,6 +239,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         """
         owner = type(self).__name__
         self._check_parameters()
+        check_row_order(owner, X, y=y, sample_weight=sample_weight, groups=groups)
         seed = draw_seed(self)
         pretrainer = self._resolve_pretrainer(seed)
         inputs = self._parse_training(X, groups, pretrainer)

@@ -9,6 +9,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 import ecgsk.estimators._lab_explanations as parts
 import ecgsk.estimators._lab_targets as lab_targets
+from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.calibration import MultilabelCalibrator
@@ -124,6 +125,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self
         """
         owner, n_records = type(self).__name__, _num_samples(X)
+        check_row_order(owner, X, y=y, diagnoses=diagnoses, groups=groups)
         frozen = unwrap_frozen(self.encoder, owner)
         targets = lab_targets.read_lab_targets(y, self.reference_ranges, n_records, owner)
         Y = lab_targets.read_diagnoses(diagnoses, frozen, n_records, owner)
@@ -188,6 +190,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         owner, n_records = type(self).__name__, _num_samples(X)
+        check_row_order(owner, X, y=y, diagnoses=diagnoses, groups=groups)
         named = find_patients(X, groups, self.group_column)
         warn_of_seen_patients(owner, named, self.patients_seen_, use="calibrated")
         names, ranges = self.label_names_, self.reference_ranges

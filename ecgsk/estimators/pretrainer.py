@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.encoders import Encoder
@@ -177,6 +178,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             For a parameter or a table that cannot be used; before training starts.
         """
         owner = type(self).__name__
+        check_row_order(owner, X, sample_weight=sample_weight, groups=groups)
         inputs = parse_inputs(self, X, fitting=True, groups=groups)
         weight = check_weights(sample_weight, len(inputs), owner)
         plan = plan_pretraining(self, inputs)

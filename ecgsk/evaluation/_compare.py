@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
+from ecgsk._alignment import check_row_order
 from ecgsk._patients import find_patients, number_patients
 from ecgsk._progress import progress_bar
 from ecgsk.encoders.registry import resolve_encoder
@@ -118,6 +119,7 @@ def compare_arms(
     >>> comparison.to_frame().arm.tolist()
     ['random encoder + linear', 'table only']
     """
+    check_row_order("compare_arms", X, Y=Y, labs=labs, groups=groups)
     rng = check_random_state(random_state)
     seed = int(rng.randint(2**31 - 1))
     pretrainer = _seeded(JointEmbeddingPretrainer(), pretrainer, seed)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ecgsk._alignment import check_row_order
 from ecgsk._patients import number_patients
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics.resampling import patient_counts
@@ -75,6 +76,7 @@ def lab_associations(
     True
     """
     caller = "lab_associations"
+    check_row_order(caller, labs, "labs", diagnoses=diagnoses, patients=patients)
     findings, finding_names = read_labels(caller, labs, "labs")
     values, names = read_labels(caller, diagnoses, "diagnoses")
     if len(findings) != len(values):

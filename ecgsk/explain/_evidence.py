@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ecgsk._alignment import check_row_order
 from ecgsk._patients import number_patients
 from ecgsk.exceptions import ECGError
 from ecgsk.explain._association import lab_associations, read_labels
@@ -220,6 +221,7 @@ class LabEvidence(BaseEstimator):
 
     def _measure(self, embedding: Any, labs: Any, diagnoses: Any, patients: Any) -> pd.DataFrame:
         """Measure all pairs in these records; p-values are not adjusted."""
+        check_row_order("LabEvidence", embedding, "embedding", labs=labs, diagnoses=diagnoses)
         rng = check_random_state(self.random_state)
         links = lab_associations(
             labs,

@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
+from ecgsk._alignment import check_row_order
 from ecgsk.explain._parts import SimilarPatient
 
 # Length of a patient's hash: two million patients collide in one of ten thousand models.
@@ -89,6 +90,9 @@ class SimilarPatients(BaseEstimator):
         ValueError
             For no record, different numbers of rows, or embeddings that are not finite.
         """
+        aligned = {"patients": patients, "diagnoses": diagnoses, "table": table}
+        check_row_order("SimilarPatients", embedding, "embedding", **aligned)
+        check_row_order("SimilarPatients", diagnoses, "diagnoses", patients=patients, table=table)
         embedding = np.asarray(embedding, dtype=np.float32)
         names = np.asarray(patients)
         frames = [

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ecgsk._alignment import check_row_order
 from ecgsk.exceptions import ECGError
 from ecgsk.metrics.validation import check_labels_and_scores
 
@@ -58,6 +59,7 @@ def masked_score(
     if average not in ("macro", "micro", None):
         raise ECGError(f"{caller} expected average='macro', 'micro' or None; got {average!r}.")
     labels, scores, _ = check_labels_and_scores(caller, Y, P)
+    check_row_order(caller, Y, "Y", sample_weight=sample_weight)
     score.check(caller, scores)
     weight = _check_weight(caller, sample_weight, len(labels))
     if average == "micro":  # all measured cells form one label

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
+from ecgsk._alignment import check_label_order, check_row_order
 from ecgsk.metrics._average import Average, LabelScore, masked_score
 from ecgsk.metrics.validation import probability_matrix
 
@@ -178,6 +179,8 @@ class _MaskedScorer:
     def __call__(
         self, estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> float:
+        check_row_order(repr(self), X, y=y, sample_weight=sample_weight)
+        check_label_order(repr(self), getattr(estimator, "label_names_", None), y)
         P = probability_matrix(estimator.predict_proba(X), y)
         return self._score(y, P, sample_weight=sample_weight)
 

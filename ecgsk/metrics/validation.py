@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import AlignmentError, ECGError
 
 
 class LabelsAndScores(NamedTuple):
@@ -53,6 +54,8 @@ def check_labels_and_scores(caller: str, Y: ArrayLike, P: ArrayLike) -> LabelsAn
 
 def _as_matrix(caller: str, what: str, values: Any) -> np.ndarray:
     """Convert to a float matrix; one-dimensional input becomes one column."""
+    if sparse.issparse(values):
+        values = values.toarray()
     try:
         if hasattr(values, "columns"):  # nullable columns hold pd.NA
             matrix = values.to_numpy(dtype=float, na_value=np.nan)
@@ -73,13 +76,13 @@ def _as_matrix(caller: str, what: str, values: Any) -> np.ndarray:
 
 
 def check_same_rows(caller: str, Y: Any, other: Any, what: str) -> None:
-    """Raise ECGError if two pandas objects of one length differ in their row index."""
+    """Raise AlignmentError if two pandas objects of one length differ in their row index."""
     rows: Any = getattr(Y, "index", None)
     others: Any = getattr(other, "index", None)
     if not (hasattr(rows, "equals") and hasattr(others, "equals")):
         return  # a list has an attribute called index
     if len(rows) == len(others) and not rows.equals(others):
-        raise ECGError(
+        raise AlignmentError(
             f"{caller} expected {what} to have Y's row index; got rows {list(others[:3])}... for "
             f"{list(rows[:3])}... . Pass {what}.loc[Y.index], or {what}.set_axis(Y.index) if the "
             "rows are in the same order."
@@ -92,7 +95,7 @@ def _check_same_axes(caller: str, Y: Any, P: Any) -> None:
     if not (hasattr(Y, "columns") and hasattr(P, "columns")):
         return
     if list(Y.columns) != list(P.columns) and Y.shape == P.shape:
-        raise ECGError(
+        raise AlignmentError(
             f"{caller} expected P to have Y's columns in Y's order; got {list(P.columns)[:5]}... "
             f"for {list(Y.columns)[:5]}... . Pass P[Y.columns]."
         )

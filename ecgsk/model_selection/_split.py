@@ -10,6 +10,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import indexable
 
+from ecgsk._alignment import check_row_order
 from ecgsk._patients import number_patients
 from ecgsk.exceptions import ECGError, PatientLeakageError
 from ecgsk.model_selection._stratify import assign_patients, label_matrix
@@ -106,6 +107,9 @@ class MultilabelGroupKFold(BaseCrossValidator):
         ECGError
             If `y` or `groups` is missing or malformed, or there are fewer patients than folds.
         """
+        caller = type(self).__name__
+        check_row_order(caller, X, y=y, groups=groups)
+        check_row_order(caller, y, "y", groups=groups)
         X, y, groups = indexable(X, y, groups)
         yield from super().split(X, y, groups)
 
@@ -172,6 +176,7 @@ def patient_split(
     (array([0, 1, 2]), array([3, 4]))
     """
     caller = "patient_split"
+    check_row_order(caller, groups, "groups", Y=Y)
     patients, names = number_patients(caller, groups)
     is_share = isinstance(test_size, float | np.floating)
     n_test = round(test_size * len(names)) if is_share else test_size

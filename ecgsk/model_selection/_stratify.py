@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ecgsk.exceptions import ECGError
 
@@ -24,7 +25,7 @@ def label_matrix(caller: str, Y: Any, n_samples: int) -> np.ndarray:
         )
     if hasattr(Y, "columns"):  # nullable columns hold pd.NA
         Y = Y.to_numpy(dtype=float, na_value=np.nan)
-    labels = np.asarray(Y)
+    labels = np.asarray(Y.toarray() if sparse.issparse(Y) else Y)
     if labels.ndim not in (1, 2) or len(labels) != n_samples:
         raise ECGError(
             f"{caller} expected Y of shape ({n_samples}, n_labels) or ({n_samples},); "

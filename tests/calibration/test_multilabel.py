@@ -127,7 +127,7 @@ def test_frame_of_other_probabilities_is_refused(probabilities):
         calibrator.predict_proba(P.rename(columns={"one": "four"}))
     with pytest.raises(ECGError, match="DataFrame of probabilities with the columns"):
         MultilabelCalibrator().fit(P[["one", "two"]], Y, groups=patients)
-    with pytest.raises(ECGError, match="X to have Y's row index"):
+    with pytest.raises(ECGError, match="y to have X's row index"):
         MultilabelCalibrator().fit(P.iloc[::-1], Y, groups=patients)
 
 

@@ -1,5 +1,7 @@
 """choose_thresholds against brute force."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,7 +48,9 @@ def ppv(y, predicted, weight):
 @given(sample=samples())
 def test_no_other_threshold_scores_higher(rule, score, sample):
     y, p, groups = sample
-    threshold = choose_thresholds(y, p, rule, groups=groups)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)  # of labels that are not ranked
+        threshold = choose_thresholds(y, p, rule, groups=groups)[0]
     seen, weight = ~np.isnan(y), weigh(y, groups)
     got = score(y[seen], p[seen] > threshold, weight[seen])
     # Predicting all records is among them; predicting none scores 0.
@@ -113,3 +117,10 @@ def test_unknown_rule_is_refused(rule):
 def test_logits_are_refused():
     with pytest.raises(ECGError, match="probabilities from 0 to 1"):
         choose_thresholds([0, 1], [-3.0, 2.0])
+
+
+@pytest.mark.parametrize("P", [[0.3, 0.3, 0.3, 0.3], [0.9, 0.8, 0.2, 0.1]])
+def test_youden_predicts_nobody_where_no_threshold_is_better_than_chance(P):
+    """All tied, as after a calibration that is flat, or ranked the wrong way round."""
+    with pytest.warns(CalibrationWarning, match="no threshold is better than chance, so nobody"):
+        assert choose_thresholds([0, 0, 1, 1], P, "youden") == [1]

@@ -217,7 +217,7 @@ def test_laboratories_are_fitted_on_all_rows_of_stage_one(compare, fits, cohort,
 
 
 def test_rows_are_taken_by_position(compare, X, gappy, cohort):
-    """Index labels may repeat and differ between the tables."""
+    """Index labels may repeat, and name other things in each table."""
     labs, ranges = cohort.labs[["potassium"]], cohort.reference_ranges
     named = pd.Index([f"visit {i % 5}" for i in range(len(X))])
     asked = {
@@ -226,7 +226,8 @@ def test_rows_are_taken_by_position(compare, X, gappy, cohort):
         "label_fractions": (0.5,),
     }
     plain = compare(Y=gappy, labs=labs, **asked).to_frame()
-    other = compare(X.set_axis(named), gappy.set_axis(named[::-1]), labs.set_axis(named), **asked)
+    others = gappy.set_axis("label of " + named[::-1])
+    other = compare(X.set_axis(named), others, labs.set_axis(named), **asked)
     pd.testing.assert_frame_equal(
         plain.drop(columns="seconds"), other.to_frame().drop(columns="seconds")
     )
