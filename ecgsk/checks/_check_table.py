@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ecgsk._alignment import check_row_order
 from ecgsk._patients import find_patients
 from ecgsk.checks._pairs import check_sides
 from ecgsk.checks._report import TableReport
@@ -101,6 +102,7 @@ def check_table(
                 f"check_table: expected {name} as a DataFrame, got {type(frame).__name__}."
             )
     _check_lengths(len(X), Y=Y, labs=labs, groups=groups)
+    check_row_order("check_table", X, Y=Y, labs=labs, groups=groups)
     reads = _reads_signals(signals, X, against)
     table = _table(X, groups, clinical_columns, group_column, reads)
     table = replace(

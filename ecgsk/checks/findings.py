@@ -63,10 +63,20 @@ def raise_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 3)
     """Raise an `ECGError` of all errors, or warn of each warning (`TableWarning`)."""
     findings = list(findings)
     if errors := [finding for finding in findings if finding.severity == "error"]:
-        text = " ".join(map(str, errors))
-        if any(finding.kind not in _NOT_BY_CHOICE for finding in errors):
-            text += " Or list the clinical columns in clinical_columns=."
-        raise ECGError(f"{owner}: {text}")
+        raise ECGError(f"{owner}: {_join(errors)}")
     for finding in findings:
         if finding.severity == "warning":
             warnings.warn(f"{owner}: {finding}", TableWarning, stacklevel=stacklevel + 1)
+
+
+def warn_of_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 3) -> None:
+    """Warn once (`TableWarning`) of all errors and warnings."""
+    if found := [finding for finding in findings if finding.severity != "note"]:
+        warnings.warn(f"{owner}: {_join(found)}", TableWarning, stacklevel=stacklevel + 1)
+
+
+def _join(findings: list[Finding]) -> str:
+    text = " ".join(map(str, findings))
+    if any(finding.kind not in _NOT_BY_CHOICE for finding in findings):
+        text += " Or list the clinical columns in clinical_columns=."
+    return text

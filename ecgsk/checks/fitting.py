@@ -9,8 +9,9 @@ import pandas as pd
 
 from ecgsk.checks._columns import check_names
 from ecgsk.checks._identifiers import check_patients
+from ecgsk.checks._ranges import describe_abnormal
 from ecgsk.checks._table import Table
-from ecgsk.checks.findings import raise_findings
+from ecgsk.checks.findings import raise_findings, warn_of_findings
 from ecgsk.checks.labels import read_labels
 from ecgsk.checks.registry import COLUMN_CHECKS, find
 
@@ -44,6 +45,33 @@ def check_training_table(
     roles = (tuple(columns), tuple(meant), group_column, patients, labels)
     table = Table(X, *roles, times=X.get("ecg_time"))
     raise_findings(owner, find(table, COLUMN_CHECKS), stacklevel + 1)
+
+
+def warn_of_table(
+    owner: str,
+    X: pd.DataFrame,
+    columns: Sequence[Any],
+    *,
+    group_column: Any = "subject_id",
+    patients: Any = None,
+    y: Any = None,
+    stacklevel: int = 3,
+) -> None:
+    """Warn of columns that ``fit`` would refuse or warn of, where X may be used otherwise too."""
+    codes = None if patients is None else pd.factorize(np.asarray(patients).astype(str))[0]
+    table = Table(X, tuple(columns), (), group_column, codes, read_labels(y))
+    warn_of_findings(owner, find(table, COLUMN_CHECKS), stacklevel + 1)
+
+
+def warn_of_reference_ranges(owner: str, targets: pd.DataFrame, stacklevel: int = 3) -> None:
+    """Warn of laboratories whose targets, low and high, are nearly all abnormal."""
+    names = pd.Series([str(name).rpartition(" ")[0] for name in targets.columns])
+    for name, places in names.groupby(names, sort=False).groups.items():
+        values = targets.iloc[:, list(places)].to_numpy(dtype=np.float32, na_value=np.nan)
+        known = ~np.isnan(values).all(axis=1)
+        n_abnormal = int((values == 1).any(axis=1).sum())
+        findings = describe_abnormal(str(name), n_abnormal, int(known.sum()))
+        raise_findings(owner, findings, stacklevel + 1)
 
 
 def check_patient_column(

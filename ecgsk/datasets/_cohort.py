@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
+from ecgsk.checks.fitting import check_column_names, warn_of_table
+from ecgsk.checks.roles import split_roles
 from ecgsk.exceptions import ECGError
+from ecgsk.signals.columns import find_ecg_column
 
 N_FOLDS = 10
 
@@ -44,8 +47,13 @@ class Cohort(Bunch):
     Raises
     ------
     ECGError
-        When an index differs from that of ``X``, a subject is in two folds, or a
-        laboratory test has no reference range.
+        When an index differs from that of ``X``, a subject is in two folds, a
+        laboratory test has no reference range, or two columns of ``X`` have one name.
+
+    Warns
+    -----
+    TableWarning
+        When a column of ``X`` is no clinical value: :func:`ecgsk.check_table`.
 
     Examples
     --------
@@ -97,6 +105,9 @@ class Cohort(Bunch):
             **extra,
         )
         self._check()
+        columns, _ = split_roles(X.columns, {find_ecg_column(X), "subject_id"}, None)
+        check_column_names("Cohort", X, "subject_id", has_groups=True)
+        warn_of_table("Cohort", X, columns, patients=groups, y=Y)
 
     def _check(self) -> None:
         for name in ("Y", "labs", "groups", "folds"):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ecgsk.checks.roles import split_roles
 from ecgsk.datasets._cohort import Cohort
 
 #: Kind of each row of the missingness table, by the cohort's entry.
@@ -102,7 +103,7 @@ def _part_masks(cohort: Cohort) -> dict[str, pd.Series]:
 
 
 def _clinical_columns(cohort: Cohort) -> list[str]:
-    return [name for name in cohort.X.columns if name not in ("ecg", "subject_id")]
+    return split_roles(cohort.X.columns, ("ecg", "subject_id"), None)[0]
 
 
 def _median(values: pd.Series) -> str:
