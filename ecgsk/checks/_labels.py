@@ -10,14 +10,15 @@ from ecgsk.checks._identifiers import find_patient_columns
 from ecgsk.checks._table import Table
 from ecgsk.checks.findings import Finding
 
-#: AUROC of one column from which on it is suspected to be made from the label. Potassium alone
-#: has 0.93 for hyperkalaemia in the simulated cohort.
-NEAR_PERFECT_AUROC = 0.98
-#: Patients of each class that a near-perfect column must separate: 10 of 60 reach 0.98 by
-#: chance in one of 2 million columns.
-_MIN_PATIENTS = 10
-#: A perfect separation needs fewer: 5 of 60 reach it by chance in one of 2.7 million.
-_MIN_PATIENTS_PERFECT = 5
+#: AUROC of one column from which on it is suspected to be made from the label, and the patients
+#: of each class that it must separate. Potassium alone has 0.93 for hyperkalaemia in the
+#: simulated cohort; with fewer patients it reaches 0.99 by chance.
+NEAR_PERFECT_AUROC, _MIN_PATIENTS = 0.99, 30
+#: The same for a column of two values, such as the label with some errors.
+_NEAR_EQUAL_AUROC, _MIN_PATIENTS_NEAR_EQUAL = 0.95, 20
+#: A column made from the label leaves a gap between the classes: of this share of the wider
+#: class. It needs fewer patients, since a measurement has no gap.
+_MIN_GAP, _MIN_PATIENTS_GAP = 0.5, 5
 #: Records of the rarer class, and of both, that an equal column must have.
 _MIN_EQUAL, _MIN_KNOWN = 3, 10
 #: Rows for the AUROC, and labels that are computed at once.
@@ -43,7 +44,10 @@ def check_labels(table: Table) -> Iterator[Finding]:
             continue
         auroc, n_rarer = separations(scores[first], Y[first])
         is_suspect = (auroc >= NEAR_PERFECT_AUROC) & (n_rarer >= _MIN_PATIENTS)
-        is_suspect |= (auroc == 1) & (n_rarer >= _MIN_PATIENTS_PERFECT)
+        if _two_values(column) is not None:
+            is_suspect |= (auroc >= _NEAR_EQUAL_AUROC) & (n_rarer >= _MIN_PATIENTS_NEAR_EQUAL)
+        for place in np.flatnonzero((auroc == 1) & (n_rarer >= _MIN_PATIENTS_GAP)):
+            is_suspect[place] |= _has_gap(scores[first], Y[first][:, place])
         if is_suspect.any():
             place = int(np.argmax(np.where(is_suspect, auroc, 0)))
             what = f"alone separates (AUROC {auroc[place]:.3f}) the label"
@@ -139,6 +143,13 @@ def separations(scores: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarr
         auroc[block] = np.where(pairs > 0, np.maximum(value, 1 - value), 0)
         n_rarer[block] = np.minimum(n_positive, n_negative)
     return auroc, n_rarer
+
+
+def _has_gap(scores: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether separated classes are far apart, compared with their own ranges."""
+    ones, zeros = scores[(y == 1) & ~np.isnan(scores)], scores[(y == 0) & ~np.isnan(scores)]
+    gap = max(ones.min() - zeros.max(), zeros.min() - ones.max())
+    return bool(gap > _MIN_GAP * max(np.ptp(ones), np.ptp(zeros)))
 
 
 def check_lab_targets(table: Table) -> Iterator[Finding]:

@@ -29,10 +29,10 @@ def check_times(table: Table) -> Iterator[Finding]:
     if table.times is None:
         return
     ecg = pd.to_datetime(table.times, utc=True, errors="coerce").to_numpy()
-    clinical = {str(column.label): column for column in table.columns}
+    clinical = {str(column.label): column for column in table.columns if not _is_time(column)}
     for name in table.X.columns:
         about = _timed_columns(str(name), clinical)
-        if not about or name in clinical:
+        if not about:
             continue
         times = pd.to_datetime(table.X[name], utc=True, errors="coerce").to_numpy()
         is_later = np.asarray(times > ecg)
@@ -49,6 +49,10 @@ def check_times(table: Table) -> Iterator[Finding]:
                     "Set them to NaN, or name the column in clinical_columns= where predictions "
                     "use the ECG alone.",
                 )
+
+
+def _is_time(column: Column) -> bool:
+    return column.kind == "date" or str(column.label).lower().endswith(_TIME_SUFFIXES)
 
 
 def _timed_columns(name: str, clinical: dict[str, Column]) -> list[Column]:
