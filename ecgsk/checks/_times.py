@@ -52,7 +52,8 @@ def check_times(table: Table) -> Iterator[Finding]:
 
 
 def _is_time(column: Column) -> bool:
-    return column.kind == "date" or str(column.label).lower().endswith(_TIME_SUFFIXES)
+    is_named = str(column.label).lower().endswith(_TIME_SUFFIXES)
+    return column.kind == "date" or (is_named and column.kind in ("text", "category"))
 
 
 def _timed_columns(name: str, clinical: dict[str, Column]) -> list[Column]:

@@ -15,8 +15,8 @@ def kinds(X, **options):
     return {(f.kind, f.severity, *f.columns) for f in found if f.severity != "note"}
 
 
-@pytest.fixture
-def X():
+@pytest.fixture(name="X")
+def _x():
     rng = np.random.default_rng(0)
     return pd.DataFrame({"potassium": rng.normal(4, 1, N), "ph": rng.normal(7.4, 0.1, N)})
 
