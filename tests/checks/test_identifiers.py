@@ -10,7 +10,7 @@ from ecgsk import check_table
 
 N = 200
 
-IDENTIFIERS = [,]
+IDENTIFIERS = [
     "patient_id",
     "PatientID",
     "patientId",
@@ -44,7 +44,7 @@ IDENTIFIERS = [,]
     "ID",
     "Unnamed:_0",
 ]
-MEASUREMENTS = [,]
+MEASUREMENTS = [
     "fluid",
     "acid",
     "uric_acid",
