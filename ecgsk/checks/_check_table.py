@@ -10,11 +10,11 @@ from ecgsk._alignment import check_row_order
 from ecgsk._patients import find_patients
 from ecgsk.checks._pairs import check_sides
 from ecgsk.checks._report import TableReport
-from ecgsk.checks._signals import MAX_BYTES, digest_signals, signal_bytes
 from ecgsk.checks._table import Table
 from ecgsk.checks.labels import read_labels
 from ecgsk.checks.registry import COLUMN_CHECKS, OTHER_CHECKS, find, order
 from ecgsk.checks.roles import split_roles
+from ecgsk.checks.signals import MAX_BYTES, digest_signals, signal_bytes
 from ecgsk.exceptions import ECGError
 from ecgsk.signals.columns import find_ecg_column
 

@@ -141,7 +141,8 @@ def _same_digits(distinct: np.ndarray, n_digits: int) -> bool:
 
 def _is_one_to_one(column: Column, distinct: np.ndarray, patients: np.ndarray | None) -> bool:
     """Return whether each patient has one value, and each value one patient."""
-    if patients is None:
+    # Few values or more than patients: no need to look at the pairs.
+    if patients is None or not 0.5 * patients.max() < len(distinct) <= patients.max() + 1:
         return False
     known = column.values[column.is_known].to_numpy(dtype=np.float64)
     of = patients[column.is_known].astype(np.int64)

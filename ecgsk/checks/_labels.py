@@ -35,7 +35,7 @@ def check_labels(table: Table) -> Iterator[Finding]:
     Y = table.labels.iloc[rows].to_numpy(dtype=np.float32, na_value=np.nan)
     first = _first_records(_likely_patients(table), rows)
     for column in table.columns:
-        equal = _equal_label(column, table.labels)
+        equal = _equal_label(column, table.labels, rows, Y)
         if equal is not None:
             yield _finding(column, equal, "equals the label", column.n_known)
             continue
@@ -46,12 +46,12 @@ def check_labels(table: Table) -> Iterator[Finding]:
         is_suspect = (auroc >= NEAR_PERFECT_AUROC) & (n_rarer >= _MIN_PATIENTS)
         if _two_values(column) is not None:
             is_suspect |= (auroc >= _NEAR_EQUAL_AUROC) & (n_rarer >= _MIN_PATIENTS_NEAR_EQUAL)
-        for place in np.flatnonzero((auroc == 1) & (n_rarer >= _MIN_PATIENTS_GAP)):
-            is_suspect[place] |= _has_gap(scores[first], Y[first][:, place])
+        for perfect in np.flatnonzero((auroc == 1) & (n_rarer >= _MIN_PATIENTS_GAP)):
+            is_suspect[perfect] |= _has_gap(scores[first], Y[first][:, perfect])
         if is_suspect.any():
             place = int(np.argmax(np.where(is_suspect, auroc, 0)))
             what = f"alone separates (AUROC {auroc[place]:.3f}) the label"
-            yield _finding(column, table.labels.columns[place], what, column.n_known)
+            yield _finding(column, table.labels.columns[int(place)], what, column.n_known)
 
 
 def _finding(column: Column, label: object, what: str, n_records: int) -> Finding:
@@ -83,20 +83,23 @@ def _first_records(patients: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
     return np.unique(patients[rows], return_index=True)[1]
 
 
-def _equal_label(column: Column, labels: pd.DataFrame) -> object:
+def _equal_label(column: Column, labels: pd.DataFrame, rows: np.ndarray, Y: np.ndarray) -> object:
     """Return the label that a column of two values equals, or is the opposite of."""
     values = _two_values(column)
     if values is None:
         return None
-    for name in labels.columns:
-        y = labels[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    # All rows are compared for those labels alone that a sample leaves.
+    both = ~np.isnan(values[rows])[:, None] & ~np.isnan(Y)
+    n_same = ((values[rows][:, None] == Y) & both).sum(axis=0)
+    for place in np.flatnonzero((n_same == 0) | (n_same == both.sum(axis=0))):
+        y = labels.iloc[:, int(place)].to_numpy(dtype=np.float64, na_value=np.nan)
         known = ~np.isnan(values) & ~np.isnan(y)
         n_known, n_ones = int(known.sum()), int(y[known].sum())
         if n_known < _MIN_KNOWN or min(n_ones, n_known - n_ones) < _MIN_EQUAL:
             continue
         is_same = values[known] == y[known]
         if is_same.all() or not is_same.any():
-            return name
+            return labels.columns[int(place)]
     return None
 
 

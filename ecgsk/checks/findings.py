@@ -59,7 +59,7 @@ def is_meant(finding: Finding, meant: Collection[Any]) -> bool:
     return finding.can_be_meant and bool(finding.columns) and set(finding.columns) <= set(meant)
 
 
-def raise_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 3) -> None:
+def raise_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 2) -> None:
     """Raise an `ECGError` of all errors, or warn of each warning (`TableWarning`)."""
     findings = list(findings)
     if errors := [finding for finding in findings if finding.severity == "error"]:
@@ -69,7 +69,7 @@ def raise_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 3)
             warnings.warn(f"{owner}: {finding}", TableWarning, stacklevel=stacklevel + 1)
 
 
-def warn_of_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 3) -> None:
+def warn_of_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 2) -> None:
     """Warn once (`TableWarning`) of all errors and warnings."""
     if found := [finding for finding in findings if finding.severity != "note"]:
         warnings.warn(f"{owner}: {_join(found)}", TableWarning, stacklevel=stacklevel + 1)

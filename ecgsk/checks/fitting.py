@@ -33,7 +33,7 @@ def check_training_table(
     group_column: Any = "subject_id",
     patients: np.ndarray | None = None,
     y: Any = None,
-    stacklevel: int = 3,
+    stacklevel: int = 2,
 ) -> None:
     """Raise for columns that are no clinical values, and warn of those that likely are none.
 
@@ -55,7 +55,7 @@ def warn_of_table(
     group_column: Any = "subject_id",
     patients: Any = None,
     y: Any = None,
-    stacklevel: int = 3,
+    stacklevel: int = 2,
 ) -> None:
     """Warn of columns that ``fit`` would refuse or warn of, where X may be used otherwise too."""
     codes = None if patients is None else pd.factorize(np.asarray(patients).astype(str))[0]
@@ -63,7 +63,7 @@ def warn_of_table(
     warn_of_findings(owner, find(table, COLUMN_CHECKS), stacklevel + 1)
 
 
-def warn_of_reference_ranges(owner: str, targets: pd.DataFrame, stacklevel: int = 3) -> None:
+def warn_of_reference_ranges(owner: str, targets: pd.DataFrame, stacklevel: int = 2) -> None:
     """Warn of laboratories whose targets, low and high, are nearly all abnormal."""
     names = pd.Series([str(name).rpartition(" ")[0] for name in targets.columns])
     for name, places in names.groupby(names, sort=False).groups.items():
@@ -75,7 +75,7 @@ def warn_of_reference_ranges(owner: str, targets: pd.DataFrame, stacklevel: int 
 
 
 def check_patient_column(
-    owner: str, X: pd.DataFrame, group_column: Any, patients: Any, stacklevel: int = 3
+    owner: str, X: pd.DataFrame, group_column: Any, patients: Any, stacklevel: int = 2
 ) -> None:
     """Warn where X has a column of patients that is not the one that a fit looks for."""
     table = Table(X, (), (), group_column, patients)

@@ -10,11 +10,11 @@ from ecgsk.checks._identifiers import (
 )
 from ecgsk.checks._labels import check_lab_targets, check_labels
 from ecgsk.checks._ranges import check_reference_ranges
-from ecgsk.checks._signals import check_signals
 from ecgsk.checks._table import Check, Table
 from ecgsk.checks._times import check_outcome_names, check_times
 from ecgsk.checks._values import check_values
 from ecgsk.checks.findings import Finding, is_meant
+from ecgsk.checks.signals import check_signals
 
 #: Checks of the columns that a fit learns from.
 COLUMN_CHECKS: Sequence[Check] = (

@@ -44,7 +44,7 @@ def warn_of_targets(targets: Targets, encoder: Any, owner: str) -> None:
     names = targets.label_names
     if names is None or not are_lab_targets(names):
         return
-    warn_of_reference_ranges(owner, pd.DataFrame(targets.values, columns=names), stacklevel=4)
+    warn_of_reference_ranges(owner, pd.DataFrame(targets.values, columns=names), stacklevel=3)
     laboratories = dict.fromkeys(name.rpartition(" ")[0] for name in names)
     inputs = encoder.clinical_columns_ if getattr(encoder, "scaler_", None) else []
     is_read = "clinical" in getattr(encoder, "inputs", "ecg")

@@ -1,5 +1,6 @@
 """Columns that a fit learns from: checked before training, stored and logged."""
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,7 +9,11 @@ import pandas as pd
 from ecgsk.checks.fitting import check_patient_column, check_training_table, log_roles
 from ecgsk.checks.labels import read_labels
 from ecgsk.estimators._inputs import Inputs
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import ECGError, TableWarning
+from ecgsk.preprocessing import ClinicalScaler
+
+# Level that pools the categories of few patients.
+_RARE = "(rare)"
 
 
 class TableRoles:
@@ -41,7 +46,7 @@ class TableRoles:
                 group_column=self.estimator.group_column,
                 patients=self.inputs.groups,
                 y=self.y,
-                stacklevel=4,
+                stacklevel=3,
             )
         used = {*used, *new}
         self.estimator.clinical_columns_ = [name for name in self.X.columns if name in used]
@@ -49,7 +54,7 @@ class TableRoles:
     def finish(self, groups: Any) -> None:
         """Warn where X names patients and the fit does not use them; log the roles."""
         check_patient_column(
-            self.owner, self.X, self.estimator.group_column, self.inputs.groups, stacklevel=4
+            self.owner, self.X, self.estimator.group_column, self.inputs.groups, stacklevel=3
         )
         patients = "each record its own"
         if groups is not None:
@@ -70,4 +75,26 @@ def check_no_table_in_y(owner: str, y: Any) -> None:
             f"no labels ({', '.join(map(str, y.columns[:3]))}, ...). Put them into X: "
             "X = table.assign(ecg=ecg). To pre-train on the ECG alone, set "
             "objective='ecg_contrast'."
+        )
+
+
+def warn_of_unknown_levels(owner: str, table: pd.DataFrame, scaler: ClinicalScaler) -> None:
+    """Warn of categories that the scaler does not know, such as another spelling.
+
+    A column with a level of rare categories has a place for every unknown one.
+    """
+    unknown = [
+        str(name)
+        for name, levels in scaler.levels_.items()
+        if name in table
+        and _RARE not in levels
+        and not table[name].dropna().astype(object).isin(levels).all()
+    ]
+    if unknown:
+        warnings.warn(
+            f"{owner}: {', '.join(map(repr, unknown))} of X has categories that fit did not "
+            "learn; they count as missing. Use the spelling of the training table, "
+            "scaler_.levels_.",
+            TableWarning,
+            stacklevel=5,
         )

@@ -31,7 +31,7 @@ from ecgsk.estimators._pretraining import (
     table_of_plan,
 )
 from ecgsk.estimators._settings import check_settings, draw_seed, inherit_settings
-from ecgsk.estimators._table_roles import TableRoles
+from ecgsk.estimators._table_roles import TableRoles, warn_of_unknown_levels
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_training_rows
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
@@ -470,4 +470,5 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                 f"{self.scaler_.columns_}; X has none of them. Add them, as NaN where missing, "
                 "or fit with inputs='ecg'."
             )
+        warn_of_unknown_levels(owner, table, self.scaler_)
         return BatchDataset(inputs.signals, self.scaler_.transform(table))
