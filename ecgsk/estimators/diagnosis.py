@@ -23,7 +23,7 @@ from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
 from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
 from ecgsk.estimators._fitting import hold_out_patients
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
-from ecgsk.estimators._outputs import LogitsClassifierMixin
+from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
 from ecgsk.estimators._pretraining import (
     PretrainingPlan,
     plan_pretraining,
@@ -433,9 +433,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         # A frozen pretrainer may have seen further patients: merge its hashes.
         frozen = None if is_nested else pretrainer
         self._frozen_patients = None if frozen is None else frozen.patients_seen_
-        self.patients_seen_ = remember_patients(
-            find_patients(X, groups, self.group_column), numbers, self._frozen_patients
-        )
+        patients = find_patients(X, groups, self.group_column)
+        self.patients_seen_ = remember_patients(patients, numbers, self._frozen_patients)
+        self._training_set = digest_records(patients)
 
     def _build_module(self) -> DiagnosisModule:
         backbone: Backbone | None = None

@@ -15,7 +15,7 @@ from ecgsk._patients import find_patients
 from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
 from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
-from ecgsk.estimators._outputs import LogitsClassifierMixin
+from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
 from ecgsk.explain import Explanations, LabEvidence, SimilarPatients, assemble_explanations
 
 
@@ -137,6 +137,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in_
         seen = encoder.patients_seen_
         self.patients_seen_ = remember_patients(named, np.arange(n_records), seen)
+        self._training_set = digest_records(named)
         embedding = np.asarray(encoder.transform(X))
         self._store_targets(targets)
         values, rows = targets.as_matrix(), targets.labelled
