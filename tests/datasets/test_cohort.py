@@ -8,7 +8,7 @@ import pytest
 
 from ecgsk.datasets import Cohort
 from ecgsk.datasets._cohort import assign_folds
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import ECGError, TableWarning
 
 
 @pytest.fixture
@@ -66,6 +66,21 @@ def test_laboratory_without_range_is_rejected(tables):
     ranges = pd.DataFrame({"low": [1.0], "high": [2.0], "unit": ["mmol/L"]}, index=["sodium"])
     with pytest.raises(ECGError, match="reference_ranges must be indexed by the columns of labs"):
         Cohort(X, Y, labs=X[["age"]], reference_ranges=ranges)
+
+
+def test_column_that_is_no_clinical_value_is_warned_of(tables):
+    X, Y = tables
+    with pytest.warns(TableWarning, match="Cohort: .* 'hadm_id' is an identifier.*clinical_col"):
+        Cohort(X.assign(hadm_id=[1, 2, 3]), Y)
+    with pytest.warns(TableWarning, match="'seen' has dtype datetime64"):
+        Cohort(X.assign(seen=pd.Timestamp("2150-01-01")), Y)
+    Cohort(X.assign(record=["p/1", "p/2", "p/3"], ecg_time=pd.Timestamp("2150-01-01")), Y)
+
+
+def test_two_columns_of_one_name_are_rejected(tables):
+    X, Y = tables
+    with pytest.raises(ECGError, match="Cohort: X has several columns of one name: 'age'"):
+        Cohort(pd.concat([X, X[["age"]]], axis=1), Y)
 
 
 def test_assign_folds_is_even_and_by_subject():
