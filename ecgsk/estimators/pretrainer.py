@@ -184,7 +184,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         plan = plan_pretraining(self, inputs)
         if self.objective == "auto" and not plan.objective.uses_table:
             check_no_table_in_y(owner, y)
-        roles = TableRoles(self, X, y, inputs)
+        roles = TableRoles(self, X, None, inputs)  # labels play no part here
         roles.use(table_of_plan(plan, inputs, owner), self.clinical_columns)
         roles.finish(groups)
         rows = order_training_rows(inputs, weight)

@@ -123,10 +123,10 @@ def test_patients_are_taken_from_the_frame_or_groups(compare, X):
 
 
 def test_table_is_checked_before_any_fit(compare, X, fits):
-    with pytest.raises(ECGError, match="compare_arms: .* 'hadm_id' is an identifier"):
+    with pytest.raises(ECGError, match=r"compare_arms: .* 'hadm_id' is an identifier"):
         compare(X=X.assign(hadm_id=np.arange(len(X))))
     renamed = X.rename(columns={"subject_id": "remainder__subject_id"})
-    with pytest.raises(ECGError, match="compare_arms: .* now 'remainder__subject_id'"):
+    with pytest.raises(ECGError, match=r"compare_arms: .* now 'remainder__subject_id'"):
         compare(X=renamed)
     assert not any(fits.values())
 
