@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 from collections.abc import Iterable
+from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,12 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from ecgsk import __version__
 from ecgsk.exceptions import RecordReadError
 from ecgsk.training.batches import BatchDataset
 
 _log = logging.getLogger("ecgsk")
 # Another version may compute other numbers from the same settings.
-_VERSIONS = (__version__, torch.__version__, skorch.__version__, np.__version__)
+_VERSIONS = (version("ecgsk"), torch.__version__, skorch.__version__, np.__version__)
 _PLAIN = (bool, int, float, str, type(None), torch.Tensor)
 
 
