@@ -13,6 +13,7 @@ from ecgsk.io._wfdb_samples import read_block
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
 from ecgsk.signals.resampling import resample
+from ecgsk.signals.screening import screen_where_needed
 
 # Read beyond the end of a crop, so that resampling has no edge there.
 _MARGIN_SECONDS = 1.0
@@ -82,6 +83,7 @@ class WFDBStorage(ECGStorage):
         end = round((seconds if same_rate else seconds + _MARGIN_SECONDS) * layout.sampling_rate)
         signal = self._read_samples(path, layout, min(end, layout.n_samples))
         if not same_rate:
+            signal = screen_where_needed(signal[None])[0]
             signal = resample(signal, layout.sampling_rate, self.sampling_rate)
         return signal
 
