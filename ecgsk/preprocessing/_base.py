@@ -13,6 +13,7 @@ from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError
 from ecgsk.preprocessing._transformed import TransformedStorage, fill_in_batches
 from ecgsk.signals import ECGArray, ECGDtype
 from ecgsk.signals.columns import ecg_column, find_ecg_column, restore_ecg_column
+from ecgsk.signals.leads import how_to_get_leads
 from ecgsk.signals.screening import check_axes, screen_where_needed
 from ecgsk.signals.storage import ArrayStorage
 from ecgsk.signals.units import check_sampling_rate, format_hertz
@@ -175,7 +176,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
             raise LeadMismatchError(
                 f"{name} was fitted on {len(self.leads_in_)} leads ({', '.join(self.leads_in_)}); "
                 f"got {len(column.leads)} ({', '.join(column.leads)}). "
-                "Put SelectLeads(...) before it."
+                f"{how_to_get_leads(self.leads_in_, column.leads)}"
             )
         self._check_rate(column)
         return column.select_leads(self.leads_in_)

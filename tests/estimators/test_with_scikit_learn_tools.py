@@ -68,7 +68,7 @@ def test_learning_curve(make_classifier, X, Y):
 
 def test_permutation_test_score(make_classifier, X, old):
     score, permuted, p = permutation_test_score(
-        make_classifier(inputs="clinical", fine_tune="probe"),
+        make_classifier(inputs="clinical", fine_tune="probe", clinical_columns=CLINICAL),
         X,
         old,
         cv=list(GroupKFold(2).split(X, groups=X["subject_id"])),
@@ -195,7 +195,7 @@ def test_groups_and_weights_are_routed_to_the_fit(make_classifier, X, Y, sides):
             return_estimator=True,
             error_score="raise",
         )
-    n_seen = [len(fitted[-1].patients_seen_[1]) for fitted in results["estimator"]]
+    n_seen = [fitted[-1].patients_seen_.n_patients for fitted in results["estimator"]]
     assert sum(n_seen) == len(set(subjects[weight > 0]))
 
 

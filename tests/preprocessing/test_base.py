@@ -139,7 +139,7 @@ def test_other_leads_than_fitted_are_refused(transformer, frame):
     fitted = clone(transformer).fit(frame)
     with pytest.raises(
         LeadMismatchError,
-        match=r"was fitted on 3 leads \(I, II, V1\); got 2 \(I, V1\).*SelectLeads",
+        match=r"was fitted on 3 leads \(I, II, V1\); got 2 \(I, V1\)\. II cannot be derived",
     ):
         fitted.transform(frame.assign(ecg=frame["ecg"].ecg.select_leads(["I", "V1"])))
 
