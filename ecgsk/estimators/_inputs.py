@@ -178,7 +178,7 @@ def _plain_signals(
         "ensure_all_finite": "allow-nan",
         "ensure_min_samples": 2 if fitting else 1,
     }
-    check_axes(getattr(X, "shape", ()), name=owner)
+    check_axes(X, name=owner)
     if getattr(X, "ndim", 2) == 3 and X.shape[1] == 1:
         X = X[:, 0]  # one lead: its samples are scikit-learn's features
     if fitting or (expected is not None and expected.leads is None):

@@ -15,6 +15,7 @@ from ecgsk.io._wfdb_samples import block_file, read_blocks
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
 from ecgsk.signals.resampling import resample, resampled_length
+from ecgsk.signals.screening import screen_where_needed
 
 # Read beyond the end of a crop, so that resampling has no edge there.
 _MARGIN_SECONDS = 1.0
@@ -103,6 +104,7 @@ class WFDBStorage(ECGStorage):
         try:
             signal, sums = self._read_samples(row, layout)
             if layout.sampling_rate != self.sampling_rate:
+                signal = screen_where_needed(signal[None])[0]
                 signal = resample(signal, layout.sampling_rate, self.sampling_rate)
         except RecordReadError:
             raise

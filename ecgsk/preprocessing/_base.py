@@ -209,7 +209,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         return getattr(self, "input_sampling_rate", None) is not None
 
     def _validate_array(self, X: Any, *, reset: bool) -> np.ndarray:
-        check_axes(getattr(X, "shape", ()), name=type(self).__name__)
+        check_axes(X, name=type(self).__name__)
         X = validate_data(
             self,
             X,

@@ -15,6 +15,8 @@ A plain array states no unit and may be normalised: samples beyond 1000 are miss
 with a standard deviation above 20 is refused, and nothing is flat.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ecgsk.exceptions import LeadMismatchError
@@ -51,8 +53,9 @@ NO_SIGNAL = "no lead with a signal"
 _MANY_LEADS, _FEW_SAMPLES = 32, 32
 
 
-def check_axes(shape: tuple[int, ...], *, name: str) -> None:
-    """Raise if the shape of a plain array is that of ECGs with the leads last."""
+def check_axes(X: Any, *, name: str) -> None:
+    """Raise if a plain array, or nested list, has the shape of ECGs with the leads last."""
+    shape = np.shape(X) if isinstance(X, list) else getattr(X, "shape", ())
     if len(shape) == 3 and shape[1] > _MANY_LEADS and shape[2] <= _FEW_SAMPLES:
         raise LeadMismatchError(
             f"{name}: expected an array of shape (n_records, n_leads, n_samples), got {shape}: "

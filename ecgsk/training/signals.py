@@ -162,7 +162,7 @@ class Signals:
             mend = "X['ecg'].ecg.quality() lists all."
         else:
             what = f"samples beyond 1000 (rows {rows})"
-            mend = "Write NaN for a missing sample, and state ECGs in mV."
+            mend = "write NaN for a missing sample."
         warnings.warn(
             f"{self.owner}: {len(self._incomplete)} of {len(self)} records have {what}. They "
             f"count as missing; {mend}",

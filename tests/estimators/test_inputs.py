@@ -219,6 +219,8 @@ def test_leads_last(fitted, fit, shape):
         message = rf"{name}: .*got \({shape[0]}, {shape[1]}, .*The axes look swapped: try X.transp"
         with pytest.raises(LeadMismatchError, match=message):
             call(np.random.default_rng(0).normal(size=shape))
+        with pytest.raises(LeadMismatchError, match=message):
+            call(np.zeros(shape).tolist())
 
 
 def test_unknown_encoder(make_pretrainer, make_classifier, X, Y):
