@@ -9,6 +9,7 @@ __all__ = [
     "AlignmentError",
     "CalibrationWarning",
     "CollapseWarning",
+    "DamagedFileError",
     "DownloadError",
     "DurationError",
     "ECGError",
@@ -22,6 +23,7 @@ __all__ = [
     "SignalQualityError",
     "SignalQualityWarning",
     "UnitError",
+    "VersionWarning",
 ]
 
 
@@ -55,6 +57,10 @@ class SignalQualityError(ECGError):
 
 class RecordReadError(ECGError):
     """A recording on disk is absent, truncated or not in a readable format."""
+
+
+class DamagedFileError(ECGError):
+    """A file that ecgsk wrote is truncated, changed or does not match its checksum."""
 
 
 class DownloadError(ECGError, OSError):
@@ -93,3 +99,10 @@ class CalibrationWarning(UserWarning):
 
 class RecipeWarning(UserWarning):
     """``"auto"`` chooses another way of training for a little more or less data."""
+
+
+class VersionWarning(UserWarning):
+    """A saved model was made with newer or much older versions of libraries.
+
+    As scikit-learn's ``InconsistentVersionWarning``, for all libraries at once.
+    """

@@ -183,6 +183,28 @@ def explain(
 
 
 @app.command()
+@interruptible("nothing was changed.")
+def info(
+    model: Annotated[
+        Path,
+        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show everything that a saved model holds about patients.
+
+    Numbers of training patients and records, labels, clinical columns with their
+    categories, distributions, calibration, the filter of training patients,
+    neighbours; and what the model does not hold:
+
+        ecgsk info ecgsk-demo/model
+    """
+    from ecgsk.cli._info import run
+
+    run(model, json)
+
+
+@app.command()
 @interruptible("{out} holds the chunks that are finished. The same command goes on from there.")
 def ingest(
     folder: Annotated[
@@ -209,18 +231,20 @@ def ingest(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; -1 takes every core.")] = -1,
     overwrite: Annotated[
-        bool, typer.Option(help="Begin anew where OUT holds something of other settings.")
+        bool, typer.Option(help="Read all records again, and replace what OUT holds.")
     ] = False,
 ) -> None:
     """Turn a folder of WFDB records into one file of samples and a table.
 
     Keeps what was recorded unless --sampling-rate or --band is given. Works in
     parallel, describes the quality of each record and lists the broken ones.
-    Interrupted, and started again, it goes on:
+    Interrupted, and started again, it goes on; started again later, it notices
+    records that have changed:
 
         ecgsk ingest mimic-iv-ecg store --sampling-rate 100 --band 0.5 40
 
-    Writes ecg.npy (int16), records.parquet, ecg.json and broken.csv.
+    Writes ecg.npy (int16), records.parquet, ecg.json, broken.csv and
+    sources.parquet.
     """
     from ecgsk.cli._ingest import run
 

@@ -12,6 +12,7 @@ import pandas as pd
 import typer
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ecgsk._safe_text import write_text
 from ecgsk.cli._ending import CHECKPOINTS, fit_settings
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
@@ -30,6 +31,7 @@ from ecgsk.evaluation.tables import Table, compute_tables
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Section, write_report
 from ecgsk.persistence import save
+from ecgsk.plotting.figures import write_figure
 from ecgsk.preprocessing import BandpassFilter, Resample
 
 _TEST_SIZE = 0.25
@@ -131,12 +133,12 @@ def _write(
     score = _reported_score(comparison)
     figures = _draw(comparison, score)
     for name, figure in figures.items():
-        figure.savefig(out / f"{name}.png", dpi=150)
+        write_figure(figure, out / f"{name}.png")
         figure.set_layout_engine("none")  # keep this layout for the page
     model = Pipeline([*steps.steps, ("ecgdiagnosisclassifier", score.model)])
     card = card_sections(model, cohort, comparison, None)
     text = as_markdown(f"Model card: {score.arm}", card)
-    (out / "model_card.md").write_text(text, encoding="utf-8")
+    write_text(out / "model_card.md", text)
     save(model, out / "model", overwrite=True)
     write_report(
         out / "report.html",

@@ -72,6 +72,8 @@ def load_brugada_huca(
         ["patient_id", *_LABELS],
         source="Brugada-HUCA",
         name="load_brugada_huca",
+        kinds={"patient_id": "whole"} | dict.fromkeys(_LABELS, "number"),
+        key="patient_id",
     )
     signals, kept, _, broken = read_wfdb_records(
         [folder / "files" / str(number) / str(number) for number in table["patient_id"]],

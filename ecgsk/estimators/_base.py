@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import nn
 
@@ -20,6 +19,10 @@ from ecgsk.training.device import (
 from ecgsk.training.fitting import history_frame
 from ecgsk.training.net import ECGNet, wrap_trained
 from ecgsk.training.prediction import embed_batches, predict_batches
+from ecgsk.training.restoring import restore_module
+
+# Attributes of which `_build_module` makes parts of the module.
+_SPECS = ("encoder_spec_", "objective_", "augmentation", "clinical_encoder")
 
 
 class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -49,7 +52,8 @@ class TorchEstimator(BaseEstimator):
         raise TypeError(f"{type(self).__name__} builds no module")
 
     def _store_signature(self, inputs: Inputs) -> None:
-        """Store leads, sampling rate and shape, to compare later X with them."""
+        """Store leads, sampling rate and shape, to compare later X with, and the population."""
+        self.training_population_ = inputs.population
         if inputs.signature is not None:
             self.leads_: tuple[str, ...] | None = inputs.signature.leads
             self.sampling_rate_: Any = inputs.signature.sampling_rate  # float or None, in Hz
@@ -100,10 +104,8 @@ class TorchEstimator(BaseEstimator):
         weights = state.pop("weights_", None)
         super().__setstate__(state)
         if weights is not None:
-            # Fresh weights are drawn and replaced.
-            with forked_rng(0, torch.device("cpu")):
-                module = self._build_module()
-            module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+            specs = [state.get(name) for name in _SPECS]
+            module = restore_module(self._build_module, weights, specs)
             self.net_ = wrap_trained(module)
 
     def __sklearn_tags__(self):

@@ -25,7 +25,12 @@ from ecgsk.estimators._fitting import hold_out_patients, unchanged_on_failure
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
 from ecgsk.estimators._outputs import LogitsClassifierMixin
 from ecgsk.estimators._pretraining import PretrainingPlan, plan_pretraining, pretrain
-from ecgsk.estimators._settings import check_settings, draw_seed, inherit_settings
+from ecgsk.estimators._settings import (
+    check_settings,
+    draw_seed,
+    inherit_settings,
+    keeps_checkpoints,
+)
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_training_rows
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
@@ -135,9 +140,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
-    patients_seen_ : tuple or None
-        Salt and salted hashes of the patients of training, a frozen pre-training's
-        included; None where X names none.
+    patients_seen_ : SeenPatients or None
+        Number and filter of the patients of training, a frozen pre-training's included, by
+        which scoring on them is detected; None where X names none.
 
     References
     ----------
@@ -240,7 +245,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         used = np.flatnonzero(weight)
         targets = read_targets(y, len(inputs), owner, used)
         plan = self._plan_encoder(inputs, pretrainer)
-        rows = order_training_rows(inputs, weight)
+        rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self, pretrainer))
         targets = targets.take(np.searchsorted(used, rows.numbers))
         self._store_targets(targets)
         self.scale_ = rows.scale if pretrainer is None or plan else pretrainer.scale_
@@ -378,10 +383,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         """Scale the table and hold patients out: the last checks before training."""
         self.scaler_, table, distillation_table = None, None, None
         if "clinical" in self.inputs:
-            self.scaler_ = ClinicalScaler().fit(self._table(rows))
+            self.scaler_ = ClinicalScaler().fit(self._table(rows), groups=rows.groups)
             table = self.scaler_.transform(self._table(rows))
         if self.recipe_.distils:
-            distillation_table = ClinicalScaler().fit_transform(self._table(rows))
+            scaler = self.scaler_ or ClinicalScaler().fit(self._table(rows), groups=rows.groups)
+            distillation_table = scaler.transform(self._table(rows))
         kept, held_out = targets.labelled, None
         if self.recipe_.fine_tune != "probe":
             kept, held_out = hold_out_patients(self, rows, kept, seed)

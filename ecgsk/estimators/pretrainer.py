@@ -19,6 +19,7 @@ from ecgsk.estimators._pretraining import (
     plan_pretraining,
     pretrain,
 )
+from ecgsk.estimators._settings import keeps_checkpoints
 from ecgsk.estimators._training_rows import check_weights, order_training_rows
 from ecgsk.objectives import Objective
 from ecgsk.training import Augmentation, Trainer
@@ -94,9 +95,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
-    patients_seen_ : tuple or None
-        Salt and salted hashes of the patients of ``fit``, by which scoring on them is
-        detected; None where X names none.
+    patients_seen_ : SeenPatients or None
+        Number and filter of the patients of ``fit``, by which scoring on them is detected;
+        None where X names none.
 
     References
     ----------
@@ -182,7 +183,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         inputs = parse_inputs(self, X, fitting=True, groups=groups)
         weight = check_weights(sample_weight, len(inputs), owner)
         plan = plan_pretraining(self, inputs)
-        rows = order_training_rows(inputs, weight)
+        rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self))
         self._store_signature(inputs)
         self.scale_ = rows.scale
         self._store(pretrain(self, plan, rows))

@@ -9,7 +9,7 @@ from pandas.api.extensions import ExtensionDtype, register_extension_dtype
 
 from ecgsk.exceptions import DurationError, LeadMismatchError, SamplingRateError
 from ecgsk.signals._record import ECGRecord
-from ecgsk.signals.leads import KNOWN_LEADS, STANDARD_12_LEADS, canonical_leads
+from ecgsk.signals.leads import STANDARD_12_LEADS, canonical_leads, lead_order
 from ecgsk.signals.units import check_sampling_rate, format_hertz
 
 _PATTERN = re.compile(
@@ -157,4 +157,4 @@ class ECGDtype(ExtensionDtype):
             self.check_joins(dtype, name="joining ECG columns")
         if len(ecgs) < len(dtypes):
             return None
-        return min(ecgs, key=lambda dtype: [KNOWN_LEADS.index(lead) for lead in dtype.leads])
+        return min(ecgs, key=lambda dtype: [lead_order(lead) for lead in dtype.leads])

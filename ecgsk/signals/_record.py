@@ -76,6 +76,17 @@ class ECGRecord(StorageProperties):
 
         return plot_ecg(self.signal, self.leads, self.sampling_rate, **kwargs)
 
+    def __float__(self) -> float:
+        raise TypeError(
+            f"An ECG record ({self}) is not a number: a step of numbers got the ECG column. Give "
+            "it the other columns, X.drop(columns='ecg'). A step that passes the column on must "
+            "return a DataFrame: ColumnTransformer(...).set_output(transform='pandas'). A column "
+            "that has become dtype object is restored with "
+            f"X['ecg'].astype({_dtype_name(self)!r})."
+        )
+
+    __int__ = __float__
+
     def _signature(self) -> tuple:
         return (self.leads, self.sampling_rate, self.n_samples)
 
@@ -113,3 +124,9 @@ class ECGRecord(StorageProperties):
         svg = io.StringIO()
         self.plot().savefig(svg, format="svg")
         return svg.getvalue()[svg.getvalue().index("<svg") :]
+
+
+def _dtype_name(record: ECGRecord) -> str:
+    from ecgsk.signals._dtype import ECGDtype  # that module imports this one
+
+    return ECGDtype(*record._signature()).name
