@@ -3,6 +3,7 @@
 import builtins
 import io
 import logging
+import os
 import re
 import sys
 from types import SimpleNamespace
@@ -126,3 +127,16 @@ def test_short_work_reports_no_line(stderr):
     shown = stderr(io.StringIO())
     assert list(_progress.progress_bar(range(5), desc="records")) == list(range(5))
     assert shown.getvalue() == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="Windows has no pseudo-terminals")
+def test_bar_on_a_real_terminal(stderr, train_linear):
+    main, terminal = os.openpty()
+    with open(terminal, "w") as stream:
+        stderr(stream)
+        train_linear(verbose=1)
+        stream.flush()
+        text = os.read(main, 100_000).decode()
+    os.close(main)
+    assert "3/3" in text
+    assert "epoch 1 of 3" not in text
