@@ -129,9 +129,10 @@ def test_short_work_reports_no_line(stderr):
     assert shown.getvalue() == ""
 
 
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="Windows has no pseudo-terminals")
 def test_bar_on_a_real_terminal(stderr, train_linear):
+    termios = pytest.importorskip("termios", reason="Windows has no pseudo-terminals")
     main, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (24, 120))
     with open(terminal, "w") as stream:
         stderr(stream)
         train_linear(verbose=1)
