@@ -22,6 +22,7 @@ __all__ = [
     "SamplingRateError",
     "SignalQualityError",
     "SignalQualityWarning",
+    "TableWarning",
     "UnitError",
     "VersionWarning",
 ]
@@ -99,6 +100,10 @@ class CalibrationWarning(UserWarning):
 
 class RecipeWarning(UserWarning):
     """``"auto"`` chooses another way of training for a little more or less data."""
+
+
+class TableWarning(UserWarning):
+    """A column of X is likely not the clinical value it is used as, such as a label."""
 
 
 class VersionWarning(UserWarning):

@@ -1,6 +1,7 @@
 """State of the torch estimators: seeds, embedding, pickling without the net."""
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class TorchEstimator(BaseEstimator):
     """
 
     net_: ECGNet
+    clinical_columns_: list[Any]
 
     # Request `groups` by default under metadata routing, as scikit-learn's splitters do.
     __metadata_request__fit = {"groups": True}
@@ -86,6 +88,23 @@ class TorchEstimator(BaseEstimator):
 
     def _seeded(self, seed: int):
         return forked_rng(seed, resolve_device(self.device))
+
+    def _repr_html_inner(self) -> str:
+        return super()._repr_html_inner() + self._clinical_columns_html()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """Return scikit-learn's diagram, and the clinical columns of a fitted estimator."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._clinical_columns_html()
+        return bundle
+
+    def _clinical_columns_html(self) -> str:
+        columns = getattr(self, "clinical_columns_", None)
+        if columns is None:
+            return ""
+        names = ", ".join(map(str, columns)) or "none"
+        return f"<p>Clinical columns that fit learned from: {escape(names)}</p>"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return parameters and fitted attributes, the net as NumPy weights."""

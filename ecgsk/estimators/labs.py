@@ -17,7 +17,7 @@ from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.estimators._fitting import unchanged_on_failure
 from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
 from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
-from ecgsk.estimators._outputs import LogitsClassifierMixin
+from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
 from ecgsk.explain import Explanations, LabEvidence, SimilarPatients, assemble_explanations
 
 
@@ -131,6 +131,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         frozen = unwrap_frozen(self.encoder, owner)
         targets = lab_targets.read_lab_targets(y, self.reference_ranges, n_records, owner)
         Y = lab_targets.read_diagnoses(diagnoses, frozen, n_records, owner)
+        lab_targets.warn_of_targets(targets, frozen, owner)
         named = find_patients(X, groups, self.group_column)
         patients = lab_targets.number_records(named, n_records, owner)
         self._frozen_patients = None if frozen is None else frozen.patients_seen_
@@ -138,6 +139,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in_
         seen = encoder.patients_seen_
         self.patients_seen_ = remember_patients(named, np.arange(n_records), seen)
+        self._training_set = digest_records(named)
         embedding = np.asarray(encoder.transform(X))
         self._store_targets(targets)
         values, rows = targets.as_matrix(), targets.labelled

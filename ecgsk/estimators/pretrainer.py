@@ -18,8 +18,10 @@ from ecgsk.estimators._pretraining import (
     build_pretraining_module,
     plan_pretraining,
     pretrain,
+    table_of_plan,
 )
 from ecgsk.estimators._settings import keeps_checkpoints
+from ecgsk.estimators._table_roles import TableRoles, check_no_table_in_y
 from ecgsk.estimators._training_rows import check_weights, order_training_rows
 from ecgsk.objectives import Objective
 from ecgsk.training import Augmentation, Trainer
@@ -79,6 +81,8 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     ----------
     net_ : skorch.NeuralNet
         Trained net; ``net_.module_`` is the torch module.
+    clinical_columns_ : list
+        Columns of X that the objective learned from; empty where it uses none.
     encoder_spec_ : Encoder
         Encoder as it was built.
     objective_ : Objective
@@ -158,7 +162,8 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             table, NaN where missing. An array is (n_records, n_leads, n_samples), in mV, and
             has no table.
         y : None
-            Ignored: stage (i) uses no labels.
+            Ignored: stage (i) uses no labels. A table of other values than labels, beside an
+            X without clinical columns, is an error: its columns belong into X.
         sample_weight : array-like of shape (n_records,) or None
             How often each record counts: 0 is not at all, 2 is as if it were in X twice,
             0.5 is in every other epoch.
@@ -183,6 +188,11 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         inputs = parse_inputs(self, X, fitting=True, groups=groups)
         weight = check_weights(sample_weight, len(inputs), owner)
         plan = plan_pretraining(self, inputs)
+        if self.objective == "auto" and not plan.objective.uses_table:
+            check_no_table_in_y(owner, y)
+        roles = TableRoles(self, X, None, inputs)  # labels play no part here
+        roles.use(table_of_plan(plan, inputs, owner), self.clinical_columns)
+        roles.finish(groups)
         rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self))
         self._store_signature(inputs)
         self.scale_ = rows.scale

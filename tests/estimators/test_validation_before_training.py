@@ -189,12 +189,37 @@ MISTAKES = {
     "clinical_columns as text": case("must be None or a list of names", clinical_columns="age"),
     "group_column": case(r"group_column names 'patient', which X has not", group_column="patient"),
     "date in the table": case("has dtype datetime64", X=set_(admitted=pd.Timestamp("2020-01-01"))),
-    "infinity in the table": case("hold infinity", X=set_(potassium=np.inf)),
+    "infinity in the table": case("holds infinity", X=set_(potassium=np.inf)),
     "date in the table, distilled": case(
         "has dtype datetime64",
         X=set_(admitted=pd.Timestamp("2020-01-01")),
         fine_tune="distill",
         pretrainer={"clinical_columns": ["age"]},
+    ),
+    "paths in the table": case(
+        "'file' holds file paths", X=lambda X: X.assign(file=[f"a/b/{i}" for i in range(len(X))])
+    ),
+    "identifiers in the table": case(
+        "'hadm_id' is an identifier by its name", X=lambda X: X.assign(hadm_id=range(len(X)))
+    ),
+    "patients of another name": case(
+        "'patient_id' is an identifier.*set group_column='patient_id'",
+        X=lambda X: X.rename(columns={"subject_id": "patient_id"}),
+    ),
+    "patients that a ColumnTransformer renamed": case(
+        "now 'remainder__subject_id'.*verbose_feature_names_out=False",
+        X=lambda X: X.rename(columns={"subject_id": "remainder__subject_id"}),
+    ),
+    "numbers as text": case(
+        "'k' holds numbers as text, such as '<3.0'",
+        X=lambda X: X.assign(k=["<3.0", *(f"{i / 7:.1f}" for i in range(len(X) - 1))]),
+    ),
+    "free text": case(
+        "'report' is free text",
+        X=lambda X: X.assign(report=[f"sinus rhythm of rate {i}" for i in range(len(X))]),
+    ),
+    "two columns of one name": case(
+        "several columns of one name: 'age'", X=lambda X: pd.concat([X, X[["age"]]], axis=1)
     ),
     "patient without a name": case("4 records without", X=set_(subject_id=[None] * 4 + [1] * 67)),
     "no ECG": case("expected a column of ECGs", X=lambda X: X.drop(columns="ecg")),

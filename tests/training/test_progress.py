@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import re
+import select
 import sys
 from types import SimpleNamespace
 
@@ -133,11 +134,13 @@ def test_bar_on_a_real_terminal(stderr, train_linear):
     termios = pytest.importorskip("termios", reason="Windows has no pseudo-terminals")
     main, terminal = os.openpty()
     termios.tcsetwinsize(terminal, (24, 120))
+    text = ""
     with open(terminal, "w") as stream:
         stderr(stream)
         train_linear(verbose=1)
         stream.flush()
-        text = os.read(main, 100_000).decode()
+        while select.select([main], [], [], 0.1)[0]:
+            text += os.read(main, 10_000).decode()
     os.close(main)
     assert "3/3" in text
     assert "epoch 1 of 3" not in text
