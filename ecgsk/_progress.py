@@ -60,6 +60,7 @@ def shows_bars() -> bool:
 
 
 def in_notebook() -> bool:
+    """Return whether the code runs in a notebook."""
     shell = getattr(builtins, "get_ipython", lambda: None)()
     return "IPKernelApp" in getattr(shell, "config", ())
 

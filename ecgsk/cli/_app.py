@@ -183,6 +183,7 @@ def explain(
 
 
 @app.command()
+@interruptible("nothing was changed.")
 def info(
     model: Annotated[
         Path,

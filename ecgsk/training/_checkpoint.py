@@ -6,7 +6,6 @@ import logging
 import os
 import pickle
 from collections.abc import Iterable
-from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,13 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
+import ecgsk
 from ecgsk.exceptions import RecordReadError
 from ecgsk.training.batches import BatchDataset
 
 _log = logging.getLogger("ecgsk")
 # Another version may compute other numbers from the same settings.
-_VERSIONS = (version("ecgsk"), torch.__version__, skorch.__version__, np.__version__)
+_VERSIONS = (ecgsk.__version__, torch.__version__, skorch.__version__, np.__version__)
 _PLAIN = (bool, int, float, str, type(None), torch.Tensor)
 
 
