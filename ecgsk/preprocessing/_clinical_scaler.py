@@ -9,6 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ecgsk.checks.fitting import check_categories
+
 # Normal scores beyond three SDs carry no more information: the value is extreme.
 _MAX_SCORE_SD = 3.0
 
@@ -61,6 +63,8 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         ------
         TypeError
             If a column is of another kind, such as a date.
+        ECGError
+            If a column of text is no category: numbers or dates as text, paths, free text.
         """
         X = self._as_frame(X, fitting=True)
         self.columns_ = list(X.columns)
@@ -72,6 +76,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
                 numeric.append(name)
             else:
                 self.levels_[name] = sorted(X[name].dropna().unique().tolist(), key=str)
+        check_categories(type(self).__name__, X, list(self.levels_))
         self.numeric_columns_ = numeric
         if numeric:
             values = _numbers(X, numeric)

@@ -10,6 +10,7 @@ from scipy.stats import norm, spearmanr
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from ecgsk.exceptions import ECGError
 from ecgsk.preprocessing import ClinicalScaler
 
 NAN = np.nan
@@ -153,6 +154,16 @@ def test_columns_that_are_neither_number_nor_category_are_refused(values, kind):
     message = rf"Column 'admitted' has dtype {kind}.*must be numeric, boolean, .*clinical_columns="
     with pytest.raises(TypeError, match=message):
         ClinicalScaler().fit(pd.DataFrame({"admitted": values}))
+
+
+def test_text_that_is_no_category_is_refused():
+    values = ["<3.0", *(f"{i / 7:.2f}" for i in range(30))]
+    with pytest.raises(
+        ECGError, match=r"ClinicalScaler: .* 'k' holds numbers as text, such as '<3"
+    ):
+        ClinicalScaler().fit(pd.DataFrame({"k": values}))
+    with pytest.raises(ECGError, match="'seen' holds dates or times as text"):
+        ClinicalScaler().fit(pd.DataFrame({"seen": ["2020-01-31", "2020-02-01", None]}))
 
 
 def test_infinity_is_refused():
