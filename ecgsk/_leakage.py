@@ -28,6 +28,9 @@ _MESSAGES = {
     "scored": "its encoder was trained on {} of the {} patients that it is scored on, so the "
     "score may be too high. Pre-train without them, or pass the unfitted pretrainer, which is "
     "then fitted on the training set only.",
+    "fitted": "it was trained on {} of the {} patients that it is scored on, so the score may be "
+    "too high. Split by patient: ecgsk.model_selection.patient_split, or cross_validate with "
+    "GroupKFold.",
     "calibrated": "its model was trained on {} of the {} calibration patients, and is "
     "overconfident on them. Calibrate on patients that no training stage used.",
 }
@@ -152,7 +155,7 @@ def warn_of_seen_patients(
     owner: str,
     patients: Any,
     seen: SeenPatients | None,
-    use: Literal["scored", "calibrated"] = "scored",
+    use: Literal["scored", "fitted", "calibrated"] = "scored",
 ) -> None:
     """Warn if a model is scored or calibrated on patients of its training set."""
     if seen is None or patients is None:
@@ -160,7 +163,8 @@ def warn_of_seen_patients(
     n, n_seen, is_exact = seen.count(patients)
     if n_seen:
         count = str(n_seen) if is_exact else f"about {n_seen}"
-        warnings.warn(f"{owner}: {_MESSAGES[use].format(count, n)}", LeakageWarning, stacklevel=3)
+        level = 3 if use == "calibrated" else 4
+        warnings.warn(f"{owner}: {_MESSAGES[use].format(count, n)}", LeakageWarning, level)
 
 
 def hash_patients(names: Iterable[Any]) -> np.ndarray:

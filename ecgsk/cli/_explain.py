@@ -11,10 +11,12 @@ import typer
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from ecgsk._safe_text import write_text
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Explanation
 from ecgsk.io import read_wfdb_record
 from ecgsk.persistence import load
+from ecgsk.plotting.figures import write_figure
 from ecgsk.preprocessing import SelectLeads
 
 # Number of attributed diagnoses (about a second each) and of similar patients.
@@ -88,8 +90,6 @@ def explain_row(
 
 
 def _write(explanation: Explanation, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    figure = explanation.plot()
-    figure.savefig(out / "explanation.png", dpi=150)
-    (out / "explanation.json").write_text(json.dumps(explanation.to_dict(), indent=1), "utf-8")
-    (out / "report.html").write_text(explanation.to_html(), encoding="utf-8")
+    write_figure(explanation.plot(), out / "explanation.png")
+    write_text(out / "explanation.json", json.dumps(explanation.to_dict(), indent=1))
+    write_text(out / "report.html", explanation.to_html())

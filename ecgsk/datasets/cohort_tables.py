@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk._privacy import enough_patients, pool_rare_levels
+from ecgsk.checks.roles import split_roles
 from ecgsk.datasets._cohort import Cohort
 
 #: Kind of each row of the missingness table, by the cohort's entry.
@@ -104,7 +105,7 @@ def _part_masks(cohort: Cohort) -> dict[str, pd.Series]:
 
 
 def _clinical_columns(cohort: Cohort) -> list[str]:
-    return [name for name in cohort.X.columns if name not in ("ecg", "subject_id")]
+    return split_roles(cohort.X.columns, ("ecg", "subject_id"), None)[0]
 
 
 def _median(values: pd.Series, patients: pd.Series) -> str:

@@ -9,6 +9,8 @@ import pandas as pd
 from sklearn.utils.validation import check_array, validate_data
 
 from ecgsk._patients import find_patients, number_patients
+from ecgsk.checks.fitting import check_column_names
+from ecgsk.checks.roles import split_roles
 from ecgsk.exceptions import (
     DurationError,
     ECGError,
@@ -46,7 +48,8 @@ class Inputs:
     `signals` is None for a model of the table alone. `table` has every column but the ECGs and
     the patients; None if there are none. `groups` are patient numbers; None if X names none.
     `n_columns` is the number of columns of X, if it is a DataFrame. `population` names the
-    patients, from ``X.attrs["population"]``.
+    patients, from ``X.attrs["population"]``. `left_out` are columns that
+    our readers write, such as the path of the record, which are no clinical columns.
     """
 
     signals: Signals | None
@@ -55,6 +58,7 @@ class Inputs:
     n_records: int
     n_columns: int | None
     population: str | None = None
+    left_out: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return self.n_records
@@ -76,6 +80,7 @@ def parse_inputs(
     groups: Any = None,
     needs_ecg: bool = True,
     group_columns: Sequence[str] = (),
+    named_columns: Sequence[str] | None = None,
 ) -> Inputs:
     """Parse X and compare it with what the estimator was fitted on. No signal is read.
 
@@ -84,6 +89,7 @@ def parse_inputs(
     the fitted leads, sampling rate and unit; scikit-learn's validation sets ``n_features_in_``
     for it in ``fit``. `expected` is the signature that the signals must have, and
     `group_columns` are further columns of patients, which are no clinical columns.
+    `named_columns` are clinical columns that a nested estimator names.
     """
     owner = type(estimator).__name__
     population = getattr(X, "attrs", {}).get("population")
@@ -104,10 +110,14 @@ def parse_inputs(
         )
     signals: Signals | None = None
     table = None
+    left_out: list[Any] = []
     if is_frame:
         n_records = len(X)
+        if fitting:
+            check_column_names(owner, X, estimator.group_column, has_groups=groups is not None)
+        named = [*(estimator.clinical_columns or ()), *(named_columns or ())]
         aside = {column, estimator.group_column, *group_columns}
-        names = [name for name in X.columns if name not in aside]
+        names, left_out = split_roles(X.columns, aside, named)
         table = X[names] if names else None
         if needs_ecg:
             signals = Signals(X[column].array, owner)
@@ -121,7 +131,7 @@ def parse_inputs(
     patients = find_patients(X, groups, estimator.group_column)
     numbers = None if patients is None else number_patients(owner, patients, n_records)[0]
     n_columns = X.shape[1] if is_frame else None
-    return Inputs(signals, table, numbers, n_records, n_columns, population)
+    return Inputs(signals, table, numbers, n_records, n_columns, population, left_out)
 
 
 def select_clinical_columns(

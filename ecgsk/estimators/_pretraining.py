@@ -70,6 +70,13 @@ def plan_pretraining(
     return PretrainingPlan(spec, objective, columns, draw_seed(pretrainer))
 
 
+def table_of_plan(plan: PretrainingPlan, inputs: Inputs, owner: str) -> pd.DataFrame | None:
+    """Return the clinical columns that the objective of a pre-training uses; None without any."""
+    if not plan.objective.uses_table:
+        return None
+    return select_clinical_columns(inputs.table, plan.columns, owner)
+
+
 def pretrain(pretrainer: Any, plan: PretrainingPlan, rows: TrainingRows) -> Pretraining:
     """Train encoder and objective on the rows of a fit; the pretrainer is not changed."""
     assert rows.signals is not None

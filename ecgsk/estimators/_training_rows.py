@@ -4,13 +4,16 @@ A fit depends on the records and not on their order, and a record of weight 2 is
 twice: sorted and repeated rows give the same fit, bit by bit.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ecgsk.checks.signals import count_repeats
 from ecgsk.estimators._inputs import Inputs
+from ecgsk.exceptions import TableWarning
 from ecgsk.training.batches import BatchDataset
 from ecgsk.training.signals import Signals
 
@@ -66,6 +69,8 @@ def order_training_rows(
         signals.warn_of_missing()
         # Different signals differ in their sums; equal ones keep their order.
         sums = moments[:, 1:].sum(axis=2)
+        if inputs.groups is not None:
+            _warn_of_copies(sums, groups, signals.owner)
         order = np.lexsort(sums.T)
         used, moments, groups = used[order], moments[order], groups[order]
         if inputs.groups is None:  # the same record on both sides of a split would leak
@@ -80,6 +85,23 @@ def order_training_rows(
         share,
         _scale(np.repeat(moments, copies, axis=0), share),
     )
+
+
+def _warn_of_copies(sums: np.ndarray, groups: np.ndarray, owner: str) -> None:
+    """Warn of equal signals of different patients, which a split would put on both sides.
+
+    Records are compared by their sums and sums of squares, which were computed anyway.
+    """
+    keys = pd.util.hash_pandas_object(pd.DataFrame(sums), index=False).to_numpy()
+    _, n_copies = count_repeats(np.where(sums.any(axis=1), keys, 0), groups)
+    if n_copies:
+        warnings.warn(
+            f"{owner}: {n_copies} records have the signal of an earlier one of another patient. "
+            "Check the patients: a copy in training and test is a leak. check_table(X) finds "
+            "them.",
+            TableWarning,
+            stacklevel=4,
+        )
 
 
 def check_weights(sample_weight: Any, n_records: int, owner: str) -> np.ndarray:

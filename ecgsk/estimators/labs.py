@@ -14,9 +14,10 @@ from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.calibration import MultilabelCalibrator
+from ecgsk.estimators._fitting import unchanged_on_failure
 from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
 from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
-from ecgsk.estimators._outputs import LogitsClassifierMixin
+from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
 from ecgsk.explain import Explanations, LabEvidence, SimilarPatients, assemble_explanations
 
 
@@ -47,7 +48,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     random_state : int, RandomState or None, default=None
         Seed of the evidence tests, and of a pretrainer that has no seed.
     verbose : int or None, default=None
-        Progress bar of a pretrainer fitted here that does not set it.
+        Progress of a pretrainer fitted here that does not set it.
 
     Attributes
     ----------
@@ -130,6 +131,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         frozen = unwrap_frozen(self.encoder, owner)
         targets = lab_targets.read_lab_targets(y, self.reference_ranges, n_records, owner)
         Y = lab_targets.read_diagnoses(diagnoses, frozen, n_records, owner)
+        lab_targets.warn_of_targets(targets, frozen, owner)
         named = find_patients(X, groups, self.group_column)
         patients = lab_targets.number_records(named, n_records, owner)
         self._frozen_patients = None if frozen is None else frozen.patients_seen_
@@ -137,6 +139,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in_
         seen = encoder.patients_seen_
         self.patients_seen_ = remember_patients(named, np.arange(n_records), seen)
+        self._training_set = digest_records(named)
         embedding = np.asarray(encoder.transform(X))
         self._store_targets(targets)
         values, rows = targets.as_matrix(), targets.labelled
@@ -165,6 +168,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         P = super()._probabilities(logits)
         return P if self.calibrator_ is None else self.calibrator_.predict_proba(P)
 
+    @unchanged_on_failure
     def calibrate(self, X: Any, y: Any, diagnoses: Any = None, *, groups: Any = None) -> Self:
         """Calibrate on held-out patients.
 

@@ -9,6 +9,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ecgsk._safe_text import without_controls
 from ecgsk.explain._content import ExplanationContent
 from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding
 from ecgsk.plotting import ecg_svg
@@ -36,6 +37,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("ecgsk.explain"),
         autoescape=True,
+        finalize=without_controls,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

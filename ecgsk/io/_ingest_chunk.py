@@ -1,5 +1,6 @@
 """Conversion of WFDB records to int16 samples and a table of their quality."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ import pandas as pd
 
 from ecgsk.exceptions import ECGError, LeadMismatchError
 from ecgsk.io._ingest_transform import apply_transform
-from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header
+from ecgsk.io._record_state import source_stamp
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown
 from ecgsk.io.ecg_folder import to_int16
 from ecgsk.io.wfdb_folder import comments_frame
 from ecgsk.io.wfdb_storage import WFDBStorage
@@ -50,21 +52,27 @@ class Chunk:
     samples: np.ndarray
     table: pd.DataFrame
     broken: list[dict[str, str]]
-    n_clipped: int
+    n_clipped: int  # samples
+    n_differing: int  # records that differ from the checksums of their headers
+    stamps: list[str]  # states of the files of each record, broken ones included
+    checksum: str  # of the samples: what is written is what was made here
 
 
 def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk:
     """Read, transform and describe records; list those that cannot be, with the reason."""
     reasons: dict[int, str] = {}  # by place in the chunk
+    # Before the records are read: a change meanwhile is then noticed later.
+    stamps = [source_stamp(f"{folder}/{name}") for name in names]
     differing: dict[int, str] = {}  # leads that differ from their checksum
     headers = []
     for place, name in enumerate(names):
         try:
+            _check_name(name)
             header = read_header(f"{folder}/{name}", conversion.requested)
             _check_duration(header, conversion)
             headers.append((place, header))
-        except ECGError as error:
-            reasons[place] = str(error)
+        except Exception as error:
+            reasons[place] = _reason(error)
     samples = np.empty((len(names), *conversion.shape), "<i2")
     parts, n_clipped = [], 0
     for batch in _batches(headers):
@@ -79,10 +87,32 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
         for start in range(0, len(kept), _RECORDS_PER_TRANSFORM):
             some = slice(start, start + _RECORDS_PER_TRANSFORM)
             n_clipped += _transform(signals[some], places[some], rate, conversion, samples, reasons)
-    broken = [{"record": names[place], "reason": reasons[place]} for place in sorted(reasons)]
+    broken = [
+        # Without the folder, which names the user.
+        {
+            "record": shown(names[place]),
+            "reason": shown(reasons[place]).replace(f"{shown(str(folder))}/", ""),
+        }
+        for place in sorted(reasons)
+    ]
     good = [(place, header) for place, header in headers if place not in reasons]
     table = _table(good, names, parts)
-    return Chunk(samples[[place for place, _ in good]], table, broken, n_clipped)
+    samples = samples[[place for place, _ in good]]
+    checksum = hashlib.sha256(samples.data).hexdigest()
+    return Chunk(samples, table, broken, n_clipped, len(differing), stamps, checksum)
+
+
+def _reason(error: Exception) -> str:
+    """Return why a record is broken; damaged files lead to errors of many classes."""
+    return str(error) if isinstance(error, ECGError) else f"{type(error).__name__}: {error}"
+
+
+def _check_name(name: str) -> None:
+    if shown(name) != name:
+        raise ECGError(
+            f"record {shown(name)}: expected a file name in UTF-8, which tables can hold. "
+            "Rename its files, and change their name in its header."
+        )
 
 
 def _check_duration(header: RecordHeader, conversion: Conversion) -> None:
@@ -126,8 +156,8 @@ def read_batch(
             kept.append(batch[row])
             if differs and differing is not None:
                 differing[place] = ", ".join(differs)
-        except ECGError as error:
-            reasons[place] = str(error)
+        except Exception as error:
+            reasons[place] = _reason(error)
     return kept, signals[: len(kept)]
 
 
@@ -157,9 +187,9 @@ def _transform(
     """Fill the places of some records; return the number of clipped samples."""
     try:
         transformed = _transformed(signals, rate, conversion)
-    except ECGError as error:
+    except Exception as error:
         if len(places) == 1:
-            reasons[places[0]] = str(error)
+            reasons[places[0]] = _reason(error)
             return 0
         return sum(
             _transform(signals[[row]], places[[row]], rate, conversion, samples, reasons)

@@ -40,7 +40,6 @@ class RecordLayout:
     n_samples: int  # per lead, as stored
     channels: tuple[int, ...]  # positions of the requested leads in the file
     millivolts: tuple[float, ...]  # per stored unit of each requested lead
-    header_size: int  # bytes, by which a later reader detects a change
     blocks: tuple[SampleBlock, ...]  # samples of the requested leads, by file
 
     @property
@@ -96,7 +95,7 @@ def read_header(path: str, leads: Leads) -> RecordHeader:
 
 
 def _read_header(path: str, leads: Leads) -> RecordHeader:
-    raw = _read_bytes(path)
+    raw = read_header_bytes(path)
     header = parse_header(raw)
     names = tuple(signal.name for signal in header.signals)
     channels = _find_leads(names, leads, path)
@@ -109,7 +108,6 @@ def _read_header(path: str, leads: Leads) -> RecordHeader:
         n_samples=n_frames * per_frame,
         channels=channels,
         millivolts=tuple(_to_millivolt(signal, path) for signal in signals),
-        header_size=len(raw),
         blocks=find_blocks(header.signals, files, channels, os.path.basename(path)),
     )
     checksums = tuple((signal.checksum or 0) % 2**16 for signal in signals)
@@ -128,7 +126,8 @@ def _kept_once(layout: RecordLayout) -> RecordLayout:
     return layout
 
 
-def _read_bytes(path: str) -> bytes:
+def read_header_bytes(path: str) -> bytes:
+    """Return the bytes of a header; raise ValueError for one that cannot be a header."""
     try:
         state = os.stat(f"{path}.hea")
     except FileNotFoundError as error:

@@ -64,7 +64,7 @@ def read_wfdb_folder(
         Read all samples once, and leave out records whose samples cannot be read
         or differ from the checksums of their header.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """Storage of records in WFDB files, read on demand."""
 
-import copy
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,9 +8,10 @@ from warnings import warn
 
 import numpy as np
 
+from ecgsk._stored_files import state_of_files
 from ecgsk.exceptions import DurationError, RecordReadError, SignalQualityWarning
 from ecgsk.io._wfdb_header import RecordHeader, RecordLayout, shown
-from ecgsk.io._wfdb_samples import read_blocks
+from ecgsk.io._wfdb_samples import block_file, read_blocks
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
 from ecgsk.signals.resampling import resample, resampled_length
@@ -28,9 +29,9 @@ class WFDBStorage(ECGStorage):
     at another rate is resampled, a longer one is cropped at its end, a shorter one padded
     there with NaN.
 
-    Gains and positions come from the headers: a header whose size has changed since is an
-    error, an edit that keeps its size is not detected. Samples that are read whole are
-    compared with the checksums of the header.
+    Gains and positions come from the headers: a record whose files have changed since, in
+    size or time, is an error. Samples that are read whole are compared with the checksums of
+    the header.
 
     Parameters
     ----------
@@ -66,6 +67,8 @@ class WFDBStorage(ECGStorage):
         known: dict[RecordLayout, RecordLayout] = {}
         self.layouts = tuple(known.setdefault(h.layout, h.layout) for h in headers)
         self.checksums = np.array([header.checksums for header in headers], np.uint16)
+        # By which a later reader notices a change of the files; about 5 us each.
+        self._states = self._find_states()
         self._has_warned = False
 
     def __len__(self) -> int:
@@ -98,7 +101,7 @@ class WFDBStorage(ECGStorage):
         """
         path, layout = self.paths[row], self.layouts[row]
         try:
-            signal, sums = self._read_samples(path, layout)
+            signal, sums = self._read_samples(row, layout)
             if layout.sampling_rate != self.sampling_rate:
                 signal = resample(signal, layout.sampling_rate, self.sampling_rate)
         except RecordReadError:
@@ -118,15 +121,15 @@ class WFDBStorage(ECGStorage):
         differs = (stated != 0) & (stated != sums)
         return tuple(np.array(self.leads)[differs].tolist()) if differs.any() else ()
 
-    def _read_samples(
-        self, path: str, layout: RecordLayout
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def _read_samples(self, row: int, layout: RecordLayout) -> tuple[np.ndarray, np.ndarray | None]:
         """Return millivolts as float64, up to what is needed, and the sums of whole leads."""
-        # Comparing sizes is cheaper than reading the header again.
-        if os.path.getsize(f"{path}.hea") != layout.header_size:
+        path = self.paths[row]
+        # Comparing sizes and times is cheaper than reading the header again.
+        if self._state(row) != self._states[row]:
+            os.stat(f"{path}.hea")  # says so where it is absent
             raise RecordReadError(
-                f"record {shown(path)}: its header has changed since it was read. Read the folder "
-                "again."
+                f"record {shown(path)}: its samples cannot be read, as its signal file or its "
+                "header has changed since it was read. Read the folder again."
             )
         same_rate = layout.sampling_rate == self.sampling_rate
         seconds = self.n_samples / self.sampling_rate + (0 if same_rate else _MARGIN_SECONDS)
@@ -148,17 +151,30 @@ class WFDBStorage(ECGStorage):
         used, compacted = np.unique(rows, return_inverse=True)
         if len(used) == len(self):
             return self, rows
-        storage = copy.copy(self)
+        # Not a copy, which would ask for the state of every record.
+        storage = object.__new__(type(self))
+        storage.__dict__ |= self.__dict__
         storage.paths = tuple(self.paths[row] for row in used)
         storage.layouts = tuple(self.layouts[row] for row in used)
-        storage.checksums = self.checksums[used]
+        storage.checksums, storage._states = self.checksums[used], self._states[used]
         return storage, compacted
 
-    def _identity(self) -> tuple[Any, ...]:
-        return (self.paths, self.leads, self.sampling_rate, self.n_samples)
+    def _find_states(self) -> np.ndarray:
+        """Return a number for each record that changes with its files."""
+        return np.fromiter(map(self._state, range(len(self))), np.int64, len(self))
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WFDBStorage) and self._identity() == other._identity()
+    def _state(self, row: int) -> int:
+        path = self.paths[row]
+        names = [block_file(block, path) for block in self.layouts[row].blocks]
+        return state_of_files([f"{path}.hea", *names])
 
-    def __hash__(self) -> int:
-        return hash(self._identity())
+    def identity(self) -> tuple[Any, ...]:
+        """Return paths, states and description; see `ecgsk.signals.ECGStorage.identity`."""
+        states = self._states.tobytes()
+        return (self.paths, self.leads, self.sampling_rate, self.n_samples, states)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {
+            "_states_now": hashlib.blake2b(self._find_states().tobytes(), digest_size=16).digest(),
+            "_has_warned": False,  # a hash is the same before and after a warning
+        }

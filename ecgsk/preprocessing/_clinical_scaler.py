@@ -1,6 +1,5 @@
 """Quantile scaling of the clinical table, with missing values kept as NaN."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -91,12 +90,13 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         self.numeric_columns_ = numeric
         if numeric:
             values = _numbers(X, numeric)
-            with warnings.catch_warnings():
-                # A column that was never measured in training stays NaN.
-                warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-                self.quantiles_ = QuantileTransformer(
-                    n_quantiles=min(1000, len(X)), output_distribution="normal", random_state=0
-                ).fit(values)
+            # A column that was never measured in training stays NaN. scikit-learn would warn of
+            # it, and to silence warnings changes the filters of all threads.
+            never = np.isnan(values).all(axis=0)
+            self.quantiles_ = QuantileTransformer(
+                n_quantiles=min(1000, len(X)), output_distribution="normal", random_state=0
+            ).fit(np.where(never, 0.0, values))
+            self.quantiles_.quantiles_[:, never] = np.nan
             if patients.max() + 1 >= MIN_PATIENTS_IN_TABLE:
                 _coarsen(self.quantiles_, values, patients)
         self.feature_names_out_ = numeric + [

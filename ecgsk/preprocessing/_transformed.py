@@ -55,15 +55,10 @@ class TransformedStorage(ECGStorage):
         storage, compacted = self.storage.compact(rows)
         return TransformedStorage(storage, self.transformer), compacted
 
-    def _identity(self) -> tuple:
+    def identity(self) -> tuple:
+        """Return the storage beneath and the parameters; see `ECGStorage.identity`."""
         parameters = self.transformer.get_params() | {"n_jobs": None}
         return (self.storage, type(self.transformer), tuple(sorted(parameters.items())))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TransformedStorage) and self._identity() == other._identity()
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
 
 
 def fill_in_batches(

@@ -90,6 +90,13 @@ class ECGRecord(StorageProperties):
     def _signature(self) -> tuple:
         return (self.leads, self.sampling_rate, self.n_samples)
 
+    def __lt__(self, other: object) -> bool:
+        """Raise a TypeError: records have no order, which groupby asks for by default."""
+        raise TypeError(
+            "ECGRecord: ECG records have no order. Sort or group by another column, or use "
+            "groupby(..., sort=False)."
+        )
+
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, ECGRecord):
             return NotImplemented

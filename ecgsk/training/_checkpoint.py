@@ -49,11 +49,14 @@ class Checkpoint(Callback):
             return  # all processes hold the same state; the first writes it
         self.path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self.path.with_suffix(f".{os.getpid()}.tmp")
-        with scratch.open("wb") as file:
-            torch.save(_state(net), file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self.path)
+        try:
+            with scratch.open("wb") as file:
+                torch.save(_state(net), file)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(self.path)
+        finally:
+            scratch.unlink(missing_ok=True)  # left by an interrupt
 
     def resume(self, net) -> int:
         """Load the state into a net; return the number of epochs done."""

@@ -167,7 +167,7 @@ class Signals:
             f"{self.owner}: {len(self._incomplete)} of {len(self)} records have {what}. They "
             f"count as missing; {mend}",
             SignalQualityWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
     def _check(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.model_selection import GroupKFold, KFold, cross_val_score, cross_validate
 
 import ecgsk
 from ecgsk import LabAbnormalityExplainer
@@ -47,7 +47,41 @@ def test_a_pretrainer_fitted_in_each_fold(make_classifier, make_pretrainer, X, Y
     # Warnings are errors here: neither test nor training scores warn.
     scores = cross_val_score(model, X, Y, groups=groups, cv=GroupKFold(2))
     assert np.isfinite(scores).all()
-    model.fit(X, Y).score(X, Y)
+
+
+def test_a_score_on_some_patients_of_training(make_classifier, X, Y):
+    model = make_classifier().fit(X.iloc[:50], Y.iloc[:50])
+    message = r"it was trained on \d+ of the \d+ patients that it is scored on.*patient_split"
+    with pytest.warns(LeakageWarning, match=message) as caught:
+        model.score(X, Y)
+    assert caught[0].filename == __file__
+    for rows in (slice(0, 30), slice(40, None)):
+        with pytest.warns(LeakageWarning, match=message):
+            model.score(X.iloc[rows], Y.iloc[rows])
+
+
+def test_a_split_by_rows_is_warned_of(make_classifier, X, Y):
+    with pytest.warns(LeakageWarning, match="it was trained on"):
+        cross_val_score(make_classifier(), X, Y, cv=KFold(2, shuffle=True, random_state=0))
+
+
+def test_a_score_of_the_training_set_itself(make_classifier, X, Y):
+    make_classifier().fit(X, Y).score(X, Y)
+    folds = {"groups": X["subject_id"], "cv": GroupKFold(2), "return_train_score": True}
+    assert "train_score" in cross_validate(make_classifier(), X, Y, **folds)
+
+
+def test_an_explainer_scored_on_patients_of_its_fit(frozen, X, cohort, sides):
+    targets = (cohort.labs[["potassium"]] > 4).astype(int).set_axis(["potassium high"], axis=1)
+    model = LabAbnormalityExplainer(FrozenEstimator(frozen.estimator)).fit(X, targets)
+    with pytest.warns(LeakageWarning):
+        model.score(X.iloc[sides[0]], targets.iloc[sides[0]])
+
+
+def test_the_digest_of_the_training_set_is_not_kept(make_classifier, X, Y):
+    model = make_classifier().fit(X, Y)
+    assert model._training_set is not None
+    assert pickle.loads(pickle.dumps(model))._training_set is None
 
 
 def test_a_frozen_pretrainer_in_cross_validation(make_classifier, pretrainer, X, Y):

@@ -68,7 +68,7 @@ def test_learning_curve(make_classifier, X, Y):
 
 def test_permutation_test_score(make_classifier, X, old):
     score, permuted, p = permutation_test_score(
-        make_classifier(inputs="clinical", fine_tune="probe"),
+        make_classifier(inputs="clinical", fine_tune="probe", clinical_columns=CLINICAL),
         X,
         old,
         cv=list(GroupKFold(2).split(X, groups=X["subject_id"])),

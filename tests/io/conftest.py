@@ -36,7 +36,7 @@ def ingest(records, tmp_path):
 @pytest.fixture
 def content():
     """Bytes of all files of a finished ingest."""
-    files = ["broken.csv", "ecg.json", "ecg.npy", "records.parquet"]
+    files = ["broken.csv", "ecg.json", "ecg.npy", "records.parquet", "sources.parquet"]
 
     def read(folder):
         assert sorted(path.name for path in folder.iterdir()) == files

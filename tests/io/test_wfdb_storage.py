@@ -1,7 +1,9 @@
 """WFDBStorage reads records on demand and pickles paths."""
 
+import os
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 
@@ -64,6 +66,24 @@ def test_a_header_that_changes_after_it_was_read(tmp_path, write_record):
     header.write_text(header.read_text().replace(" aVF\n", " V7\n"))
     with pytest.raises(RecordReadError, match="header has changed since it was read"):
         frame["ecg"].ecg.to_numpy()
+
+
+@pytest.mark.parametrize("suffix", ["hea", "dat"])
+def test_hash_notices_files_that_were_written_again(tmp_path, write_record, suffix):
+    write_record("r")
+    write_record("s")
+    column = read_wfdb_folder(tmp_path)["ecg"]
+    kept, changed = column.iloc[1:], column.iloc[:1]
+    before = [joblib.hash(kept), joblib.hash(changed)]
+    assert before[1] == joblib.hash(pickle.loads(pickle.dumps(changed)))
+    path = tmp_path / f"r.{suffix}"
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    assert joblib.hash(kept) == before[0]
+    assert joblib.hash(changed) != before[1]
+    assert joblib.hash(read_wfdb_folder(tmp_path)["ecg"].iloc[:1]) != before[1]
+    with pytest.raises(RecordReadError, match="changed since it was read"):
+        pickle.loads(pickle.dumps(changed)).array.read()
+    kept.array.read()
 
 
 def test_a_header_that_is_deleted_after_it_was_read(tmp_path, write_record):

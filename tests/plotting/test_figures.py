@@ -16,6 +16,7 @@ from ecgsk.plotting.figures import (
     format_probability,
     panel_axes,
     style_axes,
+    write_figure,
 )
 
 
@@ -79,3 +80,14 @@ def test_title_shows_dollar_signs():
 )
 def test_formatted_probability_is_never_0_or_1(p, text):
     assert format_probability(p) == text
+
+
+def test_figure_is_written_whole_or_not_at_all(tmp_path):
+    figure = Figure()
+    write_figure(figure, tmp_path / "new" / "a.png")
+    picture = (tmp_path / "new" / "a.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    figure.text(0.5, 0.5, "$\\nothing$")  # fails while the figure is drawn
+    with pytest.raises(ValueError, match="nothing"):
+        write_figure(figure, tmp_path / "new" / "a.png")
+    assert (tmp_path / "new" / "a.png").read_bytes() == picture
