@@ -38,6 +38,8 @@ from ecgsk.training import Trainer
 ALLOWED = {
     # Worker processes need the parameters, such as the folder of checkpoints.
     "pickles/": {"folder"},
+    # It says from which checkpoint a fit resumes.
+    "log.txt": {"folder"},
     # It names the record that it explains.
     "explanation/": {"record"},
     # A comparison in memory has the labels and patients of its test set.
