@@ -15,13 +15,16 @@ __all__ = [
     "ECGError",
     "LeadMismatchError",
     "LeakageWarning",
+    "OutOfMemoryError",
     "PatientLeakageError",
     "RecipeWarning",
     "RecordReadError",
     "SamplingRateError",
     "SignalQualityError",
     "SignalQualityWarning",
+    "TableWarning",
     "UnitError",
+    "VersionWarning",
 ]
 
 
@@ -68,6 +71,13 @@ class DownloadError(ECGError, OSError):
     """
 
 
+class OutOfMemoryError(ECGError, MemoryError):
+    """A batch does not fit into the memory of the device.
+
+    A ``MemoryError`` too, for callers that try again with a smaller ``batch_size``.
+    """
+
+
 class PatientLeakageError(ECGError):
     """A patient has records on both sides of a split."""
 
@@ -90,3 +100,14 @@ class CalibrationWarning(UserWarning):
 
 class RecipeWarning(UserWarning):
     """``"auto"`` chooses another way of training for a little more or less data."""
+
+
+class TableWarning(UserWarning):
+    """A column of X is likely not the clinical value it is used as, such as a label."""
+
+
+class VersionWarning(UserWarning):
+    """A saved model was made with newer or much older versions of libraries.
+
+    As scikit-learn's ``InconsistentVersionWarning``, for all libraries at once.
+    """

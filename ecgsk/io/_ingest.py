@@ -48,6 +48,7 @@ from ecgsk.io._store_files import (
 )
 from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown, wanted_leads
 from ecgsk.io.ecg_folder import DEFAULT_GAIN, describe_format, write_table
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
 
 _VERSION = 3
@@ -108,7 +109,7 @@ def ingest_wfdb(
         unfinished ingest, of other settings. The old store stays until the new one
         is whole.
     progress : bool, default=True
-        Show a progress bar on a terminal or in a notebook.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -357,7 +358,8 @@ def _plan(
     headers = list(_readable(folder, names, settings["leads"]))
     rate = _most_common(header.layout.sampling_rate for header in headers)
     duration = settings["duration"] or _most_common(header.layout.seconds for header in headers)
-    n_samples = round(duration * rate)
+    # Raises where the duration asks for more than a record can hold.
+    n_samples = WFDBStorage(headers[:1], leads, rate, round(duration * rate)).n_samples
     _check_size(leads, n_samples)
     if transform is not None:
         usual = [header for header in headers if header.layout.sampling_rate == rate]

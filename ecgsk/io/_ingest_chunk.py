@@ -18,6 +18,7 @@ from ecgsk.io.wfdb_folder import comments_frame
 from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals.record_quality import describe_signals
 from ecgsk.signals.resampling import resample
+from ecgsk.signals.screening import screen_where_needed
 
 _RECORDS_PER_READ = 64
 _RECORDS_PER_TRANSFORM = 8  # more do not fit the cache
@@ -207,7 +208,8 @@ def _transformed(signals: np.ndarray, rate: float, conversion: Conversion) -> np
             f"ingest_wfdb: expected leads {', '.join(conversion.leads_out)} after the transform, "
             f"got {', '.join(leads)}. A transform must return the same leads for every record."
         )
-    signals = resample(signals, rate, conversion.sampling_rate_out)
+    if rate != conversion.sampling_rate_out:
+        signals = resample(screen_where_needed(signals), rate, conversion.sampling_rate_out)
     n_samples = conversion.n_samples_out
     if signals.shape[2] == n_samples:
         return signals

@@ -29,6 +29,7 @@ _MAX_HEADER_BYTES = 1 << 20
 _NO_FILE = "~"  # of a signal without samples, in WFDB
 
 _cached_to_millivolt = lru_cache(to_millivolt)
+_canonical_leads = lru_cache(canonical_leads)
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class RecordHeader:
     layout: RecordLayout
     columns: dict[str, Any] = field(default_factory=dict)
     checksums: tuple[int, ...] = ()  # of the requested leads, modulo 65536; 0 where none is stated
+    uncalibrated: tuple[str, ...] = ()  # requested leads whose gain is not stated
 
 
 def record_path(path: str | Path) -> str:
@@ -109,7 +111,8 @@ def _read_header(path: str, leads: Leads) -> RecordHeader:
         blocks=find_blocks(header.signals, files, channels, os.path.basename(path)),
     )
     checksums = tuple((signal.checksum or 0) % 2**16 for signal in signals)
-    return RecordHeader(path, _kept_once(layout), comment_columns(header), checksums)
+    uncalibrated = tuple(signal.name for signal in signals if not signal.calibrated)
+    return RecordHeader(path, _kept_once(layout), comment_columns(header), checksums, uncalibrated)
 
 
 def shown(path: str) -> str:
@@ -147,8 +150,7 @@ def _common_rate(header: HeaderText, channels: tuple[int, ...], path: str) -> tu
             f"record {shown(path)}: the header must state the sampling rate; it states none. "
             "Correct the header, or leave the record out."
         )
-    frame_rate = Fraction(repr(header.frame_rate))  # 62.4725 Hz of 4 samples are 249.89 Hz
-    rates = {c: float(frame_rate * header.signals[c].per_frame) for c in channels}
+    rates = {c: _signal_rate(header.frame_rate, header.signals[c].per_frame) for c in channels}
     if len(set(rates.values())) > 1:
         stated = (f"{header.signals[c].name} {format_hertz(rate)}" for c, rate in rates.items())
         raise RecordReadError(
@@ -163,6 +165,12 @@ def _common_rate(header: HeaderText, channels: tuple[int, ...], path: str) -> tu
             "the record out."
         )
     return rate, header.signals[channels[0]].per_frame
+
+
+@lru_cache(maxsize=1024)
+def _signal_rate(frame_rate: float, per_frame: int) -> float:
+    """Return samples per second: 62.4725 frames of 4 samples are 249.89, with no further digit."""
+    return float(Fraction(repr(frame_rate)) * per_frame)
 
 
 def _check_files(
@@ -270,8 +278,8 @@ def _remedy(wanted: tuple[str, ...], missing: list[str], names: tuple[str, ...])
 def wanted_leads(leads: Leads) -> tuple[str, ...]:
     """Return the canonical names of the leads to read, from names or a mapping to names."""
     if isinstance(leads, Mapping):
-        return canonical_leads(dict.fromkeys(map(canonical_lead, leads.values())))
-    return canonical_leads(leads)
+        return _canonical_leads(tuple(dict.fromkeys(map(canonical_lead, leads.values()))))
+    return _canonical_leads(leads if isinstance(leads, str) else tuple(leads))
 
 
 def _declared(leads: Leads) -> tuple[tuple[str, str], ...]:

@@ -46,10 +46,10 @@ def signal_files(signals: Sequence[SignalLine]) -> dict[str, list[int]]:
     for file, inside in files.items():
         if inside != list(range(inside[0], inside[-1] + 1)):
             raise ValueError(f"the signals of {file} do not follow one another")
-        for field in ("fmt", "offset"):
-            values = dict.fromkeys(getattr(signals[place], field) for place in inside)
-            if len(values) > 1:
-                raise ValueError(f"{file} has {field} {' and '.join(map(str, values))}")
+        stated = {(signals[place].fmt, signals[place].offset) for place in inside}
+        if len(stated) > 1:
+            words = " and ".join(f"format {fmt} from byte {start}" for fmt, start in sorted(stated))
+            raise ValueError(f"expected signals of {file} in one format, got {words}")
     return files
 
 
@@ -146,7 +146,8 @@ def _read_block(
     if block.initials:  # format 8 stores differences
         digital = np.cumsum(digital, axis=1, dtype=np.int64) + np.array(block.initials)[:, None]
     if sums is not None:
-        sums[list(block.places)] = digital.sum(axis=1, dtype=np.int64).astype(np.uint16)
+        # Sums of 16 bits overflow as those of WFDB do, and take no wider copy.
+        sums[list(block.places)] = np.add.reduce(digital, axis=1, dtype=np.int16).view(np.uint16)
     # The steps of wfdb in their order, so that every bit agrees.
     signal = digital.astype(np.float64)
     if any(block.baselines):

@@ -1,8 +1,8 @@
 """Parser of WFDB headers: one decoding, one line splitter, one pattern per kind of line."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 # Bounds of what a header may ask for.
 _MAX_LINE = 4096  # characters of a line that is no comment
@@ -36,8 +36,7 @@ _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _DEFAULT_GAIN = 200.0  # units per mV, where a header states none or 0
 
 
-@dataclass(frozen=True, slots=True)
-class SignalLine:
+class SignalLine(NamedTuple):
     """One signal of a record, as its line in the header states it."""
 
     file: str
@@ -46,6 +45,7 @@ class SignalLine:
     skew: int  # frames
     offset: int  # bytes
     gain: float  # units per physical unit
+    calibrated: bool  # whether the header states the gain
     baseline: int
     unit: str
     initial: int  # first sample, which format 8 starts from
@@ -53,8 +53,7 @@ class SignalLine:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderText:
+class HeaderText(NamedTuple):
     """Fields of a header; None where it does not state them."""
 
     frame_rate: float | None  # Hz
@@ -129,6 +128,7 @@ def _parse_signal(line: str) -> SignalLine:
         skew=int(skew or 0),
         offset=int(offset or 0),
         gain=float(gain or 0) or _DEFAULT_GAIN,
+        calibrated=bool(float(gain or 0)),
         # WFDB: the default baseline and first sample are the ADC zero, and the default unit mV.
         baseline=int(baseline or zero or 0),
         unit=unit or "mV",

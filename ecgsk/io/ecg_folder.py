@@ -62,7 +62,7 @@ def write_ecg_folder(
     extra : dict, optional
         Stored under ``"extra"`` in ``ecg.json``; must be JSON-serialisable.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from ecgsk.exceptions import (
     SignalQualityWarning,
 )
 from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, record_path, shown, wanted_leads
-from ecgsk.io.wfdb_storage import MAX_RECORD_SAMPLES, WFDBStorage
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 from ecgsk.signals.units import check_sampling_rate, format_hertz
 
@@ -64,7 +64,7 @@ def read_wfdb_folder(
         Read all samples once, and leave out records whose samples cannot be read
         or differ from the checksums of their header.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def read_wfdb_folder(
     Warns
     -----
     SignalQualityWarning
-        When records were left out. When samples are read later: when they differ
+        When records were left out, or state no gain. When samples are read later: when they differ
         from the checksums of their header.
 
     Notes
@@ -179,7 +179,7 @@ def read_wfdb_record(
     wanted, sampling_rate = _checked(leads, sampling_rate, duration, "read_wfdb_record")
     header = read_header(record_path(path), leads)
     rate = sampling_rate or header.layout.sampling_rate
-    n_samples = _n_samples(duration or header.layout.seconds, rate, wanted, "read_wfdb_record")
+    n_samples = round((duration or header.layout.seconds) * rate)
     return ECGArray(WFDBStorage([header], wanted, rate, n_samples))
 
 
@@ -216,9 +216,18 @@ def read_wfdb_records(
             SignalQualityWarning,
             stacklevel=3,
         )
+    if uncalibrated := [header for header in headers if header.uncalibrated]:
+        first = uncalibrated[0]
+        warn(
+            f"{name}: {len(uncalibrated)} of {len(headers)} records state no gain, such as "
+            f"{shown(first.path)} in {', '.join(first.uncalibrated)}: 200 units per mV are "
+            "assumed, as in WFDB. Correct their headers, or ignore their amplitudes.",
+            SignalQualityWarning,
+            stacklevel=3,
+        )
     rate = sampling_rate or _common_rate(headers, name)
     seconds = duration or _common_duration(headers, name)
-    storage = WFDBStorage(headers, wanted, rate, _n_samples(seconds, rate, wanted, name))
+    storage = WFDBStorage(headers, wanted, rate, round(seconds * rate))
     return ECGArray(storage), kept, headers, broken
 
 
@@ -230,17 +239,6 @@ def _checked(
     if duration is not None and not 0 < duration < math.inf:
         raise DurationError(f"{name}: expected a duration in seconds above 0, got {duration!r}.")
     return wanted_leads(leads), sampling_rate
-
-
-def _n_samples(seconds: float, rate: float, leads: Sequence[str], name: str) -> int:
-    n_samples = round(seconds * rate)
-    if not 1 <= n_samples <= MAX_RECORD_SAMPLES // len(leads):
-        raise DurationError(
-            f"{name}: expected records of 1 to {MAX_RECORD_SAMPLES // len(leads):,} samples of "
-            f"{len(leads)} leads, got {seconds:g} s at {rate:g} Hz. Pass another duration=, in "
-            "seconds."
-        )
-    return n_samples
 
 
 def _read_headers(

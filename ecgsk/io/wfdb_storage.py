@@ -9,17 +9,18 @@ from warnings import warn
 import numpy as np
 
 from ecgsk._stored_files import state_of_files
-from ecgsk.exceptions import RecordReadError, SignalQualityWarning
+from ecgsk.exceptions import DurationError, RecordReadError, SignalQualityWarning
 from ecgsk.io._wfdb_header import RecordHeader, RecordLayout, shown
 from ecgsk.io._wfdb_samples import block_file, read_blocks
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
 from ecgsk.signals.resampling import resample, resampled_length
+from ecgsk.signals.screening import screen_where_needed
 
 # Read beyond the end of a crop, so that resampling has no edge there.
 _MARGIN_SECONDS = 1.0
-#: Largest record, in samples of all leads before or after resampling: 4 GiB of float64.
-MAX_RECORD_SAMPLES = 2**29
+# Largest record, in samples of all leads before or after resampling: 4 GiB of float64.
+_MAX_SAMPLES = 2**29
 
 
 class WFDBStorage(ECGStorage):
@@ -56,6 +57,12 @@ class WFDBStorage(ECGStorage):
         self.leads = canonical_leads(leads)
         self.sampling_rate = float(sampling_rate)
         self.n_samples = int(n_samples)
+        if not 1 <= self.n_samples <= _MAX_SAMPLES // len(self.leads):
+            raise DurationError(
+                f"WFDBStorage: expected records of 1 to {_MAX_SAMPLES // len(self.leads):,} "
+                f"samples of {len(self.leads)} leads, got {n_samples:,} at {sampling_rate:g} Hz. "
+                "Pass another duration=, in seconds."
+            )
         self.paths = tuple(header.path for header in headers)
         # Equal ones are kept once: a folder of 800,000 records has a few.
         known: dict[RecordLayout, RecordLayout] = {}
@@ -97,6 +104,7 @@ class WFDBStorage(ECGStorage):
         try:
             signal, sums = self._read_samples(row, layout)
             if layout.sampling_rate != self.sampling_rate:
+                signal = screen_where_needed(signal[None])[0]
                 signal = resample(signal, layout.sampling_rate, self.sampling_rate)
         except RecordReadError:
             raise
@@ -129,9 +137,9 @@ class WFDBStorage(ECGStorage):
         seconds = self.n_samples / self.sampling_rate + (0 if same_rate else _MARGIN_SECONDS)
         end = min(round(seconds * layout.sampling_rate), layout.n_samples)
         n_read = max(end, resampled_length(end, layout.sampling_rate, self.sampling_rate))
-        if n_read * len(self.leads) > MAX_RECORD_SAMPLES:
+        if n_read * len(self.leads) > _MAX_SAMPLES:
             raise RecordReadError(
-                f"record {shown(path)}: expected at most {MAX_RECORD_SAMPLES:,} samples of all "
+                f"record {shown(path)}: expected at most {_MAX_SAMPLES:,} samples of all "
                 f"leads, got {n_read:,} of {len(self.leads)} leads. Pass duration= to read its "
                 "beginning."
             )

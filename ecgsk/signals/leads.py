@@ -102,18 +102,15 @@ def how_to_get_leads(wanted: Sequence[str], available: Sequence[str]) -> str:
     """Say in one sentence how a model or a table of `wanted` leads gets them from others."""
     missing = [lead for lead in wanted if lead not in available]
     factors = [derivation(lead, available) for lead in missing]
-    if missing and all(factors):
-        sources = " and ".join(sorted({name for part in factors for name in part or ()}))
-        return (
-            f"{', '.join(missing)} follow from {sources}: derive them by "
-            f"SelectLeads({list(wanted)!r}, derive=True)."
-        )
-    if missing:
-        return (
-            f"{', '.join(missing)} cannot be derived from these. Choose among them with "
-            f"SelectLeads({list(available)!r})."
-        )
-    return f"Use SelectLeads({list(wanted)!r})."
+    if not missing:
+        return f"Use SelectLeads({list(wanted)!r})."
+    if absent := [lead for lead, part in zip(missing, factors, strict=True) if not part]:
+        return f"{', '.join(absent)} cannot be derived from these: read records that have them."
+    sources = " and ".join(sorted({name for part in factors for name in part or ()}))
+    return (
+        f"{', '.join(missing)} follow from {sources}: derive them by "
+        f"SelectLeads({list(wanted)!r}, derive=True)."
+    )
 
 
 def lead_positions(

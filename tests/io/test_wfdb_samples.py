@@ -168,8 +168,13 @@ def test_leads_in_several_files(tmp_path, write_signals):
 
 BAD = {
     "files by turns": ("II", "r.dat 16", "s.dat 16", "do not follow one another"),
-    "two formats": ("III", "r.dat 16", "r.dat 80", "r.dat has fmt 16 and 80"),
-    "two offsets": ("III", "r.dat 16", "r.dat 16+2", r"r.dat has offset 0 and 2"),
+    "two formats": (
+        "III",
+        "r.dat 16",
+        "r.dat 80",
+        "in one format, got format 16 from byte 0 and format 80",
+    ),
+    "two offsets": ("III", "r.dat 16", "r.dat 16+2", "from byte 0 and format 16 from byte 2"),
     "unknown format": ("", "r.dat 16", "r.dat 17", "expected format 8, 16, .* got 17"),
     "samples of several rates": ("III", "r.dat 16", "r.dat 16x2", "III 1000 Hz"),
     "another folder": ("", "r.dat 16", "../r.dat 16", "beside the header, got '../r.dat'"),

@@ -32,6 +32,22 @@ def test_missing_samples_stay_missing_and_stay_in_their_lead(tmp_path, write_rec
     np.testing.assert_allclose(out[3, 10:90], signal[3, 20:180:2], atol=0.02)
 
 
+def test_a_sample_at_a_rail_is_missing_before_it_is_resampled(tmp_path, write_record):
+    signal = np.tile(np.sin(np.arange(1000) / 50), (12, 1))
+    write_record("good", rate=1000, signal=signal)
+    signal[3, 400:402] = -32.7
+    write_record("rail", rate=1000, signal=signal)
+    kept = read_wfdb_record(tmp_path / "rail").read()[0]
+    assert kept[3, 400] == np.float32(-32.7)  # as recorded
+    good, out = (
+        read_wfdb_record(tmp_path / n, sampling_rate=500).read()[0] for n in ("good", "rail")
+    )
+    missing = np.isnan(out)
+    assert missing[3, 200]
+    assert missing.sum() <= 3
+    np.testing.assert_allclose(out[~missing], good[~missing], atol=0.02)
+
+
 def test_a_pickle_holds_paths_alone(tmp_path, write_record):
     signals = [write_record(f"r{number}") for number in range(3)]
     frame = read_wfdb_folder(tmp_path)

@@ -17,15 +17,7 @@ from typing import Any
 
 from ecgsk.exceptions import ECGError
 
-_CHANGES = {
-    "os.rename",
-    "os.remove",
-    "os.mkdir",
-    "os.rmdir",
-    "os.link",
-    "os.symlink",
-    "os.truncate",
-}
+_CHANGES = {"rename", "remove", "mkdir", "rmdir", "link", "symlink", "truncate"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 #: Exit codes of a writer: done, refused with one of our errors, another exception.
 DONE, REFUSED, RAISED = 0, 3, 4
@@ -101,6 +93,27 @@ def limit_files(n_bytes: int, write: Callable[[Path], Any], folder: Path, *, kil
     return in_child(run)
 
 
+def what_is_left(writer: Writer, folder: Path, old: Path, new: Path) -> str:
+    """Read what a writer left and write again; return "whole" or what was wrong."""
+    try:
+        content = writer.read(folder)
+    except Exception as error:
+        return f"unreadable: {type(error).__name__}"
+    if content not in (writer.read(old), writer.read(new)):
+        return "neither the old content nor the new"
+    try:
+        writer.write(folder)
+    except Exception as error:
+        return f"cannot be written again: {type(error).__name__}"
+    if writer.read(folder) != writer.read(new):
+        return "another content after writing again"
+    return "whole" if _listing(folder) == _listing(new) else "files left behind"
+
+
+def _listing(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
 def without_permission(write: Callable[[Path], Any], folder: Path) -> int:
     """Run a writer as a user who may read `folder` and may not write there."""
 
@@ -123,7 +136,7 @@ def is_step(event: str, arguments: tuple) -> bool:
     if event == "open":
         path, _, flags = arguments
         return bool((flags or 0) & _WRITING) and not str(path).startswith(("/dev/", "/proc/"))
-    return event in _CHANGES
+    return event.startswith("os.") and event[3:] in _CHANGES
 
 
 def in_child(run: Callable[[], None]) -> int:

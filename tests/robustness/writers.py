@@ -1,8 +1,16 @@
-"""Everything that writes more than one file, with old and new content."""
+"""Everything that writes more than one file, killed and starved in every way.
+
+``python -m tests.robustness.writers`` prints the kill matrix.
+"""
 
 import shutil
-from functools import cache
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,8 +21,19 @@ from ecgsk.encoders import ResNet1d
 from ecgsk.io import ingest_wfdb, read_ecg_folder, write_ecg_folder
 from ecgsk.persistence import load, save
 from ecgsk.training import Trainer
+from tests.robustness import kills
 from tests.robustness.kills import Writer
 from tests.robustness.subjects import write_records
+
+# Of the size of the largest file.
+_SHARES = (0, 0.001, 0.1, 0.5, 0.999)
+# How a writer may end: a full disk and a locked folder are refused in words.
+_ENDS = {
+    "killed before a step": (-signal.SIGKILL,),
+    "killed within a file": (-signal.SIGXFSZ,),
+    "disk full": (kills.REFUSED,),
+    "read-only": (kills.REFUSED,),
+}
 
 
 @cache
@@ -120,11 +139,54 @@ WRITERS = (
 )  # fmt: skip
 
 
-def copy_of(writer: Writer, folder: Path, prepared: dict[str, Path]) -> Path:
-    """Return a fresh copy of the old content of a writer, which is made once."""
-    if writer.name not in prepared:
-        prepared[writer.name] = folder / f"{writer.name}-old"
-        prepared[writer.name].mkdir()
-        writer.begin(prepared[writer.name])
-    number = len(list(folder.iterdir()))
-    return Path(shutil.copytree(prepared[writer.name], folder / f"{writer.name}-{number}"))
+def try_all(writer: Writer, folder: Path) -> dict[str, Counter]:
+    """Kill and starve a writer in every way; return what was left, counted."""
+    old = folder / "old"
+    old.mkdir()
+    writer.begin(old)
+    new = shutil.copytree(old, folder / "new")
+    writer.write(new)
+    largest = max(path.stat().st_size for path in new.rglob("*") if path.is_file())
+    n_steps = kills.count_steps(writer.write, shutil.copytree(old, folder / "count"))
+    ways: dict[str, list[Callable[[Path], int]]] = {
+        "killed before a step": [
+            partial(kills.kill_at, step, writer.write) for step in range(n_steps)
+        ],
+        "killed within a file": [
+            partial(kills.limit_files, int(share * largest), writer.write, kill=True)
+            for share in _SHARES
+        ],
+        "disk full": [
+            partial(kills.limit_files, int(share * largest), writer.write, kill=False)
+            for share in _SHARES
+        ],
+        "read-only": [partial(kills.without_permission, writer.write)],
+    }
+    left: dict[str, Counter] = {}
+    for way, attempts in ways.items():
+        left[way] = Counter()
+        for number, attempt in enumerate(attempts):
+            copy = shutil.copytree(old, folder / f"{way} {number}")
+            end = attempt(copy)
+            verdict = kills.what_is_left(writer, copy, old, new)
+            if verdict == "whole" and end not in _ENDS[way]:
+                verdict = f"ended with {end}"
+            left[way][verdict] += 1
+            shutil.rmtree(copy)
+    return left
+
+
+def main() -> int:
+    """Print the kill matrix; return 1 if something was lost."""
+    n_lost = 0
+    for writer in WRITERS:
+        with TemporaryDirectory() as name:
+            Path(name).chmod(0o755)
+            for way, verdicts in try_all(writer, Path(name)).items():
+                print(f"{writer.name:20} {way:22} {dict(verdicts)}", flush=True)
+                n_lost += sum(verdicts.values()) - verdicts["whole"]
+    return 1 if n_lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

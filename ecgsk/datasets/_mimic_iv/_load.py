@@ -84,7 +84,7 @@ def load_mimic_iv(
     threads : int, optional
         Threads of the database; by default one per core.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -179,6 +179,7 @@ def load_mimic_iv(
         X = _assemble(signals, [*clinical.values(), lab.inputs], records["subject_id"])
         fold, source = make_folds(tables, X, labels.Y, folds)
         place = place_within_stay(tables, n_records)
+        unread = tables.unread_table()
     rows: dict[str, Any] = {
         "X": X,
         "Y": labels.Y,
@@ -196,10 +197,11 @@ def load_mimic_iv(
     return Cohort(
         **rows,
         reference_ranges=lab.reference_ranges,
-        DESCR=_describe.describe(steps, labels, source, lab.counts, inputs, targets),
+        DESCR=_describe.describe(steps, labels, source, lab.counts, unread, inputs, targets),
         flow=_describe.flow(listed, records, rows["X"]),
         steps=steps,
         lab_counts=lab.counts,
+        unread=unread,
         broken=broken,
     )
 
