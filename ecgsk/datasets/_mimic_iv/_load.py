@@ -18,7 +18,7 @@ from ecgsk.datasets._mimic_iv._signals import read_signals
 from ecgsk.datasets._mimic_iv._stays import find_stays, place_within_stay
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.datasets._mimic_iv._vitals import vitals
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import ECGError, RecordReadError
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.signals.leads import canonical_leads
 
@@ -240,6 +240,13 @@ def _record_list(tables: MimicTables) -> pd.DataFrame:
     listed = tables.query("SELECT * FROM record_list")
     if listed.empty:
         raise ECGError("load_mimic_iv: record_list.csv lists no records. Download it again.")
+    for name in kinds | {"ecg_time": "", "path": ""}:
+        if missing := int(listed[name].isna().sum()):
+            raise RecordReadError(
+                f"load_mimic_iv: the column {name} of record_list is missing in {missing} of "
+                f"{len(listed)} rows. Complete or remove them."
+            )
+    tables.check_unique("record_list", "study_id")
     return listed
 
 
