@@ -9,18 +9,22 @@ __all__ = [
     "AlignmentError",
     "CalibrationWarning",
     "CollapseWarning",
+    "DamagedFileError",
     "DownloadError",
     "DurationError",
     "ECGError",
     "LeadMismatchError",
     "LeakageWarning",
+    "OutOfMemoryError",
     "PatientLeakageError",
     "RecipeWarning",
     "RecordReadError",
     "SamplingRateError",
     "SignalQualityError",
     "SignalQualityWarning",
+    "TableWarning",
     "UnitError",
+    "VersionWarning",
 ]
 
 
@@ -56,10 +60,21 @@ class RecordReadError(ECGError):
     """A recording on disk is absent, truncated or not in a readable format."""
 
 
+class DamagedFileError(ECGError):
+    """A file that ecgsk wrote is truncated, changed or does not match its checksum."""
+
+
 class DownloadError(ECGError, OSError):
     """A download failed, or the file differs from its published checksum.
 
     An ``OSError`` too, as scikit-learn's ``fetch_*`` functions raise.
+    """
+
+
+class OutOfMemoryError(ECGError, MemoryError):
+    """A batch does not fit into the memory of the device.
+
+    A ``MemoryError`` too, for callers that try again with a smaller ``batch_size``.
     """
 
 
@@ -85,3 +100,14 @@ class CalibrationWarning(UserWarning):
 
 class RecipeWarning(UserWarning):
     """``"auto"`` chooses another way of training for a little more or less data."""
+
+
+class TableWarning(UserWarning):
+    """A column of X is likely not the clinical value it is used as, such as a label."""
+
+
+class VersionWarning(UserWarning):
+    """A saved model was made with newer or much older versions of libraries.
+
+    As scikit-learn's ``InconsistentVersionWarning``, for all libraries at once.
+    """

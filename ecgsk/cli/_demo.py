@@ -1,6 +1,7 @@
 """Run ``ecgsk demo``: all stages and arms on one cohort, and an explanation."""
 
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk._safe_text import write_csv, write_text
+from ecgsk.cli._ending import CHECKPOINTS, fit_settings
 from ecgsk.cli._explain import explain_row
 from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
-from ecgsk.estimators import LabAbnormalityExplainer
+from ecgsk.estimators import (
+    ECGDiagnosisClassifier,
+    JointEmbeddingPretrainer,
+    LabAbnormalityExplainer,
+)
 from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, compare_arms
 from ecgsk.evaluation.rounded_tables import (
     arms_table,
@@ -88,6 +94,8 @@ def run(study: Study, out: Path, seed: int) -> None:
         study.lab_targets,
         cohort.groups,
         label_fractions=(study.label_fraction,),
+        pretrainer=JointEmbeddingPretrainer(**fit_settings(out / CHECKPOINTS)),
+        classifier=ECGDiagnosisClassifier(**fit_settings(out / CHECKPOINTS)),
         random_state=seed,
     )
     typer.echo(
@@ -95,10 +103,11 @@ def run(study: Study, out: Path, seed: int) -> None:
     )
     held_out, unseen = _halves(comparison.test, cohort)
     model = _final_model(steps, comparison, study, X, held_out)
-    explanation = _explain_highest(model, cohort.X[["ecg"]].iloc[unseen])
+    explanation = _explain_highest(model, study, unseen)
     typer.echo(explanation.to_text())
     _write(study, comparison, explanation, out)
     save(model, out / "model", overwrite=True)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     typer.echo(
         f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
         "report.html, arms.csv, arms.png, differences.csv, gap_closed.csv, laboratories.csv, "
@@ -143,10 +152,13 @@ def _final_model(
     return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
 
 
-def _explain_highest(model: Pipeline, X: pd.DataFrame) -> Explanation:
-    """Explain the record with the highest predicted laboratory abnormality."""
-    row = int(model.predict_proba(X).max(axis=1).argmax())
-    return explain_row(model, X.iloc[[row]])
+def _explain_highest(model: Pipeline, study: Study, rows: np.ndarray) -> Explanation:
+    """Explain the record with the highest predicted laboratory abnormality, beside its truth."""
+    X = study.cohort.X.iloc[rows]
+    row = rows[[int(model.predict_proba(X[["ecg"]]).max(axis=1).argmax())]]
+    shown = [name for name in ("ecg", "age", "sex", "male") if name in X]
+    known = study.lab_targets.iloc[row], study.cohort.Y.iloc[row]
+    return explain_row(model, study.cohort.X[shown].iloc[row], *known)
 
 
 def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, out: Path) -> None:

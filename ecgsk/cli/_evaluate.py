@@ -1,5 +1,6 @@
 """Run ``ecgsk evaluate``: all arms on a cohort folder, tables, figures and a model card."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import typer
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk._safe_text import write_text
+from ecgsk.cli._ending import CHECKPOINTS, fit_settings
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
@@ -66,19 +68,22 @@ def run(folder: Path, out: Path, settings: Settings) -> None:
             "Build the cohort with other --diagnoses, or with a smaller --min-count."
         )
     typer.echo(f"{cohort}\n")
-    steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
-    comparison = _compare(steps.fit_transform(cohort.X), cohort, settings)
-    typer.echo(f"\n{comparison.summary()}\n")
     out.mkdir(parents=True, exist_ok=True)
+    steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
+    comparison = _compare(steps.fit_transform(cohort.X), cohort, settings, out / CHECKPOINTS)
+    typer.echo(f"\n{comparison.summary()}\n")
     _write(f"Evaluation on {folder.resolve().name}", cohort, steps, comparison, out)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     typer.echo(
         f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
         "report.html, tables as CSV and LaTeX, figures, model_card.md and the model."
     )
 
 
-def _compare(X: pd.DataFrame, cohort: Cohort, settings: Settings) -> ArmsComparison:
-    fixed: dict[str, Any] = {"verbose": False}
+def _compare(
+    X: pd.DataFrame, cohort: Cohort, settings: Settings, checkpoints: Path
+) -> ArmsComparison:
+    fixed: dict[str, Any] = fit_settings(checkpoints)
     if settings.max_epochs is not None:
         fixed["max_epochs"] = settings.max_epochs
     targets, ranges = cohort.get("lab_abnormalities"), None

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import typer
@@ -71,14 +72,19 @@ def _leads_in(model: Pipeline) -> Sequence[str]:
     return getattr(first, "leads_in_", model[-1].encoder_.leads_)
 
 
-def explain_row(model: Pipeline, X: pd.DataFrame) -> Explanation:
-    """Explain one row; the picture shows the ECG as recorded, before preprocessing."""
+def explain_row(
+    model: Pipeline, X: pd.DataFrame, y: Any = None, diagnoses: Any = None
+) -> Explanation:
+    """Explain one row; the picture shows the ECG as recorded, before preprocessing.
+
+    `y` and `diagnoses` are what is known of it, as in `LabAbnormalityExplainer.explain`.
+    """
     prepared = model[:-1].transform(X) if len(model) > 1 else X
     explainer = model[-1]
     n_similar = 0 if explainer.similar_patients_ is None else _N_SIMILAR
-    explanation = explainer.explain(prepared, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar)[
-        0
-    ]
+    (explanation,) = explainer.explain(
+        prepared, y, diagnoses, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar
+    )
     (problem,) = X["ecg"].ecg.quality()["problem"]
     return replace(explanation, ecg=X["ecg"].array[0], quality=problem)
 

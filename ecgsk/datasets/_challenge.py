@@ -72,7 +72,7 @@ def load_challenge(
     return_X_y : bool, default=False
         Return ``(X, Y)`` alone.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------

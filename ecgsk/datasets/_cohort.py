@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
+from ecgsk.checks.fitting import check_column_names, warn_of_table
+from ecgsk.checks.roles import split_roles
 from ecgsk.exceptions import ECGError
+from ecgsk.signals.columns import find_ecg_column
 
 N_FOLDS = 10
 # Kinds of numbers in a column of Python objects, as pandas names them.
@@ -49,6 +52,11 @@ class Cohort(Bunch):
         When ``X`` has no rows, a table has two columns of one name, ``Y`` or ``labs``
         has text, a record has no patient, an index differs from that of ``X``, a
         subject is in two folds, or a laboratory test has no reference range.
+
+    Warns
+    -----
+    TableWarning
+        When a column of ``X`` is no clinical value: :func:`ecgsk.check_table`.
 
     Examples
     --------
@@ -100,6 +108,9 @@ class Cohort(Bunch):
             **extra,
         )
         self._check()
+        columns, _ = split_roles(X.columns, {find_ecg_column(X), "subject_id"}, None)
+        check_column_names("Cohort", X, "subject_id", has_groups=True)
+        warn_of_table("Cohort", X, columns, patients=groups, y=Y)
 
     def _check(self) -> None:
         if not len(self.X):

@@ -37,7 +37,7 @@ def write_cohort(
     overwrite : bool, default=False
         Replace a cohort in the folder.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------

@@ -67,11 +67,11 @@ def panel_axes(
 
 
 def _new_axes(n_panels: int, width: float, height: float) -> list[Axes]:
-    from matplotlib.figure import Figure
+    from ecgsk.plotting._figure import new_figure
 
     across = min(n_panels, 3)
     down = -(-n_panels // across)
-    figure = Figure(figsize=(width * across, height * down), layout="constrained", dpi=150)
+    figure = new_figure(figsize=(width * across, height * down), layout="constrained", dpi=150)
     axes = list(figure.subplots(down, across, squeeze=False).ravel())
     for ax in axes[n_panels:]:
         ax.remove()

@@ -8,7 +8,7 @@ import pytest
 
 from ecgsk.datasets import Cohort
 from ecgsk.datasets._cohort import assign_folds
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import ECGError, TableWarning
 
 
 @pytest.fixture
@@ -104,6 +104,15 @@ def test_table_without_patients_is_rejected(tables):
     X, Y = tables
     with pytest.raises(ECGError, match=r"one column 'subject_id' in X, got 0; its columns are age"):
         Cohort(X[["age"]], Y)
+
+
+def test_column_that_is_no_clinical_value_is_warned_of(tables):
+    X, Y = tables
+    with pytest.warns(TableWarning, match="Cohort: .* 'hadm_id' is an identifier.*clinical_col"):
+        Cohort(X.assign(hadm_id=[1, 2, 3]), Y)
+    with pytest.warns(TableWarning, match="'seen' has dtype datetime64"):
+        Cohort(X.assign(seen=pd.Timestamp("2150-01-01")), Y)
+    Cohort(X.assign(record=["p/1", "p/2", "p/3"], ecg_time=pd.Timestamp("2150-01-01")), Y)
 
 
 def test_assign_folds_is_even_and_by_subject():

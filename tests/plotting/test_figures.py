@@ -1,5 +1,8 @@
 """Panels, notebook display and text of figures."""
 
+import pickle
+import sys
+
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
@@ -7,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ecgsk.exceptions import ECGError
 from ecgsk.plotting import TrainingHistoryDisplay
+from ecgsk.plotting._figure import new_figure
 from ecgsk.plotting.figures import (
     escape_dollar,
     format_probability,
@@ -26,8 +30,27 @@ def test_notebook_shows_a_drawn_figure_once(pyplot_axes):
     losses = pd.DataFrame({"train_loss": [0.7]}, index=[1])
     display = TrainingHistoryDisplay({"Training": losses})
     assert display._repr_png_() is None  # not drawn
-    assert display.plot()._repr_png_().startswith(b"\x89PNG")
+    bare = Figure().add_subplot()
+    assert display.plot(bare)._repr_png_().startswith(b"\x89PNG")
     assert display.plot(pyplot_axes)._repr_png_() is None  # notebooks show pyplot's figures
+
+
+def test_show_shows_a_figure_where_pyplot_is_imported():
+    figure = new_figure(figsize=(2, 1))
+    assert plt.get_fignums() == [figure.number]
+    assert figure._repr_png_() is None
+
+
+@pytest.mark.parametrize("place", ["notebook", "script without pyplot"])
+def test_other_figures_are_pictures_of_their_own(place, monkeypatch):
+    if place == "notebook":
+        monkeypatch.setattr("ecgsk.plotting._figure.in_notebook", lambda: True)
+    else:
+        monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
+    figure = new_figure(figsize=(2, 1))
+    assert plt.get_fignums() == []
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert pickle.loads(pickle.dumps(figure)).get_size_inches().tolist() == [2, 1]
 
 
 @pytest.mark.parametrize(("n_panels", "size"), [(1, (2, 1)), (3, (6, 1)), (5, (6, 2))])

@@ -84,7 +84,7 @@ def load_mimic_iv(
     threads : int, optional
         Threads of the database; by default one per core.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------

@@ -252,3 +252,7 @@ class MimicTables:
             yield
         except duckdb.Error as error:
             raise translate(error, self._files) from error
+        except RuntimeError as error:  # DuckDB has taken the KeyboardInterrupt
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from None
+            raise
