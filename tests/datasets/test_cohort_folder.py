@@ -63,7 +63,7 @@ def test_folders_without_cohort_are_rejected(tmp_path, cohort):
         read_cohort(tmp_path)
 
 
-def test_population_is_kept_and_reaches_the_rows_of_X(tmp_path):
+def test_population_is_kept_and_reaches_its_rows(tmp_path):
     cohort = make_clinical_ecg(n_subjects=3, random_state=0)
     back = read_cohort(write_cohort(cohort, tmp_path / "cohort", progress=False))
     assert back.population == cohort.population == "simulated patients (make_clinical_ecg)"
