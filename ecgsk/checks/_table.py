@@ -45,8 +45,7 @@ class Table:
 
 
 def _dense(values: pd.Series) -> pd.Series:
-    is_sparse = isinstance(values.dtype, pd.SparseDtype)
-    return pd.Series(values.array.to_dense(), values.index) if is_sparse else values  # type: ignore[attr-defined]
+    return values.sparse.to_dense() if isinstance(values.dtype, pd.SparseDtype) else values
 
 
 Check = Callable[[Table], Iterator[Finding]]
