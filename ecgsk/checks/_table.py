@@ -45,7 +45,8 @@ class Table:
 
 
 def _dense(values: pd.Series) -> pd.Series:
-    return values.sparse.to_dense() if isinstance(values.dtype, pd.SparseDtype) else values
+    is_sparse = isinstance(values.dtype, pd.SparseDtype)
+    return pd.Series(np.asarray(values), values.index) if is_sparse else values
 
 
 Check = Callable[[Table], Iterator[Finding]]
