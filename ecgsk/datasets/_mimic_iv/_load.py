@@ -208,6 +208,7 @@ def load_mimic_iv(
     return Cohort(
         **rows,
         reference_ranges=lab.reference_ranges,
+        population="patients of MIMIC-IV",
         DESCR=_describe.describe(steps, labels, source, lab.counts, unread, inputs, targets),
         flow=_describe.flow(listed, records, rows["X"]),
         steps=steps,
