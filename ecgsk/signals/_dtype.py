@@ -8,7 +8,7 @@ import pandas as pd
 from pandas.api.extensions import ExtensionDtype, register_extension_dtype
 
 from ecgsk.exceptions import DurationError, LeadMismatchError, SamplingRateError
-from ecgsk.signals._record import ECGRecord
+from ecgsk.signals._record import ECGRecord, dtype_name
 from ecgsk.signals.leads import STANDARD_12_LEADS, canonical_leads, lead_order
 from ecgsk.signals.units import check_sampling_rate, format_hertz
 
@@ -68,9 +68,7 @@ class ECGDtype(ExtensionDtype):
     @property
     def name(self) -> str:  # type: ignore[override]
         """Name that `construct_from_string` parses."""
-        leads = "" if self.leads == STANDARD_12_LEADS else f": {' '.join(self.leads)}"
-        size = f"{len(self.leads)}x{self.n_samples}"
-        return f"ecg[{size}, {format_hertz(self.sampling_rate)}{leads}]"
+        return dtype_name(self.leads, self.sampling_rate, self.n_samples)
 
     def __repr__(self) -> str:
         return self.name

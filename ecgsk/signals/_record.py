@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecgsk.signals.leads import STANDARD_12_LEADS
 from ecgsk.signals.storage import ArrayStorage, ECGStorage, StorageProperties
 from ecgsk.signals.units import format_hertz, to_millivolt
 
@@ -82,7 +83,7 @@ class ECGRecord(StorageProperties):
             "it the other columns, X.drop(columns='ecg'). A step that passes the column on must "
             "return a DataFrame: ColumnTransformer(...).set_output(transform='pandas'). A column "
             "that has become dtype object is restored with "
-            f"X['ecg'].astype({_dtype_name(self)!r})."
+            f"X['ecg'].astype({dtype_name(*self._signature())!r})."
         )
 
     __int__ = __float__
@@ -133,7 +134,7 @@ class ECGRecord(StorageProperties):
         return svg.getvalue()[svg.getvalue().index("<svg") :]
 
 
-def _dtype_name(record: ECGRecord) -> str:
-    from ecgsk.signals._dtype import ECGDtype  # that module imports this one
-
-    return ECGDtype(*record._signature()).name
+def dtype_name(leads: Sequence[str], sampling_rate: float, n_samples: int) -> str:
+    """Return the name of a dtype, which leaves out the standard leads in the standard order."""
+    named = "" if tuple(leads) == STANDARD_12_LEADS else f": {' '.join(leads)}"
+    return f"ecg[{len(leads)}x{n_samples}, {format_hertz(sampling_rate)}{named}]"

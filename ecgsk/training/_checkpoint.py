@@ -16,13 +16,13 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from ecgsk import __version__
+import ecgsk
 from ecgsk.exceptions import RecordReadError
 from ecgsk.training.batches import BatchDataset
 
 _log = logging.getLogger("ecgsk")
 # Another version may compute other numbers from the same settings.
-_VERSIONS = (__version__, torch.__version__, skorch.__version__, np.__version__)
+_VERSIONS = (ecgsk.__version__, torch.__version__, skorch.__version__, np.__version__)
 _PLAIN = (bool, int, float, str, type(None), torch.Tensor)
 
 
