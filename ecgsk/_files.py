@@ -96,9 +96,8 @@ def find_folder(path: str | PathLike) -> Path:
     again. Without permission to do so, its hidden path is returned. A folder that was
     never there is returned as it is.
     """
-    path = _resolve(path)
-    old = _hidden(path, "old")
-    if path.exists() or not old.exists():
+    path = Path(os.path.realpath(path))
+    if path.exists() or not (old := _hidden(path, "old")).exists():
         return path
     try:
         with sole_writer(path):  # wait for a writer that is alive

@@ -56,10 +56,11 @@ def reports_to_logging() -> bool:
 
 def shows_bars() -> bool:
     """Return whether a progress bar can be seen: in a terminal, or in a notebook."""
-    return _in_notebook() or bool(sys.stderr and sys.stderr.isatty())
+    return in_notebook() or bool(sys.stderr and sys.stderr.isatty())
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Return whether the code runs in a notebook."""
     shell = getattr(builtins, "get_ipython", lambda: None)()
     return "IPKernelApp" in getattr(shell, "config", ())
 

@@ -37,7 +37,7 @@ def size_and_time(path: str | Path) -> tuple[int, int]:
     """Return the size in bytes and the time of the last change in ns; -1 of an absent file."""
     try:
         state = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # absent, or a name with a zero byte
         return (-1, -1)
     return (state.st_size, state.st_mtime_ns)
 

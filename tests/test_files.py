@@ -178,8 +178,13 @@ def test_symlinks_in_a_circle(tmp_path):
     (tmp_path / "b").symlink_to(tmp_path / "a")
     with pytest.raises(ECGError, match=r"Cannot (follow|write) .*another path"):
         _write(tmp_path / "a", "text")
-    with pytest.raises(ECGError, match=r"Cannot (follow|write) .*another path"):
-        find_folder(tmp_path / "a")
+    assert not find_folder(tmp_path / "a").exists()
+
+
+def test_root_is_read_and_never_written():
+    assert find_folder("/") == Path("/")
+    with pytest.raises(ECGError, match="/ cannot be replaced"):
+        _write("/", "text")
 
 
 @pytest.mark.parametrize("path", [".", "", "..", "../model", "/"])

@@ -15,7 +15,7 @@ _MAX_SAMPLE_LEVELS = 500
 #: A format is that of the column from this share of its distinct values on.
 _MIN_SHARE = 0.5
 
-Kind = Literal["number", "boolean", "text", "category", "date", "sparse", "other"]
+Kind = Literal["number", "boolean", "text", "category", "date", "other"]
 
 
 def sample_rows(n_rows: int, n_wanted: int = MAX_SAMPLE_ROWS) -> np.ndarray:
@@ -102,8 +102,6 @@ class Column:
 
 def _kind(values: pd.Series) -> Kind:
     dtype = values.dtype
-    if isinstance(dtype, pd.SparseDtype):
-        return "sparse"
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"
     if pd.api.types.is_complex_dtype(dtype):

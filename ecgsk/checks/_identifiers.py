@@ -15,7 +15,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 # A name is read as its words: "patient_id", "PatientID" and "remainder__patient_id" are alike.
-_PATIENT = _words("patient subject person participant pat pt subj member client nhs")
+_PATIENT = _words("patient subject person participant pat pt subj member client nhs patienten")
 _NUMBERED = _PATIENT | _words(
     "record rec case hadm stay study series visit encounter episode admission accession order "
     "exam sample specimen ecg ekg waveform file row hospital caregiver provider insurance"
@@ -27,11 +27,13 @@ _ALONE = _words("patient subject person participant record case study name filen
 # Names that are identifiers whatever stands before them.
 _ALWAYS = _words(
     "mrn ssn uuid guid pid patientid subjectid patid personid caseid recordid studyid hadmid "
-    "stayid visitid encounterid patientno patno patnr patientnummer fallnummer fallnr nhc rowid "
+    "stayid visitid encounterid subjid usubjid eid patientno patno patnr patientnummer nhc rowid "
+    "fallnummer fallnr "
     "surname forename firstname lastname birthname address street phone telephone email"
 )
 _PATIENT_ALONE = _words(
-    "mrn ssn pid patientid subjectid patid personid patientno patno patnr patientnummer nhc"
+    "mrn ssn pid subjid usubjid eid patientid subjectid patid personid patientno patno patnr "
+    "patientnummer nhc"
 )
 
 #: Fewer values may all differ by chance.

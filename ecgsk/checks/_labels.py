@@ -8,6 +8,7 @@ import pandas as pd
 from ecgsk.checks._facts import Column, sample_rows
 from ecgsk.checks._identifiers import find_patient_columns
 from ecgsk.checks._table import Table
+from ecgsk.checks._values import MAX_LEVELS
 from ecgsk.checks.findings import Finding
 
 #: AUROC of one column from which on it is suspected to be made from the label, and the patients
@@ -21,6 +22,10 @@ _NEAR_EQUAL_AUROC, _MIN_PATIENTS_NEAR_EQUAL = 0.95, 20
 _MIN_GAP, _MIN_PATIENTS_GAP = 0.5, 5
 #: Records of the rarer class, and of both, that an equal column must have.
 _MIN_EQUAL, _MIN_KNOWN = 3, 10
+#: Fewer distinct numbers than this may be codes in any order.
+_MAX_NUMBERS = 10
+#: With more levels, few patients have levels of their own by chance.
+_MAX_LEVELS_OF_FEW = 5
 #: Rows for the AUROC, and labels that are computed at once.
 _MAX_ROWS, _LABELS_AT_ONCE = 10_000, 64
 #: A laboratory value that equals a target in more than this share was copied from it.
@@ -39,15 +44,7 @@ def check_labels(table: Table) -> Iterator[Finding]:
         if equal is not None:
             yield _finding(column, equal, "equals the label", column.n_known)
             continue
-        scores = _ordered_values(column, rows)
-        if scores is None:
-            continue
-        auroc, n_rarer = separations(scores[first], Y[first])
-        is_suspect = (auroc >= NEAR_PERFECT_AUROC) & (n_rarer >= _MIN_PATIENTS)
-        if _two_values(column) is not None:
-            is_suspect |= (auroc >= _NEAR_EQUAL_AUROC) & (n_rarer >= _MIN_PATIENTS_NEAR_EQUAL)
-        for perfect in np.flatnonzero((auroc == 1) & (n_rarer >= _MIN_PATIENTS_GAP)):
-            is_suspect[perfect] |= _has_gap(scores[first], Y[first][:, perfect])
+        auroc, is_suspect = _suspects(column, rows[first], Y[first])
         if is_suspect.any():
             place = int(np.argmax(np.where(is_suspect, auroc, 0)))
             what = f"alone separates (AUROC {auroc[place]:.3f}) the label"
@@ -115,13 +112,49 @@ def _two_values(column: Column) -> np.ndarray | None:
     return np.where(codes < 0, np.nan, codes) if len(levels) == 2 else None
 
 
-def _ordered_values(column: Column, rows: np.ndarray) -> np.ndarray | None:
-    """Return numbers of a sample, NaN where missing; None for categories of several levels."""
+def _suspects(column: Column, rows: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the AUROC of a column for each label, and whether it may be made from the label."""
+    auroc, is_suspect = np.zeros(Y.shape[1]), np.zeros(Y.shape[1], dtype=bool)
     if column.kind == "number":
         some = column.values.iloc[rows]
-        return some.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    values = _two_values(column)
-    return None if values is None else values[rows]
+        scores = some.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        auroc, n_rarer = separations(scores, Y)
+        is_suspect = (auroc >= NEAR_PERFECT_AUROC) & (n_rarer >= _MIN_PATIENTS)
+        for place in np.flatnonzero((auroc == 1) & (n_rarer >= _MIN_PATIENTS_GAP)):
+            is_suspect[place] |= _has_gap(scores, Y[:, place])
+    levels = _levels(column, rows)
+    if levels is not None:
+        by_level, n_rarer = _separations_by_level(levels, Y)
+        n_levels = np.nanmax(levels, initial=0) + 1
+        bound = NEAR_PERFECT_AUROC if n_levels > 2 else _NEAR_EQUAL_AUROC
+        enough = _MIN_PATIENTS if n_levels > 2 else _MIN_PATIENTS_NEAR_EQUAL
+        is_suspect |= (by_level >= bound) & (n_rarer >= enough)
+        few = n_levels <= _MAX_LEVELS_OF_FEW
+        is_suspect |= (by_level == 1) & (n_rarer >= _MIN_PATIENTS_GAP) & few
+        auroc = np.maximum(auroc, by_level)
+    return auroc, is_suspect
+
+
+def _separations_by_level(levels: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return AUROCs with the levels in order of their share of positives, label by label."""
+    auroc, n_rarer = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
+    for place, y in enumerate(Y.T):
+        known = ~np.isnan(levels) & ~np.isnan(y)
+        codes = levels[known].astype(np.intp)
+        shares = np.bincount(codes, y[known]) / np.maximum(np.bincount(codes), 1)
+        value, rarer = separations(shares[codes], y[known][:, None])
+        auroc[place], n_rarer[place] = value[0], rarer[0]
+    return auroc, n_rarer
+
+
+def _levels(column: Column, rows: np.ndarray) -> np.ndarray | None:
+    """Return the levels of a category or of a few numbers as codes, NaN where missing."""
+    if column.kind not in ("number", "boolean", "text", "category"):
+        return None
+    codes, levels = pd.factorize(column.values.iloc[rows])
+    if len(levels) > (_MAX_NUMBERS if column.kind == "number" else MAX_LEVELS):
+        return None
+    return np.where(codes < 0, np.nan, codes)
 
 
 def separations(scores: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -41,7 +41,12 @@ class Table:
         """The clinical columns; of several of one name, none."""
         names = self.X.columns
         once = set(names[~names.duplicated(keep=False)])
-        return [Column(name, self.X[name]) for name in self.clinical if name in once]
+        return [Column(name, _dense(self.X[name])) for name in self.clinical if name in once]
+
+
+def _dense(values: pd.Series) -> pd.Series:
+    is_sparse = isinstance(values.dtype, pd.SparseDtype)
+    return pd.Series(values.array.to_dense(), values.index) if is_sparse else values  # type: ignore[attr-defined]
 
 
 Check = Callable[[Table], Iterator[Finding]]

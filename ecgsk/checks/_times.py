@@ -16,11 +16,13 @@ _ALL_VALUES = frozenset(["charttime", "storetime", "lab_time", "labs_time", "mea
 _OUTCOMES = frozenset(
     {"discharge", "dischtime", "death", "died", "dead", "mortality", "deathtime", "expire"}
     | {"expired", "survival", "outcome", "disposition", "los", "readmission", "followup"}
+    | {"after", "subsequent", "later", "next"}
 )
 _ANSWERS = frozenset(["label", "labels", "target", "diagnosis", "diagnoses", "icd", "snomed", "dx"])
 _PHRASES = ("length_of_stay", "follow_up")
 # Before the ECG: "history_of_death" or "family_death".
 _EARLIER = frozenset(["history", "previous", "prior", "family", "past", "hx", "known"])
+_SIDES = frozenset(["fold", "folds", "split", "partition"])
 _BIRTH_YEARS = frozenset(["yob", "birthyear"])
 
 
@@ -67,24 +69,26 @@ def _timed_columns(name: str, clinical: dict[str, Column]) -> list[Column]:
 
 
 def check_outcome_names(table: Table) -> Iterator[Finding]:
-    """Find outcomes, diagnoses and years of birth, by name."""
+    """Find outcomes, diagnoses, folds and years of birth, by name."""
     for column in table.columns:
         words = frozenset(column.words)
         if words & _EARLIER:
             continue
         if words & _OUTCOMES or any(phrase in "_".join(column.words) for phrase in _PHRASES):
-            what = "is by its name known only after the ECG"
+            kind, what = "after the ECG", "known only after the ECG"
         elif words & _ANSWERS:
-            what = "is by its name a diagnosis or a label"
+            kind, what = "label", "a diagnosis or a label"
+        elif words & _SIDES:
+            kind, what = "split", "a split into training and test"
         elif words & _BIRTH_YEARS or words >= {"birth", "year"} or words == {"anchor", "year"}:
-            what = "is by its name a year of birth, which dates the record and names the patient"
+            kind, what = "birth", "a year of birth, which dates the record and names the patient"
         else:
             continue
         yield Finding(
             "warning",
-            "after the ECG" if "known" in what else "label" if "label" in what else "birth",
+            kind,
             (column.label,),
             column.n_known,
-            f"The clinical column {str(column.label)!r} {what}.",
+            f"The clinical column {str(column.label)!r} is by its name {what}.",
             f"Drop it, X.drop(columns=[{str(column.label)!r}]), or name it in clinical_columns=.",
         )

@@ -40,8 +40,10 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _DIGITS = r"(?:\d{1,3}(?:[ ',.]\d{3})+|\d+)(?:[.,]\d+)?|[.,]\d+"
-_NUMBER = re.compile(rf"(?:[<>≤≥~±+−-]|<=|>=)?\s*[+−-]?(?:{_DIGITS})(?:[eE][+-]?\d+)?\s*%?")
-_CODE = re.compile(r"[+-]?\d+|[<>≤≥].*|\d+ ?%")
+_NUMBER = re.compile(
+    rf"(?:[<>≤≥~±+−-]|<=|>=)?\s*[+−-]?(?:{_DIGITS})(?:[eE][+-]?\d+)?(?:\s*%|\s+\S+)?"
+)
+_CODE = re.compile(r"[+-]?\d+(?:\s*%|\s+\S+)?|[<>≤≥].*")
 _TIME_WORDS = frozenset(["date", "time", "datetime", "timestamp", "charttime", "storetime", "dob"])
 
 
@@ -66,10 +68,8 @@ def _describe(column: Column) -> tuple[str, str, str] | None:
     """Return kind, what was found and the mend; None for a usable column."""
     if column.kind == "date" or _is_numeric_date(column):
         return "date", f"has dtype {column.values.dtype} and holds dates or times", _DATE_MEND
-    if column.kind in ("sparse", "other"):
+    if column.kind == "other":
         what = f"has dtype {column.values.dtype} with values that are no numbers, booleans or text"
-        if column.kind == "sparse":
-            return "dtype", "is sparse", "Use X[{name!r}].sparse.to_dense()."
         return "dtype", what, "Convert it to numbers or a category, or drop it."
     if column.kind not in ("text", "category") or not len(column.levels):
         return None

@@ -11,6 +11,7 @@ from ecgsk.checks._columns import check_names
 from ecgsk.checks._identifiers import check_patients
 from ecgsk.checks._ranges import describe_abnormal
 from ecgsk.checks._table import Table
+from ecgsk.checks._values import check_values
 from ecgsk.checks.findings import raise_findings, warn_of_findings
 from ecgsk.checks.labels import read_labels
 from ecgsk.checks.registry import COLUMN_CHECKS, find
@@ -19,7 +20,10 @@ _log = logging.getLogger("ecgsk")
 
 
 def check_column_names(owner: str, X: pd.DataFrame, group_column: Any, has_groups: bool) -> None:
-    """Raise for repeated column names, or where the column of patients was renamed."""
+    """Raise for repeated column names, or where the column of patients was renamed.
+
+    With `has_groups`, the patients are known or not needed, and their column may be absent.
+    """
     findings = check_names(Table(X, (), (), group_column))
     raise_findings(owner, (f for f in findings if not (has_groups and f.kind == "renamed")))
 
@@ -45,6 +49,12 @@ def check_training_table(
     roles = (tuple(columns), tuple(meant), group_column, patients, labels)
     table = Table(X, *roles, times=X.get("ecg_time"))
     raise_findings(owner, find(table, COLUMN_CHECKS), stacklevel + 1)
+
+
+def check_categories(owner: str, X: pd.DataFrame, columns: Sequence[Any]) -> None:
+    """Raise for columns of text that are no categories: numbers, dates, paths or free text."""
+    findings = check_values(Table(X, tuple(columns)))
+    raise_findings(owner, (finding for finding in findings if not finding.can_be_meant))
 
 
 def warn_of_table(

@@ -183,6 +183,7 @@ def explain(
 
 
 @app.command()
+@interruptible("nothing was changed.")
 def info(
     model: Annotated[
         Path,
@@ -262,15 +263,15 @@ def check(
         ),
     ],
 ) -> None:
-    """Verify the checksums of an ECG folder.
+    """Verify the checksums of an ECG folder, and check the table of a cohort.
 
-    An example, for a folder that `ecgsk ingest` wrote:
+    An example, for a folder that `ecgsk ingest` or `ecgsk cohort` wrote:
 
         ecgsk check store
     """
-    from ecgsk.cli._ingest import check_folder
+    from ecgsk.cli._check import run
 
-    check_folder(folder)
+    run(folder)
 
 
 def main() -> None:

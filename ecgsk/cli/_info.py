@@ -40,7 +40,7 @@ def describe_contents(model: BaseEstimator, header: dict[str, Any]) -> dict[str,
         "model": _name(model),
         "created": header.get("created"),
         "made with": header.get("made_with"),
-        "training population": header.get("training_population") or "not recorded",
+        "training population": _population(parts),
         "stages": [_stage(part) for part in parts if hasattr(part, "patients_seen_")],
         "clinical columns": [_table(part) for part in parts if isinstance(part, ClinicalScaler)],
         "laboratories": [_laboratories(part) for part in parts if hasattr(part, "n_measured_")],
@@ -64,6 +64,11 @@ def _estimators(value: Any, seen: set[int] | None = None) -> Iterator[BaseEstima
             yield value
         for item in vars(value).values():
             yield from _estimators(item, seen)
+
+
+def _population(parts: list[BaseEstimator]) -> str:
+    stated = [getattr(part, "training_population_", None) for part in parts]
+    return "; ".join(dict.fromkeys(str(name) for name in stated if name)) or "not recorded"
 
 
 def _stage(part: Any) -> dict[str, Any]:

@@ -140,6 +140,7 @@ def load_code15(
     return Cohort(
         X,
         Y,
+        population="patients of CODE-15 %",
         DESCR=f"CODE-15 %, 400 Hz, {len(parts)} of its 18 parts: {len(X):,} records of "
         f"{X['subject_id'].nunique():,} patients. CC BY 4.0, Ribeiro et al., Zenodo.",
         exams=exams[[name for name in _FOLLOW_UP if name in exams]],

@@ -113,8 +113,8 @@ def parse_inputs(
     left_out: list[Any] = []
     if is_frame:
         n_records = len(X)
-        if fitting:
-            check_column_names(owner, X, estimator.group_column, has_groups=groups is not None)
+        needs_no_patients = groups is not None or not fitting
+        check_column_names(owner, X, estimator.group_column, has_groups=needs_no_patients)
         named = [*(estimator.clinical_columns or ()), *(named_columns or ())]
         aside = {column, estimator.group_column, *group_columns}
         names, left_out = split_roles(X.columns, aside, named)

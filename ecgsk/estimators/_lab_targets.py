@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ecgsk._patients import number_patients
-from ecgsk.checks.fitting import warn_of_reference_ranges
+from ecgsk.checks.fitting import (
+    check_column_names,
+    check_patient_column,
+    warn_of_reference_ranges,
+)
 from ecgsk.checks.roles import split_roles
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.exceptions import ECGError, TableWarning
@@ -108,6 +112,13 @@ def read_reference_ranges(reference_ranges: Any, laboratories: Sequence[str]) ->
         units = reference_ranges.loc[known, "unit"]
         table.loc[known, "unit"] = units.astype(object).where(units.notna(), "").astype(str)
     return table
+
+
+def check_patient_roles(X: Any, group_column: str, groups: Any, owner: str) -> None:
+    """Raise or warn where X names its patients in a column that is not looked for."""
+    if isinstance(X, pd.DataFrame):
+        check_column_names(owner, X, group_column, has_groups=groups is not None)
+        check_patient_column(owner, X, group_column, groups, stacklevel=3)
 
 
 def number_records(patients: Any, n_records: int, owner: str) -> np.ndarray:

@@ -132,6 +132,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         targets = lab_targets.read_lab_targets(y, self.reference_ranges, n_records, owner)
         Y = lab_targets.read_diagnoses(diagnoses, frozen, n_records, owner)
         lab_targets.warn_of_targets(targets, frozen, owner)
+        lab_targets.check_patient_roles(X, self.group_column, groups, owner)
         named = find_patients(X, groups, self.group_column)
         patients = lab_targets.number_records(named, n_records, owner)
         self._frozen_patients = None if frozen is None else frozen.patients_seen_

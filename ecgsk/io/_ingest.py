@@ -8,6 +8,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 from warnings import warn
@@ -195,10 +196,17 @@ def _convert_chunks(folder: Path, journal: Journal, n_jobs: int | None, progress
         unit=" records",
         show=progress,
     )
-    with bar:
-        for chunk in Parallel(n_jobs=n_jobs, return_as="generator")(tasks):
-            bar.update(len(chunks[journal.n_chunks]))
-            journal.add(chunk)
+    try:
+        with bar:
+            for chunk in Parallel(n_jobs=n_jobs, return_as="generator")(tasks):
+                bar.update(len(chunks[journal.n_chunks]))
+                journal.add(chunk)
+    except BrokenProcessPool as error:
+        raise ECGError(
+            "ingest_wfdb: a worker process was killed, probably for want of memory. Start again "
+            "with a smaller n_jobs or chunk_size: finished chunks are kept where chunk_size is "
+            "the same."
+        ) from error
 
 
 def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:

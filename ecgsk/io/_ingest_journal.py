@@ -1,9 +1,9 @@
 """Journal of the finished chunks of an ingest, from which an interrupted one resumes."""
 
-import hashlib
 import io
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -27,7 +27,7 @@ class Journal:
     A line holds the checksums of the samples, of the table and of itself, and the states of
     the files that were read. It is written after its chunk is on disk. The first chunk that
     is not as its line states, or whose records have changed since, and all after it are
-    deleted and made again. To compare takes a second per gigabyte of samples.
+    deleted and made again. To compare takes half a second per gigabyte of samples.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Journal:
         self.n_chunks = self.n_records = self.n_clipped = self.n_differing = 0
         self.broken: list[dict[str, str]] = []
         self.stamps: list[str] = []
-        self._checksums: list[str] = []  # of the samples of each chunk
+        self._checksums: list[int] = []  # of the samples of each chunk
         self._sizes: list[int] = []  # and their bytes
         self._resume(folder)
 
@@ -154,9 +154,10 @@ class Journal:
         return self.work / f"{number:06d}.parquet"
 
 
-def _same_samples(file: IO[bytes], n_bytes: int, stated: str) -> bool:
+def _same_samples(file: IO[bytes], n_bytes: int, stated: int) -> bool:
     """Read samples, and return whether their checksum is the one stated."""
-    return hashlib.sha256(file.read(n_bytes)).hexdigest() == stated
+    samples = file.read(n_bytes)
+    return len(samples) == n_bytes and zlib.crc32(samples) == stated
 
 
 def _write_through(file: IO[bytes], content: bytes | memoryview) -> None:

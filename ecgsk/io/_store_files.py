@@ -18,6 +18,7 @@ import numpy as np
 from ecgsk._stored_files import check_regular, read_sealed, seal, sha256_of
 from ecgsk.exceptions import DamagedFileError, ECGError, RecordReadError
 from ecgsk.signals.leads import canonical_leads
+from ecgsk.signals.storage import check_gain
 from ecgsk.signals.units import check_sampling_rate
 
 FORMAT = "ecgsk cohort folder"
@@ -135,7 +136,7 @@ def _check_values(manifest: dict[str, Any]) -> None:
         "n_records": type(n_records) is int and n_records >= 0,
         "n_samples": type(n_samples) is int and n_samples >= 1,
         "sampling_rate": check_sampling_rate(manifest["sampling_rate"]) > 0,
-        "gain": 0 < manifest["gain"] < np.inf,
+        "gain": check_gain(np.dtype(np.int16), manifest["gain"], name="ecg.json") > 0,
         "leads": list(canonical_leads(manifest["leads"])) == manifest["leads"],
         "missing_rows": missing.ndim == 1 and bool(((missing >= 0) & (missing < n_records)).all()),
         "ecg_column": manifest["ecg_column"]["position"] >= 0,

@@ -11,6 +11,7 @@ from ecgsk._stored_files import check_regular, size_and_time
 from ecgsk.exceptions import DurationError, RecordReadError, UnitError
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
+from ecgsk.signals.storage import check_gain
 from ecgsk.signals.units import check_sampling_rate
 
 # Stored bytes per byte of the file; gzip reaches 1,000.
@@ -52,11 +53,7 @@ class HDF5Storage(ECGStorage):
         self.dataset = dataset
         self.leads = canonical_leads(leads)
         self.sampling_rate = check_sampling_rate(sampling_rate, name="HDF5Storage")
-        if not (np.ndim(gain) == 0 and np.isfinite(gain) and gain > 0):
-            raise UnitError(
-                f"HDF5Storage: expected one positive gain in stored units per mV, got {gain!r}."
-            )
-        self.gain = float(gain)
+        self.gain = check_gain(np.dtype(np.float32), gain, "HDF5Storage")
         self.zero_padded = zero_padded
         check_regular(self.path, name="HDF5Storage")
         self._opened_as = size_and_time(self.path)

@@ -11,7 +11,7 @@ FORMAT, VERSION = "ecgsk model", 2
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 
-# A parsed manifest takes up to 70 bytes of memory per value.
+# A parsed manifest takes up to 70 bytes of memory per value, and its text twice its size.
 MAX_BYTES, MAX_VALUES = 2**28, 10**7
 
 

@@ -22,6 +22,7 @@ from ecgsk.persistence._codec import ManifestDecoder, ManifestEncoder
 from ecgsk.persistence._manifest import (
     FORMAT,
     MANIFEST,
+    MAX_BYTES,
     VERSION,
     WEIGHTS,
     checksum,
@@ -152,6 +153,7 @@ def load(
     >>> ecgsk.load(folder).transform(X)["ecg"].ecg.sampling_rate
     50.0
     """
+    trusted = _check_trusted(trusted)
     manifest, weights = _read_both(folder)
     path = Path(folder) / MANIFEST
     stated = manifest.pop(_WEIGHTS_CHECKSUM, None)
@@ -171,6 +173,17 @@ def load(
             f"{kind}{str(error).rstrip('.')}. "
             "Copy the folder again, or fit again with this version."
         ) from error
+
+
+def _check_trusted(trusted: Any) -> list[type]:
+    is_list = isinstance(trusted, Iterable) and not isinstance(trusted, type | str)
+    classes = list(trusted) if is_list else [trusted]
+    if not is_list or not all(isinstance(cls, type) for cls in classes):
+        raise TypeError(
+            "ecgsk.load: expected trusted to be a list of classes, as [MyEncoder]; got "
+            f"{trusted!r}."
+        )
+    return classes
 
 
 def _read_both(folder: str | Path) -> tuple[dict[str, Any], bytes]:
@@ -199,6 +212,11 @@ def _read_file(folder: Path, name: str) -> bytes:
             )
         if not path.is_file():
             raise DamagedFileError(f"ecgsk.load: {path} is not a file. Copy the folder again.")
+        if name == MANIFEST and path.stat().st_size > MAX_BYTES:
+            raise DamagedFileError(
+                f"ecgsk.load: {path} has more than {MAX_BYTES:,} bytes; ecgsk.save writes less. "
+                "Copy the folder again."
+            )
         return path.read_bytes()
     except FileNotFoundError:
         raise

@@ -7,7 +7,7 @@ from typing import Any
 # Imported by functions that draw, so that importing ecgsk does not import matplotlib.
 from matplotlib.figure import Figure
 
-from ecgsk._progress import _in_notebook
+from ecgsk._progress import in_notebook
 
 
 class ECGFigure(Figure):
@@ -29,6 +29,6 @@ def new_figure(**settings: Any) -> Figure:
     ``plt.show()`` shows. A notebook shows it by itself, once.
     """
     pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is None or _in_notebook():
+    if pyplot is None or in_notebook():
         return ECGFigure(**settings)
     return pyplot.figure(FigureClass=ECGFigure, **settings)

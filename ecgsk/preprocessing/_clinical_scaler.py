@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ecgsk._patients import number_patients
 from ecgsk._privacy import MIN_PATIENTS, MIN_PATIENTS_IN_TABLE, RARE, coarse_ends, frequent_levels
+from ecgsk.checks.fitting import check_categories
 
 # Normal scores beyond three SDs carry no more information: the value is extreme.
 _MAX_SCORE_SD = 3.0
@@ -75,6 +76,8 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         ------
         TypeError
             If a column is of another kind, such as a date.
+        ECGError
+            If a column of text is no category: numbers or dates as text, paths, free text.
         """
         X = self._as_frame(X, fitting=True)
         patients = _number_patients(groups, len(X))
@@ -87,6 +90,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
                 numeric.append(name)
             else:
                 self.levels_[name] = frequent_levels(X[name], patients)
+        check_categories(type(self).__name__, X, list(self.levels_))
         self.numeric_columns_ = numeric
         if numeric:
             values = _numbers(X, numeric)

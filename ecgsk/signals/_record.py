@@ -135,6 +135,6 @@ class ECGRecord(StorageProperties):
 
 
 def dtype_name(leads: Sequence[str], sampling_rate: float, n_samples: int) -> str:
-    """Return the name of a dtype, which leaves out the standard leads in the standard order."""
+    """Return the name of a dtype, such as ``"ecg[12x5000, 500 Hz]"``."""
     named = "" if tuple(leads) == STANDARD_12_LEADS else f": {' '.join(leads)}"
     return f"ecg[{len(leads)}x{n_samples}, {format_hertz(sampling_rate)}{named}]"

@@ -17,6 +17,7 @@ from ecgsk.signals.units import check_sampling_rate
 
 #: Marks a missing int16 sample, as in WFDB format 16.
 INT16_NAN = np.iinfo(np.int16).min
+_LOWEST_GAIN, _HIGHEST_GAIN = 1e-30, 1e30
 _BLOCK_ROWS = 32  # rows converted at once, few enough for the processor cache
 
 
@@ -200,12 +201,17 @@ def check_gain(dtype: np.dtype, gain: float | None, name: str) -> float:
                 "Pass ADC units per millivolt, such as gain=200."
             )
         return 1.0
-    if not (np.ndim(gain) == 0 and np.isfinite(gain) and gain > 0):
+    try:
+        value = math.nan if isinstance(gain, str) else float(gain)
+    except (TypeError, ValueError):
+        value = math.nan
+    # Beyond these, float32 samples overflow.
+    if not (np.ndim(gain) == 0 and _LOWEST_GAIN < value < _HIGHEST_GAIN):
         raise UnitError(
             f"{name}: expected one positive gain in ADC units per mV, got {gain!r}. "
             "Pass a number, such as gain=200."
         )
-    return float(gain)
+    return value
 
 
 def check_shape(shape: tuple[int, ...], leads: tuple[str, ...], name: str) -> None:

@@ -43,6 +43,27 @@ def test_column_made_from_the_label(make, y):
     assert kinds(make(y), pd.DataFrame({"other": np.arange(N) % 2, "af": y})) == LEAK
 
 
+LEVELS = ["sinus", "flutter", "fibrillation", "paced"]
+
+
+@pytest.mark.parametrize("as_codes", [False, True])
+def test_column_of_which_one_level_is_the_label(as_codes):
+    levels = np.random.default_rng(0).permutation(np.arange(N) % 4)
+    values = levels if as_codes else pd.Series(LEVELS)[levels].to_numpy()
+    assert kinds(values, pd.DataFrame({"af": levels == 2}).astype(float)) == LEAK
+    other = np.random.default_rng(1).permutation(levels) == 2
+    assert kinds(values, pd.DataFrame({"af": other}).astype(float)) == set()
+
+
+@pytest.mark.parametrize("n_positive", [6, 20, 40])
+def test_many_levels_are_no_evidence_by_chance(n_positive):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        ward = pd.Series([f"ward {i}" for i in rng.integers(0, 40, N)])
+        y = pd.Series(rng.permutation(np.arange(N) < n_positive)).astype(float)
+        assert kinds(ward, y) == set()
+
+
 PREDICTORS = {
     "strong": lambda y: y + np.random.default_rng(2).normal(0, 0.5, N),
     "unrelated": lambda y: np.random.default_rng(2).normal(size=N),

@@ -1,6 +1,7 @@
 """Dates, paths, text and numbers as text, and what only looks like them."""
 
 import datetime as dt
+import pathlib
 import string
 
 import numpy as np
@@ -56,7 +57,8 @@ WRONG = {
     "codes": ("identifier", each("JS{:05d}")),
     "many levels": ("text", [f"unit {string.ascii_letters[i % 52]}" for i in range(N)]),
     "lists": ("dtype", [[1, 2]] * N),
-    "sparse": ("dtype", pd.arrays.SparseArray(np.r_[1.5, np.zeros(N - 1)])),
+    "numbers with units": ("numbers as text", each("{}.5 mmol/L")),
+    "paths as objects": ("dtype", [pathlib.Path(f"a/{i}") for i in range(N)]),
     "complex": ("dtype", np.arange(N) * 1j),
 }
 
@@ -70,6 +72,8 @@ RIGHT = {
     "numbers": np.arange(N) / 7,
     "nullable numbers": pd.array([None, *range(10)] * 10, dtype="Int64"),
     "numbers as objects": pd.Series([1.5, None, 2] * 40, dtype=object),
+    "sparse numbers": pd.arrays.SparseArray(np.r_[1.5, np.zeros(N - 1)]),
+    "vessels": ["1 vessel", "2 vessel", "3 vessel"] * 40,
     "booleans": np.arange(N) % 2 == 0,
     "booleans with gaps": pd.array([True, False, None] * 40, dtype="boolean"),
     "sex": ["F", "M", None] * 40,

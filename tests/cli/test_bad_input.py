@@ -17,6 +17,8 @@ def place(tmp_path_factory, write_record_into):
     (root / "garbage").mkdir()
     for name in ("ecg.json", "manifest.json", "x.hea", "record_list.csv", "labevents.csv.gz"):
         (root / "garbage" / name).write_bytes(b"\x00\xff{]")
+    (root / "listed").mkdir()
+    (root / "listed" / "ecg.json").write_text("[1]")
     cohort = make_clinical_ecg(20, random_state=0)
     write_cohort(cohort, root / "cohort", progress=False)
     write_cohort(cohort, root / "cut", progress=False)
@@ -26,7 +28,7 @@ def place(tmp_path_factory, write_record_into):
     return root
 
 
-FOLDERS = ["absent", "file", "empty", "garbage", "cut", "swapped", "file/below"]
+FOLDERS = ["absent", "file", "empty", "garbage", "listed", "cut", "swapped", "file/below"]
 OUTS = ["file", "file/below", "/proc/ecgsk"]
 CASES = [
     *[f"ingest {{{folder}}} {{new}} --jobs 1" for folder in ("absent", "file", "empty", "garbage")],
@@ -34,7 +36,7 @@ CASES = [
     *[f"ingest {{records}} {{new}} --jobs {jobs}" for jobs in (0, "x", "1.5")],
     *[f"ingest {{records}} {{new}} --sampling-rate {hz}" for hz in (0, -1, "nan", "inf", "1e12")],
     *[f"ingest {{records}} {{new}} --band {band}" for band in ("40 1", "nan 1", "1 90", "-1 2")],
-    *[f"ingest {{records}} {{new}} --duration {s}" for s in (0, -1, "nan")],
+    *[f"ingest {{records}} {{new}} --duration {s}" for s in (0, -1, "nan", "inf", "1e15")],
     *[f"check {{{folder}}}" for folder in FOLDERS],
     *[f"evaluate {{{folder}}} --out {{new}}" for folder in FOLDERS],
     *[f"evaluate {{cohort}} --out {{{out}}}" for out in OUTS],
@@ -56,14 +58,15 @@ CASES = [
     "demo --mimic-ecg {empty}",
     "demo --hosp {empty}",
     "demo --ed {empty}",
-    *[f"demo --out {{new}} --mimic-ecg {{{x}}} --hosp {{{x}}}" for x in FOLDERS[:3]],
-    *[f"cohort mimic-iv {{new}} --ecg {{{x}}} --hosp {{{x}}}" for x in FOLDERS[:3]],
+    *[f"demo --out {{new}} --mimic-ecg {{{x}}} --hosp {{{x}}}" for x in FOLDERS[:4]],
+    *[f"cohort mimic-iv {{new}} --ecg {{{x}}} --hosp {{{x}}}" for x in FOLDERS[:4]],
     *[f"cohort mimic-iv {{{out}}} --ecg {{empty}} --hosp {{empty}}" for out in (*OUTS, "cohort")],
     *[
         f"cohort mimic-iv {{new}} --ecg {{empty}} --hosp {{empty}} --set {x}"
         for x in ("none=1", "min_count", "min_count=x", "min_count=-1", "=")
     ],
     "cohort mimic-iv {new} --ecg {empty} --hosp {empty} --memory-limit banana",
+    *[f"info {{{folder}}}" for folder in FOLDERS],
     "unknown",
     "ingest",
     "check {cohort} --unknown",

@@ -30,7 +30,7 @@ def test_text_shows_patients_labels_and_what_is_absent(invoke, model, X, Y):
     for label in Y:
         assert label in text
     assert "potassium high:\n    measured records: " in text
-    assert "Training population: not recorded" in text
+    assert "Training population: simulated patients (make_clinical_ecg)" in text
     assert "membership inference" in text
     assert text.index("Does not hold:\n  - ECG signals") > text.index("Reveals:")
 

@@ -23,8 +23,10 @@ c/2,11,81,M,58,,1,1
 def load_documented(visits, tmp_path, write_record, monkeypatch):
     (tmp_path / "st-elsewhere").mkdir()
     (tmp_path / "st-elsewhere" / "visits.csv").write_text(visits)
-    for line in visits.splitlines()[1:]:
-        write_record(f"st-elsewhere/ecg/{line.split(',')[0]}", seconds=10)
+    times = np.arange(5000) / 500 + np.arange(12)[:, None]
+    for number, line in enumerate(visits.splitlines()[1:]):
+        signal = np.round(np.sin(2 * np.pi * (3 + number / 7) * times), 3)
+        write_record(f"st-elsewhere/ecg/{line.split(',')[0]}", signal=signal)
     write_record("st-elsewhere/ecg/d/1", seconds=12)  # of no visit
     text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     section = text.split("## Your own hospital")[1]

@@ -145,7 +145,7 @@ def test_identifiers_may_be_meant(make_classifier, X, Y):
 
 def test_patients_of_another_name_are_warned_of(make_classifier, X, Y):
     other = X.rename(columns={"subject_id": "patient_id"})
-    with pytest.warns(TableWarning, match="'patient_id' looks like the patient.*group_column="):
+    with pytest.warns(TableWarning, match=r"'patient_id' looks like the patient.*group_column="):
         make_classifier().fit(other, Y)
     make_classifier().fit(other, Y, groups=other["patient_id"])
     make_classifier(group_column="patient_id").fit(other, Y)
@@ -161,7 +161,22 @@ def test_signal_of_two_patients_is_warned_of(make_classifier, X, Y):
     make_classifier().fit(copied.drop(columns="subject_id"), Y)
 
 
+def test_two_columns_of_one_name_are_refused_when_predicting(make_classifier, X, Y):
+    model = make_classifier(inputs="ecg+clinical").fit(X, Y)
+    with pytest.raises(ECGError, match="several columns of one name: 'age'"):
+        model.predict_proba(pd.concat([X, X[["age"]]], axis=1))
+
+
 class TestExplainer:
+    def test_renamed_patients(self, frozen, X, labs, ranges):
+        explainer = LabAbnormalityExplainer(frozen, reference_ranges=ranges)
+        renamed = X.rename(columns={"subject_id": "remainder__subject_id"})
+        with pytest.raises(ECGError, match=r"LabAbnormalityExplainer: .* 'remainder__subject_id'"):
+            explainer.fit(renamed, labs)
+        with pytest.warns(TableWarning, match="'patient_id' looks like the patient"):
+            explainer.fit(X.rename(columns={"subject_id": "patient_id"}), labs)
+        explainer.fit(renamed, labs, groups=X["subject_id"])
+
     @pytest.fixture
     def labs(self, cohort):
         return cohort.labs[["potassium", "creatinine"]]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ecgsk.exceptions import SignalQualityWarning
+from ecgsk.exceptions import ECGError, SignalQualityWarning
 from ecgsk.io import _ingest_chunk, read_ecg_folder
 from ecgsk.io._wfdb_header import read_header
 from ecgsk.preprocessing import BandpassFilter, Resample
@@ -99,3 +99,21 @@ class FailsAtOne(TransformerMixin, BaseEstimator):
     def transform(self, X):
         assert 1 // int(X.sampling_rate > 250)
         return X
+
+
+class Dies(FailsAtOne):
+    """Ends its process where it is not the one that was given."""
+
+    def __init__(self, parent):
+        self.parent = parent
+
+    def transform(self, X):
+        if os.getpid() != self.parent:
+            os._exit(1)
+        return X
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_explained(ingest):
+    with pytest.raises(ECGError, match="a worker process was killed, probably for want of memory"):
+        ingest(transform=Dies(os.getpid()), n_jobs=2)

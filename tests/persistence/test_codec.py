@@ -264,6 +264,8 @@ def test_data_round_trip(tmp_path_factory, value):
         np.array(["a", "longer", ""]),
         np.array([["x", None], [1, 2.5]], dtype=object),
         np.array([], dtype=str),
+        np.array(["x" * 1000, *["y"] * 100, "é\U0001f600"]),
+        np.array([["no", "x" * 2000], *[["", "z"]] * 50]),
         {1, "two", (3, 4)},
         {"$tuple": ["not", "ours"]},
         pd.DataFrame({"a": [1.5, math.nan], "b": ["x", None], "c": [True, False]}, index=[3, 7]),
@@ -304,6 +306,12 @@ def test_an_encoder_of_a_notebook_may_come_from_a_module_later(
         ecgsk.load(folder, trusted=[Holder])
     loaded = ecgsk.load(folder, trusted=[Plain])
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("trusted", [Plain, "Plain", ["Plain"], [Plain()], 3])
+def test_trusted_is_a_list_of_classes(folder, trusted):
+    with pytest.raises(TypeError, match=r"expected trusted to be a list of classes"):
+        ecgsk.load(folder, trusted=trusted)
 
 
 def _ask_for(name):

@@ -115,6 +115,14 @@ def test_what_is_no_regular_file_is_not_opened(small, tmp_path):
         ecgsk.load(tmp_path)
 
 
+def test_a_manifest_of_gigabytes_is_not_read(small, tmp_path):
+    (tmp_path / WEIGHTS).write_bytes(b"")
+    with (tmp_path / MANIFEST).open("wb") as file:
+        file.truncate(10**12)  # takes no room on disk
+    with pytest.raises(DamagedFileError, match=r"manifest\.json has more than 268,435,456 bytes"):
+        ecgsk.load(tmp_path)
+
+
 def test_unreadable_file(small, monkeypatch):
     def fail(path):
         raise PermissionError(13, "Permission denied", str(path))

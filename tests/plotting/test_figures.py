@@ -44,7 +44,7 @@ def test_show_shows_a_figure_where_pyplot_is_imported():
 @pytest.mark.parametrize("place", ["notebook", "script without pyplot"])
 def test_other_figures_are_pictures_of_their_own(place, monkeypatch):
     if place == "notebook":
-        monkeypatch.setattr("ecgsk.plotting._figure._in_notebook", lambda: True)
+        monkeypatch.setattr("ecgsk.plotting._figure.in_notebook", lambda: True)
     else:
         monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
     figure = new_figure(figsize=(2, 1))

@@ -164,6 +164,16 @@ def test_columns_that_are_neither_number_nor_category_are_refused(values, kind):
         ClinicalScaler().fit(pd.DataFrame({"admitted": values}))
 
 
+def test_text_that_is_no_category_is_refused():
+    values = ["<3.0", *(f"{i / 7:.2f}" for i in range(30))]
+    with pytest.raises(
+        ECGError, match=r"ClinicalScaler: .* 'k' holds numbers as text, such as '<3"
+    ):
+        ClinicalScaler().fit(pd.DataFrame({"k": values}))
+    with pytest.raises(ECGError, match="'seen' holds dates or times as text"):
+        ClinicalScaler().fit(pd.DataFrame({"seen": ["2020-01-31", "2020-02-01", None]}))
+
+
 def test_infinity_is_refused():
     table = pd.DataFrame({"x": [1.0, 2.0], "crp": [1.0, np.inf]})
     with pytest.raises(ValueError, match=r"Columns \['crp'\] hold infinity; .* is NaN"):

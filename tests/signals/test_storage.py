@@ -210,6 +210,8 @@ GOOD = {"leads": ["I", "II"], "sampling_rate": 100}
         ((4, 2, 5), {"unit": "ADC"}, UnitError, "unknown unit 'ADC'"),
         ((4, 2, 5), {"gain": -1}, UnitError, "one positive gain"),
         ((4, 2, 5), {"gain": [200, 200]}, UnitError, "one positive gain"),
+        ((4, 2, 5), {"gain": 1e-40}, UnitError, "one positive gain"),
+        ((4, 2, 5), {"gain": "200/mV"}, UnitError, "one positive gain"),
         ((4, 5), {}, DurationError, r"\(n_records, n_leads, n_samples\), got \(4, 5\)"),
         ((4, 2, 0), {}, DurationError, "at least one sample"),
     ],

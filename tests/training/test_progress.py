@@ -3,7 +3,9 @@
 import builtins
 import io
 import logging
+import os
 import re
+import select
 import sys
 from types import SimpleNamespace
 
@@ -126,3 +128,19 @@ def test_short_work_reports_no_line(stderr):
     shown = stderr(io.StringIO())
     assert list(_progress.progress_bar(range(5), desc="records")) == list(range(5))
     assert shown.getvalue() == ""
+
+
+def test_bar_on_a_real_terminal(stderr, train_linear):
+    termios = pytest.importorskip("termios", reason="Windows has no pseudo-terminals")
+    main, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (24, 120))
+    text = ""
+    with open(terminal, "w") as stream:
+        stderr(stream)
+        train_linear(verbose=1)
+        stream.flush()
+        while select.select([main], [], [], 0.1)[0]:
+            text += os.read(main, 10_000).decode()
+    os.close(main)
+    assert "3/3" in text
+    assert "epoch 1 of 3" not in text
