@@ -9,11 +9,13 @@ __all__ = [
     "AlignmentError",
     "CalibrationWarning",
     "CollapseWarning",
+    "DamagedFileError",
     "DownloadError",
     "DurationError",
     "ECGError",
     "LeadMismatchError",
     "LeakageWarning",
+    "OutOfMemoryError",
     "PatientLeakageError",
     "RecipeWarning",
     "RecordReadError",
@@ -22,6 +24,7 @@ __all__ = [
     "SignalQualityWarning",
     "TableWarning",
     "UnitError",
+    "VersionWarning",
 ]
 
 
@@ -57,10 +60,21 @@ class RecordReadError(ECGError):
     """A recording on disk is absent, truncated or not in a readable format."""
 
 
+class DamagedFileError(ECGError):
+    """A file that ecgsk wrote is truncated, changed or does not match its checksum."""
+
+
 class DownloadError(ECGError, OSError):
     """A download failed, or the file differs from its published checksum.
 
     An ``OSError`` too, as scikit-learn's ``fetch_*`` functions raise.
+    """
+
+
+class OutOfMemoryError(ECGError, MemoryError):
+    """A batch does not fit into the memory of the device.
+
+    A ``MemoryError`` too, for callers that try again with a smaller ``batch_size``.
     """
 
 
@@ -90,3 +104,10 @@ class RecipeWarning(UserWarning):
 
 class TableWarning(UserWarning):
     """A column of X is likely not the clinical value it is used as, such as a label."""
+
+
+class VersionWarning(UserWarning):
+    """A saved model was made with newer or much older versions of libraries.
+
+    As scikit-learn's ``InconsistentVersionWarning``, for all libraries at once.
+    """

@@ -178,8 +178,13 @@ def test_symlinks_in_a_circle(tmp_path):
     (tmp_path / "b").symlink_to(tmp_path / "a")
     with pytest.raises(ECGError, match=r"Cannot (follow|write) .*another path"):
         _write(tmp_path / "a", "text")
-    with pytest.raises(ECGError, match=r"Cannot (follow|write) .*another path"):
-        find_folder(tmp_path / "a")
+    assert not find_folder(tmp_path / "a").exists()
+
+
+def test_root_is_read_and_never_written():
+    assert find_folder("/") == Path("/")
+    with pytest.raises(ECGError, match="/ cannot be replaced"):
+        _write("/", "text")
 
 
 @pytest.mark.parametrize("path", [".", "", "..", "../model", "/"])
@@ -298,7 +303,7 @@ def test_second_writer_waits_and_then_gives_up(tmp_path, monkeypatch):
     thread.start()
     assert entered.wait(30)
     monkeypatch.setattr(_files, "_SECONDS_TO_WAIT", 0.05)
-    with pytest.raises(ECGError, match=r"Another process or thread is writing .*/model\. Wait"):
+    with pytest.raises(ECGError, match=r"is writing .*/model \(process \d+ on .*\)\. Wait"):
         _write(tmp_path / "model", "second")
     # A reader does not wait as long as there is a folder, or never was one.
     assert find_folder(tmp_path / "model") == tmp_path / "model"

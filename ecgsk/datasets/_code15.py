@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
+from ecgsk.datasets._csv_files import warn_of_unread
 from ecgsk.datasets._layouts import read_table
 from ecgsk.exceptions import RecordReadError
 from ecgsk.io.hdf5_storage import HDF5Storage
@@ -92,7 +93,14 @@ def load_code15(
     >>> cohort = load_code15("code-15")  # doctest: +SKIP
     """
     folder = Path(path)
-    exams = read_table(folder / "exams.csv", _COLUMNS, source="CODE-15 %", name="load_code15")
+    exams = read_table(
+        folder / "exams.csv",
+        _COLUMNS,
+        source="CODE-15 %",
+        name="load_code15",
+        kinds={"exam_id": "whole", "patient_id": "whole", "age": "number", "trace_file": "text"},
+        key="exam_id",
+    )
     parts = [name for name in sorted(set(exams["trace_file"])) if (folder / name).is_file()]
     if not parts:
         raise RecordReadError(
@@ -123,13 +131,16 @@ def load_code15(
             "subject_id": exams["patient_id"],
         }
     )
-    X["sex"] = X["sex"].astype(pd.CategoricalDtype(["F", "M"])).where(exams["is_male"].notna())
+    known = _flags(exams["is_male"]).notna()
+    X["sex"] = X["sex"].astype(pd.CategoricalDtype(["F", "M"])).where(known)
+    warn_of_unread(exams["is_male"], X["sex"], "is_male", name="load_code15")
     Y = exams[_LABELS].apply(_flags)
     if return_X_y:
         return X, Y
     return Cohort(
         X,
         Y,
+        population="patients of CODE-15 %",
         DESCR=f"CODE-15 %, 400 Hz, {len(parts)} of its 18 parts: {len(X):,} records of "
         f"{X['subject_id'].nunique():,} patients. CC BY 4.0, Ribeiro et al., Zenodo.",
         exams=exams[[name for name in _FOLLOW_UP if name in exams]],

@@ -50,8 +50,12 @@ class InceptionTimeModule(EncoderModule):
     def __init__(self, n_leads: int, depth: int, width: int, kernel_size: int):
         super().__init__()
         n_channels = _N_BRANCHES * width
-        inputs = [n_leads] + [n_channels] * (depth // _MODULES_PER_SHORTCUT - 1)
-        self.blocks = nn.Sequential(*(_Residual(n, width, kernel_size) for n in inputs))
+        self.blocks = nn.Sequential(
+            *(
+                _Residual(n_channels if block else n_leads, width, kernel_size)
+                for block in range(depth // _MODULES_PER_SHORTCUT)
+            )
+        )
         self.n_features = 2 * n_channels
 
     def forward_features(self, x: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """Random convolution features (MiniRocket)."""
 
 from itertools import combinations
-from statistics import NormalDist
 
 import torch
 from torch import Tensor
@@ -11,9 +10,9 @@ from ecgsk.encoders._base import Encoder, EncoderModule
 
 _TAPS = 9
 # Every kernel has three weights of 2 and six of -1: it sums to zero and ignores offsets.
-_KERNELS = torch.tensor(
-    [[2.0 if i in high else -1.0 for i in range(_TAPS)] for high in combinations(range(_TAPS), 3)]
-)
+_KERNELS = [
+    [2.0 if i in high else -1.0 for i in range(_TAPS)] for high in combinations(range(_TAPS), 3)
+]
 # Multiples of the golden ratio modulo 1 are evenly spread in (0, 1), for any number.
 _GOLDEN_RATIO = (5**0.5 + 1) / 2
 # Maximum number of leads of a kernel.
@@ -41,13 +40,10 @@ class RandomConvolutionModule(EncoderModule):
         n_leads_used = (2 ** (torch.rand(n_kernels, 1) * highest)).floor()
         order = torch.rand(n_kernels, n_leads).argsort(dim=1).argsort(dim=1)
         used = (order < n_leads_used).float()
-        weight = used[:, :, None] * _KERNELS.repeat(len(dilations), 1)[:, None]
+        weight = used[:, :, None] * torch.tensor(_KERNELS).repeat(len(dilations), 1)[:, None]
         self.register_buffer("weight", weight[:, :, None])
         # Before set_thresholds: quantiles of the response to white noise of SD 1.
-        normal = NormalDist()
-        deviates = torch.tensor(
-            [normal.inv_cdf(q) for q in self._quantile_levels(n_thresholds).tolist()]
-        )
+        deviates = torch.special.ndtri(self._quantile_levels(n_thresholds)).float()
         spread = weight.square().sum((1, 2)).sqrt()
         self.register_buffer("bias", deviates.reshape(n_kernels, n_thresholds) * spread[:, None])
         self.n_features = n_kernels * n_thresholds

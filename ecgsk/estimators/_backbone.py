@@ -33,8 +33,7 @@ def build_backbone(
     """Build a backbone with fresh weights for records of a signature and scale."""
     augment = build_augmentation(augmentation, signature.sampling_rate)
     if encoder.scales_itself:
-        n_leads = signature.shape[0]
-        scale = np.zeros(n_leads), np.ones(n_leads)
+        scale = np.zeros_like(scale[0]), np.ones_like(scale[1])
     return Backbone(encoder.build(*signature.shape), augment, *scale)
 
 

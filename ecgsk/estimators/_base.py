@@ -1,19 +1,29 @@
 """State of the torch estimators: seeds, embedding, pickling without the net."""
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import nn
 
+from ecgsk.estimators._fitting import verbosity
 from ecgsk.estimators._inputs import Inputs, Signature
 from ecgsk.training.batches import BatchDataset
-from ecgsk.training.device import forked_rng, prediction_device, resolve_device
+from ecgsk.training.device import (
+    forked_rng,
+    name_memory_errors,
+    prediction_device,
+    resolve_device,
+)
 from ecgsk.training.fitting import history_frame
 from ecgsk.training.net import ECGNet, wrap_trained
 from ecgsk.training.prediction import embed_batches, predict_batches
+from ecgsk.training.restoring import restore_module
+
+# Attributes of which `_build_module` makes parts of the module.
+_SPECS = ("encoder_spec_", "objective_", "augmentation", "clinical_encoder")
 
 
 class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -44,7 +54,8 @@ class TorchEstimator(BaseEstimator):
         raise TypeError(f"{type(self).__name__} builds no module")
 
     def _store_signature(self, inputs: Inputs) -> None:
-        """Store leads, sampling rate and shape, to compare later X with them."""
+        """Store leads, sampling rate and shape, to compare later X with, and the population."""
+        self.training_population_ = inputs.population
         if inputs.signature is not None:
             self.leads_: tuple[str, ...] | None = inputs.signature.leads
             self.sampling_rate_: Any = inputs.signature.sampling_rate  # float or None, in Hz
@@ -61,13 +72,19 @@ class TorchEstimator(BaseEstimator):
         self.history_ = history_frame(net)
 
     def _embed(self, dataset: BatchDataset) -> np.ndarray:
-        device = prediction_device(self.device)
-        return _warn_of_missing(embed_batches(self.net_.module_, dataset, device=device), dataset)
+        return self._run(embed_batches, dataset)
 
     def _predict(self, dataset: BatchDataset) -> np.ndarray:
-        device = prediction_device(self.device)
-        out = predict_batches(self.net_.module_, dataset, device=device)
-        return _warn_of_missing(out, dataset)
+        return self._run(predict_batches, dataset)
+
+    def _run(self, run: Callable[..., np.ndarray], dataset: BatchDataset) -> np.ndarray:
+        device, verbose = prediction_device(self.device), verbosity(self)
+        mend = "Free memory, predict fewer records at once, or set_params(device='cpu')."
+        with name_memory_errors(type(self).__name__, mend):
+            out = run(self.net_.module_, dataset, device=device, verbose=verbose)
+        if dataset.signals is not None:
+            dataset.signals.warn_of_missing()
+        return out
 
     def _seeded(self, seed: int):
         return forked_rng(seed, resolve_device(self.device))
@@ -106,9 +123,8 @@ class TorchEstimator(BaseEstimator):
         weights = state.pop("weights_", None)
         super().__setstate__(state)
         if weights is not None:
-            with torch.random.fork_rng(devices=[]):  # fresh weights are drawn and replaced
-                module = self._build_module()
-            module.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+            specs = [state.get(name) for name in _SPECS]
+            module = restore_module(self._build_module, weights, specs)
             self.net_ = wrap_trained(module)
 
     def __sklearn_tags__(self):
@@ -117,9 +133,3 @@ class TorchEstimator(BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _warn_of_missing(out: np.ndarray, dataset: BatchDataset) -> np.ndarray:
-    if dataset.signals is not None:
-        dataset.signals.warn_of_missing()
-    return out

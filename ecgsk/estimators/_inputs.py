@@ -18,7 +18,9 @@ from ecgsk.exceptions import (
     SamplingRateError,
 )
 from ecgsk.signals import ECGArray, ECGDtype
-from ecgsk.signals.columns import find_ecg_column
+from ecgsk.signals.columns import find_ecg_column, restore_ecg_column
+from ecgsk.signals.leads import how_to_get_leads
+from ecgsk.signals.screening import check_axes
 from ecgsk.signals.units import format_hertz
 from ecgsk.training.signals import Signals
 
@@ -45,7 +47,8 @@ class Inputs:
 
     `signals` is None for a model of the table alone. `table` has every column but the ECGs and
     the patients; None if there are none. `groups` are patient numbers; None if X names none.
-    `n_columns` is the number of columns of X, if it is a DataFrame. `left_out` are columns that
+    `n_columns` is the number of columns of X, if it is a DataFrame. `population` names the
+    patients, from ``X.attrs["population"]``. `left_out` are columns that
     our readers write, such as the path of the record, which are no clinical columns.
     """
 
@@ -54,6 +57,7 @@ class Inputs:
     groups: np.ndarray | None
     n_records: int
     n_columns: int | None
+    population: str | None = None
     left_out: Sequence[Any] = ()
 
     def __len__(self) -> int:
@@ -88,6 +92,8 @@ def parse_inputs(
     `named_columns` are clinical columns that a nested estimator names.
     """
     owner = type(estimator).__name__
+    population = getattr(X, "attrs", {}).get("population")
+    X = restore_ecg_column(X, name=owner)
     if isinstance(X, ECGArray) or isinstance(getattr(X, "dtype", None), ECGDtype):
         X = pd.DataFrame({"ecg": X})
     column = find_ecg_column(X, name=owner)
@@ -125,7 +131,7 @@ def parse_inputs(
     patients = find_patients(X, groups, estimator.group_column)
     numbers = None if patients is None else number_patients(owner, patients, n_records)[0]
     n_columns = X.shape[1] if is_frame else None
-    return Inputs(signals, table, numbers, n_records, n_columns, left_out)
+    return Inputs(signals, table, numbers, n_records, n_columns, population, left_out)
 
 
 def select_clinical_columns(
@@ -172,6 +178,7 @@ def _plain_signals(
         "ensure_all_finite": "allow-nan",
         "ensure_min_samples": 2 if fitting else 1,
     }
+    check_axes(X, name=owner)
     if getattr(X, "ndim", 2) == 3 and X.shape[1] == 1:
         X = X[:, 0]  # one lead: its samples are scikit-learn's features
     if fitting or (expected is not None and expected.leads is None):
@@ -217,7 +224,7 @@ def _same_leads(array: ECGArray, expected: tuple[str, ...], owner: str) -> ECGAr
     if set(expected) != set(got):
         raise LeadMismatchError(
             f"{owner} was fitted on {len(expected)} leads ({', '.join(expected)}); got "
-            f"{len(got)} ({', '.join(got)}). Use SelectLeads({list(expected)!r}), or fit on "
+            f"{len(got)} ({', '.join(got)}). {how_to_get_leads(expected, got)} Or fit on "
             "the leads you have."
         )
     return array if expected == got else array.select_leads(expected)

@@ -70,7 +70,7 @@ def read_same_targets(
     targets = read_lab_targets(y, reference_ranges, n_records, owner)
     if names is None or targets.label_names != names:
         raise ECGError(
-            f"{owner}.calibrate expected the targets of fit, {_first(names)}; got "
+            f"{owner} expected the targets of fit, {_first(names)}; got "
             f"{_first(targets.label_names)}. Give several columns, the same as in fit and in the "
             "same order."
         )

@@ -82,7 +82,7 @@ def pretrain(pretrainer: Any, plan: PretrainingPlan, rows: TrainingRows) -> Pret
     assert rows.signals is not None
     owner = type(pretrainer).__name__
     scaler, table = _fit_scaler(
-        select_clinical_columns(rows.table, plan.columns, owner), plan.objective
+        select_clinical_columns(rows.table, plan.columns, owner), rows.groups, plan.objective
     )
     kept, held_out = hold_out_patients(pretrainer, rows, np.arange(len(rows)), plan.seed)
     data = BatchDataset(rows.signals, table, None, rows.weight, rows.groups)
@@ -141,11 +141,11 @@ def _resolve_objective(pretrainer: Any, table: pd.DataFrame | None) -> Objective
 
 
 def _fit_scaler(
-    table: pd.DataFrame | None, objective: Objective
+    table: pd.DataFrame | None, patients: np.ndarray, objective: Objective
 ) -> tuple[ClinicalScaler | None, np.ndarray | None]:
     if table is None or not objective.uses_table:
         return None, None
-    scaler = ClinicalScaler().fit(table)
+    scaler = ClinicalScaler().fit(table, groups=patients)
     return scaler, scaler.transform(table)
 
 

@@ -21,7 +21,7 @@ from ecgsk.estimators._backbone import (
 )
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
 from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
-from ecgsk.estimators._fitting import hold_out_patients
+from ecgsk.estimators._fitting import hold_out_patients, unchanged_on_failure
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
 from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
 from ecgsk.estimators._pretraining import (
@@ -30,7 +30,12 @@ from ecgsk.estimators._pretraining import (
     pretrain,
     table_of_plan,
 )
-from ecgsk.estimators._settings import check_settings, draw_seed, inherit_settings
+from ecgsk.estimators._settings import (
+    check_settings,
+    draw_seed,
+    inherit_settings,
+    keeps_checkpoints,
+)
 from ecgsk.estimators._table_roles import TableRoles, warn_of_unknown_levels
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_training_rows
@@ -105,7 +110,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     random_state : int, RandomState or None, default=None
         Equal seeds give equal weights on one machine; the global generators are unchanged.
     verbose : int or None, default=None
-        1 and None show a progress bar, since a fit takes minutes; 0 nothing.
+        0 is silent. 1 and None show a progress bar, and without a terminal or notebook report
+        a line per epoch to the logger ``ecgsk`` or stderr; 2 reports more.
 
     Attributes
     ----------
@@ -143,9 +149,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
-    patients_seen_ : tuple or None
-        Salt and salted hashes of the patients of training, a frozen pre-training's
-        included; None where X names none.
+    patients_seen_ : SeenPatients or None
+        Number and filter of the patients of training, a frozen pre-training's included, by
+        which scoring on them is detected; None where X names none.
 
     References
     ----------
@@ -201,6 +207,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.random_state = random_state
         self.verbose = verbose
 
+    @unchanged_on_failure
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
     ) -> "ECGDiagnosisClassifier":
@@ -252,7 +259,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             roles.use(table_of_plan(plan, inputs, owner), plan.columns)
         if "clinical" in self.inputs or self.fine_tune == "distill":
             roles.use(self._table(inputs), self.clinical_columns)
-        rows = order_training_rows(inputs, weight)
+        rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self, pretrainer))
         targets = targets.take(np.searchsorted(used, rows.numbers))
         self._store_targets(targets)
         self.scale_ = rows.scale if pretrainer is None or plan else pretrainer.scale_
@@ -393,10 +400,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         """Scale the table and hold patients out: the last checks before training."""
         self.scaler_, table, distillation_table = None, None, None
         if "clinical" in self.inputs:
-            self.scaler_ = ClinicalScaler().fit(self._table(rows))
+            self.scaler_ = ClinicalScaler().fit(self._table(rows), groups=rows.groups)
             table = self.scaler_.transform(self._table(rows))
         if self.recipe_.distils:
-            distillation_table = ClinicalScaler().fit_transform(self._table(rows))
+            scaler = self.scaler_ or ClinicalScaler().fit(self._table(rows), groups=rows.groups)
+            distillation_table = scaler.transform(self._table(rows))
         kept, held_out = targets.labelled, None
         if self.recipe_.fine_tune != "probe":
             kept, held_out = hold_out_patients(self, rows, kept, seed)

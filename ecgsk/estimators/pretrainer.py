@@ -11,6 +11,7 @@ from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.encoders import Encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
+from ecgsk.estimators._fitting import unchanged_on_failure
 from ecgsk.estimators._inputs import parse_inputs
 from ecgsk.estimators._pretraining import (
     Pretraining,
@@ -19,6 +20,7 @@ from ecgsk.estimators._pretraining import (
     pretrain,
     table_of_plan,
 )
+from ecgsk.estimators._settings import keeps_checkpoints
 from ecgsk.estimators._table_roles import TableRoles, check_no_table_in_y
 from ecgsk.estimators._training_rows import check_weights, order_training_rows
 from ecgsk.objectives import Objective
@@ -71,8 +73,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         Equal seeds give equal weights on one machine; the global generators are unchanged.
         None takes a seed from the enclosing estimator.
     verbose : int or None, default=None
-        1 shows a progress bar, 0 nothing. None is that of the enclosing estimator, or 1: a
-        fit takes minutes.
+        0 is silent. 1 shows a progress bar, and without a terminal or notebook reports a line
+        per epoch to the logger ``ecgsk`` or stderr; 2 reports more. None is that of the
+        enclosing estimator, or 1: a fit takes minutes.
 
     Attributes
     ----------
@@ -96,9 +99,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
-    patients_seen_ : tuple or None
-        Salt and salted hashes of the patients of ``fit``, by which scoring on them is
-        detected; None where X names none.
+    patients_seen_ : SeenPatients or None
+        Number and filter of the patients of ``fit``, by which scoring on them is detected;
+        None where X names none.
 
     References
     ----------
@@ -146,6 +149,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @unchanged_on_failure
     def fit(
         self, X: Any, y: object = None, sample_weight: Any = None, *, groups: Any = None
     ) -> "JointEmbeddingPretrainer":
@@ -176,6 +180,8 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             For signals that cannot be used.
         ValueError, TypeError
             For a parameter or a table that cannot be used; before training starts.
+        OutOfMemoryError
+            If a batch does not fit into memory.
         """
         owner = type(self).__name__
         check_row_order(owner, X, sample_weight=sample_weight, groups=groups)
@@ -187,7 +193,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         roles = TableRoles(self, X, None, inputs)  # labels play no part here
         roles.use(table_of_plan(plan, inputs, owner), self.clinical_columns)
         roles.finish(groups)
-        rows = order_training_rows(inputs, weight)
+        rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self))
         self._store_signature(inputs)
         self.scale_ = rows.scale
         self._store(pretrain(self, plan, rows))

@@ -50,7 +50,7 @@ def compare_arms(
     split: tuple[np.ndarray, np.ndarray] | None = None,
     n_resamples: int = 1000,
     random_state: Any = None,
-    verbose: bool = True,
+    verbose: int = 1,
 ) -> ArmsComparison:
     """Compare the joint embedding with baselines and an upper bound, on one split by patient.
 
@@ -93,8 +93,9 @@ def compare_arms(
         Number of resamples of the patient bootstrap.
     random_state : int, RandomState or None
         Seed of split, subsets, training and bootstrap.
-    verbose : bool, default=True
-        Show a progress bar over the arms.
+    verbose : int, default=1
+        0 is silent, 1 shows progress over the arms, 2 the epochs of each fit too. Estimators
+        that are given have their own.
 
     Returns
     -------
@@ -134,8 +135,8 @@ def compare_arms(
     check_row_order("compare_arms", X, Y=Y, labs=labs, groups=groups)
     rng = check_random_state(random_state)
     seed = int(rng.randint(2**31 - 1))
-    pretrainer = _seeded(JointEmbeddingPretrainer(), pretrainer, seed)
-    classifier = _seeded(ECGDiagnosisClassifier(), classifier, seed)
+    pretrainer = _seeded(JointEmbeddingPretrainer(verbose=verbose >= 2), pretrainer, seed)
+    classifier = _seeded(ECGDiagnosisClassifier(verbose=verbose >= 2), classifier, seed)
     names = _check_arms(arms)
     check_column_names("compare_arms", X, pretrainer.group_column, has_groups=groups is not None)
     groups = find_patients(X, groups, pretrainer.group_column)
@@ -152,8 +153,8 @@ def compare_arms(
     comparer = _Comparer(X, Y, targets, patients, held_out, test, pretrainer, classifier)
     scores = []
     jobs = [(setting, name) for setting in settings for name in names]
-    for setting, name in (bar := progress_bar(jobs, unit="arm", show=verbose)):
-        bar.set_description(f"{setting.label_fraction:.0%} of labels: {name}")
+    for setting, name in (bar := progress_bar(jobs, unit="arm", show=verbose > 0)):
+        bar.set_description_str(f"{setting.label_fraction:.0%} of labels, {name}")
         scores.append(comparer.score(setting, name))
     known = held_out.Y.notna().any(axis=1).to_numpy()
     return ArmsComparison(scores, train, test, len(np.unique(held_out.patients[known])), held_out)
@@ -268,8 +269,6 @@ def _clinical_columns(X: pd.DataFrame, *estimators: Any) -> list[Any]:
 
 def _seeded(default: Any, given: Any, seed: int) -> Any:
     estimator = default if given is None else clone(given)
-    if given is None:
-        estimator.set_params(verbose=False)
     if estimator.random_state is None:
         estimator.set_params(random_state=seed)
     return estimator

@@ -2,15 +2,12 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sklearn
-import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
@@ -18,12 +15,23 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-import ecgsk
-from ecgsk.exceptions import ECGError
+from ecgsk._files import find_folder, replace_folder
+from ecgsk._paths import describe
+from ecgsk.exceptions import DamagedFileError, ECGError
 from ecgsk.persistence._codec import ManifestDecoder, ManifestEncoder
+from ecgsk.persistence._manifest import (
+    FORMAT,
+    MANIFEST,
+    MAX_BYTES,
+    VERSION,
+    WEIGHTS,
+    checksum,
+    seal,
+    unseal,
+)
+from ecgsk.persistence._versions import made_with, warn_of_versions
 
-_FORMAT, _VERSION = "ecgsk model", 1
-_MANIFEST, _WEIGHTS = "manifest.json", "weights.safetensors"
+_WEIGHTS_CHECKSUM, _MANIFEST_CHECKSUM = "weights_sha256", "manifest_sha256"
 # Files that file managers create in any folder they show.
 _FILE_MANAGER_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
@@ -43,6 +51,7 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
         Folder to write; it and its parents are created.
     overwrite : bool, default=False
         Replace an existing model. A folder with other files in it is never replaced.
+        The old model stays until the new one is complete, whenever the process ends.
 
     Returns
     -------
@@ -56,7 +65,12 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
     FileExistsError
         If the folder exists and ``overwrite`` is False, or it is not a model.
     TypeError
-        If a parameter or attribute is not data; the message names it.
+        If the estimator is of another library, as a ``GridSearchCV``, or a parameter
+        or attribute is not data; the message names it.
+    ECGError
+        If the folder cannot be written, is the current folder, or another process is
+        writing it; or if a class has attributes that are not part of the format. What was
+        there is unchanged.
 
     Examples
     --------
@@ -68,39 +82,29 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
     >>> ecgsk.load(folder)
     BandpassFilter(high=30.0, low=1.0)
     """
+    if not isinstance(estimator, BaseEstimator):
+        raise TypeError(
+            "ecgsk.save: expected a fitted estimator of ecgsk, or a Pipeline of them; got a "
+            f"{type(estimator).__name__}."
+        )
     check_is_fitted(estimator)
-    folder = Path(folder)
-    if folder.exists():
-        _check_replaceable(folder, overwrite)
+    _check_replaceable(find_folder(folder), overwrite)
     encoder = ManifestEncoder()
-    tree = encoder.encode(estimator, type(estimator).__name__)
-    weights = save_arrays(encoder.arrays)
-    manifest = {
-        "format": _FORMAT,
-        "version": _VERSION,
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "made_with": {
-            "ecgsk": ecgsk.__version__,
-            "scikit-learn": sklearn.__version__,
-            "torch": torch.__version__,
-        },
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "made_with": made_with(),
         **_summary(estimator),
-        "model": tree,
+        "model": encoder.encode(estimator, type(estimator).__name__),
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Write to a temporary folder and rename it, so that an interruption leaves no half model.
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        temporary.chmod(0o755)
-        (temporary / _WEIGHTS).write_bytes(weights)
-        (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1, allow_nan=False), "utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder
+    # Each file states the checksum of the other.
+    weights = save_arrays(encoder.arrays, {_MANIFEST_CHECKSUM: checksum(content)})
+    manifest = seal({**content, _WEIGHTS_CHECKSUM: hashlib.sha256(weights).hexdigest()})
+    with replace_folder(folder, overwrite=overwrite) as new:
+        (new / WEIGHTS).write_bytes(weights)
+        (new / MANIFEST).write_bytes(manifest)
+    return Path(folder)
 
 
 def load(
@@ -127,9 +131,17 @@ def load(
     ------
     FileNotFoundError
         If the folder holds no model.
+    DamagedFileError
+        If a file is not what `save` wrote; the message names it.
     ECGError
-        If the model is damaged, of another format, or uses a class that is not
-        allowed.
+        If the model is of another format, uses a class that is not allowed, or cannot
+        be read.
+
+    Warns
+    -----
+    VersionWarning
+        If the model was made with a newer or much older version of ecgsk, scikit-learn,
+        NumPy, pandas or PyTorch.
 
     Examples
     --------
@@ -141,43 +153,109 @@ def load(
     >>> ecgsk.load(folder).transform(X)["ecg"].ecg.sampling_rate
     50.0
     """
-    folder = Path(folder)
-    if not (folder / _MANIFEST).exists() or not (folder / _WEIGHTS).exists():
-        raise FileNotFoundError(
-            f"ecgsk.load: expected {_MANIFEST} and {_WEIGHTS}, as ecgsk.save writes them, in "
-            f"{folder}. Check the path."
-        )
-    manifest = _read_manifest(folder / _MANIFEST)
-    weights = (folder / _WEIGHTS).read_bytes()
-    if hashlib.sha256(weights).hexdigest() != manifest.get("weights_sha256"):
-        raise ECGError(
-            f"ecgsk.load: {folder / _WEIGHTS} does not match the checksum in {_MANIFEST}; it is "
-            "damaged or from another model. Copy the folder again."
-        )
+    trusted = _check_trusted(trusted)
+    manifest, weights = _read_both(folder)
+    path = Path(folder) / MANIFEST
+    stated = manifest.pop(_WEIGHTS_CHECKSUM, None)
+    arrays = _read_arrays(weights, Path(folder) / WEIGHTS, stated, checksum(manifest))
+    del weights
+    warn_of_versions(manifest.get("made_with"), Path(folder))
     try:
-        arrays = load_arrays(weights)
-    except SafetensorError as error:
-        raise ECGError(f"ecgsk.load: cannot read {folder / _WEIGHTS}: {error}.") from error
-    try:
-        model = ManifestDecoder(arrays, trusted, device).decode(manifest["model"])
-        check_is_fitted(model)
-    except ECGError:
+        return ManifestDecoder(arrays, trusted, device).decode_model(manifest["model"])
+    except (MemoryError, Warning):
         raise
-    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ECGError(
-            f"ecgsk.load: {folder / _MANIFEST} does not describe a fitted model "
-            f"({type(error).__name__}: {error}). Copy the folder again."
+    except Exception as error:
+        if type(error) is ECGError:  # a class that is not allowed
+            raise
+        kind = "" if isinstance(error, DamagedFileError) else f"{type(error).__name__}: "
+        raise DamagedFileError(
+            f"ecgsk.load: {path} does not describe a fitted model: "
+            f"{kind}{str(error).rstrip('.')}. "
+            "Copy the folder again, or fit again with this version."
         ) from error
-    return model
+
+
+def _check_trusted(trusted: Any) -> list[type]:
+    is_list = isinstance(trusted, Iterable) and not isinstance(trusted, type | str)
+    classes = list(trusted) if is_list else [trusted]
+    if not is_list or not all(isinstance(cls, type) for cls in classes):
+        raise TypeError(
+            "ecgsk.load: expected trusted to be a list of classes, as [MyEncoder]; got "
+            f"{trusted!r}."
+        )
+    return classes
+
+
+def _read_both(folder: str | Path) -> tuple[dict[str, Any], bytes]:
+    """Return manifest and weights of one writer: another may replace the folder meanwhile."""
+    for last in (False, True):
+        found = find_folder(folder)
+        try:
+            written, weights = _read_file(found, MANIFEST), _read_file(found, WEIGHTS)
+            manifest = unseal(written, found / MANIFEST)
+        except (ECGError, FileNotFoundError):
+            if last:
+                raise
+            continue
+        if last or hashlib.sha256(weights).hexdigest() == manifest.get(_WEIGHTS_CHECKSUM):
+            break
+    return manifest, weights
+
+
+def _read_file(folder: Path, name: str) -> bytes:
+    path = folder / name
+    try:
+        if not path.exists():
+            raise FileNotFoundError(
+                f"ecgsk.load: expected {MANIFEST} and {WEIGHTS}, as ecgsk.save writes them, in "
+                f"{folder}. Check the path."
+            )
+        if not path.is_file():
+            raise DamagedFileError(f"ecgsk.load: {path} is not a file. Copy the folder again.")
+        if name == MANIFEST and path.stat().st_size > MAX_BYTES:
+            raise DamagedFileError(
+                f"ecgsk.load: {path} has more than {MAX_BYTES:,} bytes; ecgsk.save writes less. "
+                "Copy the folder again."
+            )
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ECGError(
+            f"ecgsk.load: cannot read {path} ({error}). Check its permissions and the disk."
+        ) from error
+
+
+def _read_arrays(weights: bytes, path: Path, stated: Any, manifest_checksum: str) -> dict[str, Any]:
+    """Return the arrays of a weights file that belongs to a manifest."""
+    intact = hashlib.sha256(weights).hexdigest() == stated
+    try:
+        if intact:
+            length = int.from_bytes(weights[:8], "little")
+            metadata = json.loads(weights[8 : 8 + length])["__metadata__"]
+            intact = metadata[_MANIFEST_CHECKSUM] == manifest_checksum
+            arrays = load_arrays(weights)
+    except (SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise DamagedFileError(
+            f"ecgsk.load: cannot read {path} ({error}). Copy the folder again."
+        ) from error
+    if not intact:
+        raise DamagedFileError(
+            f"ecgsk.load: {path} does not match the checksum in {MANIFEST}; it is damaged or "
+            "from another model. Copy the folder again."
+        )
+    return arrays
 
 
 def _check_replaceable(folder: Path, overwrite: bool) -> None:
-    """Raise unless the folder holds a model and no other file, and may be replaced."""
+    """Raise unless the folder is absent, or holds a model and no other file and is replaced."""
+    if not folder.exists():
+        return
     try:
         names = {path.name for path in folder.iterdir()} - _FILE_MANAGER_FILES
-        manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
-        is_model = names == {_MANIFEST, _WEIGHTS} and manifest["format"] == _FORMAT
-    except (OSError, ValueError, LookupError, TypeError):
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        is_model = names == {MANIFEST, WEIGHTS} and manifest["format"] == FORMAT
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         is_model = False
     if not is_model:
         raise FileExistsError(
@@ -188,22 +266,6 @@ def _check_replaceable(folder: Path, overwrite: bool) -> None:
         raise FileExistsError(
             f"ecgsk.save: {folder} already holds a model. Pass overwrite=True to replace it."
         )
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ECGError(
-            f"ecgsk.load: {path} is not JSON: {error}. Copy the folder again."
-        ) from error
-    found = (manifest.get("format"), manifest.get("version")) if isinstance(manifest, dict) else ()
-    if found != (_FORMAT, _VERSION):
-        raise ECGError(
-            f"ecgsk.load: {path} has format and version {found}; expected "
-            f"{(_FORMAT, _VERSION)}. Use the ecgsk version that wrote it."
-        )
-    return manifest
 
 
 def _summary(estimator: BaseEstimator) -> dict[str, Any]:
@@ -217,7 +279,7 @@ def _summary(estimator: BaseEstimator) -> dict[str, Any]:
     n_samples = getattr(model, "shape_", (None, None))[1]
     # Write defaults too: they may change between versions.
     with sklearn.config_context(print_changed_only=False):
-        preprocessing = [repr(step) for step in steps[:-1]]
+        preprocessing = [describe(step) for step in steps[:-1]]
     return {
         "leads": None if leads is None else list(leads),
         "sampling_rate": getattr(model, "sampling_rate_", None),

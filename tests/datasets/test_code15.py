@@ -129,6 +129,15 @@ def test_missing_flags_stay_missing(folder):
     assert cohort.X["sex"].isna().tolist() == [True, False, False, False]
 
 
+def test_unknown_sex_is_missing_and_reported(folder):
+    table = pd.read_csv(folder / "exams.csv").astype({"is_male": object})
+    table.loc[0, "is_male"] = "unknown"
+    table.to_csv(folder / "exams.csv", index=False)
+    with pytest.warns(UserWarning, match="1 of 4 values of is_male"):
+        cohort = load_code15(folder)
+    assert cohort.X["sex"].isna().sum() == 1
+
+
 def test_invalid_input_is_rejected(folder, tmp_path_factory):
     with pytest.raises(UnitError, match="expected one positive gain in stored units per mV, got 0"):
         load_code15(folder, gain=0)

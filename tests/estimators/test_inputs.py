@@ -59,7 +59,7 @@ def test_wrong_number_of_leads(fitted, frame, signals):
     eight = STANDARD_12_LEADS[:8]
     message = (
         rf"{name} was fitted on 12 leads \({TWELVE}\); got 8 \({', '.join(eight)}\). "
-        r"Use SelectLeads\(\['I', .*\]\), or fit on the leads you have"
+        r"V3, V4, V5, V6 cannot be derived from these: .* Or fit on the leads you have"
     )
     with pytest.raises(LeadMismatchError, match=message):
         call(frame(signals[:, :8], leads=eight))
@@ -124,7 +124,7 @@ def test_missing_record(classifier, X):
 
 def test_plain_record_without_a_sample(classifier, signals):
     signals[[1, 2, 4, 5]] = np.nan
-    with pytest.raises(SignalQualityError, match=r"rows 1, 2, 4, ... have none"):
+    with pytest.raises(SignalQualityError, match=r"rows 1, 2, 4, 5 have none"):
         classifier.predict_proba(signals)
 
 
@@ -211,6 +211,16 @@ def test_four_dimensions(fitted, fit, signals):
     for call, name in (fitted, fit):
         with pytest.raises(ValueError, match=rf"{name} expected an array of shape .* got 4 dimens"):
             call(signals[:, None])
+
+
+@pytest.mark.parametrize("shape", [(6, 1000, 12), (6, 1000, 1), (6, 40, 3)])
+def test_leads_last(fitted, fit, shape):
+    for call, name in (fitted, fit):
+        message = rf"{name}: .*got \({shape[0]}, {shape[1]}, .*The axes look swapped: try X.transp"
+        with pytest.raises(LeadMismatchError, match=message):
+            call(np.random.default_rng(0).normal(size=shape))
+        with pytest.raises(LeadMismatchError, match=message):
+            call(np.zeros(shape).tolist())
 
 
 def test_unknown_encoder(make_pretrainer, make_classifier, X, Y):

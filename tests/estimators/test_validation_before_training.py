@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Checkpoint, EarlyStopping, EpochScoring, LRScheduler
 
 from ecgsk.encoders import ResNet1d
 from ecgsk.signals import ECGArray
@@ -88,6 +89,53 @@ MISTAKES = {
         "n_iter_no_change must be a positive int", trainer=Trainer(n_iter_no_change=0)
     ),
     "callbacks": case("callbacks must be None or skorch", trainer=Trainer(callbacks=["print"])),
+    "one callback without a list": case(
+        "callbacks must be None or skorch callbacks in a list", trainer=Trainer(callbacks=print)
+    ),
+    "monitor without validation": case(
+        "the callback EarlyStopping monitors 'valid_loss'; expected one of train_loss, .* since "
+        "this fit holds no patients out. Set early_stopping=True",
+        trainer=Trainer(callbacks=[EarlyStopping()]),
+    ),
+    "monitor of a class, named": case(
+        "the callback Checkpoint monitors 'valid_loss_best'",
+        trainer=Trainer(callbacks=[("best", Checkpoint)]),
+    ),
+    "monitor of the second stage": case(
+        "the callback EarlyStopping monitors 'valid_loss'",
+        pretrainer={"early_stopping": True},
+        trainer=Trainer(callbacks=[EarlyStopping()]),
+        fine_tune="full",
+    ),
+    "monitor of a schedule": case(
+        "the callback LRScheduler monitors 'valid_acc'",
+        trainer=Trainer(callbacks=[LRScheduler("ReduceLROnPlateau", monitor="valid_acc")]),
+    ),
+    "monitor of a score without validation": case(
+        "the callback EarlyStopping monitors 'valid_acc'",
+        trainer=Trainer(
+            callbacks=[EpochScoring("accuracy", name="valid_acc"), EarlyStopping("valid_acc")]
+        ),
+    ),
+    "class of a callback that needs parameters": case(
+        "got the class EpochScoring", trainer=Trainer(callbacks=[EpochScoring])
+    ),
+    "unknown schedule": case(
+        "callbacks that skorch can initialise.*NoSuchLR",
+        trainer=Trainer(callbacks=[LRScheduler("NoSuchLR")]),
+    ),
+    "schedule without its parameters": case(
+        "the callback LRScheduler failed in on_train_begin .*step_size",
+        trainer=Trainer(callbacks=[LRScheduler("StepLR")]),
+    ),
+    "callbacks of one name": case(
+        "each with its own name; got ValueError: Found duplicate",
+        trainer=Trainer(callbacks=[("schedule", LRScheduler("ConstantLR"))]),
+    ),
+    "checkpoint_folder": case(
+        "checkpoint_folder must be None or a folder that can be written to",
+        trainer=Trainer(checkpoint_folder=__file__),
+    ),
     "validation_fraction": case(
         r"validation_fraction must be in \(0, 1\), got 1.5",
         trainer=Trainer(validation_fraction=1.5),

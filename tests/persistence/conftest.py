@@ -1,15 +1,18 @@
 """Fitted pipelines, and their folders."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 
 import ecgsk
 from ecgsk import LabAbnormalityExplainer
 from ecgsk.datasets import make_clinical_ecg
+from ecgsk.persistence._manifest import checksum, seal
 from ecgsk.preprocessing import BandpassFilter, Resample
 
 
@@ -54,14 +57,28 @@ def folder(pipeline, tmp_path) -> Path:
     return ecgsk.save(pipeline, tmp_path / "model")
 
 
+@pytest.fixture(scope="session")
+def write_model():
+    """Write a model folder with right checksums, whatever it says."""
+
+    def write(folder, content, arrays):
+        content.pop("sha256", None)
+        content.pop("weights_sha256", None)
+        weights = save(arrays, {"manifest_sha256": checksum(content)})
+        (folder / "weights.safetensors").write_bytes(weights)
+        content["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+        (folder / "manifest.json").write_bytes(seal(content))
+
+    return write
+
+
 @pytest.fixture
-def edit_manifest():
-    """Change what a manifest says, and keep it JSON."""
+def edit_manifest(write_model):
+    """Change what a manifest says, and make the checksums right again."""
 
     def edit(folder, change):
-        path = folder / "manifest.json"
-        manifest = json.loads(path.read_text("utf-8"))
-        change(manifest)
-        path.write_text(json.dumps(manifest), "utf-8")
+        content = json.loads((folder / "manifest.json").read_text("utf-8"))
+        change(content)
+        write_model(folder, content, load_file(folder / "weights.safetensors"))
 
     return edit

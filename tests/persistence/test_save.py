@@ -14,14 +14,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import ecgsk
-from ecgsk import LabAbnormalityExplainer
-from ecgsk.exceptions import ECGError
+from ecgsk import ECGDiagnosisClassifier, LabAbnormalityExplainer
+from ecgsk.exceptions import DamagedFileError, ECGError, VersionWarning
+from ecgsk.persistence._manifest import seal
 from ecgsk.preprocessing import Resample
 from ecgsk.signals import STANDARD_12_LEADS
 
@@ -227,11 +232,26 @@ def test_damaged_weights(folder, damage):
         ecgsk.load(folder)
 
 
-def test_file_without_weights(folder, edit_manifest):
-    (folder / "weights.safetensors").write_bytes(b"no weights")
-    checksum = hashlib.sha256(b"no weights").hexdigest()
-    edit_manifest(folder, lambda manifest: manifest.update(weights_sha256=checksum))
-    with pytest.raises(ECGError, match=r"cannot read .*weights.safetensors: "):
+@pytest.mark.parametrize(
+    "weights",
+    [
+        b"",
+        b"no weights",
+        b"\x02\0\0\0\0\0\0\0{}",
+        b"\x02\0\0\0\0\0\0\0[]",
+        b"\xff" * 8 + b"{}",
+        b"\x30" + bytes(7) + b"[" * 48,
+        save({"x": np.zeros(3)}),
+        save({"x": np.zeros(3)}, {"manifest_sha256": "of another"}),
+    ],
+)
+def test_file_without_weights(folder, weights):
+    (folder / "weights.safetensors").write_bytes(weights)
+    content = json.loads((folder / "manifest.json").read_text("utf-8"))
+    del content["sha256"]
+    content["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+    (folder / "manifest.json").write_bytes(seal(content))
+    with pytest.raises(DamagedFileError, match=r"weights.safetensors .* Copy the folder again"):
         ecgsk.load(folder)
 
 
@@ -242,11 +262,13 @@ def test_file_without_weights(folder, edit_manifest):
         (b'{"format": "ecgsk mod', "is not JSON"),
         (b"\xff\xfe", "is not JSON"),
         (b"[" * 100_000, "is not JSON"),
-        (b"[]", r"has format and version \(\); expected \('ecgsk model', 1\)"),
+        (b"[]", r"has format and version \(\); expected \('ecgsk model', 2\)"),
         (b"{}", r"has format and version \(None, None\)"),
         (b'{"format": "mlflow", "version": 1}', r"\('mlflow', 1\)"),
-        (b'{"format": "ecgsk model", "version": 2}', r"Use the ecgsk version that wrote it"),
-        (b'{"format": "ecgsk model", "version": 1}', "does not match the checksum"),
+        (b'{"format": "ecgsk model", "version": 1}', r"Use the ecgsk version that wrote it"),
+        (b'{"format": "ecgsk model", "version": 2}', "does not match its own checksum"),
+        (b'{"format": "ecgsk model", "version": NaN}', "is not JSON"),
+        (b"[" + b"{}," * 10**7, "more than 10,000,000 values"),
     ],
 )
 def test_damaged_manifest(folder, content, message):
@@ -262,13 +284,21 @@ def _rename_an_array(manifest):
     )
 
 
+def _classifier(manifest):
+    return manifest["model"]["state"]["steps"][-1]["$tuple"][1]["state"]
+
+
 def _forget_encoder(manifest):
-    manifest["model"]["state"]["steps"][-1]["$tuple"][1]["state"].pop("encoder_spec_")
+    _classifier(manifest).pop("encoder_spec_")
+
+
+def _rename_thresholds(manifest):
+    state = _classifier(manifest)
+    state["cutoffs_"] = state.pop("thresholds_")
 
 
 def _widen_encoder(manifest):
-    classifier = manifest["model"]["state"]["steps"][-1]["$tuple"][1]["state"]
-    classifier["encoder_spec_"]["state"]["width"] = 8
+    _classifier(manifest)["encoder_spec_"]["state"]["width"] = 8
 
 
 @pytest.mark.parametrize(
@@ -277,16 +307,27 @@ def _widen_encoder(manifest):
         (lambda m: m.pop("model"), "does not describe a fitted model"),
         (lambda m: m.update(model=3), "does not describe a fitted model"),
         (lambda m: m.update(model={}), "does not describe a fitted model"),
-        (lambda m: m.update(model={"$lambda": "x"}), r"cannot read '\$lambda'"),
+        (lambda m: m.update(model={"$lambda": "x"}), r"fitted model: '\$lambda' is unknown\."),
         (lambda m: m["model"].pop("state"), "does not describe a fitted model"),
-        (lambda m: m["model"]["state"].pop("steps"), "does not describe a fitted model"),
         (
-            lambda m: m["model"].update({"$estimator": "ecgsk.encoders.Encoder"}),
-            "does not describe a fitted model .*abstract",
+            lambda m: m["model"]["state"].pop("steps"),
+            r"does not describe a fitted model: .*Pipeline lacks \['steps'\]",
         ),
-        (_rename_an_array, "does not describe a fitted model .*'absent'"),
-        (_forget_encoder, "does not describe a fitted model .*'encoder_spec_'"),
-        (_widen_encoder, "(?s)does not describe a fitted model .*size mismatch"),
+        (
+            lambda m: m.update(
+                model={"$estimator": "ecgsk.encoders.Encoder", "number": 0, "state": {}}
+            ),
+            "does not describe a fitted model: .*abstract",
+        ),
+        (_rename_an_array, "does not describe a fitted model: .*'absent'"),
+        (_forget_encoder, r"fitted model: .*Classifier lacks \['encoder_spec_'\]"),
+        (_rename_thresholds, r"lacks \['thresholds_'\] and has unknown attributes \['cutoffs_'\]"),
+        (lambda m: _classifier(m).pop("dropout"), r"Classifier lacks \['dropout'\]"),
+        (lambda m: _classifier(m).update(predict=3), r"unknown attributes \['predict'\]"),
+        (
+            _widen_encoder,
+            r"describe a fitted model: .*the weights .* have shape .* the module needs",
+        ),
     ],
 )
 def test_manifest_and_model_disagree(folder, edit_manifest, change, message):
@@ -307,68 +348,57 @@ def test_missing_file(folder, name):
         ecgsk.load(folder)
 
 
-def _files(folder):
-    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+@pytest.mark.parametrize("refit", [True, False])
+def test_save_names_what_to_save_of_a_search(X, Y, tiny, quick, tmp_path, refit):
+    search = GridSearchCV(
+        ECGDiagnosisClassifier(tiny, **quick),
+        {"dropout": [0.1]},
+        cv=2,
+        scoring="roc_auc",
+        refit=refit,
+    )
+    search.fit(X, Y.iloc[:, 0])
+    mend = "Save its best_estimator_" + (r"\." if refit else ", after a fit with refit=True")
+    for model in (search, FrozenEstimator(search)):
+        with pytest.raises(
+            TypeError, match=rf"(GridSearchCV|estimator) is a GridSearchCV.* {mend}"
+        ):
+            ecgsk.save(model, tmp_path / "model")
+    if refit:
+        ecgsk.save(search.best_estimator_, tmp_path / "model")
 
 
-def test_overwrite_replaces_a_model(folder, classifier, X):
-    (folder / ".DS_Store").write_bytes(b"")  # a file manager's, not the user's
-    before = _files(folder)
-    with pytest.raises(FileExistsError, match=r"already holds a model\. Pass overwrite=True"):
-        ecgsk.save(classifier, folder)
-    assert _files(folder) == before
-    assert ecgsk.save(classifier, str(folder), overwrite=True) == folder
-    np.testing.assert_array_equal(ecgsk.load(folder).predict_proba(X), classifier.predict_proba(X))
-    assert list(folder.parent.iterdir()) == [folder]
+def test_save_names_what_can_be_saved(X, Y, tiny, quick, tmp_path):
+    y = Y.iloc[:, 0]
+    forest = RandomForestClassifier(2, max_depth=2).fit(X[["age"]], y)
+    calibrated = CalibratedClassifierCV(ECGDiagnosisClassifier(tiny, **quick), cv=2).fit(X, y)
+    for model in (None, [1], "model", tiny.build(12, 100), ECGDiagnosisClassifier):
+        with pytest.raises(TypeError, match=r"expected a fitted estimator of ecgsk, or a Pipeline"):
+            ecgsk.save(model, tmp_path / "model")
+    for model in (forest, calibrated):
+        with pytest.raises(TypeError, match=r"takes an estimator of ecgsk, or a Pipeline"):
+            ecgsk.save(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("overwrite", [True, False])
-@pytest.mark.parametrize(
-    "files",
-    [
-        {},
-        {"thesis.tex": "years of work"},
-        {"manifest.json": '{"name": "a browser extension"}', "background.js": "..."},
-        {"manifest.json": "not JSON", "weights.safetensors": ""},
-        {"manifest.json": '["ecgsk model"]', "weights.safetensors": ""},
-        {"manifest.json": '{"format": "ecgsk model"}', "weights.safetensors": "", "notes": "mine"},
-    ],
-)
-def test_overwrite_replaces_only_a_model(classifier, tmp_path, files, overwrite):
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / name).write_text(content, "utf-8")
-    before = _files(folder)
-    with pytest.raises(FileExistsError, match=r"not a model, or holds other files.*another folder"):
-        ecgsk.save(classifier, folder, overwrite=overwrite)
-    assert _files(folder) == before
-    assert list(tmp_path.iterdir()) == [folder]
+def test_save_names_attributes_that_are_not_of_the_format(classifier, tmp_path):
+    model = pickle.loads(pickle.dumps(classifier))
+    model.my_note = "mine"
+    with pytest.raises(ECGError, match=r"unknown attributes \['my_note'\].* delete attributes"):
+        ecgsk.save(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
 
 
-def test_save_to_an_existing_file_raises(classifier, tmp_path):
-    path = tmp_path / "model"
-    path.write_text("mine", "utf-8")
-    with pytest.raises(FileExistsError, match="is not a model"):
-        ecgsk.save(classifier, path, overwrite=True)
-    assert path.read_text("utf-8") == "mine"
-
-
-@pytest.mark.parametrize("overwrite", [True, False])
-def test_failed_save_leaves_no_files(classifier, folder, monkeypatch, overwrite):
-    """The disk is full when half is written."""
-    before = _files(folder)
-    target = folder if overwrite else folder.with_name("new")
-
-    def write_half(path, text, *args, **kwargs):
-        path.write_bytes(text[: len(text) // 2].encode())
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", write_half)
-    with pytest.raises(OSError, match="No space left"):
-        ecgsk.save(classifier, target, overwrite=overwrite)
-    assert list(folder.parent.iterdir()) == [folder]
-    assert _files(folder) == before
+def test_newer_or_much_older_versions_warn_once(folder, edit_manifest, X, cohort_200hz):
+    ours = json.loads((folder / "manifest.json").read_text("utf-8"))["made_with"]
+    assert list(ours) == ["ecgsk", "scikit-learn", "numpy", "pandas", "torch"]
+    stated = {**ours, "scikit-learn": "0.24.2", "torch": "99.1.0"}
+    edit_manifest(folder, lambda manifest: manifest.update(made_with=stated))
+    message = r"made with scikit-learn 0\.24\.2 \(installed: .*torch 99\.1\.0 \(installed: "
+    with pytest.warns(VersionWarning, match=message) as caught:
+        ecgsk.load(folder)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
 
 
 def test_save_rejects_unfitted_estimators(make_classifier, make_pretrainer, tmp_path):
