@@ -1,10 +1,9 @@
 """Checkpoints: the state of a fit on disk, from which it resumes bit by bit."""
 
 import hashlib
+import io
 import json
 import logging
-import os
-import pickle
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
@@ -17,12 +16,15 @@ from skorch.callbacks import Callback
 from torch import nn
 
 import ecgsk
-from ecgsk.exceptions import RecordReadError
+from ecgsk._files import replace_file
+from ecgsk.exceptions import DamagedFileError
 from ecgsk.training.batches import BatchDataset
 
 _log = logging.getLogger("ecgsk")
 # Another version may compute other numbers from the same settings.
 _VERSIONS = (ecgsk.__version__, torch.__version__, skorch.__version__, np.__version__)
+# Of the SHA-256 checksum at the end of a file; torch itself does not compare those of a file.
+_DIGEST_BYTES = 32
 _PLAIN = (bool, int, float, str, type(None), torch.Tensor)
 
 
@@ -47,16 +49,11 @@ class Checkpoint(Callback):
         """Replace the file atomically by the current state."""
         if net.distributed is not None and net.distributed.rank:
             return  # all processes hold the same state; the first writes it
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self.path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with scratch.open("wb") as file:
-                torch.save(_state(net), file)
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(self.path)
-        finally:
-            scratch.unlink(missing_ok=True)  # left by an interrupt
+        buffer = io.BytesIO()
+        torch.save(_state(net), buffer)
+        content = buffer.getvalue()
+        with replace_file(self.path) as path:
+            path.write_bytes(content + hashlib.sha256(content).digest())
 
     def resume(self, net) -> int:
         """Load the state into a net; return the number of epochs done."""
@@ -81,13 +78,14 @@ class Checkpoint(Callback):
         return len(net.history)
 
     def _load(self, device: Any) -> dict[str, Any]:
-        try:
-            return torch.load(self.path, map_location=device, weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
-            raise RecordReadError(
-                f"Checkpoint: cannot read {self.path}: {error!s:.200}. It is damaged; delete it to "
-                "start the fit anew."
-            ) from error
+        content = self.path.read_bytes()
+        content, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() != digest:
+            raise DamagedFileError(
+                f"Checkpoint: {self.path} is damaged: it does not match its checksum. Delete it "
+                "to start the fit anew."
+            )
+        return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
 
     def _log_new_start(self) -> None:
         others = len(list(self.path.parent.glob(f"*{self.path.suffix}")))

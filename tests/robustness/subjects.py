@@ -11,6 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+import torch
+from skorch import NeuralNet
 
 from ecgsk import ECGDiagnosisClassifier
 from ecgsk.datasets import (
@@ -30,6 +32,7 @@ from ecgsk.io import ingest_wfdb, read_ecg_folder, read_wfdb_folder
 from ecgsk.persistence import load, save
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.training import Trainer
+from ecgsk.training._checkpoint import Checkpoint
 
 _LEADS = ("I", "II")
 _RECORDS = ("a", "b", "c")
@@ -319,6 +322,37 @@ def _read_mimic(folder: Path) -> tuple[int, int]:
     return load_mimic_iv(**modules, targets=MimicTargets(min_count=1)).shape
 
 
+def _small_net() -> NeuralNet:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = NeuralNet(
+            torch.nn.Linear,
+            torch.nn.MSELoss,
+            callbacks="disable",
+            optimizer=torch.optim.Adam,
+            module__in_features=5,
+            module__out_features=3,
+        )
+        net.distributed = None
+        return net.initialize()  # fmt: skip
+
+
+def _write_checkpoint(folder: Path) -> None:
+    net = _small_net()
+    net.partial_fit(np.ones((8, 5), np.float32), np.ones((8, 3), np.float32))
+    Checkpoint(folder, "checkpoint").on_epoch_end(net)
+
+
+def _read_checkpoint(folder: Path) -> Any:
+    net = _small_net()
+    n_epochs = Checkpoint(folder, "checkpoint").resume(net)
+    weights = {name: value.numpy() for name, value in net.module_.state_dict().items()}
+    moments = [
+        value.tolist() for state in net.optimizer_.state.values() for value in state.values()
+    ]
+    return {**weights, "moments": str(moments), "n_epochs": n_epochs, "history": str(net.history)}
+
+
 _WFDB_FILES = tuple(f"{name}.{end}" for name in _RECORDS for end in ("hea", "hea", "hea", "dat"))
 
 SUBJECTS = (
@@ -330,6 +364,7 @@ SUBJECTS = (
             _write_cohort, _read_cohort),
     Reading("model", ("model/manifest.json", "model/manifest.json", "model/weights.safetensors"),
             _write_model, _read_model),
+    Reading("checkpoint", ("checkpoint.pt",), _write_checkpoint, _read_checkpoint),
     Reading("hdf5", ("exams.csv", "exams_part0.hdf5", "exams_part0.hdf5"), _write_code15,
             lambda folder: load_code15(folder).X["ecg"].ecg.to_numpy().shape, may_differ=True),
     Reading("tables", ("ludb/ludb.csv", "brugada/metadata.csv", "ptbxl/ptbxl_database.csv",

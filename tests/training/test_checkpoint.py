@@ -1,9 +1,12 @@
 """A fit that was killed goes on where it was and ends with the same bits."""
 
+import json
+import runpy
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +16,15 @@ from skorch.callbacks import Callback
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import ResNet1d
-from ecgsk.exceptions import RecordReadError
+from ecgsk.exceptions import DamagedFileError
 from ecgsk.objectives import ECGContrast
 from ecgsk.signals import ECGArray
 from ecgsk.training import Augmentation, Trainer
+from ecgsk.training._checkpoint import Checkpoint
 from ecgsk.training.fitting import history_frame
 
 ENCODER = ResNet1d(10, width=4)
+FROZEN = Path(__file__).parent / "frozen"
 
 
 class StopAfter(Callback):
@@ -251,7 +256,7 @@ def test_a_damaged_checkpoint_is_named(train_linear, tmp_path, damage):
     train_linear(checkpoint_folder=tmp_path)
     (path,) = tmp_path.iterdir()
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(RecordReadError, match=rf"cannot read .*{path.name}.*delete it to start"):
+    with pytest.raises(DamagedFileError, match=rf"{path.name} is damaged.*Delete it to start"):
         train_linear(checkpoint_folder=tmp_path)
 
 
@@ -262,6 +267,16 @@ def test_nothing_but_plain_data_is_in_the_file(train_linear, tmp_path):
     assert {"module", "optimizer", "history", "callbacks", "random"} == set(
         torch.load(path, weights_only=True)
     )
+
+
+def test_frozen_checkpoint_of_an_earlier_version_goes_on():
+    """If the format was changed on purpose: python tests/training/frozen/write.py."""
+    script = runpy.run_path(str(FROZEN / "write.py"))
+    net = script["make_net"]()
+    with torch.random.fork_rng(devices=[]):
+        assert Checkpoint(FROZEN, "checkpoint").resume(net) == 2
+    expected = json.loads((FROZEN / "expected.json").read_text("utf-8"))
+    np.testing.assert_allclose(script["fit_more"](net), expected, atol=1e-6)
 
 
 SCRIPT = """
