@@ -19,6 +19,7 @@ def make_net() -> NeuralNet:
         torch.nn.MSELoss,
         optimizer=torch.optim.Adam,
         callbacks="disable",
+        max_epochs=1,
         module__in_features=5,
         module__out_features=3,
     )
