@@ -23,6 +23,8 @@ class TableReport:
         The columns that a fit would learn from.
     n_records : int
         Number of records.
+    left_out : tuple
+        Columns that our readers write, which are no clinical columns unless named.
     signals_read : bool
         Whether the signals were read, to find those that occur twice.
     """
@@ -30,6 +32,7 @@ class TableReport:
     findings: tuple[Finding, ...]
     clinical_columns: tuple[Any, ...]
     n_records: int
+    left_out: tuple[Any, ...] = ()
     signals_read: bool = False
 
     def __len__(self) -> int:
@@ -77,7 +80,8 @@ class TableReport:
             for severity, plural in _SUMMARY.items()
         ]
         found = ", ".join(counts) if self.findings else "nothing found"
+        left_out = f" (without {', '.join(map(str, self.left_out))})" if self.left_out else ""
         return (
             f"check_table: {self.n_records:,} records, {len(self.clinical_columns)} clinical "
-            f"columns, signals {'read' if self.signals_read else 'not read'}: {found}."
+            f"columns{left_out}, signals {'read' if self.signals_read else 'not read'}: {found}."
         )
