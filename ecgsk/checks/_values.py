@@ -99,8 +99,8 @@ def _is_numeric_date(column: Column) -> bool:
 
 def _describe_numbers(column: Column) -> tuple[str, str, str] | None:
     """Describe text that is numbers: some with another sign, a comma, or all."""
-    # Numbers in an object column beside text are not in `texts`.
-    has_numbers = any(not isinstance(value, str) for value in column.levels)
+    # Numbers beside text are not in `texts`; numbers and intervals alone are categories.
+    has_numbers = {isinstance(value, str) for value in column.levels} == {True, False}
     if not has_numbers and not column.mostly(_NUMBER):
         return None
     is_code = all(_CODE.fullmatch(text) or not _NUMBER.fullmatch(text) for text in column.texts)

@@ -173,16 +173,28 @@ def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
     True
     """
     frame, extra = read_ecg_folder(folder, verify=verify)
-    if not {"roles", "reference_ranges", "columns", "population"} <= extra.keys():
+    if not {"roles", "reference_ranges", "columns", "population", "DESCR"} <= extra.keys():
         raise RecordReadError(
             f"read_cohort: {folder} holds a table without labels. "
             "Read it with ecgsk.io.read_ecg_folder."
         )
-    frame = from_storable(frame, extra["columns"])
+    try:
+        entries = _entries(from_storable(frame, extra["columns"]), extra)
+    # A manifest that another program wrote may lack any key, or name columns that are not there.
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise RecordReadError(
+            f"read_cohort: ecg.json and records.parquet in {folder} do not fit together "
+            f"({type(error).__name__}: {error}). Write the cohort again."
+        ) from error
+    return Cohort(**entries, DESCR=extra["DESCR"], population=extra["population"])
+
+
+def _entries(frame: pd.DataFrame, extra: dict[str, Any]) -> dict[str, Any]:
+    """Take the tables of a cohort out of the one table that is stored."""
     entries: dict[str, Any] = {}
     for role, stated in extra["roles"].items():
         prefix = "" if role == "X" else f"{role}{_SEPARATOR}"
-        table = frame[[prefix + column for column in stated["columns"]]]
+        table = frame[[f"{prefix}{column}" for column in stated["columns"]]]
         table = table.set_axis(stated["columns"], axis="columns")
         if stated["kind"] == "series":
             entries[role] = table.iloc[:, 0].rename(stated["name"])
@@ -193,4 +205,4 @@ def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
     entries["reference_ranges"] = pd.DataFrame(ranges["columns"], index=laboratories).astype(
         {"low": "float64", "high": "float64"}
     )
-    return Cohort(**entries, DESCR=extra["DESCR"], population=extra["population"])
+    return entries

@@ -43,7 +43,10 @@ def characteristics(cohort: Cohort) -> pd.DataFrame:
         "subjects": [f"{cohort.groups[mask].nunique():,}" for mask in masks.values()],
     }
     for name in _clinical_columns(cohort):
-        column: Any = pool_rare_levels(cohort.X[name], cohort.groups)
+        try:
+            column: Any = pool_rare_levels(cohort.X[name], cohort.groups)
+        except TypeError:  # lists and dictionaries have no levels
+            continue
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             numbers = column.astype("float64")
             rows[f"{name}, median [quartiles]"] = [
@@ -101,7 +104,9 @@ def prevalences(cohort: Cohort, labels: pd.DataFrame) -> pd.DataFrame:
 def _part_masks(cohort: Cohort) -> dict[str, pd.Series]:
     """Return the rows of each part of the split; none without a split."""
     split = cohort.get("split")
-    return {} if split is None else {str(part): split == part for part in split.cat.categories}
+    if split is None:
+        return {}
+    return {str(part): split == part for part in split.astype("category").cat.categories}
 
 
 def _clinical_columns(cohort: Cohort) -> list[str]:

@@ -79,6 +79,8 @@ RIGHT = {
     "sex": ["F", "M", None] * 40,
     "classes": ["1", "2", "3", "4"] * 30,
     "classes as a category": pd.Categorical(["I", "II", "III"] * 40),
+    "numbers as categories": pd.Categorical([1, 2, 3] * 40),
+    "intervals": pd.cut(np.arange(N) % 90, [-1, 40, 65, 90]),
     "age bands": ["<40", "40-65", ">65"] * 40,
     "years of age": [f"{40 + i % 5}-{49 + i % 5}" for i in range(N)],
     "units": ["mg/dL", "mmol/L"] * 60,

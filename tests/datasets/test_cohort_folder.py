@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecgsk.datasets import make_clinical_ecg, read_cohort, write_cohort
+from ecgsk.datasets import Cohort, make_clinical_ecg, read_cohort, write_cohort
 from ecgsk.exceptions import ECGError, RecordReadError
-from ecgsk.io import write_ecg_folder
+from ecgsk.io import read_ecg_folder, write_ecg_folder
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +68,17 @@ def test_population_is_kept_and_reaches_its_rows(tmp_path):
     back = read_cohort(write_cohort(cohort, tmp_path / "cohort", progress=False))
     assert back.population == cohort.population == "simulated patients (make_clinical_ecg)"
     assert back.X.iloc[[0]].attrs["population"] == back.population
+
+
+def test_labels_named_by_numbers_come_back(tmp_path, cohort):
+    Y = cohort.Y.iloc[:, :2].set_axis([427, 164], axis="columns")
+    write_cohort(Cohort(cohort.X, Y), tmp_path)
+    assert read_cohort(tmp_path).Y.columns.tolist() == [427, 164]
+
+
+def test_manifest_that_does_not_fit_the_table_is_an_error(tmp_path, cohort):
+    _, extra = read_ecg_folder(write_cohort(cohort, tmp_path / "a"))
+    for change in ({"roles": {"X": {}}}, {"roles": {}}, {"reference_ranges": 3}):
+        write_ecg_folder(cohort.X, tmp_path / "b", extra=extra | change, overwrite=True)
+        with pytest.raises(RecordReadError, match="do not fit together"):
+            read_cohort(tmp_path / "b")

@@ -54,3 +54,21 @@ def test_cohort_may_lack_flow_split_and_labels(tmp_path):
     assert read(report, "prevalences.csv").empty
     report = write_cohort_report(cohort, tmp_path, title="again")  # replaced
     assert "<h1>again</h1>" in report.read_text(encoding="utf-8")
+
+
+def test_report_of_columns_of_any_kind(tmp_path):
+    cohort = make_clinical_ecg(4, random_state=0)
+    n = len(cohort.X)
+    odd = {
+        "formula": "=1+1",
+        "reversed": "a\u202eb",
+        "bands": pd.cut(cohort.X["age"], [0, 40, 200]),
+    }
+    X = cohort.X.assign(lists=[[1]] * n, **odd)
+    with pytest.warns(UserWarning, match="no numbers"):  # of columns that are no inputs
+        cohort = Cohort(X, cohort.Y, split=pd.Series(["train"] * n, index=X.index))
+    page = write_cohort_report(cohort, tmp_path)
+    assert "\u202e" not in page.read_text("utf-8")
+    table = pd.read_csv(tmp_path / "characteristics.csv")
+    assert table["train"].notna().any()
+    assert not table["characteristic"].str.startswith("=").any()
