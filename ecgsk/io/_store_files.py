@@ -57,8 +57,7 @@ def publish(folder: Path, manifest: dict[str, Any], others: Sequence[str] = ()) 
             for name in names
         },
     }
-    text = json.dumps(seal(manifest), indent=2, ensure_ascii=False, allow_nan=False)
-    (new / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (new / MANIFEST).write_text(seal(manifest, indent=2) + "\n", encoding="utf-8")
     for name in (*names, MANIFEST):
         _sync(new / name)
     os.rename(new, folder / _WHOLE)
