@@ -33,7 +33,7 @@ def test_a_changed_digit_or_letter_is_refused(content, data):
     place = data.draw(st.sampled_from(solid))
     text[place] ^= 1 << data.draw(st.integers(0, 7))
     if not chr(text[place]).isspace():
-        with pytest.raises(ValueError)  # noqa: PT011:
+        with pytest.raises(ValueError):  # noqa: PT011
             unseal(bytes(text))
 
 
@@ -41,7 +41,7 @@ def test_a_changed_digit_or_letter_is_refused(content, data):
     "text", [b"", b"{}", b"[]", b"3", b'{"sha256": 3}', b"[" * 99_999, b"\xff"]
 )
 def test_other_json_is_refused(text):
-    with pytest.raises(ValueError)  # noqa: PT011:
+    with pytest.raises(ValueError):  # noqa: PT011
         unseal(text)
 
 
