@@ -211,7 +211,7 @@ def _convert_chunks(folder: Path, journal: Journal, n_jobs: int | None, progress
 def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
     """Return the sorted paths, without suffix, of all WFDB headers in a folder but in `aside`."""
     names = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_say_skipped):
         folders[:] = [name for name in folders if Path(place, name) != aside]
         inside = Path(place).relative_to(folder)
         names += [(inside / name[:-4]).as_posix() for name in files if name.endswith(".hea")]
@@ -222,6 +222,10 @@ def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
             "Give the folder that holds the WFDB records."
         )
     return sorted(names)
+
+
+def _say_skipped(error: OSError) -> None:
+    _logger.warning("ingest_wfdb: skipped %s: %s", error.filename, error.strerror)
 
 
 def _check_jobs(n_jobs: int | None) -> None:
