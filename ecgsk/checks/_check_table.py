@@ -66,7 +66,7 @@ def check_table(
     group_column : str, default="subject_id"
         Column of X that identifies the patient.
     signals : bool, optional
-        Read the signals, to find records that occur twice. None reads up to 2 GB of samples.
+        Read the signals, to find records that occur twice. None reads up to 0.5 GB of samples.
 
     Returns
     -------
@@ -116,7 +116,8 @@ def check_table(
     if against is not None:
         other = _table(against, None, clinical_columns, group_column, reads)
         findings += find(table, [lambda table: check_sides(table, other)])
-    return TableReport(tuple(order(findings)), table.clinical, len(X), reads)
+    _, left_out = split_roles(X.columns, (), clinical_columns)
+    return TableReport(tuple(order(findings)), table.clinical, len(X), tuple(left_out), reads)
 
 
 def _table(

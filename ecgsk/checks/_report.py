@@ -1,11 +1,11 @@
 """Report of :func:`check_table`."""
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import pandas as pd
 
+from ecgsk._safe_text import to_html_text, without_controls
 from ecgsk.checks.findings import Finding
 
 _SUMMARY = {"error": "errors", "warning": "warnings", "note": "notes"}
@@ -23,6 +23,8 @@ class TableReport:
         The columns that a fit would learn from.
     n_records : int
         Number of records.
+    left_out : tuple
+        Columns that our readers write, which are no clinical columns unless named.
     signals_read : bool
         Whether the signals were read, to find those that occur twice.
     """
@@ -30,6 +32,7 @@ class TableReport:
     findings: tuple[Finding, ...]
     clinical_columns: tuple[Any, ...]
     n_records: int
+    left_out: tuple[Any, ...] = ()
     signals_read: bool = False
 
     def __len__(self) -> int:
@@ -67,8 +70,9 @@ class TableReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = f"<p>{escape(self._headline())}</p>"
-        return head + (self.to_frame().to_html(index=False, escape=True) if self.findings else "")
+        head = f"<p>{to_html_text(self._headline())}</p>"
+        table = self.to_frame().to_html(index=False, escape=True) if self.findings else ""
+        return without_controls(head + table)
 
     def _headline(self) -> str:
         counts = [
@@ -76,7 +80,8 @@ class TableReport:
             for severity, plural in _SUMMARY.items()
         ]
         found = ", ".join(counts) if self.findings else "nothing found"
+        left_out = f" (without {', '.join(map(str, self.left_out))})" if self.left_out else ""
         return (
             f"check_table: {self.n_records:,} records, {len(self.clinical_columns)} clinical "
-            f"columns, signals {'read' if self.signals_read else 'not read'}: {found}."
+            f"columns{left_out}, signals {'read' if self.signals_read else 'not read'}: {found}."
         )

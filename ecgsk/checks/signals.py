@@ -12,8 +12,8 @@ from ecgsk.signals import ECGArray
 from ecgsk.signals.columns import find_ecg_column
 
 _BATCH = 256
-#: Signals of at most this size are read without being asked for: some 10 s.
-MAX_BYTES = 2_000_000_000
+#: Signals of at most this size are read without being asked for, in some 10 s.
+MAX_BYTES = 500_000_000
 
 
 def signal_bytes(X: pd.DataFrame) -> int:

@@ -94,6 +94,7 @@ def load_brugada_huca(
     return Cohort(
         X,
         Y,
+        population="patients of Brugada-HUCA",
         DESCR=f"Brugada-HUCA: {len(X):,} records of as many subjects, 100 Hz, 12 s. "
         "CC BY-SA 4.0, PhysioNet.",
         diagnosis=table["brugada"].rename("diagnosis"),

@@ -171,6 +171,7 @@ def load_challenge(
     return Cohort(
         X,
         Y,
+        population="patients of the PhysioNet/CinC Challenge",
         DESCR=f"PhysioNet/CinC Challenge: {len(X):,} records, {X['ecg'].dtype}. Patients are not "
         "stated: each record counts as its own. CC BY 4.0, Perez Alday et al., Reyna et al.",
         codes=known[known["label" if labels == "scored" else "code"].isin(Y.columns)],

@@ -43,6 +43,9 @@ class Cohort(Bunch):
         ``random_state=0``.
     DESCR : str, default=""
         Description and source of the cohort.
+    population : str, default=""
+        Who the patients are, such as ``"adults of one emergency department"``. Kept in
+        ``X.attrs``; a model that is fitted on X, or rows of it, states it.
     **extra
         Further entries, such as ``latent``.
 
@@ -85,8 +88,12 @@ class Cohort(Bunch):
         groups: pd.Series | None = None,
         folds: pd.Series | None = None,
         DESCR: str = "",
+        population: str = "",
         **extra: Any,
     ):
+        if population:
+            X = X.copy(deep=False)
+            X.attrs["population"] = population
         if groups is None:
             groups = _subjects(X)
         if folds is None:
@@ -105,6 +112,7 @@ class Cohort(Bunch):
             groups=groups,
             folds=folds,
             DESCR=DESCR,
+            population=population or X.attrs.get("population", ""),
             **extra,
         )
         self._check()

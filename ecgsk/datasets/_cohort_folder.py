@@ -82,6 +82,7 @@ def write_cohort(
         "columns": facts,
         "reference_ranges": _ranges_as_json(cohort.reference_ranges),
         "DESCR": str(cohort.DESCR),
+        "population": str(cohort.get("population", "")),
     }
     return write_ecg_folder(
         stored, folder, gain=gain, overwrite=overwrite, extra=extra, progress=progress
@@ -172,7 +173,7 @@ def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
     True
     """
     frame, extra = read_ecg_folder(folder, verify=verify)
-    if not {"roles", "reference_ranges", "columns"} <= extra.keys():
+    if not {"roles", "reference_ranges", "columns", "population"} <= extra.keys():
         raise RecordReadError(
             f"read_cohort: {folder} holds a table without labels. "
             "Read it with ecgsk.io.read_ecg_folder."
@@ -192,4 +193,4 @@ def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
     entries["reference_ranges"] = pd.DataFrame(ranges["columns"], index=laboratories).astype(
         {"low": "float64", "high": "float64"}
     )
-    return Cohort(**entries, DESCR=extra["DESCR"])
+    return Cohort(**entries, DESCR=extra["DESCR"], population=extra["population"])

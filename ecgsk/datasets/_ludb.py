@@ -128,6 +128,7 @@ def load_ludb(
     return Cohort(
         X,
         Y,
+        population="patients of LUDB",
         DESCR=f"LUDB: {len(X):,} records of as many subjects, 500 Hz, 10 s. "
         "ODC-By 1.0, Kalyakulina et al., PhysioNet.",
         broken=broken,

@@ -138,6 +138,7 @@ def load_ptbxl(
         X,
         Y,
         folds=database["strat_fold"].astype("int64").rename("fold"),
+        population="patients of PTB-XL",
         DESCR=f"PTB-XL, {sampling_rate} Hz, task {task!r}: {len(X):,} records of "
         f"{X['subject_id'].nunique():,} subjects, {labelled:,} of them labelled. "
         "CC BY 4.0, Wagner et al., PhysioNet.",

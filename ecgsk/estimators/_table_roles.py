@@ -6,14 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from ecgsk._privacy import RARE
 from ecgsk.checks.fitting import check_patient_column, check_training_table, log_roles
 from ecgsk.checks.labels import read_labels
 from ecgsk.estimators._inputs import Inputs
 from ecgsk.exceptions import ECGError, TableWarning
 from ecgsk.preprocessing import ClinicalScaler
-
-# Level that pools the categories of few patients.
-_RARE = "(rare)"
 
 
 class TableRoles:
@@ -87,7 +85,7 @@ def warn_of_unknown_levels(owner: str, table: pd.DataFrame, scaler: ClinicalScal
         str(name)
         for name, levels in scaler.levels_.items()
         if name in table
-        and _RARE not in levels
+        and RARE not in levels
         and not table[name].dropna().astype(object).isin(levels).all()
     ]
     if unknown:

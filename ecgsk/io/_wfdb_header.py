@@ -26,6 +26,7 @@ Leads = Sequence[str] | Mapping[str, str]  # names, or the lead by its name in t
 
 _SUFFIXES = {".hea", ".dat", ".mat"}
 _MAX_HEADER_BYTES = 1 << 20
+_GAINS = (1e-6, 1e12)  # units per physical unit; others overflow or are always 0
 _NO_FILE = "~"  # of a signal without samples, in WFDB
 
 _cached_to_millivolt = lru_cache(to_millivolt)
@@ -103,6 +104,7 @@ def _read_header(path: str, leads: Leads) -> RecordHeader:
     files = signal_files(header.signals)
     n_frames = _check_files(header, files, channels, path)
     signals = [header.signals[channel] for channel in channels]
+    _check_scales(signals, n_frames)
     layout = RecordLayout(
         sampling_rate=rate,
         n_samples=n_frames * per_frame,
@@ -113,6 +115,16 @@ def _read_header(path: str, leads: Leads) -> RecordHeader:
     checksums = tuple((signal.checksum or 0) % 2**16 for signal in signals)
     uncalibrated = tuple(signal.name for signal in signals if not signal.calibrated)
     return RecordHeader(path, _kept_once(layout), comment_columns(header), checksums, uncalibrated)
+
+
+def _check_scales(signals: Sequence[SignalLine], n_frames: int) -> None:
+    """Raise ValueError for leads whose samples would all be infinite or missing."""
+    smallest, largest = _GAINS
+    for signal in signals:
+        if not smallest <= abs(signal.gain) <= largest:
+            raise ValueError(f"lead {signal.name} has a gain of {signal.gain:g} units")
+        if signal.skew >= n_frames:
+            raise ValueError(f"lead {signal.name} begins {signal.skew} samples after the others")
 
 
 def shown(path: str) -> str:

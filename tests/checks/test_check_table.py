@@ -80,6 +80,8 @@ def test_columns_of_our_readers_are_not_clinical(table):
     report = check_table(read)
     assert found(report) == set()
     assert report.clinical_columns == ("age", "sex", "potassium", "visits")
+    assert report.left_out == ("record", "ecg_time", "dx")
+    assert "4 clinical columns (without record, ecg_time, dx)" in str(report)
 
 
 def test_a_named_column_is_meant(table):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgsk import check_table
@@ -153,6 +153,7 @@ def test_numbers_that_measure(values):
     assert kinds(pd.DataFrame({"x": values})) == set()
 
 
+@settings(max_examples=25)
 @given(
     start=st.integers(0, 10**9),
     step=st.integers(1, 1),
@@ -168,6 +169,7 @@ def test_any_row_counter_is_found(start, step, n, seed, missing):
     assert found & {("identifier", "error"), ("date", "error")}
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 999), st.sampled_from([20, 50, 200, 1000]), st.floats(0.1, 100))
 def test_rounded_measurements_are_never_identifiers(seed, n, scale):
     values = np.round(np.random.default_rng(seed).normal(50, 10, n) * scale, 1)

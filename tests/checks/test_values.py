@@ -7,7 +7,7 @@ import string
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgsk import check_table
@@ -113,6 +113,7 @@ def test_message_shows_numbers_and_no_free_text():
     assert "Miller" not in text
 
 
+@settings(max_examples=25)
 @given(
     st.lists(
         st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30),
@@ -126,6 +127,7 @@ def test_text_of_which_each_record_has_its_own_is_never_a_category(texts):
     assert kinds(texts)
 
 
+@settings(max_examples=25)
 @given(
     st.lists(
         st.floats(allow_nan=True, allow_infinity=False, width=32) | st.none(),
@@ -140,6 +142,7 @@ def test_numbers_of_any_size_are_accepted(values):
         assert found <= {"identifier"}  # whole numbers of 7 digits, by size
 
 
+@settings(max_examples=25)
 @given(st.data())
 def test_no_column_of_mixed_objects_crashes_the_check(data):
     value = st.one_of(

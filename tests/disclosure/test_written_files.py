@@ -79,8 +79,11 @@ def study(tmp_path_factory) -> Study:
     labs.loc[patients == 8, "potassium"] = 876.543
     index = pd.Index([f"record-{i:04d}-needle" for i in range(len(X))])
     X.index = Y.index = labs.index = index
-    cohort = Cohort(X, Y, labs=labs, reference_ranges=base.reference_ranges)
-    write_cohort(cohort, private / "store")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # birth dates are no clinical columns
+        cohort = Cohort(X, Y, labs=labs, reference_ranges=base.reference_ranges)
+        write_cohort(cohort, private / "store")
+        cohort = read_cohort(private / "store")
     needles = {
         "text": ["Jane Doe", "Graz", "Martian"],
         "birth date": born[:6].tolist(),
@@ -89,13 +92,16 @@ def study(tmp_path_factory) -> Study:
         "extreme": [987.654, -654.321, 876.543],
         "record": ["-needle"],
     }
-    return Study(read_cohort(private / "store"), needles, private)
+    return Study(cohort, needles, private)
 
 
 @pytest.fixture(scope="module")
 def quick(study) -> dict[str, Any]:
     trainer = Trainer(checkpoint_folder=study.private / "runs")
-    return {"max_epochs": 1, "random_state": 0, "verbose": 0, "device": "cpu", "trainer": trainer}
+    # fit refuses birth dates; ClinicalScaler alone takes them.
+    columns = ["age", "sex", "potassium", "troponin", "race", "note"]
+    settings = {"max_epochs": 1, "random_state": 0, "verbose": 0, "device": "cpu"}
+    return settings | {"trainer": trainer, "clinical_columns": columns}
 
 
 @pytest.fixture(scope="module")

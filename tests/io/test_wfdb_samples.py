@@ -56,7 +56,7 @@ def signals(draw, fmt):
             baseline=draw(st.integers(-(2**16), 2**16)),
             unit=draw(st.sampled_from(["mV", "uV", "µV", "V"])),
             per_frame=per_frame,
-            skew=draw(st.sampled_from([0, 0, 0, 2])),
+            skew=draw(st.sampled_from([0, 0, 0, min(2, n_frames - 1)])),
         )
         for name in LEADS[:n_signals]
     ]
@@ -177,6 +177,8 @@ BAD = {
     "two offsets": ("III", "r.dat 16", "r.dat 16+2", "from byte 0 and format 16 from byte 2"),
     "unknown format": ("", "r.dat 16", "r.dat 17", "expected format 8, 16, .* got 17"),
     "samples of several rates": ("III", "r.dat 16", "r.dat 16x2", "III 1000 Hz"),
+    "infinite gain": ("", "200.0(", "1e-99(", "lead I has a gain of 1e-99 units"),
+    "skew": ("", "r.dat 16", "r.dat 16:9", "lead I begins 9 samples after"),
     "another folder": ("", "r.dat 16", "../r.dat 16", "beside the header, got '../r.dat'"),
     "absolute": ("", "r.dat 16", "/etc/passwd 16", "beside the header, got '/etc/passwd'"),
     "no file": ("", "r.dat 16", "~ 0", "beside the header, got '~'"),

@@ -124,6 +124,7 @@ def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float
     kinds |= {"ref_range_lower": "DOUBLE", "ref_range_upper": "DOUBLE"}
     tables.view("hosp", "labevents", kinds)
     tables.view("hosp", "d_labitems", {"itemid": "BIGINT", "fluid": "VARCHAR"})
+    tables.check_unique("d_labitems", "itemid")
     listed = items[_LIST_COLUMNS].fillna({"unit": "", "other_units": ""})
     listed = listed.assign(item=items.index, lab=pd.factorize(items["name"])[0])
     # A column with only missing bounds has dtype object.

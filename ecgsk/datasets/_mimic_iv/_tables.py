@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.datasets._mimic_iv._cells import is_unread, read_cell
+from ecgsk.datasets._mimic_iv._gzip_check import GzipCheck
 from ecgsk.datasets._mimic_iv._table_errors import translate
 from ecgsk.datasets._mimic_iv._table_file import TableFile
 from ecgsk.exceptions import ECGError, RecordReadError
@@ -46,9 +47,13 @@ class MimicTables:
         self.unread: dict[tuple[str, str], int] = {}
         self._files: list[TableFile] = []
         self._zones: dict[str | None, str] = {}
+        self._gzip_check = GzipCheck()
         self._scratch = tempfile.TemporaryDirectory(prefix="ecgsk-", dir=temp_directory)
         # Queries state the row order where it matters; preserving it elsewhere costs memory.
         settings: dict[str, Any] = {"preserve_insertion_order": False}
+        # DuckDB cannot estimate the rows of a CSV file that it does not sniff, and would build a
+        # hash table of labevents. Queries name the large table first, and it is never built.
+        settings["disabled_optimizers"] = "join_order,build_side_probe_side"
         # Extensions, such as the one for time zones, would make results depend on the machine.
         settings |= dict.fromkeys(
             ("autoload_known_extensions", "autoinstall_known_extensions"), False
@@ -60,6 +65,7 @@ class MimicTables:
             self.connection = duckdb.connect(config=settings)
             self.connection.execute("SET enable_progress_bar = false")  # it prints to stdout
         except duckdb.Error as error:
+            self._gzip_check.close()
             self._scratch.cleanup()
             raise ECGError(
                 f"load_mimic_iv: memory_limit={memory_limit!r} and threads={threads!r} "
@@ -70,6 +76,7 @@ class MimicTables:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._gzip_check.close()
         self.connection.close()
         self._scratch.cleanup()
 
@@ -105,6 +112,7 @@ class MimicTables:
                 self._check_zone(file, column)
         stated = self._types(file)
         types = {column: file.sql_type(column, stated) for column in columns}
+        self._gzip_check.start(path)
         number = len(self._files)
         self._files.append(file)
         cells = [
@@ -155,6 +163,10 @@ class MimicTables:
         """Add a count of cells that were left out."""
         if count:
             self.unread[table, column] = count
+
+    def finish(self) -> None:
+        """Raise where a file turned out to be damaged."""
+        self._gzip_check.finish()
 
     def unread_table(self) -> pd.DataFrame:
         """Return the counts of cells that were left out, and warn where there are any."""

@@ -254,6 +254,21 @@ def test_patient_with_two_rows_is_refused(hospital):
         hospital.load()
 
 
+@pytest.mark.parametrize(
+    ("table", "row", "message"),
+    [
+        ("ecg/record_list", "10,1,1,2150-01-10 12:00:00,a\n", r"each study_id .* 1 has 2"),
+        ("ecg/record_list", ",4,4,2150-01-10 12:00:00,a\n", "subject_id .* missing in 1 of 4"),
+        ("ecg/record_list", "10,4,4,2150-01-10 12:00:00,\n", "path .* missing in 1 of 4"),
+        ("hosp/d_labitems", "50971,Potassium,Blood,Chemistry\n", "each itemid .* 50971 has 2"),
+    ],
+)
+def test_repeated_and_missing_keys_are_refused(hospital, table, row, message):
+    hospital.write(table, TABLES[table] + row)
+    with pytest.raises(RecordReadError, match=message):
+        hospital.load()
+
+
 def test_table_file_names_columns_and_their_zone(tmp_path):
     frame = pd.DataFrame({"T": pd.to_datetime(["2150-01-10"]).tz_localize("Etc/UTC"), "n": [1]})
     frame.to_parquet(tmp_path / "t.parquet")
