@@ -54,23 +54,33 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def seal(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content with the SHA-256 checksum of its canonical JSON."""
+def seal(content: dict[str, Any], *, indent: int | None = None) -> str:
+    """Return JSON that holds the SHA-256 checksum of its canonical form."""
     content = json.loads(json.dumps(content, allow_nan=False))  # as it will be read: keys are text
-    return {**content, _CHECKSUM: _checksum(content)}
+    return _render({**content, _CHECKSUM: _checksum(content)}, indent)
 
 
 def unseal(text: bytes) -> dict[str, Any]:
-    """Parse JSON that `seal` made; raise ValueError where content and checksum differ."""
+    """Parse JSON that `seal` made; raise ValueError where any digit or letter has changed."""
     try:
-        content = json.loads(text.decode("utf-8"))
-        stated = content.pop(_CHECKSUM)
-        found = _checksum(content)
+        sealed = json.loads(text.decode("utf-8"))
+        content = {key: value for key, value in sealed.items() if key != _CHECKSUM}
+        same = sealed[_CHECKSUM] == _checksum(content)
+        # 1e-05 and 1E-05 are one number; a change of letters is refused all the same.
+        same = same and _without_blanks(text) == _without_blanks(_render(sealed).encode("utf-8"))
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"no checksum ({type(error).__name__})") from error
-    if stated != found:
+    if not same:
         raise ValueError("its content does not match its checksum")
     return content
+
+
+def _render(content: dict[str, Any], indent: int | None = None) -> str:
+    return json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _without_blanks(text: bytes) -> bytes:
+    return text.translate(None, b" \n\r\t")  # line ends may change on the way to another system
 
 
 def read_sealed(path: Path, *, name: str, mend: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,6 @@ _VERSION = 3
 _N_PLANNING_RECORDS = 64  # decide the usual sampling rate and duration
 _N_TRIAL_RECORDS = 2  # transformed once before the ingest begins
 _PLAN = "plan.json"
-_MAX_RECORD_BYTES = 2**30
 _logger = logging.getLogger("ecgsk")
 
 
@@ -213,7 +212,7 @@ def _convert_chunks(folder: Path, journal: Journal, n_jobs: int | None, progress
 def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
     """Return the sorted paths, without suffix, of all WFDB headers in a folder but in `aside`."""
     names = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_say_skipped):
         folders[:] = [name for name in folders if Path(place, name) != aside]
         inside = Path(place).relative_to(folder)
         names += [(inside / name[:-4]).as_posix() for name in files if name.endswith(".hea")]
@@ -224,6 +223,10 @@ def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
             "Give the folder that holds the WFDB records."
         )
     return sorted(names)
+
+
+def _say_skipped(error: OSError) -> None:
+    _logger.warning("ingest_wfdb: skipped %s: %s", error.filename, error.strerror)
 
 
 def _check_jobs(n_jobs: int | None) -> None:
@@ -327,7 +330,7 @@ def _resume_or_begin(
         shutil.rmtree(new, ignore_errors=True)
         plan.parent.mkdir(parents=True)
         # Renamed when complete.
-        plan.with_suffix(".part").write_text(json.dumps(seal(wanted)), "utf-8")
+        plan.with_suffix(".part").write_text(seal(wanted), "utf-8")
         os.replace(plan.with_suffix(".part"), plan)
     new.mkdir(exist_ok=True)
     return _conversion(settings, transform, found)
@@ -361,27 +364,17 @@ def _plan(
     duration = settings["duration"] or _most_common(header.layout.seconds for header in headers)
     # Raises where the duration asks for more than a record can hold.
     n_samples = WFDBStorage(headers[:1], leads, rate, round(duration * rate)).n_samples
-    _check_size(leads, n_samples)
     if transform is not None:
         usual = [header for header in headers if header.layout.sampling_rate == rate]
         signals = _trial_signals(usual, leads, duration)
         transformed, leads, rate = try_transform(transform, signals, leads, rate)
         n_samples = transformed.shape[2]
-    _check_size(leads, n_samples)
     return {
         "duration": duration,
         "leads_out": leads,
         "sampling_rate_out": rate,
         "n_samples_out": n_samples,
     }
-
-
-def _check_size(leads: Sequence[str], n_samples: int) -> None:
-    if (n_bytes := 4 * len(leads) * n_samples) > _MAX_RECORD_BYTES:
-        raise ECGError(
-            f"ingest_wfdb: a record of {len(leads)} leads with {n_samples} samples takes "
-            f"{n_bytes / 2**30:.1f} GiB, above the limit of 1 GiB. Pass a shorter duration=."
-        )
 
 
 def _conversion(settings: dict[str, Any], transform: Any, found: dict[str, Any]) -> Conversion:

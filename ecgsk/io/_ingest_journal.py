@@ -1,7 +1,6 @@
 """Journal of the finished chunks of an ingest, from which an interrupted one resumes."""
 
 import io
-import json
 import os
 import zlib
 from collections.abc import Sequence
@@ -63,7 +62,7 @@ class Journal:
             "table": sha256_of(part),
         }
         with (self.work / _JOURNAL).open("ab") as file:
-            _write_through(file, json.dumps(seal(line)).encode() + b"\n")
+            _write_through(file, seal(line).encode() + b"\n")
         self._count(line)
 
     def close(self) -> None:

@@ -41,7 +41,7 @@ def new_store(folder: Path) -> Path:
 def locate(folder: Path, name: str) -> Path:
     """Return the path of a file of the store, which a killed writer may have left in `.whole`."""
     path = folder / _WHOLE / name
-    return path if path.exists() else folder / name
+    return path if os.path.exists(path) else folder / name  # also where it may not be entered
 
 
 def publish(folder: Path, manifest: dict[str, Any], others: Sequence[str] = ()) -> None:
@@ -57,8 +57,7 @@ def publish(folder: Path, manifest: dict[str, Any], others: Sequence[str] = ()) 
             for name in names
         },
     }
-    text = json.dumps(seal(manifest), indent=2, ensure_ascii=False, allow_nan=False)
-    (new / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (new / MANIFEST).write_text(seal(manifest, indent=2) + "\n", encoding="utf-8")
     for name in (*names, MANIFEST):
         _sync(new / name)
     os.rename(new, folder / _WHOLE)
@@ -83,13 +82,13 @@ def settle(folder: Path) -> None:
 
 def has_store(folder: Path) -> bool:
     """Return whether the folder holds a store, damaged or not."""
-    return locate(folder, MANIFEST).exists()
+    return os.path.exists(locate(folder, MANIFEST))
 
 
 def read_manifest(folder: Path, *, name: str) -> dict[str, Any]:
     """Read ``ecg.json``; refuse another format, a wrong checksum and impossible values."""
     path = locate(folder, MANIFEST)
-    if not path.exists():
+    if _is_absent(path):
         raise RecordReadError(
             f"{name}: there is no {path}. Give a folder that write_ecg_folder, "
             "write_cohort or ingest_wfdb finished; write an interrupted one again."
@@ -155,7 +154,7 @@ def _tables(manifest: dict[str, Any]) -> list[dict[str, Any]]:
 def check_file(folder: Path, name: str, stated: dict[str, Any], *, verify: bool, by: str) -> Path:
     """Return the path of a file of the store; raise unless its size, or checksum, is right."""
     path = locate(folder, name)
-    if not path.exists():
+    if _is_absent(path):
         raise RecordReadError(f"{by}: {path} is absent. Copy the whole folder.")
     size = check_regular(path, name=by).st_size
     if size != stated["bytes"]:
@@ -183,6 +182,17 @@ def explained(folder: Path, *, name: str, mend: str) -> Iterator[None]:
         raise ECGError(
             f"{name}: cannot write {about or folder}: {error.strerror or error}. {mend}"
         ) from error
+
+
+def _is_absent(path: Path) -> bool:
+    """Return whether there is no such file; one that may not be seen is not absent."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _sync(path: Path) -> None:

@@ -1,5 +1,6 @@
 """ECG folders: a table with an ECG column as ``ecg.npy``, ``records.parquet``, ``ecg.json``."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -243,7 +244,7 @@ def _check_writable(
 
 def _check_free(folder: Path, overwrite: bool) -> None:
     held = "a cohort" if has_store(folder) else "an unfinished ingest"
-    if not overwrite and (has_store(folder) or (folder / INGEST).exists()):
+    if not overwrite and (has_store(folder) or os.path.exists(folder / INGEST)):
         raise ECGError(
             f"write_ecg_folder: {folder} holds {held} already. "
             "Choose another folder, or pass overwrite=True."
