@@ -48,7 +48,7 @@ def warn_of_targets(targets: Targets, encoder: Any, owner: str) -> None:
     names = targets.label_names
     if names is None or not are_lab_targets(names):
         return
-    warn_of_reference_ranges(owner, pd.DataFrame(targets.values, columns=names), stacklevel=3)
+    warn_of_reference_ranges(owner, pd.DataFrame(targets.values, columns=names), stacklevel=4)
     laboratories = dict.fromkeys(name.rpartition(" ")[0] for name in names)
     inputs = encoder.clinical_columns_ if getattr(encoder, "scaler_", None) else []
     is_read = "clinical" in getattr(encoder, "inputs", "ecg")
@@ -59,7 +59,7 @@ def warn_of_targets(targets: Targets, encoder: Any, owner: str) -> None:
             "the answer. Use an encoder with inputs='ecg', or leave the columns out of "
             "clinical_columns=.",
             TableWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -118,7 +118,7 @@ def check_patient_roles(X: Any, group_column: str, groups: Any, owner: str) -> N
     """Raise or warn where X names its patients in a column that is not looked for."""
     if isinstance(X, pd.DataFrame):
         check_column_names(owner, X, group_column, has_groups=groups is not None)
-        check_patient_column(owner, X, group_column, groups, stacklevel=3)
+        check_patient_column(owner, X, group_column, groups, stacklevel=4)
 
 
 def number_records(patients: Any, n_records: int, owner: str) -> np.ndarray:
