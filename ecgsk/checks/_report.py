@@ -1,11 +1,11 @@
 """Report of :func:`check_table`."""
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import pandas as pd
 
+from ecgsk._safe_text import to_html_text, without_controls
 from ecgsk.checks.findings import Finding
 
 _SUMMARY = {"error": "errors", "warning": "warnings", "note": "notes"}
@@ -70,8 +70,9 @@ class TableReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = f"<p>{escape(self._headline())}</p>"
-        return head + (self.to_frame().to_html(index=False, escape=True) if self.findings else "")
+        head = f"<p>{to_html_text(self._headline())}</p>"
+        table = self.to_frame().to_html(index=False, escape=True) if self.findings else ""
+        return without_controls(head + table)
 
     def _headline(self) -> str:
         counts = [

@@ -46,7 +46,7 @@ class Table:
 
 def _dense(values: pd.Series) -> pd.Series:
     is_sparse = isinstance(values.dtype, pd.SparseDtype)
-    return pd.Series(values.array.to_dense(), values.index) if is_sparse else values
+    return pd.Series(np.asarray(values), values.index) if is_sparse else values
 
 
 Check = Callable[[Table], Iterator[Finding]]

@@ -1,13 +1,13 @@
 """State of the torch estimators: seeds, embedding, pickling without the net."""
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import nn
 
+from ecgsk._safe_text import to_html_text
 from ecgsk.estimators._fitting import verbosity
 from ecgsk.estimators._inputs import Inputs, Signature
 from ecgsk.training.batches import BatchDataset
@@ -104,7 +104,7 @@ class TorchEstimator(BaseEstimator):
         if columns is None:
             return ""
         names = ", ".join(map(str, columns)) or "none"
-        return f"<p>Clinical columns that fit learned from: {escape(names)}</p>"
+        return f"<p>Clinical columns that fit learned from: {to_html_text(names)}</p>"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return parameters and fitted attributes, the net as NumPy weights."""

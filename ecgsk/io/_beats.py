@@ -9,6 +9,7 @@ from scipy.signal import butter, find_peaks, sosfiltfilt
 from ecgsk.io._wfdb import load_wfdb
 from ecgsk.signals.gaps import bridge_gaps
 from ecgsk.signals.resampling import resample
+from ecgsk.signals.screening import screen_where_needed
 from ecgsk.signals.units import check_sampling_rate
 
 # GQRS finds most beats at this rate; its integer filters are too coarse below.
@@ -93,7 +94,7 @@ def find_beats(signal: Any, sampling_rate: float) -> np.ndarray:
     if seconds < 1:
         return np.empty(0)
     signal[~np.isfinite(signal)] = np.nan
-    bridged, _ = bridge_gaps(signal)
+    bridged, _ = bridge_gaps(screen_where_needed(signal[None])[0])
     bridged = resample(bridged, sampling_rate, _DETECTION_RATE_HZ).astype(np.float64)
     lead, filtered = _strongest_lead(bridged)
     if filtered.std() < _MIN_SD_MV:

@@ -19,6 +19,7 @@ from joblib import Parallel, delayed
 
 from ecgsk._files import sole_writer
 from ecgsk._progress import progress_bar
+from ecgsk._safe_text import write_csv
 from ecgsk._stored_files import seal, size_and_time, unseal
 from ecgsk.exceptions import (
     DamagedFileError,
@@ -444,7 +445,7 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
     journal.close()
     new = new_store(out)
     broken = pd.DataFrame(journal.broken, columns=["record", "reason"])
-    broken.to_csv(new / BROKEN, index=False)
+    write_csv(broken, new / BROKEN)
     journal.sources().to_parquet(new / SOURCES)
     table = journal.table()
     write_table(table, new / TABLE, name="ingest_wfdb")

@@ -94,6 +94,24 @@ class HDF5Storage(ECGStorage):
                 np.divide(record.T, np.float32(self.gain), out=out[place], casting="same_kind")
         return out
 
+    def column(self, dataset: str) -> np.ndarray:
+        """Read a data set with one value per record, such as its identifier."""
+        with self._open() as file:
+            try:
+                values = np.asarray(file[dataset][:])
+            # h5py raises errors of many classes for damaged files.
+            except Exception as error:
+                raise RecordReadError(
+                    f"HDF5Storage: {dataset!r} of {self.path} cannot be read: {error}. "
+                    "Download it again."
+                ) from error
+        if values.shape != (len(self),):
+            raise RecordReadError(
+                f"HDF5Storage: expected {dataset!r} of {len(self)} records in {self.path}, got "
+                f"{values.shape}. Download it again."
+            )
+        return values
+
     def _read(self, data: Any, row: int) -> np.ndarray:
         try:
             record = data[row]

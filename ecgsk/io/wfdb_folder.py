@@ -205,6 +205,8 @@ def read_wfdb_records(
         raise ValueError(f"{name}: errors must be 'list' or 'raise', got {errors!r}.")
     wanted, sampling_rate = _checked(leads, sampling_rate, duration, name)
     kept, headers, broken = _read_headers(paths, names, leads, errors, verify, progress)
+    if not len(paths):
+        raise RecordReadError(f"{name}: its table names no record. Download it again.")
     if not headers:
         raise RecordReadError(
             f"{name}: none of {len(paths)} records can be read; the first: {broken[0]['reason']}"

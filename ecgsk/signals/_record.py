@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecgsk._safe_text import without_controls
 from ecgsk.signals.leads import STANDARD_12_LEADS
 from ecgsk.signals.storage import ArrayStorage, ECGStorage, StorageProperties
 from ecgsk.signals.units import format_hertz, to_millivolt
@@ -131,7 +132,7 @@ class ECGRecord(StorageProperties):
         """Plot the record in a notebook."""
         svg = io.StringIO()
         self.plot().savefig(svg, format="svg")
-        return svg.getvalue()[svg.getvalue().index("<svg") :]
+        return without_controls(svg.getvalue()[svg.getvalue().index("<svg") :])
 
 
 def dtype_name(leads: Sequence[str], sampling_rate: float, n_samples: int) -> str:

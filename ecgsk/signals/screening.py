@@ -55,7 +55,7 @@ _MANY_LEADS, _FEW_SAMPLES = 32, 32
 
 def check_axes(X: Any, *, name: str) -> None:
     """Raise if a plain array, or nested list, has the shape of ECGs with the leads last."""
-    shape = np.shape(X) if isinstance(X, list) else getattr(X, "shape", ())
+    shape: tuple[int, ...] = np.shape(X) if isinstance(X, list) else getattr(X, "shape", ())
     if len(shape) == 3 and shape[1] > _MANY_LEADS and shape[2] <= _FEW_SAMPLES:
         raise LeadMismatchError(
             f"{name}: expected an array of shape (n_records, n_leads, n_samples), got {shape}: "

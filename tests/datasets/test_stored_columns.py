@@ -12,6 +12,9 @@ from ecgsk.datasets import Cohort, make_clinical_ecg, read_cohort, write_cohort
 from ecgsk.datasets._stored_columns import from_storable, to_storable
 from ecgsk.exceptions import ECGError
 
+# The checks of a clinical table have their own tests.
+pytestmark = pytest.mark.filterwarnings("ignore::ecgsk.exceptions.TableWarning")
+
 AGE = pd.Series([5.0, 40.0, 70.0, np.nan])
 TIMES = pd.date_range("2150-01-10", periods=4, freq="h", tz="UTC")
 STORED = {
@@ -70,7 +73,7 @@ def test_refused_labels_index_and_ranges_leave_nothing_behind(tmp_path, tables):
     ranges = pd.DataFrame({"low": [-np.inf], "high": [5.1], "unit": ["mmol/l"]}, ["potassium"])
     odd = [1, "a", 2, 3]
     for cohort, message in (
-        (Cohort(X, Y.assign(extra=odd)), "column 'Y/extra'"),
+        (Cohort(X, Y, notes=pd.DataFrame({"extra": odd}, X.index)), "column 'notes/extra'"),
         (Cohort(X.set_axis(odd), Y.set_axis(odd)), "column 'index'"),
         (Cohort(X, Y.set_axis([("a", 1), *Y.columns[1:]], axis="columns")), "names in Y"),
         (Cohort(X, Y, labs=labs, reference_ranges=ranges), "reference_ranges, got -inf"),

@@ -70,7 +70,7 @@ def test_permutation_test_score(make_classifier, X, old):
     score, permuted, p = permutation_test_score(
         make_classifier(inputs="clinical", fine_tune="probe", clinical_columns=CLINICAL),
         X,
-        old,
+        old.to_numpy(),  # a Series that is permuted on purpose is refused by its index
         cv=list(GroupKFold(2).split(X, groups=X["subject_id"])),
         n_permutations=3,
         scoring="roc_auc",

@@ -125,3 +125,11 @@ def test_beats_agree_with_annotations_of_cardiologists(real_data):
         n_marked, n_found = n_marked + len(marked), n_found + len(found)
     assert hits / n_marked > 0.97
     assert hits / n_found > 0.97
+
+
+@pytest.mark.parametrize("number", [-9999, 1e30, 163.84])
+def test_a_number_for_missing_samples_is_no_beat(number):
+    times = np.arange(5000) / 500
+    ecg = sum(np.exp(-(((times - beat) / 0.01) ** 2)) for beat in np.arange(0.5, 10))
+    ecg[400:410] = number
+    np.testing.assert_allclose(find_beats(ecg, 500), np.arange(0.5, 10), atol=0.02)

@@ -153,7 +153,7 @@ def test_a_file_that_becomes_a_pipe_is_an_error(tmp_path, write_signals):
     ecg = read_wfdb_record(tmp_path / "r", leads=["II"])
     (tmp_path / "r.dat").unlink()
     os.mkfifo(tmp_path / "r.dat")
-    with pytest.raises(RecordReadError, match="no regular file"):
+    with pytest.raises(RecordReadError, match="has changed since it was read"):
         ecg.read()
 
 
