@@ -11,6 +11,7 @@ from ecgsk._patients import number_patients
 from ecgsk.checks.fitting import (
     check_column_names,
     check_patient_column,
+    check_training_table,
     warn_of_reference_ranges,
 )
 from ecgsk.checks.roles import split_roles
@@ -119,6 +120,13 @@ def check_patient_roles(X: Any, group_column: str, groups: Any, owner: str) -> N
     if isinstance(X, pd.DataFrame):
         check_column_names(owner, X, group_column, has_groups=groups is not None)
         check_patient_column(owner, X, group_column, groups, stacklevel=4)
+
+
+def check_kept_table(X: Any, group_column: str, owner: str) -> None:
+    """Raise for columns of X that identify patients, before the model keeps them."""
+    if isinstance(X, pd.DataFrame):
+        kept = table_beside_signal(X, None, group_column)
+        check_training_table(owner, X, list(kept.columns), by_choice=False, stacklevel=4)
 
 
 def number_records(patients: Any, n_records: int, owner: str) -> np.ndarray:

@@ -210,3 +210,14 @@ class TestExplainer:
         explainer = LabAbnormalityExplainer(frozen, reference_ranges=ranges, keep_patients=True)
         table = explainer.fit(read, labs).similar_patients_.table_
         assert not set(READERS) & set(table.columns)
+
+    def test_identifiers_are_not_kept(self, frozen, X, labs, ranges):
+        known = X.assign(hadm_id=np.arange(len(X)), seen=pd.Timestamp("2150-01-01"))
+        explainer = LabAbnormalityExplainer(frozen, reference_ranges=ranges)
+        explainer.fit(known, labs)
+        explainer.set_params(keep_patients=True)
+        with pytest.raises(
+            ECGError, match=r"'hadm_id' is an identifier.*'seen' has dtype"
+        ) as error:
+            explainer.fit(known, labs)
+        assert "clinical_columns=" not in str(error.value)
