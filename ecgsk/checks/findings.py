@@ -59,11 +59,16 @@ def is_meant(finding: Finding, meant: Collection[Any]) -> bool:
     return finding.can_be_meant and bool(finding.columns) and set(finding.columns) <= set(meant)
 
 
-def raise_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 2) -> None:
-    """Raise an `ECGError` of all errors, or warn of each warning (`TableWarning`)."""
+def raise_findings(
+    owner: str, findings: Iterable[Finding], stacklevel: int = 2, *, by_choice: bool = True
+) -> None:
+    """Raise an `ECGError` of all errors, or warn of each warning (`TableWarning`).
+
+    `by_choice` is True where the user can leave columns out by ``clinical_columns=``.
+    """
     findings = list(findings)
     if errors := [finding for finding in findings if finding.severity == "error"]:
-        raise ECGError(f"{owner}: {_join(errors)}")
+        raise ECGError(f"{owner}: {_join(errors, by_choice)}")
     for finding in findings:
         if finding.severity == "warning":
             warnings.warn(f"{owner}: {finding}", TableWarning, stacklevel=stacklevel + 1)
@@ -75,8 +80,8 @@ def warn_of_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 
         warnings.warn(f"{owner}: {_join(found)}", TableWarning, stacklevel=stacklevel + 1)
 
 
-def _join(findings: list[Finding]) -> str:
+def _join(findings: list[Finding], by_choice: bool = True) -> str:
     text = " ".join(map(str, findings))
-    if any(finding.kind not in _NOT_BY_CHOICE for finding in findings):
+    if by_choice and any(finding.kind not in _NOT_BY_CHOICE for finding in findings):
         text += " Or list the clinical columns in clinical_columns=."
     return text

@@ -37,18 +37,19 @@ def check_training_table(
     group_column: Any = "subject_id",
     patients: np.ndarray | None = None,
     y: Any = None,
+    by_choice: bool = True,
     stacklevel: int = 2,
 ) -> None:
     """Raise for columns that are no clinical values, and warn of those that likely are none.
 
-    `columns` are those that a fit learns from, `meant` those that the user named, which are
-    accepted where they may be meant. Values are looked at column by column: 60 columns of
-    800,000 records with 20 labels take 3 s (benchmarks/check_table.py).
+    `columns` are those that a fit learns from, and `meant` those that the user named, which are
+    accepted where they may be meant. `by_choice` is True if the user can name columns. 60
+    columns of 800,000 records with 20 labels take 3 s (benchmarks/check_table.py).
     """
     labels = read_labels(y) if y is not None and len(y) == len(X) else None
     roles = (tuple(columns), tuple(meant), group_column, patients, labels)
     table = Table(X, *roles, times=X.get("ecg_time"))
-    raise_findings(owner, find(table, COLUMN_CHECKS), stacklevel + 1)
+    raise_findings(owner, find(table, COLUMN_CHECKS), stacklevel + 1, by_choice=by_choice)
 
 
 def check_categories(owner: str, X: pd.DataFrame, columns: Sequence[Any]) -> None:

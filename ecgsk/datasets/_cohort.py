@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
-from ecgsk.checks.fitting import check_column_names, warn_of_table
+from ecgsk.checks.fitting import warn_of_table
 from ecgsk.checks.roles import split_roles
 from ecgsk.exceptions import ECGError
 from ecgsk.signals.columns import find_ecg_column
@@ -117,7 +117,6 @@ class Cohort(Bunch):
         )
         self._check()
         columns, _ = split_roles(X.columns, {find_ecg_column(X), "subject_id"}, None)
-        check_column_names("Cohort", X, "subject_id", has_groups=True)
         warn_of_table("Cohort", X, columns, patients=groups, y=Y)
 
     def _check(self) -> None:

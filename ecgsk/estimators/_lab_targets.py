@@ -11,6 +11,7 @@ from ecgsk._patients import number_patients
 from ecgsk.checks.fitting import (
     check_column_names,
     check_patient_column,
+    check_training_table,
     warn_of_reference_ranges,
 )
 from ecgsk.checks.roles import split_roles
@@ -48,7 +49,7 @@ def warn_of_targets(targets: Targets, encoder: Any, owner: str) -> None:
     names = targets.label_names
     if names is None or not are_lab_targets(names):
         return
-    warn_of_reference_ranges(owner, pd.DataFrame(targets.values, columns=names), stacklevel=3)
+    warn_of_reference_ranges(owner, pd.DataFrame(targets.values, columns=names), stacklevel=4)
     laboratories = dict.fromkeys(name.rpartition(" ")[0] for name in names)
     inputs = encoder.clinical_columns_ if getattr(encoder, "scaler_", None) else []
     is_read = "clinical" in getattr(encoder, "inputs", "ecg")
@@ -59,7 +60,7 @@ def warn_of_targets(targets: Targets, encoder: Any, owner: str) -> None:
             "the answer. Use an encoder with inputs='ecg', or leave the columns out of "
             "clinical_columns=.",
             TableWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -118,7 +119,14 @@ def check_patient_roles(X: Any, group_column: str, groups: Any, owner: str) -> N
     """Raise or warn where X names its patients in a column that is not looked for."""
     if isinstance(X, pd.DataFrame):
         check_column_names(owner, X, group_column, has_groups=groups is not None)
-        check_patient_column(owner, X, group_column, groups, stacklevel=3)
+        check_patient_column(owner, X, group_column, groups, stacklevel=4)
+
+
+def check_kept_table(X: Any, group_column: str, owner: str) -> None:
+    """Raise for columns of X that identify patients, before the model keeps them."""
+    if isinstance(X, pd.DataFrame):
+        kept = table_beside_signal(X, None, group_column)
+        check_training_table(owner, X, list(kept.columns), by_choice=False, stacklevel=4)
 
 
 def number_records(patients: Any, n_records: int, owner: str) -> np.ndarray:

@@ -44,7 +44,7 @@ class TableRoles:
                 group_column=self.estimator.group_column,
                 patients=self.inputs.groups,
                 y=self.y,
-                stacklevel=3,
+                stacklevel=4,
             )
         used = {*used, *new}
         self.estimator.clinical_columns_ = [name for name in self.X.columns if name in used]
@@ -52,7 +52,7 @@ class TableRoles:
     def finish(self, groups: Any) -> None:
         """Warn where X names patients and the fit does not use them; log the roles."""
         check_patient_column(
-            self.owner, self.X, self.estimator.group_column, self.inputs.groups, stacklevel=3
+            self.owner, self.X, self.estimator.group_column, self.inputs.groups, stacklevel=4
         )
         patients = "each record its own"
         if groups is not None:

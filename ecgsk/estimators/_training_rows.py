@@ -100,7 +100,7 @@ def _warn_of_copies(sums: np.ndarray, groups: np.ndarray, owner: str) -> None:
             "Check the patients: a copy in training and test is a leak. check_table(X) finds "
             "them.",
             TableWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

@@ -133,6 +133,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         Y = lab_targets.read_diagnoses(diagnoses, frozen, n_records, owner)
         lab_targets.warn_of_targets(targets, frozen, owner)
         lab_targets.check_patient_roles(X, self.group_column, groups, owner)
+        if self.keep_patients:
+            lab_targets.check_kept_table(X, self.group_column, owner)
         named = find_patients(X, groups, self.group_column)
         patients = lab_targets.number_records(named, n_records, owner)
         self._frozen_patients = None if frozen is None else frozen.patients_seen_

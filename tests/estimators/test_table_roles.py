@@ -129,11 +129,22 @@ def test_label_among_the_inputs_is_warned_of(make_classifier, make_pretrainer, X
     make_classifier().fit(leak, Y)
 
 
-def test_warning_names_the_line_of_the_caller(make_classifier, X, Y):
+def test_warnings_name_the_line_of_the_caller(
+    make_classifier, make_pretrainer, frozen, X, Y, cohort
+):
     leak = X.assign(copied=Y["atrial fibrillation"])
-    with pytest.warns(TableWarning) as caught:
-        make_classifier(inputs="clinical").fit(leak, Y)
-    assert caught[0].filename == __file__
+    patients = X.rename(columns={"subject_id": "patient_id"}).drop(columns="sex")
+    ranges = {"potassium": (135, 145)}
+    for call in (
+        lambda: make_classifier(inputs="clinical").fit(leak, Y),
+        lambda: make_pretrainer(clinical_columns=["age"]).fit(patients),
+        lambda: LabAbnormalityExplainer(frozen, reference_ranges=ranges).fit(
+            X, cohort.labs[["potassium"]]
+        ),
+    ):
+        with pytest.warns(TableWarning) as caught:
+            call()
+        assert caught[0].filename == __file__
 
 
 def test_identifiers_may_be_meant(make_classifier, X, Y):
@@ -199,3 +210,14 @@ class TestExplainer:
         explainer = LabAbnormalityExplainer(frozen, reference_ranges=ranges, keep_patients=True)
         table = explainer.fit(read, labs).similar_patients_.table_
         assert not set(READERS) & set(table.columns)
+
+    def test_identifiers_are_not_kept(self, frozen, X, labs, ranges):
+        known = X.assign(hadm_id=np.arange(len(X)), seen=pd.Timestamp("2150-01-01"))
+        explainer = LabAbnormalityExplainer(frozen, reference_ranges=ranges)
+        explainer.fit(known, labs)
+        explainer.set_params(keep_patients=True)
+        with pytest.raises(
+            ECGError, match=r"'hadm_id' is an identifier.*'seen' has dtype"
+        ) as error:
+            explainer.fit(known, labs)
+        assert "clinical_columns=" not in str(error.value)
