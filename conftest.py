@@ -1,6 +1,7 @@
 """How many processes and threads run the tests and the examples in docstrings."""
 
 import os
+import sys
 
 import pytest
 
@@ -14,3 +15,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if config.args_source == pytest.Config.ArgsSource.ARGS:
         return 0
     return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    """Close the figures of a test: pyplot, where it is imported, keeps them."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")

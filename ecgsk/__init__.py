@@ -10,6 +10,7 @@ _PUBLIC = {
     "ECGDiagnosisClassifier": "ecgsk.estimators",
     "JointEmbeddingPretrainer": "ecgsk.estimators",
     "LabAbnormalityExplainer": "ecgsk.estimators",
+    "check_table": "ecgsk.checks",
     "compare_arms": "ecgsk.evaluation",
     "load": "ecgsk.persistence",
     "save": "ecgsk.persistence",

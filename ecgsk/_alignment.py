@@ -31,7 +31,8 @@ def check_row_order(caller: str, reference: Any, name: str = "X", /, **others: A
         raise AlignmentError(
             f"{caller} expected {what} to have {name}'s row index; got rows "
             f"{list(others_rows[:3])}... for {list(rows[:3])}... . Pass {what}.loc[{name}.index], "
-            f"or {what}.set_axis({name}.index) if the rows are in the same order."
+            f"or {what}.set_axis({name}.index) if the rows are in the same order. An array has no "
+            "index and is taken by position, as permutation_test_score needs."
         )
 
 

@@ -9,7 +9,9 @@ left by a dead one and is cleared. The locks of dead writers are released by the
 
 import errno
 import os
+import platform
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from os import PathLike
@@ -124,16 +126,33 @@ def sole_writer(path: str | PathLike, seconds: float | None = None) -> Iterator[
             lock.acquire()
         except Timeout as error:
             raise ECGError(
-                f"Another process or thread is writing {path}. Wait until it has finished, "
-                "or choose another path."
+                f"Another process or thread is writing {path}{_signature(lock.lock_file)}. "
+                "Wait until it has finished, or choose another path."
             ) from error
     try:
+        _sign(lock.lock_file)
         yield
     finally:
         # While the lock is held: a waiter then finds its file without a name and tries again.
         with suppress(OSError):
             os.unlink(lock.lock_file)
         lock.release()
+
+
+def _sign(lock: str) -> None:
+    """Write into a lock file that is held who holds it."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    with suppress(OSError):  # Windows lets nobody write into it
+        Path(lock).write_text(f"process {os.getpid()} on {platform.node()} since {since}", "utf-8")
+
+
+def _signature(lock: str) -> str:
+    for _ in range(20):  # whoever has just taken it signs within milliseconds
+        with suppress(OSError, ValueError):
+            if text := Path(lock).read_text("utf-8"):
+                return f" ({text[:200]})"
+        time.sleep(0.01)
+    return ""
 
 
 def _resolve(path: str | PathLike) -> Path:

@@ -15,12 +15,14 @@ __all__ = [
     "ECGError",
     "LeadMismatchError",
     "LeakageWarning",
+    "OutOfMemoryError",
     "PatientLeakageError",
     "RecipeWarning",
     "RecordReadError",
     "SamplingRateError",
     "SignalQualityError",
     "SignalQualityWarning",
+    "TableWarning",
     "UnitError",
     "VersionWarning",
 ]
@@ -59,13 +61,20 @@ class RecordReadError(ECGError):
 
 
 class DamagedFileError(ECGError):
-    """A file is not what was written: it differs from its checksum, or contradicts itself."""
+    """A file that ecgsk wrote is truncated, changed or does not match its checksum."""
 
 
 class DownloadError(ECGError, OSError):
     """A download failed, or the file differs from its published checksum.
 
     An ``OSError`` too, as scikit-learn's ``fetch_*`` functions raise.
+    """
+
+
+class OutOfMemoryError(ECGError, MemoryError):
+    """A batch does not fit into the memory of the device.
+
+    A ``MemoryError`` too, for callers that try again with a smaller ``batch_size``.
     """
 
 
@@ -91,6 +100,10 @@ class CalibrationWarning(UserWarning):
 
 class RecipeWarning(UserWarning):
     """``"auto"`` chooses another way of training for a little more or less data."""
+
+
+class TableWarning(UserWarning):
+    """A column of X is likely not the clinical value it is used as, such as a label."""
 
 
 class VersionWarning(UserWarning):

@@ -303,7 +303,7 @@ def test_second_writer_waits_and_then_gives_up(tmp_path, monkeypatch):
     thread.start()
     assert entered.wait(30)
     monkeypatch.setattr(_files, "_SECONDS_TO_WAIT", 0.05)
-    with pytest.raises(ECGError, match=r"Another process or thread is writing .*/model\. Wait"):
+    with pytest.raises(ECGError, match=r"is writing .*/model \(process \d+ on .*\)\. Wait"):
         _write(tmp_path / "model", "second")
     # A reader does not wait as long as there is a folder, or never was one.
     assert find_folder(tmp_path / "model") == tmp_path / "model"

@@ -1,12 +1,14 @@
 """Commands and options of the command line ``ecgsk``."""
 
-import warnings
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from ecgsk.cli._cohort import cohort_app
+from ecgsk.cli._ending import interruptible, run_to_end
+
+MAX_SEED = 2**32 - 1  # of NumPy's generator
 
 app = typer.Typer(
     name="ecgsk",
@@ -25,6 +27,10 @@ def ecgsk() -> None:
 
 
 @app.command()
+@interruptible(
+    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
+    "the folder to begin anew."
+)
 def demo(
     out: Annotated[
         Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
@@ -54,7 +60,7 @@ def demo(
             help="Share of patients with known diagnoses. [default: 0.1; 1 with --mimic-ecg]"
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
 ) -> None:
     """Run all three stages and all arms on one cohort, and write a report.
 
@@ -83,6 +89,10 @@ def demo(
 
 
 @app.command()
+@interruptible(
+    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
+    "the folder to begin anew."
+)
 def evaluate(
     cohort: Annotated[
         Path,
@@ -117,7 +127,7 @@ def evaluate(
     resamples: Annotated[
         int, typer.Option(help="Bootstrap resamples of the patients.", min=1)
     ] = 1000,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
 ) -> None:
     """Compare all arms on one cohort and write tables, figures and a model card.
 
@@ -147,6 +157,7 @@ def evaluate(
 
 
 @app.command()
+@interruptible("no explanation was written. Run the command again.")
 def explain(
     record: Annotated[Path, typer.Argument(help="WFDB record, with or without .hea.")],
     model: Annotated[
@@ -172,6 +183,29 @@ def explain(
 
 
 @app.command()
+@interruptible("nothing was changed.")
+def info(
+    model: Annotated[
+        Path,
+        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show everything that a saved model holds about patients.
+
+    Numbers of training patients and records, labels, clinical columns with their
+    categories, distributions, calibration, the filter of training patients,
+    neighbours; and what the model does not hold:
+
+        ecgsk info ecgsk-demo/model
+    """
+    from ecgsk.cli._info import run
+
+    run(model, json)
+
+
+@app.command()
+@interruptible("{out} holds the chunks that are finished. The same command goes on from there.")
 def ingest(
     folder: Annotated[
         Path, typer.Argument(help="Folder of WFDB records.", exists=True, file_okay=False)
@@ -197,25 +231,30 @@ def ingest(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; -1 takes every core.")] = -1,
     overwrite: Annotated[
-        bool, typer.Option(help="Begin anew where OUT holds something of other settings.")
+        bool, typer.Option(help="Read all records again, and replace what OUT holds.")
     ] = False,
 ) -> None:
     """Turn a folder of WFDB records into one file of samples and a table.
 
     Keeps what was recorded unless --sampling-rate or --band is given. Works in
     parallel, describes the quality of each record and lists the broken ones.
-    Interrupted, and started again, it goes on:
+    Interrupted, and started again, it goes on; started again later, it notices
+    records that have changed:
 
         ecgsk ingest mimic-iv-ecg store --sampling-rate 100 --band 0.5 40
 
-    Writes ecg.npy (int16), records.parquet, ecg.json and broken.csv.
+    Writes ecg.npy (int16), records.parquet, ecg.json, broken.csv and
+    sources.parquet.
     """
     from ecgsk.cli._ingest import run
 
+    if jobs == 0:
+        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
     run(folder, out, sampling_rate, band, duration, jobs, overwrite)
 
 
 @app.command()
+@interruptible("not all checksums were compared.")
 def check(
     folder: Annotated[
         Path,
@@ -224,26 +263,17 @@ def check(
         ),
     ],
 ) -> None:
-    """Verify the checksums of an ECG folder.
+    """Verify the checksums of an ECG folder, and check the table of a cohort.
 
-    An example, for a folder that `ecgsk ingest` wrote:
+    An example, for a folder that `ecgsk ingest` or `ecgsk cohort` wrote:
 
         ecgsk check store
     """
-    from ecgsk.cli._ingest import check_folder
+    from ecgsk.cli._check import run
 
-    check_folder(folder)
+    run(folder)
 
 
 def main() -> None:
     """Run the command line; print errors about input without a traceback."""
-    from ecgsk.exceptions import ECGError
-
-    warnings.showwarning = lambda message, *_, **__: typer.secho(
-        f"warning: {message}", fg=typer.colors.YELLOW, err=True
-    )
-    try:
-        app()
-    except (ECGError, OSError) as error:
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
-        raise SystemExit(1) from None
+    run_to_end(app)

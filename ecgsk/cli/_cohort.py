@@ -7,6 +7,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from ecgsk.cli._ending import interruptible
+
 cohort_app = typer.Typer(
     help="Join ECGs to a hospital's tables: a cohort folder and its report.",
     no_args_is_help=True,
@@ -20,6 +22,7 @@ def cohort() -> None:
 
 
 @cohort_app.command("mimic-iv")
+@interruptible("the cohort in {out} is not finished. Run the command again; it begins anew.")
 def mimic_iv(
     out: Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)],
     ecg: Annotated[

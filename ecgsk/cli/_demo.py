@@ -1,6 +1,7 @@
 """Run ``ecgsk demo``: all stages and arms on one cohort, and an explanation."""
 
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,15 @@ import typer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ecgsk._safe_text import write_csv, write_text
+from ecgsk.cli._ending import CHECKPOINTS, fit_settings
 from ecgsk.cli._explain import explain_row
 from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
-from ecgsk.estimators import LabAbnormalityExplainer
+from ecgsk.estimators import (
+    ECGDiagnosisClassifier,
+    JointEmbeddingPretrainer,
+    LabAbnormalityExplainer,
+)
 from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, compare_arms
 from ecgsk.evaluation.rounded_tables import (
     arms_table,
@@ -24,6 +31,7 @@ from ecgsk.evaluation.rounded_tables import (
 from ecgsk.explain import Explanation, Section, write_report
 from ecgsk.model_selection import patient_split
 from ecgsk.persistence import save
+from ecgsk.plotting.figures import write_figure
 from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
 
 
@@ -86,6 +94,8 @@ def run(study: Study, out: Path, seed: int) -> None:
         study.lab_targets,
         cohort.groups,
         label_fractions=(study.label_fraction,),
+        pretrainer=JointEmbeddingPretrainer(**fit_settings(out / CHECKPOINTS)),
+        classifier=ECGDiagnosisClassifier(**fit_settings(out / CHECKPOINTS)),
         random_state=seed,
     )
     typer.echo(
@@ -93,10 +103,11 @@ def run(study: Study, out: Path, seed: int) -> None:
     )
     held_out, unseen = _halves(comparison.test, cohort)
     model = _final_model(steps, comparison, study, X, held_out)
-    explanation = _explain_highest(model, cohort.X[["ecg"]].iloc[unseen])
+    explanation = _explain_highest(model, study, unseen)
     typer.echo(explanation.to_text())
     _write(study, comparison, explanation, out)
     save(model, out / "model", overwrite=True)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     typer.echo(
         f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
         "report.html, arms.csv, arms.png, differences.csv, gap_closed.csv, laboratories.csv, "
@@ -141,22 +152,25 @@ def _final_model(
     return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
 
 
-def _explain_highest(model: Pipeline, X: pd.DataFrame) -> Explanation:
-    """Explain the record with the highest predicted laboratory abnormality."""
-    row = int(model.predict_proba(X).max(axis=1).argmax())
-    return explain_row(model, X.iloc[[row]])
+def _explain_highest(model: Pipeline, study: Study, rows: np.ndarray) -> Explanation:
+    """Explain the record with the highest predicted laboratory abnormality, beside its truth."""
+    X = study.cohort.X.iloc[rows]
+    row = rows[[int(model.predict_proba(X[["ecg"]]).max(axis=1).argmax())]]
+    shown = [name for name in ("ecg", "age", "sex", "male") if name in X]
+    known = study.lab_targets.iloc[row], study.cohort.Y.iloc[row]
+    return explain_row(model, study.cohort.X[shown].iloc[row], *known)
 
 
 def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, out: Path) -> None:
     frame, arms = comparison.to_frame(), comparison.plot()
-    frame.to_csv(out / "arms.csv", index=False)
-    comparison.differences().to_csv(out / "differences.csv", index=False)
-    comparison.gap_closed().to_csv(out / "gap_closed.csv", index=False)
-    comparison.laboratories().to_csv(out / "laboratories.csv", index=False)
-    arms.savefig(out / "arms.png", dpi=150)
-    explanation.plot().savefig(out / "explanation.png", dpi=150)
-    (out / "explanation.html").write_text(explanation.to_html(), encoding="utf-8")
-    (out / "explanation.json").write_text(json.dumps(explanation.to_dict(), indent=1), "utf-8")
+    write_csv(frame, out / "arms.csv")
+    write_csv(comparison.differences(), out / "differences.csv")
+    write_csv(comparison.gap_closed(), out / "gap_closed.csv")
+    write_csv(comparison.laboratories(), out / "laboratories.csv")
+    write_figure(arms, out / "arms.png")
+    write_figure(explanation.plot(), out / "explanation.png")
+    write_text(out / "explanation.html", explanation.to_html())
+    write_text(out / "explanation.json", json.dumps(explanation.to_dict(), indent=1))
     write_report(
         out / "report.html",
         title=study.title,

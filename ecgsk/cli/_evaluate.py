@@ -1,5 +1,6 @@
 """Run ``ecgsk evaluate``: all arms on a cohort folder, tables, figures and a model card."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import pandas as pd
 import typer
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from ecgsk._safe_text import write_text
+from ecgsk.cli._ending import CHECKPOINTS, fit_settings
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
@@ -28,6 +31,7 @@ from ecgsk.evaluation.tables import Table, compute_tables
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Section, write_report
 from ecgsk.persistence import save
+from ecgsk.plotting.figures import write_figure
 from ecgsk.preprocessing import BandpassFilter, Resample
 
 _TEST_SIZE = 0.25
@@ -64,19 +68,22 @@ def run(folder: Path, out: Path, settings: Settings) -> None:
             "Build the cohort with other --diagnoses, or with a smaller --min-count."
         )
     typer.echo(f"{cohort}\n")
-    steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
-    comparison = _compare(steps.fit_transform(cohort.X), cohort, settings)
-    typer.echo(f"\n{comparison.summary()}\n")
     out.mkdir(parents=True, exist_ok=True)
+    steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
+    comparison = _compare(steps.fit_transform(cohort.X), cohort, settings, out / CHECKPOINTS)
+    typer.echo(f"\n{comparison.summary()}\n")
     _write(f"Evaluation on {folder.resolve().name}", cohort, steps, comparison, out)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     typer.echo(
         f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
         "report.html, tables as CSV and LaTeX, figures, model_card.md and the model."
     )
 
 
-def _compare(X: pd.DataFrame, cohort: Cohort, settings: Settings) -> ArmsComparison:
-    fixed: dict[str, Any] = {"verbose": False}
+def _compare(
+    X: pd.DataFrame, cohort: Cohort, settings: Settings, checkpoints: Path
+) -> ArmsComparison:
+    fixed: dict[str, Any] = fit_settings(checkpoints)
     if settings.max_epochs is not None:
         fixed["max_epochs"] = settings.max_epochs
     targets, ranges = cohort.get("lab_abnormalities"), None
@@ -126,12 +133,12 @@ def _write(
     score = _reported_score(comparison)
     figures = _draw(comparison, score)
     for name, figure in figures.items():
-        figure.savefig(out / f"{name}.png", dpi=150)
+        write_figure(figure, out / f"{name}.png")
         figure.set_layout_engine("none")  # keep this layout for the page
     model = Pipeline([*steps.steps, ("ecgdiagnosisclassifier", score.model)])
     card = card_sections(model, cohort, comparison, None)
     text = as_markdown(f"Model card: {score.arm}", card)
-    (out / "model_card.md").write_text(text, encoding="utf-8")
+    write_text(out / "model_card.md", text)
     save(model, out / "model", overwrite=True)
     write_report(
         out / "report.html",

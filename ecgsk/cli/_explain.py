@@ -4,16 +4,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import typer
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from ecgsk._safe_text import write_text
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Explanation
 from ecgsk.io import read_wfdb_record
 from ecgsk.persistence import load
+from ecgsk.plotting.figures import write_figure
 from ecgsk.preprocessing import SelectLeads
 
 # Number of attributed diagnoses (about a second each) and of similar patients.
@@ -69,21 +72,24 @@ def _leads_in(model: Pipeline) -> Sequence[str]:
     return getattr(first, "leads_in_", model[-1].encoder_.leads_)
 
 
-def explain_row(model: Pipeline, X: pd.DataFrame) -> Explanation:
-    """Explain one row; the picture shows the ECG as recorded, before preprocessing."""
+def explain_row(
+    model: Pipeline, X: pd.DataFrame, y: Any = None, diagnoses: Any = None
+) -> Explanation:
+    """Explain one row; the picture shows the ECG as recorded, before preprocessing.
+
+    `y` and `diagnoses` are what is known of it, as in `LabAbnormalityExplainer.explain`.
+    """
     prepared = model[:-1].transform(X) if len(model) > 1 else X
     explainer = model[-1]
     n_similar = 0 if explainer.similar_patients_ is None else _N_SIMILAR
-    explanation = explainer.explain(prepared, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar)[
-        0
-    ]
+    (explanation,) = explainer.explain(
+        prepared, y, diagnoses, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar
+    )
     (problem,) = X["ecg"].ecg.quality()["problem"]
     return replace(explanation, ecg=X["ecg"].array[0], quality=problem)
 
 
 def _write(explanation: Explanation, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    figure = explanation.plot()
-    figure.savefig(out / "explanation.png", dpi=150)
-    (out / "explanation.json").write_text(json.dumps(explanation.to_dict(), indent=1), "utf-8")
-    (out / "report.html").write_text(explanation.to_html(), encoding="utf-8")
+    write_figure(explanation.plot(), out / "explanation.png")
+    write_text(out / "explanation.json", json.dumps(explanation.to_dict(), indent=1))
+    write_text(out / "report.html", explanation.to_html())

@@ -57,7 +57,9 @@ def _print_summary(folder: Path, *, verify: bool) -> None:
 
 
 def _problems(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    differs = frame.get("checksum_differs", pd.Series("", frame.index))
     return {
+        "samples that differ from the checksum of their header": differs != "",
         "no usable lead": ~frame["usable"],
         "missing leads": frame["n_missing_leads"] > 0,
         "flat leads": frame["n_flat_leads"] > 0,

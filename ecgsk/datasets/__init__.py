@@ -12,6 +12,7 @@ from ecgsk.datasets._fetch import (
     fetch_ptbxl,
     get_data_home,
 )
+from ecgsk.datasets._join import join_table
 from ecgsk.datasets._ludb import load_ludb
 from ecgsk.datasets._mimic_iv._load import load_mimic_iv
 from ecgsk.datasets._mimic_iv._options import MimicFolds, MimicInputs, MimicTargets
@@ -25,6 +26,7 @@ __all__ = [
     "fetch_mimic_iv_demo",
     "fetch_ptbxl",
     "get_data_home",
+    "join_table",
     "load_brugada_huca",
     "load_challenge",
     "load_code15",

@@ -37,7 +37,7 @@ def load_brugada_huca(
     return_X_y : bool, default=False
         Return ``(X, Y)`` alone.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -72,6 +72,8 @@ def load_brugada_huca(
         ["patient_id", *_LABELS],
         source="Brugada-HUCA",
         name="load_brugada_huca",
+        kinds={"patient_id": "whole"} | dict.fromkeys(_LABELS, "number"),
+        key="patient_id",
     )
     signals, kept, _, broken = read_wfdb_records(
         [folder / "files" / str(number) / str(number) for number in table["patient_id"]],
@@ -92,6 +94,7 @@ def load_brugada_huca(
     return Cohort(
         X,
         Y,
+        population="patients of Brugada-HUCA",
         DESCR=f"Brugada-HUCA: {len(X):,} records of as many subjects, 100 Hz, 12 s. "
         "CC BY-SA 4.0, PhysioNet.",
         diagnosis=table["brugada"].rename("diagnosis"),

@@ -72,7 +72,7 @@ def load_challenge(
     return_X_y : bool, default=False
         Return ``(X, Y)`` alone.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -171,6 +171,7 @@ def load_challenge(
     return Cohort(
         X,
         Y,
+        population="patients of the PhysioNet/CinC Challenge",
         DESCR=f"PhysioNet/CinC Challenge: {len(X):,} records, {X['ecg'].dtype}. Patients are not "
         "stated: each record counts as its own. CC BY 4.0, Perez Alday et al., Reyna et al.",
         codes=known[known["label" if labels == "scored" else "code"].isin(Y.columns)],

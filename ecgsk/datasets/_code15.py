@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
+from ecgsk.datasets._csv_files import warn_of_unread
 from ecgsk.datasets._layouts import read_table
 from ecgsk.exceptions import RecordReadError
 from ecgsk.io.hdf5_storage import HDF5Storage
@@ -92,7 +93,14 @@ def load_code15(
     >>> cohort = load_code15("code-15")  # doctest: +SKIP
     """
     folder = Path(path)
-    exams = read_table(folder / "exams.csv", _COLUMNS, source="CODE-15 %", name="load_code15")
+    exams = read_table(
+        folder / "exams.csv",
+        _COLUMNS,
+        source="CODE-15 %",
+        name="load_code15",
+        kinds={"exam_id": "whole", "patient_id": "whole", "age": "number", "trace_file": "text"},
+        key="exam_id",
+    )
     parts = [name for name in sorted(set(exams["trace_file"])) if (folder / name).is_file()]
     if not parts:
         raise RecordReadError(
@@ -123,13 +131,16 @@ def load_code15(
             "subject_id": exams["patient_id"],
         }
     )
-    X["sex"] = X["sex"].astype(pd.CategoricalDtype(["F", "M"])).where(exams["is_male"].notna())
+    known = _flags(exams["is_male"]).notna()
+    X["sex"] = X["sex"].astype(pd.CategoricalDtype(["F", "M"])).where(known)
+    warn_of_unread(exams["is_male"], X["sex"], "is_male", name="load_code15")
     Y = exams[_LABELS].apply(_flags)
     if return_X_y:
         return X, Y
     return Cohort(
         X,
         Y,
+        population="patients of CODE-15 %",
         DESCR=f"CODE-15 %, 400 Hz, {len(parts)} of its 18 parts: {len(X):,} records of "
         f"{X['subject_id'].nunique():,} patients. CC BY 4.0, Ribeiro et al., Zenodo.",
         exams=exams[[name for name in _FOLLOW_UP if name in exams]],
@@ -139,19 +150,11 @@ def load_code15(
 
 def _rows(exams: pd.DataFrame, parts: Sequence[str], storages: Sequence[HDF5Storage]) -> np.ndarray:
     """Return the row of each exam in the concatenated parts; -1 where it has no tracing."""
-    import h5py  # HDF5Storage has raised where it is not installed
-
     rows, start = np.full(len(exams), -1), 0
     for name, storage in zip(parts, storages, strict=True):
         here = np.flatnonzero(exams["trace_file"] == name)
-        with h5py.File(storage.path, "r") as file:
-            if "exam_id" not in file or file["exam_id"].shape != (len(storage),):
-                raise RecordReadError(
-                    f"load_code15: expected 'exam_id' of {len(storage)} exams in {storage.path}. "
-                    "Is it CODE-15 %'s own file? Unpack it again."
-                )
-            # Files have another order than the table, and end with a row of zeros, exam 0.
-            stored = pd.Index(file["exam_id"][:])
+        # Files have another order than the table, and end with a row of zeros, exam 0.
+        stored = pd.Index(storage.column("exam_id"))
         if (repeated := stored[stored.duplicated()].intersection(exams["exam_id"])).size:
             raise RecordReadError(
                 f"load_code15: exam {repeated[0]} occurs more than once in {storage.path}. "

@@ -8,9 +8,14 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
+from ecgsk.checks.fitting import check_column_names, warn_of_table
+from ecgsk.checks.roles import split_roles
 from ecgsk.exceptions import ECGError
+from ecgsk.signals.columns import find_ecg_column
 
 N_FOLDS = 10
+# Kinds of numbers in a column of Python objects, as pandas names them.
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean", "decimal", "empty")
 
 
 class Cohort(Bunch):
@@ -38,14 +43,23 @@ class Cohort(Bunch):
         ``random_state=0``.
     DESCR : str, default=""
         Description and source of the cohort.
+    population : str, default=""
+        Who the patients are, such as ``"adults of one emergency department"``. Kept in
+        ``X.attrs``; a model that is fitted on X, or rows of it, states it.
     **extra
         Further entries, such as ``latent``.
 
     Raises
     ------
     ECGError
-        When an index differs from that of ``X``, a subject is in two folds, or a
-        laboratory test has no reference range.
+        When ``X`` has no rows, a table has two columns of one name, ``Y`` or ``labs``
+        has text, a record has no patient, an index differs from that of ``X``, a
+        subject is in two folds, or a laboratory test has no reference range.
+
+    Warns
+    -----
+    TableWarning
+        When a column of ``X`` is no clinical value: :func:`ecgsk.check_table`.
 
     Examples
     --------
@@ -74,10 +88,14 @@ class Cohort(Bunch):
         groups: pd.Series | None = None,
         folds: pd.Series | None = None,
         DESCR: str = "",
+        population: str = "",
         **extra: Any,
     ):
+        if population:
+            X = X.copy(deep=False)
+            X.attrs["population"] = population
         if groups is None:
-            groups = X["subject_id"]
+            groups = _subjects(X)
         if folds is None:
             folds = assign_folds(groups, random_state=0)
         if labs is None:
@@ -94,11 +112,33 @@ class Cohort(Bunch):
             groups=groups,
             folds=folds,
             DESCR=DESCR,
+            population=population or X.attrs.get("population", ""),
             **extra,
         )
         self._check()
+        columns, _ = split_roles(X.columns, {find_ecg_column(X), "subject_id"}, None)
+        check_column_names("Cohort", X, "subject_id", has_groups=True)
+        warn_of_table("Cohort", X, columns, patients=groups, y=Y)
 
     def _check(self) -> None:
+        if not len(self.X):
+            raise ECGError(
+                "Cohort: X has no rows. Where it was joined to a table, compare the keys of both: "
+                "use ecgsk.datasets.join_table, which reports those without a partner."
+            )
+        for name in ("X", "Y", "labs"):
+            if repeated := self[name].columns[self[name].columns.duplicated()].tolist():
+                raise ECGError(
+                    f"Cohort: {name} has {repeated.count(repeated[0]) + 1} columns called "
+                    f"{repeated[0]!r}. Rename or drop all but one."
+                )
+        for name in ("Y", "labs"):
+            _check_numbers(self[name], name)
+        if missing := int(self.groups.isna().sum()):
+            raise ECGError(
+                f"Cohort: the patient of {missing} of {len(self.groups)} records is missing, in "
+                "groups or subject_id. Name each patient, or drop these records."
+            )
         for name in ("Y", "labs", "groups", "folds"):
             if not self[name].index.equals(self.X.index):
                 raise ECGError(
@@ -139,6 +179,30 @@ class Cohort(Bunch):
         lines.append(f"  labs    {_labs_text(self.labs)}")
         lines.append(f"  folds   {self.folds.nunique()}, by subject")
         return "\n".join(lines)
+
+
+def _check_numbers(table: pd.DataFrame, name: str) -> None:
+    """Raise where a column is not of numbers; only types are looked at."""
+    for column, dtype in zip(table.columns, table.dtypes, strict=True):
+        numeric = pd.api.types.is_numeric_dtype(dtype)
+        if numeric or pd.api.types.infer_dtype(table[column], skipna=True) in _NUMBERS:
+            continue
+        texts = table[column][table[column].map(lambda value: isinstance(value, str)).astype(bool)]
+        shown = f", such as {texts.iloc[0]!r}" if len(texts) else ""
+        raise ECGError(
+            f"Cohort: expected numbers in {name}, got {dtype} in the column {column!r}{shown}. Use "
+            f"pd.to_numeric, and NaN where a {'label' if name == 'Y' else 'value'} is not known."
+        )
+
+
+def _subjects(X: pd.DataFrame) -> pd.Series:
+    found = [name for name in X.columns if name == "subject_id"]
+    if len(found) != 1:
+        raise ECGError(
+            f"Cohort: expected one column 'subject_id' in X, got {len(found)}; its columns are "
+            f"{_first_names(X.columns, 20)}. Rename the column of the patients, or give groups=."
+        )
+    return X["subject_id"]
 
 
 def assign_folds(groups: pd.Series, n_folds: int = N_FOLDS, random_state: Any = None) -> pd.Series:

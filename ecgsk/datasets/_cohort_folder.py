@@ -1,14 +1,17 @@
 """Write and read cohorts as folders of plain files."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
+from ecgsk.datasets._stored_columns import from_storable, to_storable
 from ecgsk.exceptions import ECGError, RecordReadError
 from ecgsk.io import read_ecg_folder, write_ecg_folder
 from ecgsk.io.ecg_folder import DEFAULT_GAIN
+from ecgsk.signals import ECGDtype
 
 _SEPARATOR = "/"
 
@@ -34,7 +37,7 @@ def write_cohort(
     overwrite : bool, default=False
         Replace a cohort in the folder.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -44,8 +47,9 @@ def write_cohort(
     Raises
     ------
     ECGError
-        When the folder holds a cohort and `overwrite` is False, or when the
-        cohort's samples are read from this folder.
+        When the folder holds a cohort and `overwrite` is False, the cohort's samples
+        are read from this folder, or a column cannot be stored, such as one of mixed
+        text and numbers. Nothing is written then.
 
     Notes
     -----
@@ -68,6 +72,25 @@ def write_cohort(
     >>> again.X["age"].equals(cohort.X["age"])
     True
     """
+    frame, roles = _as_one_table(cohort)
+    ecg = frame.columns[[isinstance(dtype, ECGDtype) for dtype in frame.dtypes]]
+    stored, facts = to_storable(frame.drop(columns=ecg))
+    _check_index(frame.index)
+    stored = stored.assign(**{name: frame[name] for name in ecg})[frame.columns]
+    extra = {
+        "roles": roles,
+        "columns": facts,
+        "reference_ranges": _ranges_as_json(cohort.reference_ranges),
+        "DESCR": str(cohort.DESCR),
+        "population": str(cohort.get("population", "")),
+    }
+    return write_ecg_folder(
+        stored, folder, gain=gain, overwrite=overwrite, extra=extra, progress=progress
+    )
+
+
+def _as_one_table(cohort: Cohort) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return all tables with the cohort's index side by side, and their names and roles."""
     parts = [cohort.X]
     roles: dict[str, dict[str, Any]] = {"X": {"kind": "table", "columns": list(cohort.X.columns)}}
     for role, value in cohort.items():
@@ -85,21 +108,39 @@ def write_cohort(
         raise ECGError(
             f"write_cohort: the column {repeated[0]!r} occurs twice. Rename one of them."
         )
-    ranges = cohort.reference_ranges
-    extra = {
-        "roles": roles,
-        "reference_ranges": {
-            "laboratories": list(ranges.index),
-            "columns": {
-                name: [None if pd.isna(value) else value for value in column]
-                for name, column in ranges.items()
-            },
-        },
-        "DESCR": cohort.DESCR,
+    for role, stated in roles.items():
+        for name in (*stated["columns"], stated.get("name")):
+            if not (isinstance(name, str | int) or name is None):
+                raise ECGError(
+                    f"write_cohort: expected text or whole numbers as names in {role}, got "
+                    f"{name!r}. Use {role}.rename(columns=str)."
+                )
+    return frame, roles
+
+
+def _check_index(index: pd.Index) -> None:
+    """Raise where Parquet cannot store the index of the records."""
+    for level in range(index.nlevels):
+        to_storable(pd.DataFrame({"index": index.get_level_values(level).array}))
+
+
+def _ranges_as_json(ranges: pd.DataFrame) -> dict[str, Any]:
+    columns = {
+        name: [None if pd.isna(value) else value for value in column.tolist()]
+        for name, column in ranges.items()
     }
-    return write_ecg_folder(
-        frame, folder, gain=gain, overwrite=overwrite, extra=extra, progress=progress
-    )
+    if odd := [value for column in columns.values() for value in column if _is_odd(value)]:
+        raise ECGError(
+            f"write_cohort: expected finite numbers and text in reference_ranges, got {odd[0]!r}. "
+            "Use NaN for a bound that does not exist."
+        )
+    return {"laboratories": ranges.index.tolist(), "columns": columns}
+
+
+def _is_odd(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return not (value is None or isinstance(value, str | int))
 
 
 def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
@@ -132,11 +173,12 @@ def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
     True
     """
     frame, extra = read_ecg_folder(folder, verify=verify)
-    if not {"roles", "reference_ranges"} <= extra.keys():
+    if not {"roles", "reference_ranges", "columns", "population"} <= extra.keys():
         raise RecordReadError(
             f"read_cohort: {folder} holds a table without labels. "
             "Read it with ecgsk.io.read_ecg_folder."
         )
+    frame = from_storable(frame, extra["columns"])
     entries: dict[str, Any] = {}
     for role, stated in extra["roles"].items():
         prefix = "" if role == "X" else f"{role}{_SEPARATOR}"
@@ -151,4 +193,4 @@ def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
     entries["reference_ranges"] = pd.DataFrame(ranges["columns"], index=laboratories).astype(
         {"low": "float64", "high": "float64"}
     )
-    return Cohort(**entries, DESCR=extra["DESCR"])
+    return Cohort(**entries, DESCR=extra["DESCR"], population=extra["population"])

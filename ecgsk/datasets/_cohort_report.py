@@ -6,6 +6,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from ecgsk._safe_text import without_controls, write_csv, write_text
 from ecgsk.datasets import cohort_tables as tables
 from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._cohort_report_flow import flow_diagram
@@ -57,8 +58,6 @@ def write_cohort_report(
     ['characteristics.csv', 'flow.csv', 'flow.svg', 'missingness.csv', 'missingness.svg',
      'prevalences.csv', 'report.html']
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     flow, parts = tables.flow_table(cohort), tables.part_table(cohort)
     table_one = tables.characteristics(cohort)
     missing = tables.missingness(cohort)
@@ -68,19 +67,16 @@ def write_cohort_report(
 
     every_step = pd.concat([flow, parts]).rename_axis("step")
     every_step["left_out"] = every_step["left_out"].fillna(0).astype("int64")
-    every_step.to_csv(folder / "flow.csv")
-    for name, table in {"characteristics": table_one, "missingness": missing, **labels}.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-
     environment = Environment(
-        loader=PackageLoader("ecgsk.datasets"), autoescape=True, trim_blocks=True
+        loader=PackageLoader("ecgsk.datasets"),
+        autoescape=True,
+        finalize=without_controls,
+        trim_blocks=True,
     )
     pictures = {
         "flow": _render_svg(environment, "flow", diagram=flow_diagram(flow, parts)),
         "missingness": _render_svg(environment, "missingness", rows=missing.to_dict("records")),
     }
-    for name, picture in pictures.items():
-        (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
     page = environment.get_template("cohort_report.html").render(
         title=title,
         cohort=cohort,
@@ -94,9 +90,15 @@ def write_cohort_report(
         steps=cohort.get("steps"),
         lab_counts=cohort.get("lab_counts"),
     )
-    path = folder / "report.html"
-    path.write_text(page, encoding="utf-8")
-    return path
+    # Write only once everything is made, and the page last.
+    folder = Path(folder)
+    write_csv(every_step, folder / "flow.csv", index=True)
+    for name, table in {"characteristics": table_one, "missingness": missing, **labels}.items():
+        write_csv(table, folder / f"{name}.csv")
+    for name, picture in pictures.items():
+        write_text(folder / f"{name}.svg", picture)
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
 
 
 def _render_svg(environment: Environment, name: str, **values: object) -> Markup:

@@ -150,7 +150,7 @@ def fetch_mimic_iv_demo(
         a mapping or a file in the layout of ``sha256sum``. By default the
         server's ``SHA256SUMS.txt`` of each database.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------

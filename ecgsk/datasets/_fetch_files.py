@@ -206,7 +206,7 @@ def read_sums(path: Path, *, name: str) -> dict[str, str]:
 
 
 def _parse_sums(path: Path, name: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
         if not line.strip():
             continue
         found = _SUMS_LINE.fullmatch(line.strip())

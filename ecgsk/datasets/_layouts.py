@@ -1,25 +1,45 @@
 """Tables with required columns and label tables, for loaders of public databases."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ecgsk.datasets._csv_files import check_column, read_csv
 from ecgsk.exceptions import ECGError, RecordReadError
 
 
-def read_table(path: Path, columns: Sequence[str], *, source: str, name: str) -> pd.DataFrame:
-    """Read a CSV file of the database `source`; raise unless it has the required columns."""
+def read_table(
+    path: Path,
+    columns: Sequence[str],
+    *,
+    source: str,
+    name: str,
+    kinds: Mapping[str, str] | None = None,
+    key: str | None = None,
+) -> pd.DataFrame:
+    """Read a CSV file of the database `source`; raise unless it has the required columns.
+
+    `kinds` gives columns that must be "number", "time" (either may be missing), "whole" or
+    "text"; `key` must differ in all rows.
+    """
     if not path.is_file():
         raise RecordReadError(
             f"{name}: there is no {path}. Give the folder of {source} that contains it."
         )
-    table = pd.read_csv(path)
+    table = read_csv(path, name=name)
     if absent := [column for column in columns if column not in table.columns]:
         raise RecordReadError(
             f"{name}: {path} lacks the column {', '.join(absent)}; it has "
             f"{', '.join(map(str, table.columns))}. Is it {source}'s own file?"
+        )
+    for column, kind in (kinds or {}).items():
+        check_column(table, column, kind, path, name=name)
+    if key is not None and table[key].duplicated().any():
+        twice = table[key][table[key].duplicated()].iloc[0]
+        raise RecordReadError(
+            f"{name}: {path} has several rows with {key} {twice}. Remove the repeated rows."
         )
     return table
 

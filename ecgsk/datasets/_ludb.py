@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
+from ecgsk.datasets._csv_files import read_sex, warn_of_unread
 from ecgsk.datasets._layouts import label_table, read_table
 from ecgsk.io.wfdb_folder import read_wfdb_records
 from ecgsk.signals import STANDARD_12_LEADS
@@ -50,7 +51,7 @@ def load_ludb(
     return_X_y : bool, default=False
         Return ``(X, Y)`` alone.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -85,7 +86,12 @@ def load_ludb(
     """
     folder = Path(path)
     table = read_table(
-        folder / "ludb.csv", ["ID", "Sex", "Age", *_STATEMENTS], source="LUDB", name="load_ludb"
+        folder / "ludb.csv",
+        ["ID", "Sex", "Age", *_STATEMENTS],
+        source="LUDB",
+        name="load_ludb",
+        kinds={"ID": "whole"},
+        key="ID",
     )
     signals, kept, _, broken = read_wfdb_records(
         [folder / "data" / str(number) for number in table["ID"]],
@@ -99,12 +105,14 @@ def load_ludb(
     )
     table = table.iloc[kept].set_index("ID")
     # Cells may end in a newline.
-    sex = table["Sex"].str.strip().astype(pd.CategoricalDtype(["F", "M"]))
-    age = table["Age"].astype(str).str.strip().replace(">89", "90")
+    sex = read_sex(table["Sex"])
+    age = pd.to_numeric(table["Age"].astype(str).str.strip().replace(">89", "90"), errors="coerce")
+    warn_of_unread(table["Sex"], sex, "Sex", name="load_ludb")
+    warn_of_unread(table["Age"], age, "Age", name="load_ludb")
     X = pd.DataFrame(
         {
             "ecg": pd.Series(signals, index=table.index),
-            "age": pd.to_numeric(age, errors="coerce").astype("float64"),
+            "age": age.astype("float64"),
             "sex": sex,
             "subject_id": table.index,
         }
@@ -120,6 +128,7 @@ def load_ludb(
     return Cohort(
         X,
         Y,
+        population="patients of LUDB",
         DESCR=f"LUDB: {len(X):,} records of as many subjects, 500 Hz, 10 s. "
         "ODC-By 1.0, Kalyakulina et al., PhysioNet.",
         broken=broken,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
+from ecgsk.datasets._csv_files import warn_of_unread
 from ecgsk.datasets._layouts import label_table, read_table
 from ecgsk.exceptions import ECGError, RecordReadError, SamplingRateError
 from ecgsk.io.wfdb_folder import read_wfdb_records
@@ -25,6 +26,9 @@ _TASKS: dict[str, tuple[str | None, str | None]] = {
 }
 _DATABASE_COLUMNS = ["ecg_id", "patient_id", "age", "sex", "height", "weight"]
 _DATABASE_COLUMNS += ["scp_codes", "strat_fold", "recording_date"]
+_KINDS = dict.fromkeys(("ecg_id", "patient_id", "strat_fold"), "whole")
+_KINDS |= dict.fromkeys(("age", "sex", "height", "weight"), "number")
+_KINDS |= {"recording_date": "time", "scp_codes": "text"}
 _AGE_ABOVE_89 = 300  # as stored
 _CAPPED_AGE = 90.0
 
@@ -62,7 +66,7 @@ def load_ptbxl(
     return_X_y : bool, default=False
         Return ``(X, Y)`` alone.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -104,7 +108,12 @@ def load_ptbxl(
         raise ECGError(f"load_ptbxl: unknown task {task!r}; expected one of {', '.join(_TASKS)}.")
     folder = Path(path)
     path_column = _PATH_COLUMNS[sampling_rate]
-    database = _read_table(folder / "ptbxl_database.csv", [*_DATABASE_COLUMNS, path_column])
+    database = _read_table(
+        folder / "ptbxl_database.csv",
+        [*_DATABASE_COLUMNS, path_column],
+        kinds=_KINDS | {path_column: "text"},
+        key="ecg_id",
+    )
     labels_of = _statement_labels(folder / "scp_statements.csv", task)
     signals, kept, _, broken = read_wfdb_records(
         [folder / name for name in database[path_column]],
@@ -129,6 +138,7 @@ def load_ptbxl(
         X,
         Y,
         folds=database["strat_fold"].astype("int64").rename("fold"),
+        population="patients of PTB-XL",
         DESCR=f"PTB-XL, {sampling_rate} Hz, task {task!r}: {len(X):,} records of "
         f"{X['subject_id'].nunique():,} subjects, {labelled:,} of them labelled. "
         "CC BY 4.0, Wagner et al., PhysioNet.",
@@ -146,8 +156,8 @@ def check_ptbxl_rate(sampling_rate: float, *, name: str) -> None:
         )
 
 
-def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    return read_table(path, columns, source="PTB-XL 1.0.3", name="load_ptbxl")
+def _read_table(path: Path, columns: list[str], **checks: Any) -> pd.DataFrame:
+    return read_table(path, columns, source="PTB-XL 1.0.3", name="load_ptbxl", **checks)
 
 
 def _statement_labels(path: Path, task: str) -> dict[str, str]:
@@ -164,10 +174,12 @@ def _statement_labels(path: Path, task: str) -> dict[str, str]:
 
 def _clinical(database: pd.DataFrame) -> pd.DataFrame:
     age = database["age"].astype("float64")
+    sex = database["sex"].map({0: "M", 1: "F"}).astype(pd.CategoricalDtype(["F", "M"]))
+    warn_of_unread(database["sex"], sex, "sex", name="load_ptbxl")
     return pd.DataFrame(
         {
             "age": age.mask(age == _AGE_ABOVE_89, _CAPPED_AGE),
-            "sex": database["sex"].map({0: "M", 1: "F"}).astype(pd.CategoricalDtype(["F", "M"])),
+            "sex": sex,
             "height": database["height"].astype("float64"),
             "weight": database["weight"].astype("float64"),
             "subject_id": database["patient_id"].astype("int64"),
@@ -178,8 +190,8 @@ def _clinical(database: pd.DataFrame) -> pd.DataFrame:
 def _known_labels(scp_codes: str, labels_of: dict[str, str]) -> Iterator[str]:
     """Yield the labels in text such as ``{'NORM': 100.0, 'SR': 0.0}``."""
     try:
-        codes = ast.literal_eval(scp_codes)
-    except (ValueError, SyntaxError) as error:
+        codes = dict(ast.literal_eval(scp_codes))
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise RecordReadError(
             f"load_ptbxl: expected scp_codes such as \"{{'NORM': 100.0}}\", got {scp_codes!r}."
         ) from error

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ecgsk._privacy import enough_patients, pool_rare_levels
+from ecgsk.checks.roles import split_roles
 from ecgsk.datasets._cohort import Cohort
 
 #: Kind of each row of the missingness table, by the cohort's entry.
@@ -32,7 +34,8 @@ def part_table(cohort: Cohort) -> pd.DataFrame:
 def characteristics(cohort: Cohort) -> pd.DataFrame:
     """Describe each clinical column, in all records and in each part of the split.
 
-    Numbers are median [quartiles], counts are n (%) of the records with a value.
+    Numbers are median [quartiles], counts are n (%) of the records with a value. Levels of few
+    patients are pooled, and numbers known of few patients are left out.
     """
     masks = {"all": pd.Series(True, index=cohort.X.index)} | _part_masks(cohort)
     rows: dict[str, list[str]] = {
@@ -40,11 +43,11 @@ def characteristics(cohort: Cohort) -> pd.DataFrame:
         "subjects": [f"{cohort.groups[mask].nunique():,}" for mask in masks.values()],
     }
     for name in _clinical_columns(cohort):
-        column = cohort.X[name]
+        column: Any = pool_rare_levels(cohort.X[name], cohort.groups)
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             numbers = column.astype("float64")
             rows[f"{name}, median [quartiles]"] = [
-                _median(numbers[mask]) for mask in masks.values()
+                _median(numbers.loc[mask], cohort.groups) for mask in masks.values()
             ]
             continue
         levels = sorted(column.dropna().unique(), key=str)
@@ -102,12 +105,12 @@ def _part_masks(cohort: Cohort) -> dict[str, pd.Series]:
 
 
 def _clinical_columns(cohort: Cohort) -> list[str]:
-    return [name for name in cohort.X.columns if name not in ("ecg", "subject_id")]
+    return split_roles(cohort.X.columns, ("ecg", "subject_id"), None)[0]
 
 
-def _median(values: pd.Series) -> str:
+def _median(values: pd.Series, patients: pd.Series) -> str:
     known = values.dropna()
-    if known.empty:
+    if known.empty or not enough_patients(known, patients):
         return ""
     low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
     return f"{_format(middle)} [{_format(low)}, {_format(high)}]"

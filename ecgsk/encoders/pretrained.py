@@ -11,6 +11,7 @@ from ecgsk.encoders._st_mem import is_st_mem, load_st_mem
 from ecgsk.encoders._weights_file import read_weights
 from ecgsk.exceptions import DamagedFileError, ECGError, LeadMismatchError, SamplingRateError
 from ecgsk.signals import STANDARD_12_LEADS
+from ecgsk.signals.leads import how_to_get_leads
 from ecgsk.signals.units import format_hertz
 
 
@@ -183,7 +184,7 @@ class PretrainedEncoder(Encoder):
             raise LeadMismatchError(
                 f"PretrainedEncoder: {published.name} expects {len(expected)} leads in this order "
                 f"({', '.join(expected)}); got {len(leads)} ({', '.join(leads)}). "
-                f"Use SelectLeads({list(expected)!r})."
+                f"{how_to_get_leads(expected, leads)}"
             )
 
     def architecture(self) -> RecordScaled:

@@ -1,14 +1,22 @@
 """State of the torch estimators: seeds, embedding, pickling without the net."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import nn
 
+from ecgsk._safe_text import to_html_text
+from ecgsk.estimators._fitting import verbosity
 from ecgsk.estimators._inputs import Inputs, Signature
 from ecgsk.training.batches import BatchDataset
-from ecgsk.training.device import forked_rng, prediction_device, resolve_device
+from ecgsk.training.device import (
+    forked_rng,
+    name_memory_errors,
+    prediction_device,
+    resolve_device,
+)
 from ecgsk.training.fitting import history_frame
 from ecgsk.training.net import ECGNet, wrap_trained
 from ecgsk.training.prediction import embed_batches, predict_batches
@@ -36,6 +44,7 @@ class TorchEstimator(BaseEstimator):
     """
 
     net_: ECGNet
+    clinical_columns_: list[Any]
 
     # Request `groups` by default under metadata routing, as scikit-learn's splitters do.
     __metadata_request__fit = {"groups": True}
@@ -45,7 +54,8 @@ class TorchEstimator(BaseEstimator):
         raise TypeError(f"{type(self).__name__} builds no module")
 
     def _store_signature(self, inputs: Inputs) -> None:
-        """Store leads, sampling rate and shape, to compare later X with them."""
+        """Store leads, sampling rate and shape, to compare later X with, and the population."""
+        self.training_population_ = inputs.population
         if inputs.signature is not None:
             self.leads_: tuple[str, ...] | None = inputs.signature.leads
             self.sampling_rate_: Any = inputs.signature.sampling_rate  # float or None, in Hz
@@ -62,16 +72,39 @@ class TorchEstimator(BaseEstimator):
         self.history_ = history_frame(net)
 
     def _embed(self, dataset: BatchDataset) -> np.ndarray:
-        device = prediction_device(self.device)
-        return _warn_of_missing(embed_batches(self.net_.module_, dataset, device=device), dataset)
+        return self._run(embed_batches, dataset)
 
     def _predict(self, dataset: BatchDataset) -> np.ndarray:
-        device = prediction_device(self.device)
-        out = predict_batches(self.net_.module_, dataset, device=device)
-        return _warn_of_missing(out, dataset)
+        return self._run(predict_batches, dataset)
+
+    def _run(self, run: Callable[..., np.ndarray], dataset: BatchDataset) -> np.ndarray:
+        device, verbose = prediction_device(self.device), verbosity(self)
+        mend = "Free memory, predict fewer records at once, or set_params(device='cpu')."
+        with name_memory_errors(type(self).__name__, mend):
+            out = run(self.net_.module_, dataset, device=device, verbose=verbose)
+        if dataset.signals is not None:
+            dataset.signals.warn_of_missing()
+        return out
 
     def _seeded(self, seed: int):
         return forked_rng(seed, resolve_device(self.device))
+
+    def _repr_html_inner(self) -> str:
+        return super()._repr_html_inner() + self._clinical_columns_html()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """Return scikit-learn's diagram, and the clinical columns of a fitted estimator."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._clinical_columns_html()
+        return bundle
+
+    def _clinical_columns_html(self) -> str:
+        columns = getattr(self, "clinical_columns_", None)
+        if columns is None:
+            return ""
+        names = ", ".join(map(str, columns)) or "none"
+        return f"<p>Clinical columns that fit learned from: {to_html_text(names)}</p>"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return parameters and fitted attributes, the net as NumPy weights."""
@@ -100,9 +133,3 @@ class TorchEstimator(BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _warn_of_missing(out: np.ndarray, dataset: BatchDataset) -> np.ndarray:
-    if dataset.signals is not None:
-        dataset.signals.warn_of_missing()
-    return out

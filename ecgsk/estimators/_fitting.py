@@ -1,16 +1,19 @@
 """Steps shared by the fits of both torch estimators: holding patients out, and training."""
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import nn
 
 from ecgsk.estimators._settings import settings_text, trainer_of
 from ecgsk.estimators._training_rows import TrainingRows
+from ecgsk.exceptions import ECGError
 from ecgsk.model_selection import patient_split
 from ecgsk.training.batches import BatchDataset
-from ecgsk.training.device import resolve_device
+from ecgsk.training.callbacks import check_monitored
+from ecgsk.training.device import name_memory_errors, resolve_device
 from ecgsk.training.distributed import DistributedContext
 from ecgsk.training.fitting import fit_net, resolve_batch_size
 from ecgsk.training.net import ECGNet
@@ -18,6 +21,27 @@ from ecgsk.training.sampling import systematic_sample
 
 # From this many patients on, holding some out for early stopping costs little accuracy.
 MIN_PATIENTS_FOR_EARLY_STOPPING = 4000
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+
+def unchanged_on_failure(fit: Fit) -> Fit:
+    """Decorate ``fit`` so that one that fails or is interrupted leaves the estimator as it was.
+
+    Otherwise a fitted estimator would keep its net beside the labels and leads of the new data.
+    """
+
+    @functools.wraps(fit)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return wrapped  # type: ignore[return-value]
 
 
 def hold_out_patients(
@@ -33,10 +57,11 @@ def hold_out_patients(
     stops_early = estimator.early_stopping
     if isinstance(stops_early, str):  # "auto"
         stops_early = n_patients >= MIN_PATIENTS_FOR_EARLY_STOPPING
+    _check_callbacks(estimator, has_validation=bool(stops_early))
     if not stops_early:
         return rows, None
     if n_patients < 2:
-        raise ValueError(
+        raise ECGError(
             f"{owner}: early_stopping needs two patients or more, got {n_patients}. "
             "Set early_stopping=False."
         )
@@ -47,6 +72,13 @@ def hold_out_patients(
         rows[side] for side in patient_split(groups, test_size=n_held_out, random_state=seed)
     )
     return kept, held_out[systematic_sample(data.weight[held_out], start=0.5)]
+
+
+def _check_callbacks(estimator: Any, *, has_validation: bool) -> None:
+    """Check that what the user's callbacks monitor will be measured in this stage."""
+    measured = ["train_loss"] + ["valid_loss"] * has_validation
+    measured += ["effective_rank"] * hasattr(estimator, "objective")
+    check_monitored(trainer_of(estimator).callbacks or (), measured, has_validation)
 
 
 def fit_module(
@@ -62,23 +94,27 @@ def fit_module(
     callbacks: Sequence[Any] = (),
 ) -> ECGNet:
     """Train a module with the settings of an estimator."""
-    return fit_net(
-        module,
-        criterion,
-        training,
-        validation,
-        trainer=trainer_of(estimator),
-        device=resolve_device(estimator.device),
-        batch_size=resolve_batch_size(estimator.batch_size, len(training)),
-        max_epochs=max_epochs,
-        learning_rate=learning_rate,
-        description=description if is_verbose(estimator) else None,
-        callbacks=callbacks,
-        identity=settings_text(estimator),
-        distributed=DistributedContext() if estimator.device == "accelerate" else None,
-    )
+    batch_size = resolve_batch_size(estimator.batch_size, len(training))
+    mend = f"Set batch_size below {batch_size}, or Trainer(accumulation_steps=2) or more."
+    with name_memory_errors(type(estimator).__name__, mend):
+        return fit_net(
+            module,
+            criterion,
+            training,
+            validation,
+            trainer=trainer_of(estimator),
+            device=resolve_device(estimator.device),
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            learning_rate=learning_rate,
+            description=description,
+            verbose=verbosity(estimator),
+            callbacks=callbacks,
+            identity=settings_text(estimator),
+            distributed=DistributedContext() if estimator.device == "accelerate" else None,
+        )
 
 
-def is_verbose(estimator: Any) -> bool:
-    """Return whether an estimator shows progress; None is yes."""
-    return estimator.verbose is None or bool(estimator.verbose)
+def verbosity(estimator: Any) -> int:
+    """Return how much an estimator reports; None is 1."""
+    return 1 if estimator.verbose is None else int(estimator.verbose)

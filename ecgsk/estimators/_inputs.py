@@ -9,6 +9,8 @@ import pandas as pd
 from sklearn.utils.validation import check_array, validate_data
 
 from ecgsk._patients import find_patients, number_patients
+from ecgsk.checks.fitting import check_column_names
+from ecgsk.checks.roles import split_roles
 from ecgsk.exceptions import (
     DurationError,
     ECGError,
@@ -16,7 +18,9 @@ from ecgsk.exceptions import (
     SamplingRateError,
 )
 from ecgsk.signals import ECGArray, ECGDtype
-from ecgsk.signals.columns import find_ecg_column
+from ecgsk.signals.columns import find_ecg_column, restore_ecg_column
+from ecgsk.signals.leads import how_to_get_leads
+from ecgsk.signals.screening import check_axes
 from ecgsk.signals.units import format_hertz
 from ecgsk.training.signals import Signals
 
@@ -43,7 +47,9 @@ class Inputs:
 
     `signals` is None for a model of the table alone. `table` has every column but the ECGs and
     the patients; None if there are none. `groups` are patient numbers; None if X names none.
-    `n_columns` is the number of columns of X, if it is a DataFrame.
+    `n_columns` is the number of columns of X, if it is a DataFrame. `population` names the
+    patients, from ``X.attrs["population"]``. `left_out` are columns that
+    our readers write, such as the path of the record, which are no clinical columns.
     """
 
     signals: Signals | None
@@ -51,6 +57,8 @@ class Inputs:
     groups: np.ndarray | None
     n_records: int
     n_columns: int | None
+    population: str | None = None
+    left_out: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return self.n_records
@@ -72,6 +80,7 @@ def parse_inputs(
     groups: Any = None,
     needs_ecg: bool = True,
     group_columns: Sequence[str] = (),
+    named_columns: Sequence[str] | None = None,
 ) -> Inputs:
     """Parse X and compare it with what the estimator was fitted on. No signal is read.
 
@@ -80,8 +89,11 @@ def parse_inputs(
     the fitted leads, sampling rate and unit; scikit-learn's validation sets ``n_features_in_``
     for it in ``fit``. `expected` is the signature that the signals must have, and
     `group_columns` are further columns of patients, which are no clinical columns.
+    `named_columns` are clinical columns that a nested estimator names.
     """
     owner = type(estimator).__name__
+    population = getattr(X, "attrs", {}).get("population")
+    X = restore_ecg_column(X, name=owner)
     if isinstance(X, ECGArray) or isinstance(getattr(X, "dtype", None), ECGDtype):
         X = pd.DataFrame({"ecg": X})
     column = find_ecg_column(X, name=owner)
@@ -98,10 +110,14 @@ def parse_inputs(
         )
     signals: Signals | None = None
     table = None
+    left_out: list[Any] = []
     if is_frame:
         n_records = len(X)
+        needs_no_patients = groups is not None or not fitting
+        check_column_names(owner, X, estimator.group_column, has_groups=needs_no_patients)
+        named = [*(estimator.clinical_columns or ()), *(named_columns or ())]
         aside = {column, estimator.group_column, *group_columns}
-        names = [name for name in X.columns if name not in aside]
+        names, left_out = split_roles(X.columns, aside, named)
         table = X[names] if names else None
         if needs_ecg:
             signals = Signals(X[column].array, owner)
@@ -114,7 +130,8 @@ def parse_inputs(
         signals = _compare(signals, expected, owner)
     patients = find_patients(X, groups, estimator.group_column)
     numbers = None if patients is None else number_patients(owner, patients, n_records)[0]
-    return Inputs(signals, table, numbers, n_records, X.shape[1] if is_frame else None)
+    n_columns = X.shape[1] if is_frame else None
+    return Inputs(signals, table, numbers, n_records, n_columns, population, left_out)
 
 
 def select_clinical_columns(
@@ -161,6 +178,7 @@ def _plain_signals(
         "ensure_all_finite": "allow-nan",
         "ensure_min_samples": 2 if fitting else 1,
     }
+    check_axes(X, name=owner)
     if getattr(X, "ndim", 2) == 3 and X.shape[1] == 1:
         X = X[:, 0]  # one lead: its samples are scikit-learn's features
     if fitting or (expected is not None and expected.leads is None):
@@ -206,7 +224,7 @@ def _same_leads(array: ECGArray, expected: tuple[str, ...], owner: str) -> ECGAr
     if set(expected) != set(got):
         raise LeadMismatchError(
             f"{owner} was fitted on {len(expected)} leads ({', '.join(expected)}); got "
-            f"{len(got)} ({', '.join(got)}). Use SelectLeads({list(expected)!r}), or fit on "
+            f"{len(got)} ({', '.join(got)}). {how_to_get_leads(expected, got)} Or fit on "
             "the leads you have."
         )
     return array if expected == got else array.select_leads(expected)

@@ -1,21 +1,24 @@
 """Inputs of explanations: signals in memory, properties of the targets, attributions."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import ecgsk
+from ecgsk._paths import describe
 from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.estimators._lab_targets import are_lab_targets, read_reference_ranges
 from ecgsk.estimators._linear_head import LinearHead
 from ecgsk.estimators._outputs import probabilities_from_logits
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
 from ecgsk.explain import Attribution, LabEvidence, SimilarPatients, attribute
+from ecgsk.io import find_beats
 from ecgsk.signals import ECGArray, ECGDtype, quality
 from ecgsk.signals.columns import ecg_column, find_ecg_column
-from ecgsk.signals.record_quality import FLAT_MV
+from ecgsk.signals.screening import screen
 
 
 def read_signals(X: Any) -> tuple[list, Any, ECGArray | None]:
@@ -35,6 +38,43 @@ def read_signals(X: Any) -> tuple[list, Any, ECGArray | None]:
     X = X.copy(deep=False)
     X[column] = ecg
     return records, X, ecg
+
+
+def describe_patients(X: Any) -> list[dict[str, str]]:
+    """Return age and sex of each record as text, where X has them."""
+    if not isinstance(X, pd.DataFrame):
+        return [{} for _ in range(len(X))]
+    patients: list[dict[str, str]] = [{} for _ in range(len(X))]
+    for name, as_text in (
+        ("age", _describe_age),
+        ("sex", _describe_sex),
+        ("male", _describe_male),
+    ):
+        for patient, value in zip(patients, X.get(name, ()), strict=False):
+            if not pd.isna(value):
+                patient["sex" if name == "male" else name] = as_text(value)
+    return patients
+
+
+def _describe_age(value: Any) -> str:
+    return f"{value:.0f} years" if isinstance(value, Real) else str(value)
+
+
+def _describe_sex(value: Any) -> str:
+    return {"f": "female", "m": "male"}.get(str(value).lower(), str(value))
+
+
+def _describe_male(value: Any) -> str:
+    return "male" if value else "female"
+
+
+def add_heart_rates(patients: list[dict[str, str]], ecg: ECGArray | None) -> list[dict[str, str]]:
+    """Add the median heart rate of each ECG; none where fewer than three beats are found."""
+    for patient, record in zip(patients, ecg if ecg is not None else (), strict=False):
+        beats = find_beats(record.signal, record.sampling_rate)
+        if len(beats) > 2:
+            patient["heart rate"] = f"heart rate {60 / np.median(np.diff(beats)):.0f}/min"
+    return patients
 
 
 def lab_facts(
@@ -180,14 +220,12 @@ def _attribute(
 
 
 def _model_signals(model: ECGDiagnosisClassifier, X: Any, ecg: ECGArray | None) -> np.ndarray:
-    """Return samples as the model's module takes them: its order of leads, flat leads missing."""
+    """Return samples as the model's module takes them: its order of leads, screened."""
     if ecg is None:
         x = np.asarray(X, dtype=np.float32)
-        return x if x.ndim == 3 else x[:, None]
+        return screen(x if x.ndim == 3 else x[:, None], in_millivolt=False)[0]
     assert model.leads_ is not None  # checked in check_request
-    x = ecg.select_leads(model.leads_).read()
-    x[np.fmax.reduce(x, axis=2) - np.fmin.reduce(x, axis=2) < FLAT_MV] = np.nan
-    return x
+    return screen(ecg.select_leads(model.leads_).read())[0]
 
 
 def describe_model(
@@ -199,7 +237,8 @@ def describe_model(
     """Return the description of the model that the page shows."""
     low, high = f"{n_measured.min():,}", f"{n_measured.max():,}"
     return {
-        "diagnosis model": repr(encoder),
+        "training population": encoder.training_population_ or "not stated",
+        "diagnosis model": describe(encoder),
         "leads": list(encoder.leads_ or ()),
         "sampling rate, Hz": encoder.sampling_rate_,
         "training records per laboratory finding": low if low == high else f"{low} to {high}",

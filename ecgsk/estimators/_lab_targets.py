@@ -1,5 +1,6 @@
 """Laboratory targets, diagnoses and reference ranges of the explainer, checked."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,8 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ecgsk._patients import number_patients
+from ecgsk.checks.fitting import (
+    check_column_names,
+    check_patient_column,
+    warn_of_reference_ranges,
+)
+from ecgsk.checks.roles import split_roles
 from ecgsk.estimators._targets import Targets, read_targets
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import ECGError, TableWarning
 from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals.columns import find_ecg_column
 
@@ -36,6 +43,26 @@ def read_lab_targets(y: Any, reference_ranges: Any, n_records: int, owner: str) 
     return read_targets(y, n_records, owner)
 
 
+def warn_of_targets(targets: Targets, encoder: Any, owner: str) -> None:
+    """Warn of reference ranges that make all values abnormal, and of targets as inputs."""
+    names = targets.label_names
+    if names is None or not are_lab_targets(names):
+        return
+    warn_of_reference_ranges(owner, pd.DataFrame(targets.values, columns=names), stacklevel=3)
+    laboratories = dict.fromkeys(name.rpartition(" ")[0] for name in names)
+    inputs = encoder.clinical_columns_ if getattr(encoder, "scaler_", None) else []
+    is_read = "clinical" in getattr(encoder, "inputs", "ecg")
+    if is_read and (same := [name for name in laboratories if name in inputs]):
+        warnings.warn(
+            f"{owner}: the encoder reads {', '.join(map(repr, same[:5]))} from the table, and y "
+            "holds the targets of the same. If the values are the same too, the explainer reads "
+            "the answer. Use an encoder with inputs='ecg', or leave the columns out of "
+            "clinical_columns=.",
+            TableWarning,
+            stacklevel=3,
+        )
+
+
 def read_same_targets(
     y: Any, reference_ranges: Any, n_records: int, owner: str, names: list[str] | None
 ) -> pd.DataFrame:
@@ -43,7 +70,7 @@ def read_same_targets(
     targets = read_lab_targets(y, reference_ranges, n_records, owner)
     if names is None or targets.label_names != names:
         raise ECGError(
-            f"{owner}.calibrate expected the targets of fit, {_first(names)}; got "
+            f"{owner} expected the targets of fit, {_first(names)}; got "
             f"{_first(targets.label_names)}. Give several columns, the same as in fit and in the "
             "same order."
         )
@@ -87,6 +114,13 @@ def read_reference_ranges(reference_ranges: Any, laboratories: Sequence[str]) ->
     return table
 
 
+def check_patient_roles(X: Any, group_column: str, groups: Any, owner: str) -> None:
+    """Raise or warn where X names its patients in a column that is not looked for."""
+    if isinstance(X, pd.DataFrame):
+        check_column_names(owner, X, group_column, has_groups=groups is not None)
+        check_patient_column(owner, X, group_column, groups, stacklevel=3)
+
+
 def number_records(patients: Any, n_records: int, owner: str) -> np.ndarray:
     """Return the patient number of each record; unnamed records are patients of their own."""
     if patients is None:
@@ -114,7 +148,8 @@ def table_beside_signal(X: Any, y: Any, group_column: str) -> pd.DataFrame:
         return pd.DataFrame(index=range(len(X)))
     table = pd.concat(parts, axis=1)
     table = table.loc[:, ~table.columns.duplicated()]
-    return table.drop(columns=[find_ecg_column(table), group_column], errors="ignore")
+    aside = (find_ecg_column(table), group_column)
+    return table[split_roles(table.columns, aside, None)[0]]
 
 
 def _first(names: list[str] | None) -> str:

@@ -11,6 +11,8 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
+from ecgsk.training.device import process_state_lock
+
 # Candidate values of scikit-learn's C (inverse L2 penalty) on standardised features.
 C_VALUES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 # C is tuned for up to this many features; scale it by 500 / n_features beyond.
@@ -47,7 +49,7 @@ def fit_linear_heads(
     """
     # Hundreds of small products: threads cost more than they save, tenfold on busy cores.
     counts = np.ones(len(features)) if sample_weight is None else sample_weight
-    with threadpool_limits(1, user_api="blas"):
+    with process_state_lock, threadpool_limits(1, user_api="blas"):
         return _fit_standardised(
             features, targets, groups, counts.astype(features.dtype), multinomial
         )

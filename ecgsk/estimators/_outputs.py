@@ -1,5 +1,6 @@
 """Probabilities and predictions from logits, by scikit-learn's conventions."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,15 @@ from ecgsk._alignment import check_label_order, check_row_order
 from ecgsk._leakage import SeenPatients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.estimators._targets import Targets
+
+
+def digest_records(patients: Any) -> bytes | None:
+    """Return a digest of the patients of a set of records and their numbers of records."""
+    if patients is None:
+        return None
+    codes, names = pd.factorize(pd.Series(np.asarray(patients)), sort=False)
+    counts = zip(map(str, names), np.bincount(codes[codes >= 0]), strict=True)
+    return hashlib.blake2b(repr(sorted(counts)).encode(), digest_size=16).digest()
 
 
 def probabilities_from_logits(
@@ -46,6 +56,9 @@ class LogitsClassifierMixin(ClassifierMixin):
     group_column: str
     # Training patients of a frozen encoder; fit sets them for the check in score.
     _frozen_patients: SeenPatients | None = None
+    patients_seen_: SeenPatients | None
+    # Digest of the training set, to know a score of all of it. It stays in this process.
+    _training_set: bytes | None = None
 
     def __sklearn_tags__(self):
         """Return tags: X may be an array of two or three dimensions, with NaN."""
@@ -53,6 +66,19 @@ class LogitsClassifierMixin(ClassifierMixin):
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the digest of the training patients out of pickles and saved models."""
+        state = dict(super().__getstate__())
+        state.pop("_training_set", None)
+        return state
+
+    def _warn_of_leakage(self, patients: Any) -> None:
+        owner = type(self).__name__
+        if self._frozen_patients is not None:
+            warn_of_seen_patients(owner, patients, self._frozen_patients)
+        elif patients is not None and digest_records(patients) != self._training_set:
+            warn_of_seen_patients(owner, patients, self.patients_seen_, use="fitted")
 
     def _logits(self, X: Any) -> np.ndarray:
         raise TypeError(f"{type(self).__name__} must implement _logits.")
@@ -145,13 +171,14 @@ class LogitsClassifierMixin(ClassifierMixin):
         Warns
         -----
         LeakageWarning
-            If a frozen encoder was trained on patients of X.
+            If a frozen encoder was trained on patients of X, or the model on some of them.
+            A score of the whole training set, as ``cross_validate`` computes with
+            ``return_train_score``, is one that nobody takes for another: no warning.
         """
         owner = type(self).__name__
         check_row_order(f"{owner}.score", X, y=y, sample_weight=sample_weight)
         check_label_order(f"{owner}.score", self.label_names_, y)
-        patients = find_patients(X, None, self.group_column)
-        warn_of_seen_patients(type(self).__name__, patients, self._frozen_patients)
+        self._warn_of_leakage(find_patients(X, None, self.group_column))
         if not sparse.issparse(y) and pd.isna(np.asarray(y)).any():
             raise ValueError(
                 f"{type(self).__name__}.score expected y without missing labels; got NaN. "

@@ -70,12 +70,19 @@ def plan_pretraining(
     return PretrainingPlan(spec, objective, columns, draw_seed(pretrainer))
 
 
+def table_of_plan(plan: PretrainingPlan, inputs: Inputs, owner: str) -> pd.DataFrame | None:
+    """Return the clinical columns that the objective of a pre-training uses; None without any."""
+    if not plan.objective.uses_table:
+        return None
+    return select_clinical_columns(inputs.table, plan.columns, owner)
+
+
 def pretrain(pretrainer: Any, plan: PretrainingPlan, rows: TrainingRows) -> Pretraining:
     """Train encoder and objective on the rows of a fit; the pretrainer is not changed."""
     assert rows.signals is not None
     owner = type(pretrainer).__name__
     scaler, table = _fit_scaler(
-        select_clinical_columns(rows.table, plan.columns, owner), plan.objective
+        select_clinical_columns(rows.table, plan.columns, owner), rows.groups, plan.objective
     )
     kept, held_out = hold_out_patients(pretrainer, rows, np.arange(len(rows)), plan.seed)
     data = BatchDataset(rows.signals, table, None, rows.weight, rows.groups)
@@ -134,11 +141,11 @@ def _resolve_objective(pretrainer: Any, table: pd.DataFrame | None) -> Objective
 
 
 def _fit_scaler(
-    table: pd.DataFrame | None, objective: Objective
+    table: pd.DataFrame | None, patients: np.ndarray, objective: Objective
 ) -> tuple[ClinicalScaler | None, np.ndarray | None]:
     if table is None or not objective.uses_table:
         return None, None
-    scaler = ClinicalScaler().fit(table)
+    scaler = ClinicalScaler().fit(table, groups=patients)
     return scaler, scaler.transform(table)
 
 

@@ -24,6 +24,12 @@ def trainer_of(estimator: Any) -> Trainer:
     return Trainer() if estimator.trainer is None else estimator.trainer
 
 
+def keeps_checkpoints(*estimators: Any) -> bool:
+    """Return whether one of the estimators, or None, stores checkpoints."""
+    trainers = [trainer_of(estimator) for estimator in estimators if estimator is not None]
+    return any(trainer.checkpoint_folder is not None for trainer in trainers)
+
+
 def inherit_settings(inner: Any, outer: Any, seed: int) -> Any:
     """Clone a nested estimator; fill its unset parameters from the outer one and `seed`."""
     inner = clone(inner)

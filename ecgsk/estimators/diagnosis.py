@@ -21,11 +21,22 @@ from ecgsk.estimators._backbone import (
 )
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
 from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
-from ecgsk.estimators._fitting import hold_out_patients
+from ecgsk.estimators._fitting import hold_out_patients, unchanged_on_failure
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
-from ecgsk.estimators._outputs import LogitsClassifierMixin
-from ecgsk.estimators._pretraining import PretrainingPlan, plan_pretraining, pretrain
-from ecgsk.estimators._settings import check_settings, draw_seed, inherit_settings
+from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
+from ecgsk.estimators._pretraining import (
+    PretrainingPlan,
+    plan_pretraining,
+    pretrain,
+    table_of_plan,
+)
+from ecgsk.estimators._settings import (
+    check_settings,
+    draw_seed,
+    inherit_settings,
+    keeps_checkpoints,
+)
+from ecgsk.estimators._table_roles import TableRoles, warn_of_unknown_levels
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_training_rows
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
@@ -99,7 +110,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     random_state : int, RandomState or None, default=None
         Equal seeds give equal weights on one machine; the global generators are unchanged.
     verbose : int or None, default=None
-        1 and None show a progress bar, since a fit takes minutes; 0 nothing.
+        0 is silent. 1 and None show a progress bar, and without a terminal or notebook report
+        a line per epoch to the logger ``ecgsk`` or stderr; 2 reports more.
 
     Attributes
     ----------
@@ -118,6 +130,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         ``reason`` of the choice.
     net_ : skorch.NeuralNet
         Trained net; ``net_.module_`` is the torch module.
+    clinical_columns_ : list
+        Columns of X that a stage of ``fit`` learned from; empty where none does. Those of a
+        frozen pretrainer are its own.
     encoder_spec_ : Encoder
         Encoder as it was built.
     scaler_ : ClinicalScaler or None
@@ -134,9 +149,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
-    patients_seen_ : tuple or None
-        Salt and salted hashes of the patients of training, a frozen pre-training's
-        included; None where X names none.
+    patients_seen_ : SeenPatients or None
+        Number and filter of the patients of training, a frozen pre-training's included, by
+        which scoring on them is detected; None where X names none.
 
     References
     ----------
@@ -192,6 +207,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.random_state = random_state
         self.verbose = verbose
 
+    @unchanged_on_failure
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
     ) -> "ECGDiagnosisClassifier":
@@ -238,11 +254,19 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         used = np.flatnonzero(weight)
         targets = read_targets(y, len(inputs), owner, used)
         plan = self._plan_encoder(inputs, pretrainer)
-        rows = order_training_rows(inputs, weight)
+        roles = TableRoles(self, X, y, inputs)
+        if plan is not None:
+            roles.use(table_of_plan(plan, inputs, owner), plan.columns)
+        if "clinical" in self.inputs or self.fine_tune == "distill":
+            roles.use(self._table(inputs), self.clinical_columns)
+        rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self, pretrainer))
         targets = targets.take(np.searchsorted(used, rows.numbers))
         self._store_targets(targets)
         self.scale_ = rows.scale if pretrainer is None or plan else pretrainer.scale_
         self.recipe_ = self._resolve_recipe(rows, targets, pretrainer is not None)
+        if self.recipe_.distils:
+            roles.use(self._table(inputs), self.clinical_columns)
+        roles.finish(groups)
         data = self._training_data(rows, targets, seed)
         with self._seeded(seed):
             module = self._build_module()
@@ -327,9 +351,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             groups=groups,
             needs_ecg=self.inputs != "clinical",
             group_columns=[] if pretrainer is None else [pretrainer.group_column],
+            named_columns=None if pretrainer is None else pretrainer.clinical_columns,
         )
-        table = select_clinical_columns(inputs.table, self.clinical_columns, type(self).__name__)
-        if "clinical" in self.inputs and table is None:
+        if "clinical" in self.inputs and self._table(inputs) is None:
             raise ValueError(
                 f"{type(self).__name__}: inputs={self.inputs!r} needs clinical columns, and X has "
                 "none. Add them, or set inputs='ecg'."
@@ -369,17 +393,18 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         warn_near_threshold(self, task, recipe)
         return recipe
 
-    def _table(self, rows: TrainingRows) -> pd.DataFrame | None:
+    def _table(self, rows: TrainingRows | Inputs) -> pd.DataFrame | None:
         return select_clinical_columns(rows.table, self.clinical_columns, type(self).__name__)
 
     def _training_data(self, rows: TrainingRows, targets: Targets, seed: int) -> DiagnosisData:
         """Scale the table and hold patients out: the last checks before training."""
         self.scaler_, table, distillation_table = None, None, None
         if "clinical" in self.inputs:
-            self.scaler_ = ClinicalScaler().fit(self._table(rows))
+            self.scaler_ = ClinicalScaler().fit(self._table(rows), groups=rows.groups)
             table = self.scaler_.transform(self._table(rows))
         if self.recipe_.distils:
-            distillation_table = ClinicalScaler().fit_transform(self._table(rows))
+            scaler = self.scaler_ or ClinicalScaler().fit(self._table(rows), groups=rows.groups)
+            distillation_table = scaler.transform(self._table(rows))
         kept, held_out = targets.labelled, None
         if self.recipe_.fine_tune != "probe":
             kept, held_out = hold_out_patients(self, rows, kept, seed)
@@ -416,9 +441,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         # A frozen pretrainer may have seen further patients: merge its hashes.
         frozen = None if is_nested else pretrainer
         self._frozen_patients = None if frozen is None else frozen.patients_seen_
-        self.patients_seen_ = remember_patients(
-            find_patients(X, groups, self.group_column), numbers, self._frozen_patients
-        )
+        patients = find_patients(X, groups, self.group_column)
+        self.patients_seen_ = remember_patients(patients, numbers, self._frozen_patients)
+        self._training_set = digest_records(patients)
 
     def _build_module(self) -> DiagnosisModule:
         backbone: Backbone | None = None
@@ -453,4 +478,5 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                 f"{self.scaler_.columns_}; X has none of them. Add them, as NaN where missing, "
                 "or fit with inputs='ecg'."
             )
+        warn_of_unknown_levels(owner, table, self.scaler_)
         return BatchDataset(inputs.signals, self.scaler_.transform(table))

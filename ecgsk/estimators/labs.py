@@ -1,5 +1,6 @@
 """Stage (iii): laboratory abnormalities from the embedding of the ECG."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -13,9 +14,10 @@ from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.calibration import MultilabelCalibrator
+from ecgsk.estimators._fitting import unchanged_on_failure
 from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
 from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
-from ecgsk.estimators._outputs import LogitsClassifierMixin
+from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
 from ecgsk.explain import Explanations, LabEvidence, SimilarPatients, assemble_explanations
 
 
@@ -46,7 +48,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     random_state : int, RandomState or None, default=None
         Seed of the evidence tests, and of a pretrainer that has no seed.
     verbose : int or None, default=None
-        Progress bar of a pretrainer fitted here that does not set it.
+        Progress of a pretrainer fitted here that does not set it.
 
     Attributes
     ----------
@@ -129,6 +131,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         frozen = unwrap_frozen(self.encoder, owner)
         targets = lab_targets.read_lab_targets(y, self.reference_ranges, n_records, owner)
         Y = lab_targets.read_diagnoses(diagnoses, frozen, n_records, owner)
+        lab_targets.warn_of_targets(targets, frozen, owner)
+        lab_targets.check_patient_roles(X, self.group_column, groups, owner)
         named = find_patients(X, groups, self.group_column)
         patients = lab_targets.number_records(named, n_records, owner)
         self._frozen_patients = None if frozen is None else frozen.patients_seen_
@@ -136,6 +140,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in_
         seen = encoder.patients_seen_
         self.patients_seen_ = remember_patients(named, np.arange(n_records), seen)
+        self._training_set = digest_records(named)
         embedding = np.asarray(encoder.transform(X))
         self._store_targets(targets)
         values, rows = targets.as_matrix(), targets.labelled
@@ -164,6 +169,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         P = super()._probabilities(logits)
         return P if self.calibrator_ is None else self.calibrator_.predict_proba(P)
 
+    @unchanged_on_failure
     def calibrate(self, X: Any, y: Any, diagnoses: Any = None, *, groups: Any = None) -> Self:
         """Calibrate on held-out patients.
 
@@ -194,7 +200,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         named = find_patients(X, groups, self.group_column)
         warn_of_seen_patients(owner, named, self.patients_seen_, use="calibrated")
         names, ranges = self.label_names_, self.reference_ranges
-        labs = lab_targets.read_same_targets(y, ranges, n_records, owner, names)
+        labs = lab_targets.read_same_targets(y, ranges, n_records, f"{owner}.calibrate", names)
         Y = lab_targets.read_diagnoses(diagnoses, self.encoder_, n_records, owner)
         patients = lab_targets.number_records(named, n_records, owner)
         embedding = np.asarray(self.encoder_.transform(X))
@@ -211,20 +217,33 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         return self
 
     def explain(
-        self, X: Any, *, prevalence: Any = None, n_attributions: int = 0, n_similar: int = 0
+        self,
+        X: Any,
+        y: Any = None,
+        diagnoses: Any = None,
+        *,
+        prevalence: Any = None,
+        n_attributions: int = 0,
+        n_similar: int = 0,
+        titles: Mapping[str, str] | None = None,
     ) -> Explanations:
         """Explain each record: diagnoses, laboratory findings and their links.
 
         Parameters
         ----------
         X : DataFrame with an ECG column, or ndarray
-            The signal alone is enough. It is read once and kept in memory.
+            The signal alone is enough. It is read once and kept in memory. Columns ``age``
+            and ``sex``, or ``male``, are shown.
+        y, diagnoses : DataFrame or None
+            As in ``fit``, where they are known: shown beside the predictions.
         prevalence : float, mapping of target to float, or None
             Prevalence for predictive values; None is the base rate in training.
         n_attributions : int, default=0
             Most probable diagnoses to attribute to leads and beats.
         n_similar : int, default=0
             Number of similar training patients; needs ``keep_patients=True``.
+        titles : mapping of label or target to str, or None
+            Names to show, such as ``{"I48": "Atrial fibrillation (I48)"}``.
 
         Returns
         -------
@@ -237,17 +256,36 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         names = parts.check_request(self.label_names_, encoder, similar, n_attributions, n_similar)
         rates, ranges = self.base_rates_, self.reference_ranges
         facts = parts.lab_facts(names, rates, ranges, self.calibrator_, prevalence)
+        recorded = self._read_recorded(X, y, diagnoses)
+        patients = parts.describe_patients(X)
         records, X, ecg = parts.read_signals(X)
         embedding = np.asarray(encoder.transform(X))
         P = pd.DataFrame(self._probabilities(self._logits_from_embedding(embedding)), columns=names)
         evidence, calibrator = self.evidence_, self.diagnosis_calibrator_
-        diagnoses = parts.diagnosis_parts(encoder, embedding, calibrator, evidence)
+        predicted = parts.diagnosis_parts(encoder, embedding, calibrator, evidence)
         return assemble_explanations(
             records,
             P,
             facts,
-            **diagnoses,
-            **parts.signal_parts(encoder, X, ecg, diagnoses, n_attributions),
+            **predicted,
+            **parts.signal_parts(encoder, X, ecg, predicted, n_attributions),
             similar=similar.find(embedding, n_similar) if similar and n_similar else None,
             model=parts.describe_model(encoder, self.n_measured_, self.calibrator_, calibrator),
+            patients=parts.add_heart_rates(patients, ecg),
+            titles=titles,
+            recorded=recorded,
         )
+
+    def _read_recorded(self, X: Any, y: Any, diagnoses: Any) -> pd.DataFrame | None:
+        """Return known targets and diagnoses as 0, 1 or NaN; None without any."""
+        owner, n_records = f"{type(self).__name__}.explain", _num_samples(X)
+        check_row_order(owner, X, y=y, diagnoses=diagnoses)
+        names, ranges = self.label_names_, self.reference_ranges
+        known = [
+            None
+            if y is None
+            else lab_targets.read_same_targets(y, ranges, n_records, owner, names),
+            lab_targets.read_diagnoses(diagnoses, self.encoder_, n_records, owner),
+        ]
+        frames = [frame for frame in known if frame is not None]
+        return pd.concat(frames, axis=1) if frames else None

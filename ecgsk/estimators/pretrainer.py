@@ -11,13 +11,17 @@ from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.encoders import Encoder
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
+from ecgsk.estimators._fitting import unchanged_on_failure
 from ecgsk.estimators._inputs import parse_inputs
 from ecgsk.estimators._pretraining import (
     Pretraining,
     build_pretraining_module,
     plan_pretraining,
     pretrain,
+    table_of_plan,
 )
+from ecgsk.estimators._settings import keeps_checkpoints
+from ecgsk.estimators._table_roles import TableRoles, check_no_table_in_y
 from ecgsk.estimators._training_rows import check_weights, order_training_rows
 from ecgsk.objectives import Objective
 from ecgsk.training import Augmentation, Trainer
@@ -69,13 +73,16 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         Equal seeds give equal weights on one machine; the global generators are unchanged.
         None takes a seed from the enclosing estimator.
     verbose : int or None, default=None
-        1 shows a progress bar, 0 nothing. None is that of the enclosing estimator, or 1: a
-        fit takes minutes.
+        0 is silent. 1 shows a progress bar, and without a terminal or notebook reports a line
+        per epoch to the logger ``ecgsk`` or stderr; 2 reports more. None is that of the
+        enclosing estimator, or 1: a fit takes minutes.
 
     Attributes
     ----------
     net_ : skorch.NeuralNet
         Trained net; ``net_.module_`` is the torch module.
+    clinical_columns_ : list
+        Columns of X that the objective learned from; empty where it uses none.
     encoder_spec_ : Encoder
         Encoder as it was built.
     objective_ : Objective
@@ -92,9 +99,9 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         In Hz.
     shape_ : tuple of int
         Number of leads and samples of a record.
-    patients_seen_ : tuple or None
-        Salt and salted hashes of the patients of ``fit``, by which scoring on them is
-        detected; None where X names none.
+    patients_seen_ : SeenPatients or None
+        Number and filter of the patients of ``fit``, by which scoring on them is detected;
+        None where X names none.
 
     References
     ----------
@@ -142,6 +149,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @unchanged_on_failure
     def fit(
         self, X: Any, y: object = None, sample_weight: Any = None, *, groups: Any = None
     ) -> "JointEmbeddingPretrainer":
@@ -154,7 +162,8 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             table, NaN where missing. An array is (n_records, n_leads, n_samples), in mV, and
             has no table.
         y : None
-            Ignored: stage (i) uses no labels.
+            Ignored: stage (i) uses no labels. A table of other values than labels, beside an
+            X without clinical columns, is an error: its columns belong into X.
         sample_weight : array-like of shape (n_records,) or None
             How often each record counts: 0 is not at all, 2 is as if it were in X twice,
             0.5 is in every other epoch.
@@ -171,13 +180,20 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
             For signals that cannot be used.
         ValueError, TypeError
             For a parameter or a table that cannot be used; before training starts.
+        OutOfMemoryError
+            If a batch does not fit into memory.
         """
         owner = type(self).__name__
         check_row_order(owner, X, sample_weight=sample_weight, groups=groups)
         inputs = parse_inputs(self, X, fitting=True, groups=groups)
         weight = check_weights(sample_weight, len(inputs), owner)
         plan = plan_pretraining(self, inputs)
-        rows = order_training_rows(inputs, weight)
+        if self.objective == "auto" and not plan.objective.uses_table:
+            check_no_table_in_y(owner, y)
+        roles = TableRoles(self, X, None, inputs)  # labels play no part here
+        roles.use(table_of_plan(plan, inputs, owner), self.clinical_columns)
+        roles.finish(groups)
+        rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self))
         self._store_signature(inputs)
         self.scale_ = rows.scale
         self._store(pretrain(self, plan, rows))

@@ -93,7 +93,7 @@ def warn_near_threshold(classifier: Any, task: Task, recipe: Recipe) -> None:
                 f"{resized.n_labelled:.0f}. Folds of a cross-validation and the fit on all rows "
                 f"may train differently: set fine_tune={recipe.fine_tune!r} to compare them.",
                 RecipeWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
             return
 

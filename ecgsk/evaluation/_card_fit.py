@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 import ecgsk
+from ecgsk._paths import describe
 from ecgsk.datasets import Cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation._card_parts import as_table
@@ -52,7 +53,7 @@ def describe_model(steps: list[Any], model: ECGDiagnosisClassifier) -> list[Sect
         n_leads, n_samples = model.shape_
         rate = model.sampling_rate_
         facts |= {
-            "architecture": repr(model.encoder_spec_),
+            "architecture": describe(model.encoder_spec_),
             "leads": ", ".join(model.leads_) if model.leads_ else f"{n_leads}, not named",
             "sampling rate": f"{rate:g} Hz" if rate else None,
             "record": f"{n_samples:,} samples" + (f", {n_samples / rate:g} s" if rate else ""),
@@ -63,7 +64,7 @@ def describe_model(steps: list[Any], model: ECGDiagnosisClassifier) -> list[Sect
     labels = model.label_names_ or [str(label) for label in model.classes_]
     facts |= {
         "parameters": f"{n_parameters:,}",
-        "preprocessing": "; ".join(map(repr, steps)) or "none inside the model",
+        "preprocessing": "; ".join(map(describe, steps)) or "none inside the model",
         "output": f"a probability for each of {model.n_outputs_:,} labels",
         "labels": ", ".join(map(str, labels)),
     }
@@ -79,7 +80,7 @@ def describe_training(
     if pretrainer is not None:
         objective = getattr(pretrainer, "objective_", pretrainer.objective)
         facts |= {
-            "pre-training": f"{type(pretrainer).__name__}, objective {objective!r}",
+            "pre-training": f"{type(pretrainer).__name__}, objective {describe(objective)}",
             "pre-training, epochs": _epochs(getattr(pretrainer, "history_", None))
             or _epochs(model.pretraining_history_),
             "pre-training, parameters": _changed(pretrainer),
@@ -171,7 +172,7 @@ def _changed(estimator: Any) -> str:
     defaults = type(estimator)().get_params(deep=False)
     own = estimator.get_params(deep=False)
     changed = [
-        f"{name}={value!r}"
+        f"{name}={describe(value)}"
         for name, value in own.items()
         if name not in _OMITTED_PARAMETERS and repr(value) != repr(defaults[name])
     ]

@@ -1,6 +1,7 @@
 """Fit each arm on the training patients of one split and score it on the test patients."""
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ from sklearn.utils import check_random_state
 from ecgsk._alignment import check_row_order
 from ecgsk._patients import find_patients, number_patients
 from ecgsk._progress import progress_bar
+from ecgsk.checks.fitting import check_column_names, check_training_table
+from ecgsk.checks.roles import split_roles
 from ecgsk.encoders.registry import resolve_encoder
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
@@ -24,6 +27,7 @@ from ecgsk.estimators.recipe import Recipe, Task, resolve_recipe
 from ecgsk.evaluation._arms import ARMS, JOINT_EMBEDDING, WITH_TABLE, ArmSetting
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._held_out import HeldOut
+from ecgsk.exceptions import TableWarning
 from ecgsk.metrics import masked_roc_auc
 from ecgsk.model_selection import check_patient_split, patient_split
 from ecgsk.preprocessing import LabAbnormality
@@ -46,7 +50,7 @@ def compare_arms(
     split: tuple[np.ndarray, np.ndarray] | None = None,
     n_resamples: int = 1000,
     random_state: Any = None,
-    verbose: bool = True,
+    verbose: int = 1,
 ) -> ArmsComparison:
     """Compare the joint embedding with baselines and an upper bound, on one split by patient.
 
@@ -89,8 +93,9 @@ def compare_arms(
         Number of resamples of the patient bootstrap.
     random_state : int, RandomState or None
         Seed of split, subsets, training and bootstrap.
-    verbose : bool, default=True
-        Show a progress bar over the arms.
+    verbose : int, default=1
+        0 is silent, 1 shows progress over the arms, 2 the epochs of each fit too. Estimators
+        that are given have their own.
 
     Returns
     -------
@@ -103,9 +108,17 @@ def compare_arms(
     ------
     PatientLeakageError
         If ``split`` has a patient in both sets.
+    ECGError
+        If a clinical column is an identifier, a date or free text: see
+        :func:`ecgsk.check_table`.
     ValueError
         If an arm is unknown, a share is outside (0, 1], an archive size is
         negative, or no training record has a label.
+
+    Warns
+    -----
+    TableWarning
+        If a clinical column equals a label, or alone separates one.
 
     Examples
     --------
@@ -122,12 +135,17 @@ def compare_arms(
     check_row_order("compare_arms", X, Y=Y, labs=labs, groups=groups)
     rng = check_random_state(random_state)
     seed = int(rng.randint(2**31 - 1))
-    pretrainer = _seeded(JointEmbeddingPretrainer(), pretrainer, seed)
-    classifier = _seeded(ECGDiagnosisClassifier(), classifier, seed)
+    pretrainer = _seeded(JointEmbeddingPretrainer(verbose=verbose >= 2), pretrainer, seed)
+    classifier = _seeded(ECGDiagnosisClassifier(verbose=verbose >= 2), classifier, seed)
     names = _check_arms(arms)
+    check_column_names("compare_arms", X, pretrainer.group_column, has_groups=groups is not None)
     groups = find_patients(X, groups, pretrainer.group_column)
     numbers, names_of_patients = number_patients("compare_arms", groups, len(X))
     patients = names_of_patients[numbers]
+    columns = _clinical_columns(X, pretrainer, classifier)
+    if set(names) & set(WITH_TABLE):
+        meant = [*(classifier.clinical_columns or ()), *(pretrainer.clinical_columns or ())]
+        check_training_table("compare_arms", X, columns, meant=meant, patients=numbers, y=Y)
     train, test = _split(patients, Y, split, test_size, seed)
     targets = _lab_targets(labs, reference_ranges)
     settings = list(_settings(Y, patients, train, label_fractions, archive_sizes, rng))
@@ -135,8 +153,8 @@ def compare_arms(
     comparer = _Comparer(X, Y, targets, patients, held_out, test, pretrainer, classifier)
     scores = []
     jobs = [(setting, name) for setting in settings for name in names]
-    for setting, name in (bar := progress_bar(jobs, unit="arm", show=verbose)):
-        bar.set_description(f"{setting.label_fraction:.0%} of labels: {name}")
+    for setting, name in (bar := progress_bar(jobs, unit="arm", show=verbose > 0)):
+        bar.set_description_str(f"{setting.label_fraction:.0%} of labels, {name}")
         scores.append(comparer.score(setting, name))
     known = held_out.Y.notna().any(axis=1).to_numpy()
     return ArmsComparison(scores, train, test, len(np.unique(held_out.patients[known])), held_out)
@@ -175,7 +193,9 @@ class _Comparer:
         rows = setting.pretraining if arm == JOINT_EMBEDDING else setting.labelled
         Y = self.Y.iloc[rows].copy()
         Y[~np.isin(rows, setting.labelled)] = np.nan
-        model.fit(X.iloc[rows], Y, groups=self.patients[rows])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TableWarning)  # compare_arms warned of all rows
+            model.fit(X.iloc[rows], Y, groups=self.patients[rows])
         seconds = time.perf_counter() - start
         P = model.predict_proba(self.X.iloc[self.test])
         auroc, auprc = (
@@ -213,12 +233,10 @@ class _Comparer:
 
     def _joint_recipe(self, setting: _Setting) -> Recipe:
         """Resolve how the joint embedding is fine-tuned, as its classifier does."""
-        beside = {find_ecg_column(self.X), self.classifier.group_column}
-        columns = self.classifier.clinical_columns or set(self.X.columns) - beside
         task = Task(
             encoder=resolve_encoder(self.pretrainer.encoder),
             is_pretrained=True,
-            has_table=bool(columns),
+            has_table=bool(_clinical_columns(self.X, self.classifier)),
             is_multilabel=True,
             n_labelled=len(setting.labelled),
             n_labelled_patients=len(np.unique(self.patients[setting.labelled])),
@@ -239,10 +257,18 @@ class _Comparer:
         return pd.Series(per_target, index=explainer.label_names_)
 
 
+def _clinical_columns(X: pd.DataFrame, *estimators: Any) -> list[Any]:
+    """Return the clinical columns that any of the estimators uses."""
+    aside = {find_ecg_column(X), *(estimator.group_column for estimator in estimators)}
+    named = [estimator.clinical_columns for estimator in estimators]
+    columns, _ = split_roles(X.columns, aside, [name for names in named for name in names or ()])
+    if any(names is None for names in named):
+        return columns
+    return [name for name in columns if any(name in names for names in named)]
+
+
 def _seeded(default: Any, given: Any, seed: int) -> Any:
     estimator = default if given is None else clone(given)
-    if given is None:
-        estimator.set_params(verbose=False)
     if estimator.random_state is None:
         estimator.set_params(random_state=seed)
     return estimator

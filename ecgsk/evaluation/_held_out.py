@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ecgsk._privacy import pool_rare_levels
 from ecgsk.metrics import BootstrapResult, compare_labels, patient_bootstrap, subgroup_scores
 
 # Columns of X that define subgroups by default.
@@ -38,9 +39,14 @@ class HeldOut:
         n_resamples: int,
         seed: int,
     ) -> "HeldOut":
-        """Select these rows of X and Y."""
-        columns = [name for name in DEMOGRAPHIC_COLUMNS if name in X]
-        return cls(Y.iloc[rows], patients[rows], X[columns].iloc[rows], n_resamples, seed)
+        """Select these rows of X and Y; demographic levels of few patients are pooled."""
+        demographics = {
+            name: pool_rare_levels(X[name].iloc[rows], patients[rows])
+            for name in DEMOGRAPHIC_COLUMNS
+            if name in X
+        }
+        frame = pd.DataFrame(demographics, index=X.index[rows])
+        return cls(Y.iloc[rows], patients[rows], frame, n_resamples, seed)
 
     def bootstrap(self, P: np.ndarray, statistic: str) -> BootstrapResult:
         """Score probabilities of these records, with patient-bootstrap intervals."""

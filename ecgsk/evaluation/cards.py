@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ecgsk._safe_text import without_controls
 from ecgsk.datasets import Cohort
 from ecgsk.evaluation import _card_data, _card_fit, _card_scores
 from ecgsk.evaluation._card_parts import TO_FILL
@@ -81,12 +82,13 @@ def as_markdown(title: str, sections: Sequence[Section]) -> str:
     """Render the sections of a card as Markdown."""
     environment = Environment(
         loader=PackageLoader("ecgsk.evaluation"),
+        finalize=without_controls,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"cell": _cell, "quoted": _quoted}
+    environment.filters |= {"cell": _cell, "prose": _prose, "quoted": _quoted}
     template = environment.get_template("model_card.md")
     return template.render(title=title, lead=_LEAD, sections=sections)
 
@@ -118,6 +120,11 @@ def _cell(value: Any) -> str:
     for sign in ("\\", "|", "`", "*", "_", "[", "]", "<"):
         text = text.replace(sign, f"\\{sign}")
     return text
+
+
+def _prose(text: str) -> str:
+    """Escape what Markdown would pass on as HTML."""
+    return str(text).replace("<", "\\<")
 
 
 def _quoted(text: str) -> str:

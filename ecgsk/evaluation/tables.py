@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ecgsk._safe_text import without_controls, write_csv, write_text
 from ecgsk.evaluation import rounded_tables
 from ecgsk.evaluation._comparison import ArmsComparison
 from ecgsk.explain import Section, write_report
@@ -40,9 +41,9 @@ class Table:
 
     def write(self, folder: Path) -> None:
         """Write the full table as CSV and the rounded table as LaTeX."""
-        self.full.to_csv(folder / f"{self.name}.csv", index=False)
         text = to_latex(self.rounded, caption=self.text, label=f"tab:{self.name}")
-        (folder / f"{self.name}.tex").write_text(text, encoding="utf-8")
+        write_csv(self.full, folder / f"{self.name}.csv")
+        write_text(folder / f"{self.name}.tex", text)
 
     def section(self) -> Section:
         """Return the rounded table as a section of an HTML page."""
@@ -154,7 +155,6 @@ def write_tables(
     ['arms.csv', 'arms.tex', 'per_label.csv', 'per_label.tex', 'tables.html']
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     tables = compute_tables(comparison)
     for table in tables:
         table.write(folder)
@@ -190,6 +190,6 @@ def to_latex(frame: pd.DataFrame, *, caption: str, label: str) -> str:
 
 def _escape(text: object) -> str:
     """Escape text for a cell of a LaTeX table."""
-    escaped = _MINUS.sub(r"\1$-$", str(text).translate(_LATEX))
+    escaped = _MINUS.sub(r"\1$-$", without_controls(str(text)).translate(_LATEX))
     # At the start of a row, LaTeX takes a bracket or a star for an option of the line break.
     return "{}" + escaped if escaped.startswith(("[", "*")) else escaped

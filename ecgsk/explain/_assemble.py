@@ -1,6 +1,7 @@
 """Explanations assembled from arrays and frames; needs no estimator."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ def assemble_explanations(
     attributions: Sequence[Sequence[Attribution]] | None = None,
     similar: Sequence[Sequence[SimilarPatient]] | None = None,
     model: Mapping[str, Any] | None = None,
+    patients: Sequence[Mapping[str, Any]] | None = None,
+    titles: Mapping[str, str] | None = None,
+    recorded: pd.DataFrame | None = None,
 ) -> Explanations:
     """Assemble explanations from predictions of any model.
 
@@ -69,6 +73,12 @@ def assemble_explanations(
         Attributions and similar patients of each record.
     model : mapping or None
         Description of the model.
+    patients : sequence of mapping, or None
+        Age, sex and heart rate of each record, as text.
+    titles : mapping or None
+        Names to show, such as ``{"I48": "Atrial fibrillation (I48)"}``.
+    recorded : DataFrame of shape (n_records, n_columns) or None
+        What is known of the records: 1, 0 or NaN, with diagnoses and targets as columns.
 
     Returns
     -------
@@ -89,6 +99,8 @@ def assemble_explanations(
     """
     n = len(records)
     nothing: Sequence[Any] = [()] * n
+    titles = {} if titles is None else titles
+    known = [{}] * n if recorded is None else [_known(row) for _, row in recorded.iterrows()]
     parts = zip(
         records,
         nothing
@@ -101,9 +113,29 @@ def assemble_explanations(
         nothing if similar is None else map(tuple, similar),
         [""] * n if problems is None else problems,
         [dict(model or {})] * n,
+        [{}] * n if patients is None else patients,
         strict=True,
     )
-    return Explanations([Explanation(*part) for part in parts])
+    return Explanations(
+        [
+            Explanation(record, _named(items, titles, row), _named(findings, titles, row), *rest)
+            for (record, items, findings, *rest), row in zip(parts, known, strict=True)
+        ]
+    )
+
+
+def _known(row: pd.Series) -> dict[str, bool]:
+    return {str(name): bool(value) for name, value in row.items() if not pd.isna(value)}
+
+
+def _named(
+    parts: tuple[Any, ...], titles: Mapping[str, str], recorded: Mapping[str, bool]
+) -> tuple[Any, ...]:
+    """Return diagnoses or findings with their titles and what is recorded."""
+    return tuple(
+        replace(part, title=titles.get(part.name, ""), recorded=recorded.get(part.name))
+        for part in parts
+    )
 
 
 def _diagnoses(

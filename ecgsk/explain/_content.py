@@ -21,6 +21,18 @@ class ExplanationContent:
     similar: tuple[SimilarPatient, ...] = ()
     quality: str = ""
     model: Mapping[str, Any] = field(default_factory=dict)
+    patient: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Name of the record, and who was recorded as far as it is known."""
+        known = ", ".join(str(value) for value in self.patient.values())
+        return f"ECG {self.record}" + (f": {known}" if known else "")
+
+    @property
+    def training_population(self) -> str:
+        """Patients that the model was trained on; empty if not stated."""
+        return str(self.model.get("training population", ""))
 
     def evidence_for(self, diagnosis: str) -> list[Evidence]:
         """Return the evidence for and against one diagnosis, in the order of `evidence`."""
@@ -33,7 +45,7 @@ class ExplanationContent:
     def top_laboratories(self, n: int = 5) -> list[LabFinding]:
         """Return the ``n`` abnormalities that exceed their base rate most."""
         known = [finding for finding in self.laboratories if finding.base_rate > 0]
-        return sorted(known, key=lambda f: f.base_rate - f.probability)[:n]
+        return sorted(known, key=lambda f: -f.above_base_rate)[:n]
 
     @property
     def not_calibrated(self) -> list[Diagnosis]:

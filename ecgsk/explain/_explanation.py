@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
+from markupsafe import escape
 
 from ecgsk.explain._content import ExplanationContent
 from ecgsk.explain._page import explanation_page
@@ -16,12 +17,13 @@ from ecgsk.plotting import plot_explanation, plot_explanations
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_DIAGNOSIS_COLUMNS = ["name", "probability", "threshold", "decision"]
-_LAB_COLUMNS = ["name", "probability", "threshold", "base_rate", "lift", "ppv", "npv"]
+_DIAGNOSIS_COLUMNS = ["name", "probability", "threshold", "decision", "recorded"]
+_LAB_COLUMNS = ["name", "probability", "threshold", "recorded", "base_rate", "lift", "ppv", "npv"]
 _LAB_COLUMNS += ["low", "high", "unit"]
+_N_IN_NOTEBOOK = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation(ExplanationContent):
     """Explanation of one record.
 
@@ -46,6 +48,8 @@ class Explanation(ExplanationContent):
         Problems of the signal; empty if there are none.
     model : dict
         Description of the model and its training.
+    patient : dict
+        Age, sex and heart rate, where known.
 
     Examples
     --------
@@ -60,7 +64,7 @@ class Explanation(ExplanationContent):
     ... )
     ECG 7
     Diagnoses, not calibrated
-      hyperkalaemia   p 0.82  predicted
+      hyperkalaemia   p 0.82  above threshold 0.50
       sepsis          p 0.04
     Laboratory abnormalities, most above their base rate first
       potassium high  p 0.71  base rate 0.08, reference 3.5-5.1 mmol/L
@@ -82,6 +86,13 @@ class Explanation(ExplanationContent):
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def __repr__(self) -> str:
+        found = [d.title for d in self.top_diagnoses() if d.predicted]
+        return f"<Explanation of {self.title}; above threshold: {', '.join(found) or 'none'}>"
+
+    def _repr_html_(self) -> str:
+        return _frame_of(explanation_page([self]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the signal as JSON values; see `explanation_schema`."""
@@ -109,11 +120,11 @@ class Explanation(ExplanationContent):
             self.ecg.leads,
             self.ecg.sampling_rate,
             # Escape dollar signs, which start a formula in matplotlib.
-            title=f"ECG {self.record}".replace("$", r"\$"),
-            diagnoses=[(d.name, d.probability, d.threshold) for d in self.top_diagnoses()],
+            title=self.title.replace("$", r"\$"),
+            diagnoses=[(d.title, d.probability, d.threshold) for d in self.top_diagnoses()],
             findings=[
                 (
-                    f"{f.name}  ({f.reference})" if f.reference else f.name,
+                    f"{f.title}  ({f.reference})" if f.reference else f.title,
                     f.probability,
                     f.base_rate,
                 )
@@ -156,6 +167,11 @@ class Explanations(Sequence[Explanation]):
     def __repr__(self) -> str:
         return f"<Explanations of {len(self)} records>"
 
+    def _repr_html_(self) -> str:
+        more = len(self) - _N_IN_NOTEBOOK
+        note = f"<p>{more} more records are left out here; see to_html().</p>" if more > 0 else ""
+        return _frame_of(explanation_page(self[:_N_IN_NOTEBOOK])) + note
+
     def to_dict(self) -> list[dict[str, Any]]:
         """Return one dictionary of JSON values per record."""
         return [explanation.to_dict() for explanation in self]
@@ -171,7 +187,7 @@ class Explanations(Sequence[Explanation]):
         -------
         DataFrame
             ``record``, ``kind`` ("diagnosis" or "laboratory"), ``name``,
-            ``probability``, ``threshold``; for diagnoses ``decision``; for
+            ``probability``, ``threshold``, ``recorded``; for diagnoses ``decision``; for
             abnormalities ``base_rate``, ``lift``, ``ppv``, ``npv``, and the reference
             range ``low``, ``high``, ``unit``. Unknown values are missing.
         """
@@ -187,7 +203,7 @@ class Explanations(Sequence[Explanation]):
             ]
         columns = ["record", "kind", *dict.fromkeys(_DIAGNOSIS_COLUMNS + _LAB_COLUMNS)]
         frame = pd.DataFrame(rows, columns=columns)
-        text = ["record", "kind", "name", "decision", "unit"]
+        text = ["record", "kind", "name", "decision", "recorded", "unit"]
         return frame.astype({name: float for name in columns if name not in text})
 
     def evidence_to_frame(self) -> pd.DataFrame:
@@ -209,3 +225,11 @@ class Explanations(Sequence[Explanation]):
 
 def _select(item: Any, names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(item, name) for name in names}
+
+
+def _frame_of(page: str) -> str:
+    """Return a page as a frame, whose style does not reach the notebook around it."""
+    return (
+        f'<iframe srcdoc="{escape(page)}" title="Explanation" sandbox '
+        'style="width: 100%; height: 44rem; border: 1px solid #ccc"></iframe>'
+    )

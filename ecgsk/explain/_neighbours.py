@@ -12,6 +12,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from ecgsk._alignment import check_row_order
+from ecgsk._privacy import disclosed
 from ecgsk.explain._parts import SimilarPatient
 
 # Length of a patient's hash: two million patients collide in one of ten thousand models.
@@ -78,8 +79,9 @@ class SimilarPatients(BaseEstimator):
         diagnoses : DataFrame of shape (n_records, n_labels) or None
             1 present, 0 absent, NaN not known.
         table : DataFrame of shape (n_records, n_columns) or None
-            Table to show. Numbers, booleans and categories are kept; text and dates,
-            which may identify a patient, are not.
+            Table to show. Numbers, booleans and categories are kept; text and dates, which may
+            identify a patient, are not. From 20 patients on, categories of fewer than five are
+            pooled, and the extremes are replaced by the median of the five most extreme patients.
 
         Returns
         -------
@@ -111,7 +113,7 @@ class SimilarPatients(BaseEstimator):
         self.embedding_ = normalize(embedding).astype(np.float16)
         self.patients_ = np.array([_hash(name, salt) for name in names.tolist()])
         self.diagnoses_ = diagnoses.astype(np.float32)
-        self.table_ = table.select_dtypes(_KEPT_DTYPES)
+        self.table_ = disclosed(table.select_dtypes(_KEPT_DTYPES), names)
         self.n_features_in_ = embedding.shape[1]
         return self
 

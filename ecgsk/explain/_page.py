@@ -9,6 +9,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ecgsk._safe_text import without_controls
 from ecgsk.explain._content import ExplanationContent
 from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding
 from ecgsk.plotting import ecg_svg
@@ -36,12 +37,14 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("ecgsk.explain"),
         autoescape=True,
+        finalize=without_controls,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
         "lift": _lift,
+        "recorded": {True: "present", False: "absent", None: _UNKNOWN}.get,
         "p_value": _p_value,
         "percent": _percent,
         "plain": _plain,
@@ -60,24 +63,25 @@ class _View:
 
     def __init__(self, explanation: ExplanationContent):
         self.e = explanation
-        self.title = f"ECG {explanation.record}"
+        self.title = explanation.title
 
     @property
     def in_short(self) -> list[tuple[str, str]]:
         """Decisions other than "absent", each with its diagnoses."""
         lines = []
         calibrated = any(d.answers is not None for d in self.e.diagnoses)
-        for decision in ("present", "uncertain"):
+        for decision, words in (("present", "above threshold"), ("uncertain", "uncertain")):
             found = [d for d in self._ranked if d.decision == decision]
             names = [
-                f"{d.name} ({_probability(d.probability)}"
+                f"{d.title} (probability {_probability(d.probability)}, threshold "
+                f"{_probability(d.threshold)}"
                 f"{', not calibrated' if d in self.e.not_calibrated else ''})"
                 for d in found[:_N_SUMMARY]
             ]
             if len(found) > _N_SUMMARY:
                 names.append(f"{len(found) - _N_SUMMARY} more")
             if names:
-                how = decision if calibrated else f"{decision}, though not calibrated"
+                how = words if calibrated else f"{words}, though not calibrated"
                 lines.append((how, ", ".join(names)))
         return lines
 
@@ -127,12 +131,20 @@ class _View:
         return ranked[:_N_UNFOLDED], ranked[_N_UNFOLDED:]
 
     @property
+    def titles(self) -> dict[str, str]:
+        """Names to show of diagnoses and findings."""
+        diagnoses = {d.name: d.title for d in self.e.diagnoses}
+        return diagnoses | {f.name: f.title for f in self.e.laboratories}
+
+    @property
     def has(self) -> dict[str, bool]:
         """Columns that the laboratory findings fill."""
         findings = self.e.laboratories
         return {
             "reference": any(f.reference for f in findings),
             "threshold": any(f.threshold is not None for f in findings),
+            "recorded": any(f.recorded is not None for f in findings),
+            "diagnosed": any(d.recorded is not None for d in self.e.diagnoses),
             "predictive": any(f.ppv is not None or f.npv is not None for f in findings),
         }
 
@@ -140,7 +152,10 @@ class _View:
     def evidence(self) -> tuple[list[tuple[str, list[Evidence]]], list[tuple[str, list[Evidence]]]]:
         """Evidence by diagnosis, in the order of the table; that of absent ones is folded."""
         names = [d.name for d in self._ranked] + [e.diagnosis for e in self.e.evidence]
-        found = {name: self.e.evidence_for(name) for name in names}
+        found = {
+            name: sorted(self.e.evidence_for(name), key=lambda e: -abs(e.contribution))
+            for name in names
+        }
         absent = {d.name for d in self.e.diagnoses if d.decision == "absent"}
         items = [(name, items) for name, items in found.items() if items]
         return [i for i in items if i[0] not in absent], [i for i in items if i[0] in absent]

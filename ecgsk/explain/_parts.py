@@ -5,6 +5,24 @@ from typing import Any, Literal
 
 import numpy as np
 
+# Usual spelling of words in the names of laboratories and diagnoses.
+_SPELLING = {
+    "alp": "ALP", "alt": "ALT", "ast": "AST", "bmi": "BMI", "bnp": "BNP", "bun": "BUN",
+    "ck": "CK", "ckmb": "CK-MB", "copd": "COPD", "crp": "CRP", "d_dimer": "D-dimer",
+    "dimer": "dimer", "egfr": "eGFR", "hba1c": "HbA1c", "hdl": "HDL", "inr": "INR", "ldl": "LDL",
+    "nt_probnp": "NT-proBNP", "ntprobnp": "NT-proBNP", "pco2": "pCO2", "ph": "pH", "po2": "pO2",
+    "ptt": "PTT", "t4": "T4", "tsh": "TSH",
+}  # fmt: skip
+
+
+def display_name(name: str) -> str:
+    """Return a name for readers: ``"nt_probnp high"`` is ``"NT-proBNP high"``.
+
+    Names with capitals or spaces of their own keep them.
+    """
+    words = [_SPELLING.get(word.lower(), word.replace("_", " ")) for word in name.split(" ")]
+    return " ".join(words)
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -24,6 +42,10 @@ class Diagnosis:
     coverage : float or None
         Minimum probability that such sets hold the truth, among patients with and among
         those without the diagnosis; None if not calibrated.
+    title : str
+        Name to show, such as ``"Atrial fibrillation (I48)"``; by default made from the name.
+    recorded : bool or None
+        Whether the diagnosis is recorded for this ECG; None if not known.
     """
 
     name: str
@@ -31,6 +53,11 @@ class Diagnosis:
     threshold: float
     answers: tuple[bool, ...] | None = None
     coverage: float | None = None
+    title: str = ""
+    recorded: bool | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", self.title or display_name(self.name))
 
     @property
     def predicted(self) -> bool:
@@ -70,6 +97,10 @@ class LabFinding:
         Of that prediction, on the calibrating patients.
     prevalence : float or None
         Prevalence of the abnormality where the model is used.
+    title : str
+        Name to show, such as ``"NT-proBNP high"``; by default made from the name.
+    recorded : bool or None
+        Whether the value was measured and abnormal on this side; None if not known.
     """
 
     laboratory: str
@@ -83,11 +114,21 @@ class LabFinding:
     sensitivity: float | None = None
     specificity: float | None = None
     prevalence: float | None = None
+    title: str = ""
+    recorded: bool | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", self.title or display_name(self.name))
 
     @property
     def name(self) -> str:
         """Laboratory and direction, such as ``"potassium high"``."""
         return f"{self.laboratory} {self.direction}"
+
+    @property
+    def above_base_rate(self) -> float:
+        """Probability minus base rate, by which findings are ranked."""
+        return self.probability - self.base_rate
 
     @property
     def lift(self) -> float:

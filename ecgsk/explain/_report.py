@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from markupsafe import Markup
 
+from ecgsk._safe_text import write_text
 from ecgsk.explain._page import render
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[
     Parameters
     ----------
     path : path-like
-        File to write; an existing file is replaced.
+        File to write; an existing file is replaced once the page is whole.
     title : str
         Heading of the page.
     lead : str
@@ -71,7 +72,7 @@ def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[
     True
     """
     page = render("report.html", title=title, lead=lead, sections=sections, draw=_draw)
-    Path(path).write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def _draw(figure: "Figure", number: int) -> Markup:

@@ -37,6 +37,7 @@ def explanation_dict(content: ExplanationContent) -> dict[str, Any]:
     return {
         "version": 1,
         "record": _as_json(content.record),
+        "patient": _as_json(dict(content.patient)),
         "quality": content.quality,
         "diagnoses": [
             _fields(d, predicted=bool(d.predicted), decision=d.decision) for d in content.diagnoses

@@ -1,7 +1,7 @@
 """Explanations as plain text."""
 
 from ecgsk.explain._content import ExplanationContent
-from ecgsk.explain._parts import Diagnosis
+from ecgsk.explain._parts import Diagnosis, display_name
 from ecgsk.plotting.figures import format_probability
 
 DISCLAIMER = (
@@ -10,46 +10,48 @@ DISCLAIMER = (
 )
 # Maximum number of findings for, and against, each diagnosis.
 _N_EVIDENCE = 2
-_DECISIONS = {"present": "predicted", "uncertain": "uncertain", "absent": ""}
+_RECORDED = {True: "recorded: present", False: "recorded: absent", None: ""}
 
 
 def explanation_text(content: ExplanationContent, n_diagnoses: int, n_laboratories: int) -> str:
     """Return the top diagnoses with their evidence, and the top laboratory findings."""
     diagnoses = content.top_diagnoses(n_diagnoses)
     findings = content.top_laboratories(n_laboratories)
-    names = [d.name for d in diagnoses] + [f.name for f in findings]
+    names = [d.title for d in diagnoses] + [f.title for f in findings]
     width = max(map(len, names), default=0)
-    lines = [f"ECG {content.record}"]
+    lines = [content.title]
+    if content.training_population:
+        lines.append(f"Training population: {content.training_population}")
     if diagnoses:
         calibrated = any(d.answers is not None for d in content.diagnoses)
         lines.append("Diagnoses" if calibrated else "Diagnoses, not calibrated")
     for d in diagnoses:
         p = format_probability(d.probability)
-        lines.append(f"  {d.name:<{width}}  p {p:<5}  {_decision(content, d)}".rstrip())
+        words = "; ".join(filter(None, [_decision(content, d), _RECORDED[d.recorded]]))
+        lines.append(f"  {d.title:<{width}}  p {p:<5}  {words}".rstrip())
         if d.decision != "absent":
             lines += _evidence_lines(content, d.name)
     more = sum(d.predicted for d in content.diagnoses) - sum(d.predicted for d in diagnoses)
     if more:
-        lines.append(f"  and {more} more predicted")
+        lines.append(f"  and {more} more above their thresholds")
     if findings:
         lines.append("Laboratory abnormalities, most above their base rate first")
     for f in findings:
         reference = f", reference {f.reference}" if f.reference else ""
+        recorded = "" if f.recorded is None else "; " + _RECORDED[f.recorded]
         lines.append(
-            f"  {f.name:<{width}}  p {format_probability(f.probability):<5} "
-            f"base rate {format_probability(f.base_rate)}{reference}"
+            f"  {f.title:<{width}}  p {format_probability(f.probability):<5} "
+            f"base rate {format_probability(f.base_rate)}{reference}{recorded}"
         )
     return "\n".join([*lines, *DISCLAIMER])
 
 
 def _decision(content: ExplanationContent, d: Diagnosis) -> str:
-    """Return the decision; name the threshold of a calibrated diagnosis, which is not 0.5."""
-    words = _DECISIONS[d.decision]
-    if d.answers is not None and words:
-        words += f" (threshold {format_probability(d.threshold)})"
-    if d in content.not_calibrated:
-        words = f"{words}, not calibrated".removeprefix(", ")
-    return words
+    """Return the side of the threshold, doubts about it, and whether it was calibrated."""
+    words = [f"above threshold {format_probability(d.threshold)}"] if d.predicted else []
+    words += ["uncertain"] if d.decision == "uncertain" else []
+    words += ["not calibrated"] if d in content.not_calibrated else []
+    return ", ".join(words)
 
 
 def _evidence_lines(content: ExplanationContent, diagnosis: str) -> list[str]:
@@ -57,11 +59,12 @@ def _evidence_lines(content: ExplanationContent, diagnosis: str) -> list[str]:
     evidence = content.evidence_for(diagnosis)
     lines = []
     for words, supports in (("goes with", True), ("speaks against it", False)):
+        chosen = [e for e in evidence if e.supports is supports][:_N_EVIDENCE]
         named = [
-            f"{'' if e.seen else 'no sign of '}{e.finding} (odds ratio {e.odds_ratio:.2g})"
-            for e in evidence
-            if e.supports is supports
-        ][:_N_EVIDENCE]
+            f"{'' if e.seen else 'no sign of '}{display_name(e.finding)} "
+            f"(odds ratio {e.odds_ratio:.2g})"
+            for e in chosen
+        ]
         if named:
             lines.append(f"    {words}: {', '.join(named)}")
     return lines

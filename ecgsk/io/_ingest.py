@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import logging
+import math
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 from warnings import warn
@@ -14,25 +17,47 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
+from ecgsk._files import sole_writer
 from ecgsk._progress import progress_bar
-from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
+from ecgsk._safe_text import write_csv
+from ecgsk._stored_files import seal, size_and_time, unseal
+from ecgsk.exceptions import (
+    DamagedFileError,
+    ECGError,
+    RecordReadError,
+    SignalQualityWarning,
+)
 from ecgsk.io._ingest_chunk import Conversion, convert, read_batch
 from ecgsk.io._ingest_journal import Journal
 from ecgsk.io._ingest_transform import describe_transform, try_transform
-from ecgsk.io._wfdb_header import RecordHeader, read_header
-from ecgsk.io.ecg_folder import (
-    DEFAULT_GAIN,
+from ecgsk.io._record_state import source_stamp
+from ecgsk.io._store_files import (
+    BROKEN,
+    INGEST,
     MANIFEST,
     SAMPLES,
-    publish_folder,
+    SOURCES,
+    TABLE,
+    check_file,
+    explained,
+    has_store,
+    locate,
+    new_store,
+    publish,
+    read_manifest,
+    settle,
 )
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown, wanted_leads
+from ecgsk.io.ecg_folder import DEFAULT_GAIN, describe_format, write_table
+from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
-from ecgsk.signals.leads import canonical_leads
 
-_VERSION = 2
+_VERSION = 3
 _N_PLANNING_RECORDS = 64  # decide the usual sampling rate and duration
 _N_TRIAL_RECORDS = 2  # transformed once before the ingest begins
-_WORK, _PLAN, _BROKEN = ".ingest", "plan.json", "broken.csv"
+_PLAN = "plan.json"
+_MAX_RECORD_BYTES = 2**30
+_logger = logging.getLogger("ecgsk")
 
 
 def ingest_wfdb(
@@ -40,7 +65,7 @@ def ingest_wfdb(
     out: str | Path,
     transform: Any = None,
     *,
-    leads: Sequence[str] = STANDARD_12_LEADS,
+    leads: Leads = STANDARD_12_LEADS,
     duration: float | None = None,
     gain: float = DEFAULT_GAIN,
     n_jobs: int | None = None,
@@ -52,7 +77,9 @@ def ingest_wfdb(
 
     An ingest that was interrupted at any moment, even by SIGKILL, resumes after
     its last finished chunk and ends with the same bytes. Records that cannot be
-    read are listed in ``broken.csv`` and left out.
+    read are listed in ``broken.csv`` and left out. Called again, it compares the
+    records with those that it read: it returns at once where nothing has changed,
+    and otherwise logs what has and makes the store anew.
 
     Parameters
     ----------
@@ -65,8 +92,9 @@ def ingest_wfdb(
         BandpassFilter(0.5, 40))``. It may hold any transformer of an ECG column that
         learns nothing from the data, as it is fitted on every batch. By default
         signals are stored as recorded.
-    leads : sequence of str, default=STANDARD_12_LEADS
-        Found by name in every record, and read in this order.
+    leads : sequence of str or dict, default=STANDARD_12_LEADS
+        Found by name in every record, and read in this order; a dict gives the
+        lead of further names in the files, as in `read_wfdb_folder`.
     duration : float or None, default=None
         Seconds. Longer records are cropped at their end, shorter ones padded
         there with NaN. None takes the duration of most, and lists records of
@@ -78,9 +106,11 @@ def ingest_wfdb(
     chunk_size : int, default=512
         Records per task; a few tasks' records are in memory at once.
     overwrite : bool, default=False
-        Replace a folder, or an ingest, of other settings in `out`.
+        Read all records again, and replace what `out` holds: also a store, or an
+        unfinished ingest, of other settings. The old store stays until the new one
+        is whole.
     progress : bool, default=True
-        Show a progress bar on a terminal or in a notebook.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -93,18 +123,28 @@ def ingest_wfdb(
         When there is no record, or none can be read.
     ECGError
         When `out` holds a folder or an ingest of other settings, such as another
-        transform, and `overwrite` is False, or the transform learns from the data.
+        transform, or of records that are gone, and `overwrite` is False; when another
+        process writes into `out`, the disk is full or read-only, or the transform
+        learns from the data.
+    DamagedFileError
+        When `out` holds a damaged store and `overwrite` is False.
 
     Warns
     -----
     SignalQualityWarning
-        When records were left out, or samples beyond 32767 / `gain` mV were clipped.
+        When records were left out or differ from the checksums of their headers, or
+        samples beyond 32767 / `gain` mV were clipped.
 
     Notes
     -----
     ``records.parquet`` has one row per record: ``record`` (path within `folder`),
-    the comments of its header (``age``, ``sex``, ``ecg_time``, ...) and the result of
-    :func:`ecgsk.signals.quality` before the transform.
+    the comments of its header (``age``, ``sex``, ``ecg_time``, ...), the result of
+    :func:`ecgsk.signals.quality` before the transform, and ``checksum_differs``: the
+    leads whose samples differ from the checksums of the header.
+
+    ``sources.parquet`` has the state of every record's files: a digest of the header,
+    and of name, size and time of change of the signal files. To compare takes half a
+    minute for 800,000 records.
 
     Every record is transformed at its own sampling rate. One that then has
     another rate than most is resampled to theirs.
@@ -124,31 +164,50 @@ def ingest_wfdb(
     (ecg[1x1000, 100 Hz: II], ['p1'])
     """
     folder, out = Path(folder).resolve(), Path(out).resolve()
+    _check_jobs(n_jobs)
     names = find_records(folder, aside=out)
-    settings = _settings(folder, names, transform, leads, duration, gain, chunk_size)
-    if _is_done(out, settings, overwrite):
+    settings = _settings(folder, transform, leads, duration, gain, chunk_size)
+    seen = size_and_time(locate(out, MANIFEST))
+    if not overwrite and _is_current(out, folder, names, settings):
         return out
-    work = out / _WORK
-    if (work / _PLAN).exists() and (out / SAMPLES).exists() and not (out / MANIFEST).exists():
-        os.replace(out / SAMPLES, out / f".{SAMPLES}")  # killed while files were renamed
-    conversion = _resume_or_begin(out, folder, names, settings, transform, overwrite)
-    chunks = [names[i : i + chunk_size] for i in range(0, len(names), chunk_size)]
-    journal = Journal(out / f".{SAMPLES}", work, conversion)
-    tasks = (delayed(convert)(folder, chunk, conversion) for chunk in chunks[journal.n_chunks :])
+    found = _plan(folder, names, settings, transform)
+    mend = "Free some space or choose another folder, and start again: finished chunks are kept."
+    with explained(out, name="ingest_wfdb", mend=mend), sole_writer(out, seconds=0):
+        settle(out)
+        # Another process may have finished it meanwhile.
+        changed = seen != size_and_time(locate(out, MANIFEST))
+        if not overwrite and changed and _is_current(out, folder, names, settings):
+            return out
+        conversion = _resume_or_begin(out, settings, found, transform, overwrite)
+        chunks = [names[i : i + chunk_size] for i in range(0, len(names), chunk_size)]
+        journal = Journal(new_store(out) / SAMPLES, out / INGEST, conversion, folder, chunks)
+        _convert_chunks(folder, journal, n_jobs, progress)
+        _finish(out, journal, settings)
+    _warn_of_losses(out, journal)
+    return out
+
+
+def _convert_chunks(folder: Path, journal: Journal, n_jobs: int | None, progress: bool) -> None:
+    chunks, n_done = journal.chunks, journal.n_chunks
+    tasks = (delayed(convert)(folder, chunk, journal.conversion) for chunk in chunks[n_done:])
     bar = progress_bar(
-        total=len(names),
-        initial=sum(map(len, chunks[: journal.n_chunks])),
+        total=sum(map(len, chunks)),
+        initial=sum(map(len, chunks[:n_done])),
         desc="records",
         unit=" records",
         show=progress,
     )
-    with bar:
-        for chunk in Parallel(n_jobs=n_jobs, return_as="generator")(tasks):
-            bar.update(len(chunks[journal.n_chunks]))
-            journal.add(chunk)
-    _finish(out, journal, settings)
-    shutil.rmtree(work)
-    return out
+    try:
+        with bar:
+            for chunk in Parallel(n_jobs=n_jobs, return_as="generator")(tasks):
+                bar.update(len(chunks[journal.n_chunks]))
+                journal.add(chunk)
+    except BrokenProcessPool as error:
+        raise ECGError(
+            "ingest_wfdb: a worker process was killed, probably for want of memory. Start again "
+            "with a smaller n_jobs or chunk_size: finished chunks are kept where chunk_size is "
+            "the same."
+        ) from error
 
 
 def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
@@ -167,86 +226,126 @@ def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
     return sorted(names)
 
 
+def _check_jobs(n_jobs: int | None) -> None:
+    if n_jobs is not None and (n_jobs == 0 or n_jobs != int(n_jobs)):
+        raise ECGError(
+            f"ingest_wfdb: expected n_jobs to be a number of processes, got {n_jobs!r}. "
+            "Pass 1 for this process alone, or -1 for one on every core."
+        )
+
+
 def _settings(
     folder: Path,
-    names: list[str],
     transform: Any,
-    leads: Sequence[str],
+    leads: Leads,
     duration: float | None,
     gain: float,
     chunk_size: int,
 ) -> dict[str, Any]:
     """Check the parameters and return those that decide the result, as JSON stores them."""
     for name, value in (("duration", duration), ("gain", gain), ("chunk_size", chunk_size)):
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < math.inf:
             raise ECGError(f"ingest_wfdb: expected {name} above 0, got {value!r}.")
+    if chunk_size != int(chunk_size):
+        raise ECGError(f"ingest_wfdb: expected a whole number as chunk_size, got {chunk_size!r}.")
     return {
         "version": _VERSION,
-        "source": str(folder),
-        "n_found": len(names),
-        "found_sha256": hashlib.sha256("\n".join(names).encode()).hexdigest(),
+        # Its name alone would name the user, and tell no other folder of that name apart.
+        "source": hashlib.sha256(os.fsencode(folder)).hexdigest()[:16],
         "transform": describe_transform(transform),
-        "leads": list(canonical_leads(leads)),
-        "duration": duration,
+        "leads": dict(leads) if isinstance(leads, Mapping) else list(wanted_leads(leads)),
+        "duration": None if duration is None else float(duration),
         "gain": float(gain),
         "chunk_size": int(chunk_size),
     }
 
 
-def _is_done(out: Path, settings: dict[str, Any], overwrite: bool) -> bool:
-    """Return whether `out` holds this ingest, finished; raise if it holds another folder."""
-    if not (out / MANIFEST).exists():
+def _is_current(out: Path, folder: Path, names: list[str], settings: dict[str, Any]) -> bool:
+    """Return whether `out` holds this ingest of these records; raise if it holds another."""
+    if not has_store(out):
         return False
     try:
-        made = json.loads((out / MANIFEST).read_text("utf-8"))["extra"]["ingest"]
-    except (ValueError, LookupError, TypeError):
-        made = None
-    if made == settings:
-        shutil.rmtree(out / _WORK, ignore_errors=True)
-        return True
-    if not overwrite:
+        manifest = read_manifest(out, name="ingest_wfdb")
+        made = manifest["extra"].get("ingest")
+        if not isinstance(made, dict) or {**made, "n_found": None} != {**settings, "n_found": None}:
+            raise ECGError(
+                f"ingest_wfdb: {out} already holds an ECG folder, made "
+                f"{_describe_difference(made, settings)}. Choose another folder, or pass "
+                "overwrite=True."
+            )
+        for name, stated in manifest["files"].items():
+            check_file(out, name, stated, verify=name == SOURCES, by="ingest_wfdb")
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{error} Pass overwrite=True to ingest again.") from error
+    return _are_unchanged(out, folder, names)
+
+
+def _are_unchanged(out: Path, folder: Path, names: list[str]) -> bool:
+    """Compare the records with those of the store, and log what has changed."""
+    stated = pd.read_parquet(locate(out, SOURCES))
+    known = dict(zip(stated["record"], stated["state"], strict=True))
+    paths = {shown(name): f"{folder}/{name}" for name in names}
+    removed = sorted(known.keys() - paths.keys())
+    if removed:
         raise ECGError(
-            f"ingest_wfdb: {out} already holds an ECG folder, made "
-            f"{_describe_difference(made, settings)}. Choose another folder, or pass "
-            "overwrite=True."
+            f"ingest_wfdb: {len(removed)} of the {len(known)} records that {out} was made of are "
+            f"not in {folder}, such as {removed[0]}. Bring them back, choose another folder, or "
+            "pass overwrite=True to make the store without them."
         )
-    return False
+    added = [name for name in paths if name not in known]
+    changed = [
+        name for name, path in paths.items() if known.get(name, "") not in ("", source_stamp(path))
+    ]
+    if added or changed:
+        _logger.warning(
+            "ingest_wfdb: of %d records in %s, %d were added and %d have changed since %s was "
+            "made, such as %s; all are read again.",
+            *(len(names), folder, len(added), len(changed), out, (added + changed)[0]),
+        )
+    return not (added or changed)
 
 
 def _resume_or_begin(
     out: Path,
-    folder: Path,
-    names: list[str],
     settings: dict[str, Any],
+    found: dict[str, Any],
     transform: Any,
     overwrite: bool,
 ) -> Conversion:
     """Return the conversion of the unfinished ingest in `out`, or begin one."""
-    plan = out / _WORK / _PLAN
-    if plan.exists():
-        stated = json.loads(plan.read_text("utf-8"))
-        if stated["settings"] == settings:
-            return _conversion(settings, transform, stated["found"])
-        if not overwrite:
-            raise ECGError(
-                f"ingest_wfdb: {out} holds an unfinished ingest, begun "
-                f"{_describe_difference(stated['settings'], settings)}. Start it with the "
-                "same settings, or pass overwrite=True to begin again."
-            )
-    shutil.rmtree(out / _WORK, ignore_errors=True)
-    (out / f".{SAMPLES}").unlink(missing_ok=True)
-    found = _plan(folder, names, settings, transform)
-    plan.parent.mkdir(parents=True)
-    # Renamed when complete.
-    text = json.dumps({"settings": settings, "found": found})
-    plan.with_suffix(".part").write_text(text, "utf-8")
-    os.replace(plan.with_suffix(".part"), plan)
+    plan, new = out / INGEST / _PLAN, new_store(out)
+    stated = _read_plan(plan)
+    if stated and stated["settings"] != settings and not overwrite:
+        raise ECGError(
+            f"ingest_wfdb: {out} holds an unfinished ingest, begun "
+            f"{_describe_difference(stated['settings'], settings)}. Start it with the "
+            "same settings, or pass overwrite=True to begin again."
+        )
+    wanted = json.loads(json.dumps({"settings": settings, "found": found}))
+    if stated != wanted:
+        shutil.rmtree(out / INGEST, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
+        plan.parent.mkdir(parents=True)
+        # Renamed when complete.
+        plan.with_suffix(".part").write_text(json.dumps(seal(wanted)), "utf-8")
+        os.replace(plan.with_suffix(".part"), plan)
+    new.mkdir(exist_ok=True)
     return _conversion(settings, transform, found)
+
+
+def _read_plan(plan: Path) -> dict[str, Any] | None:
+    """Return a plan; None where it is absent or damaged, and the ingest begins again."""
+    try:
+        return unseal(plan.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _describe_difference(made: dict[str, Any] | None, settings: dict[str, Any]) -> str:
     if not isinstance(made, dict):
         return "by something other than an ingest"
+    if made.get("source") != settings["source"]:
+        return "of the records of another folder"
     other = [key for key in settings if made.get(key) != settings[key]]
     words = [f"{key}={made.get(key)!r} and not {settings[key]!r}" for key in other[:3]]
     return "with " + "; ".join(words)
@@ -256,16 +355,19 @@ def _plan(
     folder: Path, names: list[str], settings: dict[str, Any], transform: Any
 ) -> dict[str, Any]:
     """Find the duration to read, and the leads, rate and length written, from some records."""
-    leads = tuple(settings["leads"])
-    headers = list(_readable(folder, names, leads))
+    leads = wanted_leads(settings["leads"])
+    headers = list(_readable(folder, names, settings["leads"]))
     rate = _most_common(header.layout.sampling_rate for header in headers)
     duration = settings["duration"] or _most_common(header.layout.seconds for header in headers)
-    n_samples = round(duration * rate)
+    # Raises where the duration asks for more than a record can hold.
+    n_samples = WFDBStorage(headers[:1], leads, rate, round(duration * rate)).n_samples
+    _check_size(leads, n_samples)
     if transform is not None:
         usual = [header for header in headers if header.layout.sampling_rate == rate]
         signals = _trial_signals(usual, leads, duration)
         transformed, leads, rate = try_transform(transform, signals, leads, rate)
         n_samples = transformed.shape[2]
+    _check_size(leads, n_samples)
     return {
         "duration": duration,
         "leads_out": leads,
@@ -274,13 +376,22 @@ def _plan(
     }
 
 
+def _check_size(leads: Sequence[str], n_samples: int) -> None:
+    if (n_bytes := 4 * len(leads) * n_samples) > _MAX_RECORD_BYTES:
+        raise ECGError(
+            f"ingest_wfdb: a record of {len(leads)} leads with {n_samples} samples takes "
+            f"{n_bytes / 2**30:.1f} GiB, above the limit of 1 GiB. Pass a shorter duration=."
+        )
+
+
 def _conversion(settings: dict[str, Any], transform: Any, found: dict[str, Any]) -> Conversion:
     return Conversion(
-        leads=tuple(settings["leads"]),
+        leads=wanted_leads(settings["leads"]),
+        requested=settings["leads"],
         crop=settings["duration"] is not None,
         transform=transform,
         gain=settings["gain"],
-        **found | {"leads_out": tuple(found["leads_out"])},  # JSON has no tuples
+        **found,
     )
 
 
@@ -301,16 +412,18 @@ def _trial_signals(
     return np.concatenate(parts)
 
 
-def _readable(folder: Path, names: list[str], leads: tuple[str, ...]) -> Iterator[RecordHeader]:
+def _readable(folder: Path, names: list[str], leads: Leads) -> Iterator[RecordHeader]:
     n_found, reason = 0, ""
     for name in names:
         if n_found == _N_PLANNING_RECORDS:
             return
         try:
-            yield read_header(folder / name, leads)
-            n_found += 1
-        except ECGError as error:
+            header = read_header(f"{folder}/{name}", leads)
+        except Exception as error:  # damaged headers lead to errors of many classes
             reason = reason or str(error)
+        else:
+            yield header
+            n_found += 1
     if not n_found:
         raise RecordReadError(
             f"ingest_wfdb: none of {len(names)} records can be read; the first: {reason}"
@@ -322,7 +435,7 @@ def _most_common(values: Iterable[float]) -> float:
 
 
 def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
-    """Join the chunks, rename the files to their final names and warn of what was left out."""
+    """Join the chunks and publish the store."""
     conversion, n_broken = journal.conversion, len(journal.broken)
     if not journal.n_records:
         raise RecordReadError(
@@ -330,8 +443,12 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
             f"{journal.broken[0]['reason']}"
         )
     journal.close()
+    new = new_store(out)
     broken = pd.DataFrame(journal.broken, columns=["record", "reason"])
-    broken.to_csv(out / f".{_BROKEN}", index=False)
+    write_csv(broken, new / BROKEN)
+    journal.sources().to_parquet(new / SOURCES)
+    table = journal.table()
+    write_table(table, new / TABLE, name="ingest_wfdb")
     manifest = {
         "n_records": journal.n_records,
         "n_samples": conversion.n_samples_out,
@@ -340,21 +457,33 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
         "gain": conversion.gain,
         "ecg_column": {"name": "ecg", "position": 0},
         "missing_rows": [],
-        "extra": {"ingest": settings},
+        "extra": {"ingest": settings | {"n_found": len(journal.stamps)}},
+        **describe_format(table),
     }
-    publish_folder(out, journal.table(), manifest, others=[_BROKEN])
-    if n_broken:
+    publish(out, manifest, others=[BROKEN, SOURCES])
+
+
+def _warn_of_losses(out: Path, journal: Journal) -> None:
+    if n_broken := len(journal.broken):
         warn(
             f"ingest_wfdb: left out {n_broken} of {journal.n_records + n_broken} records, such as "
             f"{journal.broken[0]['record']}: {journal.broken[0]['reason']} "
-            f"{out / _BROKEN} lists all.",
+            f"{out / BROKEN} lists all.",
+            SignalQualityWarning,
+            stacklevel=3,
+        )
+    if n_differing := journal.n_differing:
+        warn(
+            f"ingest_wfdb: {n_differing} of {journal.n_records} records differ from the checksums "
+            "of their headers; the column checksum_differs names their leads. Download these "
+            "records again and pass overwrite=True, or drop them.",
             SignalQualityWarning,
             stacklevel=3,
         )
     if journal.n_clipped:
         warn(
-            f"ingest_wfdb: {journal.n_clipped} samples beyond {32767 / conversion.gain:g} mV were "
-            "clipped. Use a smaller gain= for larger amplitudes.",
+            f"ingest_wfdb: {journal.n_clipped} samples beyond {32767 / journal.conversion.gain:g} "
+            "mV were clipped. Use a smaller gain= for larger amplitudes.",
             SignalQualityWarning,
             stacklevel=3,
         )

@@ -1,7 +1,11 @@
 """Transforms of an ingest: any pipeline of transformers that learn nothing from the data."""
 
+import hashlib
+from collections.abc import Iterator
+from types import CodeType, FunctionType
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
@@ -13,6 +17,8 @@ from ecgsk.signals.storage import ArrayStorage
 
 # Parameters of transformers that do not change the result.
 _WITHOUT_EFFECT = {"n_jobs", "memory", "verbose"}
+# Packages whose classes are described by name and parameters alone.
+_LIBRARIES = {"builtins", "ecgsk", "sklearn"}
 
 
 def pipeline_steps(transform: Any) -> list[Any]:
@@ -31,7 +37,10 @@ def pipeline_steps(transform: Any) -> list[Any]:
 
 
 def describe_transform(transform: Any) -> list[str]:
-    """Write the steps of a transform with all parameters that decide the result."""
+    """Write the steps of a transform with all parameters that decide the result.
+
+    Of functions and classes that are not scikit-learn's or ours it holds a digest of the code.
+    """
     return [_describe(step) for step in pipeline_steps(transform)]
 
 
@@ -39,12 +48,48 @@ def _describe(value: Any) -> str:
     if hasattr(value, "get_params") and not isinstance(value, type):
         parameters = value.get_params(deep=False).items()
         stated = [f"{k}={_describe(v)}" for k, v in parameters if k not in _WITHOUT_EFFECT]
-        return f"{type(value).__name__}({', '.join(stated)})"
+        return f"{type(value).__name__}({', '.join(stated)}){_own_code(type(value))}"
     if isinstance(value, list | tuple | np.ndarray):
         return f"[{', '.join(map(_describe, value))}]"
+    if isinstance(value, FunctionType):
+        return f"{value.__qualname__}:{_digest(value)}"
     if callable(value):  # its repr may hold an address
         return getattr(value, "__qualname__", type(value).__name__)
+    if type(value).__repr__ is object.__repr__:  # holds an address
+        return f"{type(value).__qualname__}:{joblib.hash(value)}"
     return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def _digest(function: FunctionType) -> str:
+    """Return a digest of what a function does: its code, defaults and closure."""
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    parts = [*_code_parts(function.__code__), function.__defaults__, function.__kwdefaults__]
+    described = [repr(part) for part in parts] + [_describe(cell) for cell in cells]
+    return hashlib.sha256("\n".join(described).encode()).hexdigest()[:12]
+
+
+def _code_parts(code: CodeType) -> Iterator[Any]:
+    yield code.co_code
+    yield code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _code_parts(constant)
+        else:
+            yield constant
+
+
+def _own_code(cls: type) -> str:
+    """Return a digest of the methods that a class of the user's defines or inherits."""
+    methods = [
+        f"{name}:{_digest(method)}"
+        for base in cls.__mro__
+        if base.__module__.partition(".")[0] not in _LIBRARIES
+        for name, method in sorted(vars(base).items())
+        if isinstance(method, FunctionType)
+    ]
+    if not methods:
+        return ""
+    return ":" + hashlib.sha256("\n".join(methods).encode()).hexdigest()[:12]
 
 
 def apply_transform(

@@ -1,31 +1,36 @@
 """WFDB headers, checked against the signal files that they name."""
 
-import math
 import os
-import re
-from collections.abc import Sequence
+import stat
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from ecgsk.exceptions import ECGError, LeadMismatchError, RecordReadError, UnitError
+from ecgsk.io._wfdb_comments import comment_columns
+from ecgsk.io._wfdb_samples import SampleBlock, count_block_frames, find_blocks, signal_files
+from ecgsk.io._wfdb_text import HeaderText, SignalLine, parse_header
+from ecgsk.signals.leads import canonical_lead, canonical_leads, derivation
+from ecgsk.signals.units import (
+    MAX_SAMPLING_RATE,
+    MIN_SAMPLING_RATE,
+    format_hertz,
+    to_millivolt,
+)
 
-from ecgsk.exceptions import LeadMismatchError, RecordReadError, UnitError
-from ecgsk.io._wfdb import load_wfdb
-from ecgsk.io._wfdb_samples import SampleBlock, find_block
-from ecgsk.io._wfdb_text import parse_ordinary
-from ecgsk.signals.leads import canonical_lead
-from ecgsk.signals.units import to_millivolt
+Leads = Sequence[str] | Mapping[str, str]  # names, or the lead by its name in the files
 
-# Formats of fixed size; others (FLAC) are checked when they are read.
-_BYTES_PER_SAMPLE = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5}
 _SUFFIXES = {".hea", ".dat", ".mat"}
-_MISSING = {"", "unknown", "nan", "n/a", "none"}
-_SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
-_MAX_AGE = 120
+_MAX_HEADER_BYTES = 1 << 20
+_GAINS = (1e-6, 1e12)  # units per physical unit; others overflow or are always 0
+_NO_FILE = "~"  # of a signal without samples, in WFDB
 
 _cached_to_millivolt = lru_cache(to_millivolt)
+_canonical_leads = lru_cache(canonical_leads)
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,7 @@ class RecordLayout:
     n_samples: int  # per lead, as stored
     channels: tuple[int, ...]  # positions of the requested leads in the file
     millivolts: tuple[float, ...]  # per stored unit of each requested lead
-    header_size: int  # bytes, by which a later reader detects a change
-    block: SampleBlock | None  # None when only wfdb can read the samples
+    blocks: tuple[SampleBlock, ...]  # samples of the requested leads, by file
 
     @property
     def seconds(self) -> float:
@@ -52,39 +56,80 @@ class RecordHeader:
     path: str  # without suffix
     layout: RecordLayout
     columns: dict[str, Any] = field(default_factory=dict)
+    checksums: tuple[int, ...] = ()  # of the requested leads, modulo 65536; 0 where none is stated
+    uncalibrated: tuple[str, ...] = ()  # requested leads whose gain is not stated
 
 
 def record_path(path: str | Path) -> str:
-    """Return the absolute path of a record without ``.hea``, ``.dat`` or ``.mat``."""
+    """Return the absolute path of a record from that of its ``.hea``, ``.dat`` or ``.mat`` file.
+
+    A record may itself be called ``a.dat`` or ``a.mat``: its header is ``a.dat.hea``.
+    """
     path = os.fspath(path)
     if not os.path.isabs(path):
         path = os.path.join(os.getcwd(), path)
     stem, suffix = os.path.splitext(path)
-    return stem if suffix.lower() in _SUFFIXES else path
+    if suffix.lower() == ".hea":
+        return stem
+    is_samples = suffix.lower() in _SUFFIXES and not os.path.exists(f"{path}.hea")
+    return stem if is_samples else path
 
 
-def read_header(path: str | Path, leads: Sequence[str]) -> RecordHeader:
+def read_header(path: str, leads: Leads) -> RecordHeader:
     """Read a header and check that the record can be read.
 
-    Raises RecordReadError for a malformed header or an absent or truncated signal file,
-    LeadMismatchError for an absent or repeated lead, UnitError for a unit that is no voltage.
+    `path` is absolute and without suffix, as `record_path` returns it. Raises RecordReadError
+    for a malformed header or an absent or truncated signal file, LeadMismatchError for an
+    absent or repeated lead, UnitError for a unit that is no voltage.
     """
-    path = record_path(path)
-    header, raw = _parse(path)
-    _check_files(header, path)
-    channels = _find_leads(header, leads, path)
-    units = _units(header, raw)
+    try:
+        return _read_header(path, leads)
+    except ECGError:
+        raise
+    # A header from elsewhere may hold anything; it must never lose the other records.
+    except Exception as error:
+        reason = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+        raise RecordReadError(
+            f"record {shown(path)}: expected a WFDB header in {shown(path)}.hea, got one that "
+            f"cannot be understood: {reason}. Download it again, or leave it out."
+        ) from error
+
+
+def _read_header(path: str, leads: Leads) -> RecordHeader:
+    raw = read_header_bytes(path)
+    header = parse_header(raw)
+    names = tuple(signal.name for signal in header.signals)
+    channels = _find_leads(names, leads, path)
+    rate, per_frame = _common_rate(header, channels, path)
+    files = signal_files(header.signals)
+    n_frames = _check_files(header, files, channels, path)
+    signals = [header.signals[channel] for channel in channels]
+    _check_scales(signals, n_frames)
     layout = RecordLayout(
-        sampling_rate=float(header.fs),
-        n_samples=int(header.sig_len),
+        sampling_rate=rate,
+        n_samples=n_frames * per_frame,
         channels=channels,
-        millivolts=tuple(
-            _to_millivolt(units[channel], header.sig_name[channel], path) for channel in channels
-        ),
-        header_size=len(raw),
-        block=find_block(header, channels, path),
+        millivolts=tuple(_to_millivolt(signal, path) for signal in signals),
+        blocks=find_blocks(header.signals, files, channels, os.path.basename(path)),
     )
-    return RecordHeader(path, _kept_once(layout), _columns(header))
+    checksums = tuple((signal.checksum or 0) % 2**16 for signal in signals)
+    uncalibrated = tuple(signal.name for signal in signals if not signal.calibrated)
+    return RecordHeader(path, _kept_once(layout), comment_columns(header), checksums, uncalibrated)
+
+
+def _check_scales(signals: Sequence[SignalLine], n_frames: int) -> None:
+    """Raise ValueError for leads whose samples would all be infinite or missing."""
+    smallest, largest = _GAINS
+    for signal in signals:
+        if not smallest <= abs(signal.gain) <= largest:
+            raise ValueError(f"lead {signal.name} has a gain of {signal.gain:g} units")
+        if signal.skew >= n_frames:
+            raise ValueError(f"lead {signal.name} begins {signal.skew} samples after the others")
+
+
+def shown(path: str) -> str:
+    """Return a path as text that can be printed: file names need not be Unicode."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 @lru_cache(maxsize=1024)
@@ -93,137 +138,188 @@ def _kept_once(layout: RecordLayout) -> RecordLayout:
     return layout
 
 
-def _parse(path: str) -> tuple[Any, bytes]:
-    """Return the fields of a header as wfdb names them, and its bytes."""
+def read_header_bytes(path: str) -> bytes:
+    """Return the bytes of a header; raise ValueError for one that cannot be a header."""
     try:
-        with open(f"{path}.hea", "rb") as file:
-            raw = file.read()
-        header: Any = parse_ordinary(raw) or load_wfdb().rdheader(path)
+        state = os.stat(f"{path}.hea")
     except FileNotFoundError as error:
         raise RecordReadError(
-            f"record {path}: there is no header {path}.hea. Give the path of a WFDB record."
+            f"record {shown(path)}: there is no header {shown(path)}.hea. Give the path of a WFDB "
+            "record."
         ) from error
-    # wfdb raises errors of many classes for malformed headers.
-    except Exception as error:
+    if not stat.S_ISREG(state.st_mode):
+        raise ValueError("it is no regular file")
+    if state.st_size > _MAX_HEADER_BYTES:
+        raise ValueError(f"it has {state.st_size} bytes; expected at most {_MAX_HEADER_BYTES}")
+    with open(f"{path}.hea", "rb") as file:
+        return file.read(_MAX_HEADER_BYTES)
+
+
+def _common_rate(header: HeaderText, channels: tuple[int, ...], path: str) -> tuple[float, int]:
+    """Return the sampling rate of the requested leads, and their samples per frame."""
+    if header.frame_rate is None:
         raise RecordReadError(
-            f"record {path}: expected a WFDB header in {path}.hea, got one that cannot be "
-            f"understood ({type(error).__name__}: {error}). Download it again, or leave it out."
-        ) from error
-    if getattr(header, "n_seg", None) is not None:
+            f"record {shown(path)}: the header must state the sampling rate; it states none. "
+            "Correct the header, or leave the record out."
+        )
+    rates = {c: _signal_rate(header.frame_rate, header.signals[c].per_frame) for c in channels}
+    if len(set(rates.values())) > 1:
+        stated = (f"{header.signals[c].name} {format_hertz(rate)}" for c, rate in rates.items())
         raise RecordReadError(
-            f"record {path}: expected one segment, got {header.n_seg} segments. "
-            "Read each segment as a record."
+            f"record {shown(path)}: expected leads of one sampling rate, got {', '.join(stated)}. "
+            "Pass leads= with those of one rate."
         )
-    if not header.n_sig or not header.sig_name or not header.sig_len or not header.fs:
+    rate = rates[channels[0]]
+    if not MIN_SAMPLING_RATE <= rate <= MAX_SAMPLING_RATE:
         raise RecordReadError(
-            f"record {path}: the header must state signals, sampling rate and number of samples; "
-            f"it states {header.n_sig or 0} signals, {header.fs} Hz, {header.sig_len} samples. "
-            "Download it again, or leave it out."
+            f"record {shown(path)}: expected a sampling rate of {MIN_SAMPLING_RATE:g} to "
+            f"{MAX_SAMPLING_RATE:g} Hz, got {format_hertz(rate)}. Correct the header, or leave "
+            "the record out."
         )
-    return header, raw
-
-
-def _check_files(header: Any, path: str) -> None:
-    """Raise unless every signal file is as long as the header states."""
-    signals = zip(
-        header.file_name, header.fmt, header.samps_per_frame, header.byte_offset, strict=True
-    )
-    expected: dict[str, float] = {}
-    for name, fmt, samples_per_frame, offset in signals:
-        expected.setdefault(name, offset or 0)
-        size = _BYTES_PER_SAMPLE.get(fmt, 0)
-        expected[name] += header.sig_len * (samples_per_frame or 1) * size
-    for name, n_bytes in expected.items():
-        file = os.path.join(os.path.dirname(path), name)
-        if not os.path.isfile(file):
-            raise RecordReadError(
-                f"record {path}: its signal file {file} is absent. "
-                "Download it again, or leave the record out."
-            )
-        if (found := os.path.getsize(file)) < math.floor(n_bytes):
-            raise RecordReadError(
-                f"record {path}: its signal file {name} is truncated: expected at least "
-                f"{math.floor(n_bytes)} bytes ({header.n_sig} signals of {header.sig_len} "
-                f"samples), got {found}. Download it again, or leave the record out."
-            )
-
-
-def _find_leads(header: Any, leads: Sequence[str], path: str) -> tuple[int, ...]:
-    """Return the positions of leads by name, ignoring signals that are not leads."""
-    places = _places_by_lead(tuple(header.sig_name))
-    stored = ", ".join(str(name) for name in header.sig_name)
-    if missing := [lead for lead in leads if lead not in places]:
-        raise LeadMismatchError(
-            f"record {path}: expected leads {', '.join(leads)}, but it lacks "
-            f"{', '.join(missing)}; it stores {stored}. "
-            "Pass leads= with those that all records have."
-        )
-    if repeated := [lead for lead in leads if len(places[lead]) > 1]:
-        raise LeadMismatchError(
-            f"record {path}: lead {', '.join(repeated)} occurs more than once; it stores "
-            f"{stored}. Correct the header, or leave the record out."
-        )
-    return tuple(places[lead][0] for lead in leads)
+    return rate, header.signals[channels[0]].per_frame
 
 
 @lru_cache(maxsize=1024)
-def _places_by_lead(names: tuple[str | None, ...]) -> dict[str, list[int]]:
+def _signal_rate(frame_rate: float, per_frame: int) -> float:
+    """Return samples per second: 62.4725 frames of 4 samples are 249.89, with no further digit."""
+    return float(Fraction(repr(frame_rate)) * per_frame)
+
+
+def _check_files(
+    header: HeaderText, files: dict[str, list[int]], channels: tuple[int, ...], path: str
+) -> int:
+    """Return the number of frames, after checking it against every file of samples."""
+    held: dict[str, int] = {}
+    for name, inside in files.items():
+        wanted = not set(channels).isdisjoint(inside)
+        if name == _NO_FILE and not wanted:
+            continue
+        file = _find_file(name, path)
+        try:
+            held[name] = count_block_frames(file, [header.signals[place] for place in inside])
+        except ValueError as error:
+            if wanted:
+                raise RecordReadError(
+                    f"record {shown(path)}: its signal file {name} cannot be read: {error}. "
+                    "Download it again, or leave the record out."
+                ) from error
+    # WFDB: a header that states no number of samples, or 0, leaves it to the files.
+    n_frames = header.n_frames or min(held[header.signals[c].file] for c in channels)
+    if not n_frames:
+        raise RecordReadError(
+            f"record {shown(path)}: its signal files hold no sample. Download it again, or leave "
+            "it out."
+        )
+    for name, n_held in held.items():
+        if n_held < n_frames:
+            raise RecordReadError(
+                f"record {shown(path)}: its signal file {name} is truncated: expected "
+                f"{n_frames} samples of {len(files[name])} signals, got {n_held} in "
+                f"{os.path.getsize(_find_file(name, path))} bytes. Download it again, or leave "
+                "the record out."
+            )
+    return n_frames
+
+
+def _find_file(name: str, path: str) -> str:
+    """Return the path of a file of samples, which must be beside the header."""
+    if "/" in name or "\\" in name or name in (".", "..", _NO_FILE, "-"):
+        raise RecordReadError(
+            f"record {shown(path)}: expected signal files beside the header, got {name!r}. "
+            "Correct the header, or leave the record out."
+        )
+    file = os.path.join(os.path.dirname(path), name)
+    if not os.path.isfile(file):
+        state = "is no regular file" if os.path.exists(file) else "is absent"
+        raise RecordReadError(
+            f"record {shown(path)}: its signal file {shown(file)} {state}.{_same_letters(file)} "
+            "Download it again, or leave the record out."
+        )
+    return file
+
+
+def _same_letters(file: str) -> str:
+    """Say which file has the same name in another Unicode form, as macOS writes it."""
+    folder, name = os.path.split(file)
+    if name.isascii():
+        return ""
+    for form in ("NFC", "NFD"):
+        other = unicodedata.normalize(form, name)
+        if other != name and os.path.exists(os.path.join(folder, other)):
+            return f" Its name in the folder is in Unicode form {form}: rename it."
+    return ""
+
+
+def _find_leads(names: tuple[str, ...], leads: Leads, path: str) -> tuple[int, ...]:
+    """Return the positions of leads by name, ignoring signals that are not leads."""
+    wanted, places = wanted_leads(leads), _places_by_lead(names, _declared(leads))
+    stored = ", ".join(names)
+    if missing := [lead for lead in wanted if lead not in places]:
+        raise LeadMismatchError(
+            f"record {shown(path)}: expected leads {', '.join(wanted)}, but it lacks "
+            f"{', '.join(missing)}; it stores {stored}. {_remedy(wanted, missing, names)}"
+        )
+    if repeated := [lead for lead in wanted if len(places[lead]) > 1]:
+        raise LeadMismatchError(
+            f"record {shown(path)}: lead {', '.join(repeated)} occurs more than once; it stores "
+            f"{stored}. Correct the header, or leave the record out."
+        )
+    return tuple(places[lead][0] for lead in wanted)
+
+
+def _remedy(wanted: tuple[str, ...], missing: list[str], names: tuple[str, ...]) -> str:
+    """Say how a record that lacks leads can be read."""
+    present = _places_by_lead(names, ())
+    if all(derivation(lead, present) for lead in missing):
+        kept = [lead for lead in wanted if lead not in missing]
+        return (
+            f"{', '.join(missing)} follow from its other limb leads: pass leads={kept!r}, and "
+            f"derive them by SelectLeads({list(wanted)!r}, derive=True)."
+        )
+    known = {place for places in present.values() for place in places}
+    unknown = [name for place, name in enumerate(names) if name and place not in known]
+    advice = "Pass leads= with those that all records have."
+    if unknown:
+        advice += (
+            f" If its signal {unknown[0]!r} is meant, pass leads={{{unknown[0]!r}: "
+            f"{missing[0]!r}}}; a lead that no standard names begins with x-, such as 'x-cm5'."
+        )
+    return advice
+
+
+def wanted_leads(leads: Leads) -> tuple[str, ...]:
+    """Return the canonical names of the leads to read, from names or a mapping to names."""
+    if isinstance(leads, Mapping):
+        return _canonical_leads(tuple(dict.fromkeys(map(canonical_lead, leads.values()))))
+    return _canonical_leads(leads if isinstance(leads, str) else tuple(leads))
+
+
+def _declared(leads: Leads) -> tuple[tuple[str, str], ...]:
+    return tuple(leads.items()) if isinstance(leads, Mapping) else ()
+
+
+@lru_cache(maxsize=1024)
+def _places_by_lead(
+    names: tuple[str, ...], declared: tuple[tuple[str, str], ...]
+) -> dict[str, list[int]]:
     """Return the positions of every known lead; most records of a folder share their names."""
+    meanings = {_folded(name): lead for name, lead in declared}
     places: dict[str, list[int]] = {}
     for position, name in enumerate(names):
         try:
-            places.setdefault(canonical_lead(name or ""), []).append(position)
+            lead = canonical_lead(meanings.get(_folded(name), name))
         except LeadMismatchError:
             continue
+        places.setdefault(lead, []).append(position)
     return places
 
 
-def _units(header: Any, raw: bytes) -> list[str]:
-    """Return the units of all signals; wfdb drops non-ASCII text and reads \u00b5V as V."""
-    if raw.isascii():
-        return header.units
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    lines = [line.split() for line in text.split("\n") if line.strip() and line[0] != "#"]
-    gains = [(line[2:3] or [""])[0] for line in lines[1 : 1 + header.n_sig]]
-    # WFDB's default unit.
-    return [gain.partition("/")[2] or "mV" for gain in gains]
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
-def _to_millivolt(unit: str, lead: str, path: str) -> float:
+def _to_millivolt(signal: SignalLine, path: str) -> float:
     try:
-        return _cached_to_millivolt(unit)
+        return _cached_to_millivolt(signal.unit)
     except UnitError as error:
-        raise UnitError(f"record {path}: lead {lead}: {error}") from error
-
-
-def _columns(header: Any) -> dict[str, Any]:
-    """Return header comments ``key: value`` by key, and the other lines in ``comments``."""
-    columns: dict[str, Any] = {}
-    if header.base_datetime is not None:
-        columns["ecg_time"] = pd.Timestamp(header.base_datetime)
-    for line in header.comments:
-        key, colon, value = (part.strip() for part in line.partition(":"))
-        key, value = (key, value) if colon else ("comments", line.strip())
-        if value.lower() in _MISSING:
-            continue
-        name = re.sub(r"\W+", "_", key.lower()).strip("_")
-        # The columns of the table keep their meaning.
-        name = f"header_{name}" if name in {"ecg", "record", "ecg_time"} else name
-        columns[name] = f"{columns[name]}; {value}" if name in columns else value
-    if "age" in columns:
-        columns["age"] = _age(columns["age"])
-    if "sex" in columns:
-        columns["sex"] = _SEXES.get(columns["sex"].lower())
-    return columns
-
-
-def _age(text: str) -> float:
-    """Return years; NaN for an impossible age, such as the 300 that means "above 89"."""
-    try:
-        age = float(text)
-    except ValueError:
-        return math.nan
-    return age if 0 <= age <= _MAX_AGE else math.nan
+        raise UnitError(f"record {shown(path)}: lead {signal.name}: {error}") from error

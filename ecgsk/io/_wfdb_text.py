@@ -1,103 +1,153 @@
-"""Parser of WFDB headers in the ordinary form, a hundred times as fast as wfdb."""
+"""Parser of WFDB headers: one decoding, one line splitter, one pattern per kind of line."""
 
 import re
-from calendar import monthrange
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-# wfdb reads every header that these patterns do not match. No number may be so long that int()
-# refuses it, and each pattern is narrower than wfdb's, so that both split a line alike.
-_NUMBER = r"\d{1,18}"
-_INTEGER = rf"-?{_NUMBER}"
-_DECIMAL = r"\d{1,18}(?:\.\d{1,18})?"
+# Bounds of what a header may ask for.
+_MAX_LINE = 4096  # characters of a line that is no comment
+MAX_SIGNALS = 1024
+
+_NUMBER = r"\d{1,15}"
+_INTEGER = rf"[-+]?{_NUMBER}"
+_DECIMAL = rf"(?:{_NUMBER}(?:\.\d{{0,18}})?|\.\d{{1,18}})(?:[eE][-+]?\d{{1,2}})?"
 _BLANK = r"[ \t]+"
-_TIME = r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d):(?P<second>[0-5]\d)"
-_DATE = r"(?P<day>\d\d?)/(?P<month>0?[1-9]|1[0-2])/(?P<year>[1-9]\d{3})"
-# wfdb does not read the PhysioNet/CinC challenges' form of a date as a date.
-_NO_DATE = rf"[0-3]?\d-[A-Z][a-z]{{2}}-\d{{4}}{_BLANK}\d\d:\d\d:\d\d"
+_END = r"(?=[ \t]|$)"  # of a field
+# The last field is free text, as in wfdb; a name may hold blanks where no field can begin.
 _RECORD_LINE = re.compile(
-    rf"[-\w]+{_BLANK}(?P<n_sig>{_NUMBER}){_BLANK}(?P<fs>{_DECIMAL}){_BLANK}(?P<sig_len>{_NUMBER})"
-    rf"(?:{_BLANK}{_NO_DATE}|{_BLANK}{_TIME}{_BLANK}{_DATE})?",
+    rf"(?P<name>\S.*?)(?:/(?P<n_segments>{_NUMBER}))?{_BLANK}(?P<n_signals>{_NUMBER}){_END}"
+    rf"(?:{_BLANK}(?P<rate>{_DECIMAL})(?:/-?{_DECIMAL}(?:\(-?{_DECIMAL}\))?)?{_END}"
+    rf"(?:{_BLANK}(?P<n_frames>{_NUMBER}){_END}"
+    rf"(?:{_BLANK}(?P<time>[\d:.]+){_END}(?:{_BLANK}(?P<date>\d+/\d+/\d+){_END})?)?"
+    rf"(?:{_BLANK}.*)?)?)?",
     re.ASCII,
 )
 _SIGNAL_LINE = re.compile(
-    rf"(?P<file_name>[-\w]+\.\w+){_BLANK}"
-    rf"(?P<fmt>{_NUMBER})(?:x(?P<samps_per_frame>{_NUMBER}))?(?:\+(?P<byte_offset>{_NUMBER}))?"
-    rf"{_BLANK}(?P<adc_gain>-?{_DECIMAL}(?:e[+-]?\d{{1,2}})?)(?:\((?P<baseline>{_INTEGER})\))?"
-    rf"(?:/(?P<units>[-\w^?%/]+))?{_BLANK}{_NUMBER}{_BLANK}(?P<adc_zero>{_INTEGER}){_BLANK}"
-    rf"{_INTEGER}{_BLANK}{_INTEGER}{_BLANK}{_NUMBER}{_BLANK}(?P<sig_name>[!-~]+(?: [!-~]+)*)",
+    rf"(?P<file>\S.*?){_BLANK}(?P<fmt>\d{{1,4}})(?:x(?P<per_frame>{_NUMBER}))?"
+    rf"(?::(?P<skew>{_NUMBER}))?(?:\+(?P<offset>{_NUMBER}))?{_END}"
+    rf"(?:{_BLANK}(?P<gain>-?{_DECIMAL})(?:\((?P<baseline>{_INTEGER})\))?(?:/(?P<unit>\S+))?{_END}"
+    rf"(?:{_BLANK}{_NUMBER}{_END}(?:{_BLANK}(?P<zero>{_INTEGER}){_END}"
+    rf"(?:{_BLANK}(?P<initial>{_INTEGER}){_END}(?:{_BLANK}(?P<checksum>{_INTEGER}){_END}"
+    rf"(?:{_BLANK}{_NUMBER}{_END})?)?)?)?)?)?(?:{_BLANK}(?P<name>.+))?",
     re.ASCII,
 )
+_TIME = re.compile(r"(?:(?:(\d\d?):)?(\d\d?):)?(\d\d?)(?:\.(\d{1,6}))?", re.ASCII)
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+_DEFAULT_GAIN = 200.0  # units per mV, where a header states none or 0
 
 
-@dataclass(frozen=True)
-class OrdinaryHeader:
-    """Fields of a header, named and typed as by ``wfdb.rdheader``."""
+class SignalLine(NamedTuple):
+    """One signal of a record, as its line in the header states it."""
 
-    n_sig: int
-    fs: float
-    sig_len: int
-    base_datetime: datetime | None
-    file_name: list[str]
-    fmt: list[str]
-    samps_per_frame: list[int]
-    skew: list[int | None]
-    byte_offset: list[int | None]
-    adc_gain: list[float]
-    baseline: list[int]
-    units: list[str]
-    sig_name: list[str]
-    comments: list[str]
+    file: str
+    fmt: str
+    per_frame: int  # samples per frame
+    skew: int  # frames
+    offset: int  # bytes
+    gain: float  # units per physical unit
+    calibrated: bool  # whether the header states the gain
+    baseline: int
+    unit: str
+    initial: int  # first sample, which format 8 starts from
+    checksum: int | None
+    name: str
 
 
-def parse_ordinary(raw: bytes) -> OrdinaryHeader | None:
-    """Parse the bytes of a header in the ordinary form; None for any other header.
+class HeaderText(NamedTuple):
+    """Fields of a header; None where it does not state them."""
 
-    The ordinary form has one segment, ASCII text, no skew, no counter frequency, and all
-    fields but samples per frame, byte offset, baseline and unit, which are optional.
-    """
-    if not raw.isascii():
-        return None
-    lines = [line.strip() for line in raw.decode("ascii").splitlines()]
-    stated = [line for line in lines if line and line[0] != "#"]
-    record = _RECORD_LINE.fullmatch(stated[0]) if stated else None
-    matches = [_SIGNAL_LINE.fullmatch(line) for line in stated[1:]]
-    signals = [match.groupdict() for match in matches if match]
-    if not record or not signals or not len(matches) == len(signals) == int(record["n_sig"]):
-        return None
-    if record["day"] and int(record["day"]) not in _days(record):
-        return None
-    fs = float(record["fs"])
-    return OrdinaryHeader(
-        n_sig=len(signals),
-        fs=int(fs) if round(fs, 8) == int(fs) else fs,
-        sig_len=int(record["sig_len"]),
-        base_datetime=_datetime(record),
-        file_name=[signal["file_name"] for signal in signals],
-        fmt=[signal["fmt"] for signal in signals],
-        samps_per_frame=[int(signal["samps_per_frame"] or 1) for signal in signals],
-        skew=[None] * len(signals),
-        byte_offset=[_optional(signal["byte_offset"]) for signal in signals],
-        # WFDB: a gain of 0 means 200, and the default baseline is the ADC zero.
-        adc_gain=[float(signal["adc_gain"]) or 200.0 for signal in signals],
-        baseline=[int(signal["baseline"] or signal["adc_zero"]) for signal in signals],
-        units=[signal["units"] or "mV" for signal in signals],
-        sig_name=[signal["sig_name"] for signal in signals],
-        comments=[line.strip(" \t#") for line in lines if line.startswith("#")],
+    frame_rate: float | None  # Hz
+    n_frames: int | None
+    recorded: datetime | None
+    recorded_text: str  # date and time that cannot be understood
+    signals: tuple[SignalLine, ...]
+    comments: tuple[str, ...]
+
+
+def parse_header(raw: bytes) -> HeaderText:
+    """Parse the bytes of a header; raise ValueError, with the reason, where it has another form."""
+    stated, comments = [], []
+    for line in map(str.strip, _LINE_ENDS.split(_decode(raw))):
+        if line.startswith("#"):
+            comments.append(line.strip("# \t"))
+        elif len(line) > _MAX_LINE:
+            raise ValueError(f"line {line[:40]!r}... has {len(line)} characters")
+        elif line:
+            stated.append(line)
+    if not stated:
+        raise ValueError("it has no line but comments; a name that begins with # reads as one")
+    record = _RECORD_LINE.fullmatch(stated[0])
+    if not record:
+        raise ValueError(
+            f"its first line is {stated[0][:80]!r}; expected name, number of signals, sampling "
+            "rate and number of samples"
+        )
+    if record["n_segments"]:
+        raise ValueError(
+            f"expected one segment, got {record['n_segments']} segments: read each as a record"
+        )
+    n_signals = int(record["n_signals"])
+    if n_signals > MAX_SIGNALS:
+        raise ValueError(f"it states {n_signals} signals; expected at most {MAX_SIGNALS}")
+    if n_signals != len(stated) - 1:
+        raise ValueError(f"it states {n_signals} signals and describes {len(stated) - 1}")
+    recorded, recorded_text = _datetime(record["time"], record["date"])
+    return HeaderText(
+        frame_rate=float(record["rate"]) if record["rate"] else None,
+        n_frames=int(record["n_frames"]) if record["n_frames"] else None,
+        recorded=recorded,
+        recorded_text=recorded_text,
+        signals=tuple(map(_parse_signal, stated[1:])),
+        comments=tuple(comments),
     )
 
 
-def _optional(digits: str | None) -> int | None:
-    return None if digits is None else int(digits)
+def _decode(raw: bytes) -> str:
+    """Decode UTF-8, else latin-1, which every sequence of bytes is."""
+    if b"\0" in raw:
+        raise ValueError("it is no text: it holds a zero byte")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
-def _days(record: re.Match) -> range:
-    return range(1, monthrange(int(record["year"]), int(record["month"]))[1] + 1)
+def _parse_signal(line: str) -> SignalLine:
+    signal = _SIGNAL_LINE.fullmatch(line)
+    if not signal:
+        raise ValueError(f"the signal line {line[:80]!r} cannot be read")
+    file, fmt, per_frame, skew, offset, gain, baseline, unit, zero, initial, checksum, name = (
+        signal.groups()
+    )
+    if per_frame and not int(per_frame):
+        raise ValueError(f"the signal line {line[:80]!r} states 0 samples per frame")
+    return SignalLine(
+        file=file,
+        fmt=fmt,
+        per_frame=int(per_frame or 1),
+        skew=int(skew or 0),
+        offset=int(offset or 0),
+        gain=float(gain or 0) or _DEFAULT_GAIN,
+        calibrated=bool(float(gain or 0)),
+        # WFDB: the default baseline and first sample are the ADC zero, and the default unit mV.
+        baseline=int(baseline or zero or 0),
+        unit=unit or "mV",
+        initial=int(initial or zero or 0),
+        checksum=int(checksum) if checksum else None,
+        name=(name or "").strip(),
+    )
 
 
-def _datetime(record: re.Match) -> datetime | None:
-    if not record["day"]:
-        return None
-    year, month, day = (int(record[name]) for name in ("year", "month", "day"))
-    hour, minute, second = (int(record[name]) for name in ("hour", "minute", "second"))
-    return datetime(year, month, day, hour, minute, second)
+def _datetime(time: str | None, date: str | None) -> tuple[datetime | None, str]:
+    """Return date and time, or the text of those that do not exist."""
+    if not (time and date):
+        return None, ""
+    clock, (day, month, year) = _TIME.fullmatch(time), map(int, date.split("/"))
+    if clock:
+        hour, minute, second = (int(part or 0) for part in clock.groups()[:3])
+        microsecond = int((clock[4] or "").ljust(6, "0"))
+        try:
+            return datetime(year, month, day, hour, minute, second, microsecond), ""
+        except (ValueError, OverflowError):
+            pass
+    return None, f"{time} {date}"

@@ -1,9 +1,7 @@
 """ECG folders: a table with an ECG column as ``ecg.npy``, ``records.parquet``, ``ecg.json``."""
 
-import hashlib
-import json
-import os
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 from warnings import warn
@@ -11,18 +9,31 @@ from warnings import warn
 import numpy as np
 import pandas as pd
 
+from ecgsk._files import sole_writer
 from ecgsk._progress import progress_bar
-from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
+from ecgsk._stored_files import seal, size_and_time
+from ecgsk.exceptions import DamagedFileError, ECGError, RecordReadError, SignalQualityWarning
+from ecgsk.io._store_files import (
+    INGEST,
+    MANIFEST,
+    SAMPLES,
+    TABLE,
+    check_file,
+    explained,
+    has_store,
+    locate,
+    new_store,
+    publish,
+    read_manifest,
+    settle,
+)
 from ecgsk.signals import ECGArray, ECGStorage
 from ecgsk.signals.columns import find_ecg_column
 from ecgsk.signals.storage import INT16_NAN, NpyStorage
 
-FORMAT = "ecgsk cohort folder"
-VERSION = 1
 #: int16 units per mV: 1 uV resolution up to 32.767 mV, finer than any ECG recorder.
 DEFAULT_GAIN = 1000.0
 
-SAMPLES, _TABLE, MANIFEST = "ecg.npy", "records.parquet", "ecg.json"
 _MAX_INT16 = np.iinfo(np.int16).max
 _RECORDS_PER_BATCH = 128
 
@@ -51,7 +62,7 @@ def write_ecg_folder(
     extra : dict, optional
         Stored under ``"extra"`` in ``ecg.json``; must be JSON-serialisable.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -61,8 +72,9 @@ def write_ecg_folder(
     Raises
     ------
     ECGError
-        When the folder holds a cohort and `overwrite` is False, the frame reads
-        its samples from there, or a column's name is not a string.
+        When the folder holds a cohort and `overwrite` is False, another process
+        writes into it, the frame reads its samples from there, ``records.parquet``
+        cannot hold a column, or the disk is full or read-only.
 
     Warns
     -----
@@ -71,9 +83,10 @@ def write_ecg_folder(
 
     Notes
     -----
-    Samples are written in batches, so a column larger than memory will do, and
-    to temporary names. ``ecg.json`` comes last: a folder that has it is complete.
-    NaN is stored as -32768.
+    Samples are written in batches, so a column larger than memory will do. All
+    files are written beside the old ones, which stay until the new ones are whole: a
+    kill at any moment leaves one of both to `read_ecg_folder`. Other files in the
+    folder are left alone. NaN is stored as -32768.
 
     See Also
     --------
@@ -94,24 +107,12 @@ def write_ecg_folder(
     folder = Path(folder).resolve()
     column = find_ecg_column(frame, name="write_ecg_folder")
     _check_writable(frame, column, folder, gain, overwrite)
-    folder.mkdir(parents=True, exist_ok=True)
-    ecg = frame[column].array
-    assert isinstance(ecg, ECGArray)
-    table = frame.drop(columns=column)
-    # Parquet stores only some attrs.
-    table.attrs = {}
-    n_clipped = _write_samples(ecg, folder / f".{SAMPLES}", gain, progress)
-    manifest = {
-        "n_records": len(frame),
-        "n_samples": ecg.n_samples,
-        "sampling_rate": ecg.sampling_rate,
-        "leads": list(ecg.leads),
-        "gain": float(gain),
-        "ecg_column": {"name": column, "position": frame.columns.get_loc(column)},
-        "missing_rows": np.flatnonzero(ecg.isna()).tolist(),
-        "extra": extra or {},
-    }
-    publish_folder(folder, table, manifest)
+    manifest = _describe(frame, column, gain, extra or {})
+    with (
+        explained(folder, name="write_ecg_folder", mend="Choose another folder."),
+        sole_writer(folder, seconds=0),
+    ):
+        n_clipped = _write(frame, column, folder, manifest, overwrite, progress)
     if n_clipped:
         warn(
             f"write_ecg_folder: {n_clipped} samples beyond {_MAX_INT16 / gain:g} mV were clipped. "
@@ -132,8 +133,9 @@ def read_ecg_folder(
     folder : path-like
         Holds ``ecg.json``.
     verify : bool, default=False
-        Compare the SHA-256 checksums of the files with those in ``ecg.json``. By
-        default only their sizes are compared.
+        Compare the SHA-256 checksums of all files with those in ``ecg.json``. By
+        default those of ``ecg.json`` itself and of the table are compared, and the
+        size of the samples.
 
     Returns
     -------
@@ -145,7 +147,9 @@ def read_ecg_folder(
     Raises
     ------
     RecordReadError
-        When a file is absent, changed, or of another version.
+        When a file is absent or of another version.
+    DamagedFileError
+        When a file is truncated or changed.
 
     Examples
     --------
@@ -153,28 +157,64 @@ def read_ecg_folder(
     >>> frame, extra = read_ecg_folder("store")  # doctest: +SKIP
     """
     folder = Path(folder).resolve()
-    manifest = _read_manifest(folder)
-    for name, stated in manifest["files"].items():
-        _check_file(folder / name, stated, verify)
-    table = pd.read_parquet(folder / _TABLE)
-    n_records, name = manifest["n_records"], manifest["ecg_column"]["name"]
+    for final in (False, True):  # a writer may replace the store meanwhile
+        before = size_and_time(locate(folder, MANIFEST))
+        try:
+            result = _read(folder, verify)
+        except ECGError as error:
+            same = before == size_and_time(locate(folder, MANIFEST))
+            if final or (same and isinstance(error, DamagedFileError)):
+                raise
+            continue
+        if before == size_and_time(locate(folder, MANIFEST)):
+            return result
+    raise RecordReadError(f"read_ecg_folder: {folder} is being written. Read it again.")
+
+
+def _read(folder: Path, verify: bool) -> tuple[pd.DataFrame, dict[str, Any]]:
+    manifest = read_manifest(folder, name="read_ecg_folder")
+    paths = {
+        # The table is small, and its labels decide more than a sample does.
+        name: check_file(folder, name, stated, verify=verify or name == TABLE, by="read_ecg_folder")
+        for name, stated in manifest["files"].items()
+    }
+    table = _read_table(paths[TABLE], manifest["categories"])
     storage = NpyStorage(
-        folder / SAMPLES, manifest["leads"], manifest["sampling_rate"], gain=manifest["gain"]
+        paths[SAMPLES],
+        manifest["leads"],
+        manifest["sampling_rate"],
+        gain=manifest["gain"],
+        checksum=manifest["files"][SAMPLES]["sha256"],
     )
-    if not len(table) == len(storage) == n_records:
-        raise RecordReadError(
-            f"read_ecg_folder: {folder / MANIFEST} states {n_records} records, {_TABLE} has "
-            f"{len(table)} and {SAMPLES} {len(storage)}. Write the cohort again."
-        )
-    for column, stated in manifest["categories"].items():
-        table[column] = pd.Categorical(
-            table[column], categories=stated["categories"], ordered=stated["ordered"]
+    n_records, n_samples = manifest["n_records"], manifest["n_samples"]
+    if not (len(table) == n_records and storage.shape[::2] == (n_records, n_samples)):
+        raise DamagedFileError(
+            f"read_ecg_folder: {folder / MANIFEST} states {n_records} records of {n_samples} "
+            f"samples, {TABLE} has {len(table)} records and {SAMPLES} the shape {storage.shape}. "
+            "Write the cohort again."
         )
     rows = np.arange(n_records)
     rows[manifest["missing_rows"]] = -1
     ecg = pd.Series(ECGArray(storage, rows), index=table.index)
-    table.insert(manifest["ecg_column"]["position"], name, ecg)
+    column = manifest["ecg_column"]
+    table.insert(min(column["position"], table.shape[1]), column["name"], ecg)
     return table, manifest["extra"]
+
+
+def _read_table(path: Path, categories: dict[str, Any]) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+        for column, stated in categories.items():
+            table[column] = pd.Categorical(
+                table[column], categories=stated["categories"], ordered=stated["ordered"]
+            )
+    # pyarrow and pandas raise errors of many classes for damaged files.
+    except Exception as error:
+        raise DamagedFileError(
+            f"read_ecg_folder: {path} cannot be read ({type(error).__name__}: {error}). "
+            "Copy it again, or write the cohort again."
+        ) from error
+    return table
 
 
 def _check_writable(
@@ -192,25 +232,108 @@ def _check_writable(
         )
     if not (np.isfinite(gain) and gain > 0):
         raise ECGError(f"write_ecg_folder: expected a positive gain, got {gain!r}.")
-    if (folder / MANIFEST).exists() and not overwrite:
-        raise ECGError(
-            f"write_ecg_folder: {folder} holds a cohort already. "
-            "Choose another folder, or pass overwrite=True."
-        )
-    # Views of the old file would show the new samples.
-    if folder / SAMPLES in _paths_read(frame[column].array.storage):
+    _check_free(folder, overwrite)
+    # Other processes open the path, and would find the new samples there.
+    if any(folder in path.parents for path in _paths_read(frame[column].array.storage)):
         raise ECGError(
             f"write_ecg_folder: the samples of this table are read from {folder}, and writing "
             "there would change them. Choose another folder."
         )
 
 
+def _check_free(folder: Path, overwrite: bool) -> None:
+    held = "a cohort" if has_store(folder) else "an unfinished ingest"
+    if not overwrite and (has_store(folder) or (folder / INGEST).exists()):
+        raise ECGError(
+            f"write_ecg_folder: {folder} holds {held} already. "
+            "Choose another folder, or pass overwrite=True."
+        )
+
+
 def _paths_read(storage: ECGStorage) -> Iterator[Path]:
-    if isinstance(storage, NpyStorage):
-        yield storage.path
+    yield from map(Path, storage.files())
     for part in (*getattr(storage, "parts", ()), getattr(storage, "storage", None)):
         if part is not None:
             yield from _paths_read(part)
+
+
+def _describe(
+    frame: pd.DataFrame, column: str, gain: float, extra: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the manifest but for the files; raise where JSON cannot hold it."""
+    ecg = frame[column].array
+    assert isinstance(ecg, ECGArray)
+    manifest = {
+        "n_records": len(frame),
+        "n_samples": ecg.n_samples,
+        "sampling_rate": ecg.sampling_rate,
+        "leads": list(ecg.leads),
+        "gain": float(gain),
+        "ecg_column": {"name": column, "position": frame.columns.get_loc(column)},
+        "missing_rows": np.flatnonzero(ecg.isna()).tolist(),
+        "extra": extra,
+        **describe_format(frame.drop(columns=column)),
+    }
+    for key, value in (("extra", extra), *manifest["categories"].items()):
+        try:
+            seal({"value": value})
+        except (TypeError, ValueError) as error:
+            what = "extra=" if value is extra else f"the categories of column {key!r}"
+            raise ECGError(
+                f"write_ecg_folder: ecg.json cannot hold {what}: {error}. Use text or numbers, "
+                "such as frame[column].astype(str)."
+            ) from error
+    return manifest
+
+
+def describe_format(table: pd.DataFrame) -> dict[str, Any]:
+    """Return what a manifest states of the samples' unit and of the table."""
+    return {
+        "unit": "mV",
+        "missing_value": int(INT16_NAN),
+        "categories": dict(_category_facts(table)),
+    }
+
+
+def _write(
+    frame: pd.DataFrame,
+    column: str,
+    folder: Path,
+    manifest: dict[str, Any],
+    overwrite: bool,
+    progress: bool,
+) -> int:
+    """Write and publish all files; return the number of clipped samples."""
+    new = new_store(folder)
+    settle(folder)
+    _check_free(folder, overwrite)  # again, now that nobody else writes
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    try:
+        # The table first, as Parquet may refuse a column.
+        write_table(frame.drop(columns=column), new / TABLE, name="write_ecg_folder")
+        n_clipped = _write_samples(frame[column].array, new / SAMPLES, manifest["gain"], progress)
+        publish(folder, manifest)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return n_clipped
+
+
+def write_table(table: pd.DataFrame, path: Path, *, name: str) -> None:
+    """Write a table as Parquet; raise where Parquet cannot hold a column."""
+    table = table.copy(deep=False)
+    table.attrs = {}  # Parquet stores only some
+    try:
+        # Without columns, only a stored index keeps the number of rows.
+        table.to_parquet(path, index=True if table.columns.empty else None)
+    except OSError:
+        raise
+    # pyarrow raises errors of many classes for columns of mixed types.
+    except Exception as error:
+        raise ECGError(
+            f"{name}: {path.name} cannot hold the table: {' '.join(map(str, error.args))}. "
+            "Give the column one type, such as frame[column].astype(str)."
+        ) from error
 
 
 def _write_samples(ecg: ECGArray, path: Path, gain: float, progress: bool) -> int:
@@ -253,78 +376,3 @@ def _category_facts(table: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]
         if isinstance(column.dtype, pd.CategoricalDtype):
             stated = column.cat.categories.tolist()
             yield str(name), {"categories": stated, "ordered": bool(column.cat.ordered)}
-
-
-def _size_and_checksum(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def publish_folder(
-    folder: Path, table: pd.DataFrame, manifest: dict[str, Any], others: Sequence[str] = ()
-) -> None:
-    """Write table and manifest, and rename the files to their final names.
-
-    `folder` holds the samples and the `others`, each name preceded by a dot. The
-    manifest comes last: a folder that has one is complete.
-    """
-    # Without columns, only a stored index keeps the number of rows.
-    table.to_parquet(folder / f".{_TABLE}", index=True if table.columns.empty else None)
-    names = [SAMPLES, _TABLE, *others]
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        **manifest,
-        "unit": "mV",
-        "missing_value": int(INT16_NAN),
-        "categories": dict(_category_facts(table)),
-        "files": {name: _size_and_checksum(folder / f".{name}") for name in names},
-    }
-    (folder / f".{MANIFEST}").write_text(
-        json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        encoding="utf-8",
-    )
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for name in (*names, MANIFEST):
-        os.replace(folder / f".{name}", folder / name)
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RecordReadError(
-            f"read_ecg_folder: there is no {path}. Give a folder that write_ecg_folder, "
-            "write_cohort or ingest_wfdb finished; write an interrupted one again."
-        ) from error
-    except ValueError as error:
-        raise RecordReadError(
-            f"read_ecg_folder: {path} is not JSON: {error}. Write the cohort again."
-        ) from error
-    found = (manifest.get("format"), manifest.get("version"))
-    if found != (FORMAT, VERSION):
-        raise RecordReadError(
-            f"read_ecg_folder: expected format {FORMAT!r} version {VERSION} in {path}, got "
-            f"{found[0]!r} version {found[1]}. Read it with the ecgsk that wrote it."
-        )
-    return manifest
-
-
-def _check_file(path: Path, stated: dict[str, Any], verify: bool) -> None:
-    if not path.is_file():
-        raise RecordReadError(f"read_ecg_folder: {path} is absent. Copy the whole folder.")
-    if (size := path.stat().st_size) != stated["bytes"]:
-        raise RecordReadError(
-            f"read_ecg_folder: expected {path} of {stated['bytes']} bytes, got {size}: it was "
-            "changed or truncated. Copy it again, or write the cohort again."
-        )
-    if verify and _sha256(path) != stated["sha256"]:
-        raise RecordReadError(
-            f"read_ecg_folder: the SHA-256 checksum of {path} is not that in {MANIFEST}: it was "
-            "changed or damaged. Copy it again, or write the cohort again."
-        )

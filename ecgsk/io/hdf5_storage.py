@@ -1,16 +1,21 @@
 """Storage of records in an HDF5 file, read on demand."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ecgsk._stored_files import check_regular, size_and_time
 from ecgsk.exceptions import DurationError, RecordReadError, UnitError
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
+from ecgsk.signals.storage import check_gain
 from ecgsk.signals.units import check_sampling_rate
+
+# Stored bytes per byte of the file; gzip reaches 1,000.
+_MAX_COMPRESSION = 10_000
 
 
 def load_h5py() -> Any:
@@ -48,51 +53,70 @@ class HDF5Storage(ECGStorage):
         self.dataset = dataset
         self.leads = canonical_leads(leads)
         self.sampling_rate = check_sampling_rate(sampling_rate, name="HDF5Storage")
-        if not (np.ndim(gain) == 0 and np.isfinite(gain) and gain > 0):
-            raise UnitError(
-                f"HDF5Storage: expected one positive gain in stored units per mV, got {gain!r}."
-            )
-        self.gain = float(gain)
+        self.gain = check_gain(np.dtype(np.float32), gain, "HDF5Storage")
         self.zero_padded = zero_padded
-        self.shape: tuple[int, int, int] | None = None
+        check_regular(self.path, name="HDF5Storage")
+        self._opened_as = size_and_time(self.path)
         with self._open() as file:
             data = self._find(file)
-            if data.ndim != 3 or data.shape[2] != len(self.leads) or data.shape[1] == 0:
-                raise DurationError(
-                    f"HDF5Storage: expected {dataset!r} in {self.path} of shape (n_records, "
-                    f"n_samples, {len(self.leads)}), got {data.shape}. Name its leads in order."
-                )
-            if data.dtype.kind != "f":
-                raise UnitError(
-                    f"HDF5Storage: expected floating-point samples in {self.path}, got "
-                    f"{data.dtype}. Convert them to float32 millivolts."
-                )
-            self.shape = data.shape
+            self._check(data)
+            self.shape: tuple[int, int, int] = data.shape
             self.n_samples = data.shape[1]
 
+    def _check(self, data: Any) -> None:
+        if data.ndim != 3 or data.shape[2] != len(self.leads) or data.shape[1] == 0:
+            raise DurationError(
+                f"HDF5Storage: expected {self.dataset!r} in {self.path} of shape (n_records, "
+                f"n_samples, {len(self.leads)}), got {data.shape}. Name its leads in order."
+            )
+        if data.dtype.kind != "f":
+            raise UnitError(
+                f"HDF5Storage: expected floating-point samples in {self.path}, got "
+                f"{data.dtype}. Convert them to float32 millivolts."
+            )
+        if data.nbytes > _MAX_COMPRESSION * self._opened_as[0]:
+            raise RecordReadError(
+                f"HDF5Storage: {self.path} of {self._opened_as[0]} bytes states samples of "
+                f"{data.nbytes} bytes, more than compression explains. Download it again."
+            )
+
     def __len__(self) -> int:
-        return self.shape[0] if self.shape else 0
+        return self.shape[0]
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Read records; see `ecgsk.signals.ECGStorage.read`."""
         out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
         with self._open() as file:
             data = self._find(file)
-            if data.shape != self.shape:
-                raise RecordReadError(
-                    f"HDF5Storage: {self.path} held samples of shape {self.shape} and now holds "
-                    f"{data.shape}. Load the data set again."
-                )
             # In file order, so that no chunk is decompressed twice.
             for place in np.argsort(rows, kind="stable"):
                 record = self._read(data, int(rows[place]))
                 np.divide(record.T, np.float32(self.gain), out=out[place], casting="same_kind")
         return out
 
+    def column(self, dataset: str) -> np.ndarray:
+        """Read a data set with one value per record, such as its identifier."""
+        with self._open() as file:
+            try:
+                values = np.asarray(file[dataset][:])
+            # h5py raises errors of many classes for damaged files.
+            except Exception as error:
+                raise RecordReadError(
+                    f"HDF5Storage: {dataset!r} of {self.path} cannot be read: {error}. "
+                    "Download it again."
+                ) from error
+        if values.shape != (len(self),):
+            raise RecordReadError(
+                f"HDF5Storage: expected {dataset!r} of {len(self)} records in {self.path}, got "
+                f"{values.shape}. Download it again."
+            )
+        return values
+
     def _read(self, data: Any, row: int) -> np.ndarray:
         try:
             record = data[row]
-        except OSError as error:  # a chunk that cannot be decompressed
+        # h5py raises errors of many classes for a damaged chunk.
+        except Exception as error:
             raise RecordReadError(
                 f"HDF5Storage: record {row} of {self.path} cannot be read: {error}. "
                 "Download the file again."
@@ -105,6 +129,12 @@ class HDF5Storage(ECGStorage):
         return record
 
     def _open(self) -> Any:
+        check_regular(self.path, name="HDF5Storage")
+        if size_and_time(self.path) != self._opened_as:
+            raise RecordReadError(
+                f"HDF5Storage: {self.path} has changed since it was opened. "
+                "Load the data set again."
+            )
         try:
             return load_h5py().File(self.path, "r")
         except OSError as error:
@@ -114,25 +144,28 @@ class HDF5Storage(ECGStorage):
             ) from error
 
     def _find(self, file: Any) -> Any:
-        if self.dataset not in file:
+        try:
+            found = file.get(self.dataset)
+            known = hasattr(found, "shape") and found.shape is not None
+            names = ", ".join(file) or "none"
+        # h5py raises errors of many classes for damaged files.
+        except Exception as error:
+            raise RecordReadError(
+                f"HDF5Storage: {self.path} is damaged ({type(error).__name__}: {error}). "
+                "Download it again."
+            ) from error
+        if not known:
             raise RecordReadError(
                 f"HDF5Storage: expected a data set {self.dataset!r} in {self.path}, got "
-                f"{', '.join(file) or 'none'}. Pass dataset= as named in the file."
+                f"{names}. Pass dataset= as named in the file."
             )
-        return file[self.dataset]
+        return found
 
-    def _identity(self) -> tuple:
-        return (
-            self.path,
-            self.dataset,
-            self.leads,
-            self.sampling_rate,
-            self.gain,
-            self.zero_padded,
-        )
+    def files(self) -> Iterable[Path]:
+        """Return the path; see `ecgsk.signals.ECGStorage.files`."""
+        return (self.path,)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, HDF5Storage) and self._identity() == other._identity()
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
+    def identity(self) -> tuple:
+        """Return path, state and description; see `ecgsk.signals.ECGStorage.identity`."""
+        description = (self.dataset, self.leads, self.sampling_rate, self.gain, self.zero_padded)
+        return (self.path, self._opened_as, *description)

@@ -1,11 +1,13 @@
 """Read WFDB records as a table: an ECG column and the comments of the headers."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from warnings import warn
 
+import numpy as np
 import pandas as pd
 
 from ecgsk._progress import progress_bar
@@ -16,10 +18,9 @@ from ecgsk.exceptions import (
     SamplingRateError,
     SignalQualityWarning,
 )
-from ecgsk.io._wfdb_header import RecordHeader, read_header
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, record_path, shown, wanted_leads
 from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
-from ecgsk.signals.leads import canonical_leads
 from ecgsk.signals.units import check_sampling_rate, format_hertz
 
 _SHOWN = 6
@@ -28,11 +29,12 @@ _SHOWN = 6
 def read_wfdb_folder(
     folder: str | Path,
     *,
-    leads: Sequence[str] = STANDARD_12_LEADS,
+    leads: Leads = STANDARD_12_LEADS,
     sampling_rate: float | None = None,
     duration: float | None = None,
     pattern: str = "**/*.hea",
     errors: Literal["list", "raise"] = "list",
+    verify: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
     r"""Read the WFDB records of a folder as a table; samples are read on demand.
@@ -41,9 +43,12 @@ def read_wfdb_folder(
     ----------
     folder : path-like
         Searched with its subfolders.
-    leads : sequence of str, default=STANDARD_12_LEADS
+    leads : sequence of str or dict, default=STANDARD_12_LEADS
         Leads wanted, in the order wanted. They are found by name in every
-        record, in any case; other signals of a record are ignored.
+        record, in any case; other signals of a record are ignored. A dict gives
+        the lead of further names in the files: ``{"II": "II", "MLII": "II",
+        "CM5": "x-cm5"}``, where ``x-`` begins the name of a lead that no
+        standard names.
     sampling_rate : float, optional
         Hz. Records stored at another rate are resampled, lead by lead, each
         time they are read. By default all records must share one rate.
@@ -55,8 +60,11 @@ def read_wfdb_folder(
         subfolders too.
     errors : {"list", "raise"}, default="list"
         Leave out a record that cannot be read, warn once and list it, or raise.
+    verify : bool, default=False
+        Read all samples once, and leave out records whose samples cannot be read
+        or differ from the checksums of their header.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -64,8 +72,9 @@ def read_wfdb_folder(
         One row per record, in the order of the paths: ``ecg`` (mV), ``record``
         (path within the folder, no suffix), then the header's comments: ``age``
         (years), ``sex`` (F, M), ``dx`` and all others they name; lines without
-        a name are joined in ``comments``. ``ecg_time`` when the header has a
-        date and a time. ``attrs["broken"]`` is a list of ``{"record": ...,
+        a name are joined in ``comments``. Text that is no age or sex is in
+        ``age_text`` and ``sex_text``. ``ecg_time`` when the header has a date
+        and a time. ``attrs["broken"]`` is a list of ``{"record": ...,
         "reason": ...}``, one for every record left out.
 
     Raises
@@ -79,7 +88,14 @@ def read_wfdb_folder(
     Warns
     -----
     SignalQualityWarning
-        When records were left out.
+        When records were left out, or state no gain. When samples are read later: when they differ
+        from the checksums of their header.
+
+    Notes
+    -----
+    Every signal is read at its own rate where a frame holds several of its samples;
+    leads of different rates in one record are refused. Files are read that stand
+    beside the header and that it names, and no other.
 
     Examples
     --------
@@ -107,20 +123,20 @@ def read_wfdb_folder(
             f"{'' if folder.is_dir() else ', which is not a folder'}. "
             "Give the folder that holds the .hea files."
         )
+    names = [shown(path.relative_to(folder).with_suffix("").as_posix()) for path in paths]
     ecg, kept, headers, broken = read_wfdb_records(
         paths,
-        [path.relative_to(folder).with_suffix("").as_posix() for path in paths],
+        names,
         leads=leads,
         sampling_rate=sampling_rate,
         duration=duration,
         errors=errors,
+        verify=verify,
         progress=progress,
         name="read_wfdb_folder",
     )
-    names = [paths[place].relative_to(folder).with_suffix("").as_posix() for place in kept]
-    frame = pd.concat(
-        [pd.DataFrame({"ecg": ecg, "record": names}), comments_frame(headers)], axis=1
-    )
+    found = pd.DataFrame({"ecg": ecg, "record": [names[place] for place in kept]})
+    frame = pd.concat([found, comments_frame(headers)], axis=1)
     frame.attrs["broken"] = broken
     return frame
 
@@ -128,7 +144,7 @@ def read_wfdb_folder(
 def read_wfdb_record(
     path: str | Path,
     *,
-    leads: Sequence[str] = STANDARD_12_LEADS,
+    leads: Leads = STANDARD_12_LEADS,
     sampling_rate: float | None = None,
     duration: float | None = None,
 ) -> ECGArray:
@@ -160,21 +176,22 @@ def read_wfdb_record(
     >>> from ecgsk.io import read_wfdb_record
     >>> ecg = read_wfdb_record("mimic-iv-ecg/files/p1000/p10000032/s1/1")  # doctest: +SKIP
     """
-    leads, sampling_rate = _checked(leads, sampling_rate, duration, "read_wfdb_record")
-    header = read_header(path, leads)
+    wanted, sampling_rate = _checked(leads, sampling_rate, duration, "read_wfdb_record")
+    header = read_header(record_path(path), leads)
     rate = sampling_rate or header.layout.sampling_rate
     n_samples = round((duration or header.layout.seconds) * rate)
-    return ECGArray(WFDBStorage([header.path], leads, rate, n_samples, layouts=[header.layout]))
+    return ECGArray(WFDBStorage([header], wanted, rate, n_samples))
 
 
 def read_wfdb_records(
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     names: Sequence[str],
     *,
-    leads: Sequence[str],
+    leads: Leads,
     sampling_rate: float | None,
     duration: float | None,
     errors: str = "list",
+    verify: bool = False,
     progress: bool = True,
     name: str,
 ) -> tuple[ECGArray, list[int], list[RecordHeader], list[dict[str, str]]]:
@@ -186,8 +203,10 @@ def read_wfdb_records(
     """
     if errors not in ("list", "raise"):
         raise ValueError(f"{name}: errors must be 'list' or 'raise', got {errors!r}.")
-    leads, sampling_rate = _checked(leads, sampling_rate, duration, name)
-    kept, headers, broken = _read_headers(paths, names, leads, errors, progress)
+    wanted, sampling_rate = _checked(leads, sampling_rate, duration, name)
+    kept, headers, broken = _read_headers(paths, names, leads, errors, verify, progress)
+    if not len(paths):
+        raise RecordReadError(f"{name}: its table names no record. Download it again.")
     if not headers:
         raise RecordReadError(
             f"{name}: none of {len(paths)} records can be read; the first: {broken[0]['reason']}"
@@ -199,30 +218,38 @@ def read_wfdb_records(
             SignalQualityWarning,
             stacklevel=3,
         )
+    if uncalibrated := [header for header in headers if header.uncalibrated]:
+        first = uncalibrated[0]
+        warn(
+            f"{name}: {len(uncalibrated)} of {len(headers)} records state no gain, such as "
+            f"{shown(first.path)} in {', '.join(first.uncalibrated)}: 200 units per mV are "
+            "assumed, as in WFDB. Correct their headers, or ignore their amplitudes.",
+            SignalQualityWarning,
+            stacklevel=3,
+        )
     rate = sampling_rate or _common_rate(headers, name)
     seconds = duration or _common_duration(headers, name)
-    storage = WFDBStorage(
-        (header.path for header in headers),
-        leads,
-        rate,
-        round(seconds * rate),
-        layouts=[header.layout for header in headers],
-    )
+    storage = WFDBStorage(headers, wanted, rate, round(seconds * rate))
     return ECGArray(storage), kept, headers, broken
 
 
 def _checked(
-    leads: Sequence[str], sampling_rate: float | None, duration: float | None, name: str
+    leads: Leads, sampling_rate: float | None, duration: float | None, name: str
 ) -> tuple[tuple[str, ...], float | None]:
     if sampling_rate is not None:
         sampling_rate = check_sampling_rate(sampling_rate, name=name)
-    if duration is not None and not duration > 0:
+    if duration is not None and not 0 < duration < math.inf:
         raise DurationError(f"{name}: expected a duration in seconds above 0, got {duration!r}.")
-    return canonical_leads(leads), sampling_rate
+    return wanted_leads(leads), sampling_rate
 
 
 def _read_headers(
-    paths: Sequence[Path], names: Sequence[str], leads: Sequence[str], errors: str, progress: bool
+    paths: Sequence[str | Path],
+    names: Sequence[str],
+    leads: Leads,
+    errors: str,
+    verify: bool,
+    progress: bool,
 ) -> tuple[list[int], list[RecordHeader], list[dict[str, str]]]:
     kept: list[int] = []
     headers: list[RecordHeader] = []
@@ -230,13 +257,28 @@ def _read_headers(
     bar = progress_bar(paths, desc="headers", unit=" records", show=progress)
     for place, path in enumerate(bar):
         try:
-            headers.append(read_header(path, leads))
+            header = read_header(record_path(path), leads)
+            if verify:
+                _verify(header, leads)
+            headers.append(header)
             kept.append(place)
         except ECGError as error:
             if errors == "raise":
                 raise RecordReadError(str(error)) from error
             broken.append({"record": names[place], "reason": str(error)})
     return kept, headers, broken
+
+
+def _verify(header: RecordHeader, leads: Leads) -> None:
+    """Read all samples; raise where they cannot be read or differ from the checksums."""
+    layout, wanted = header.layout, wanted_leads(leads)
+    storage = WFDBStorage([header], wanted, layout.sampling_rate, layout.n_samples)
+    samples = np.empty((len(wanted), layout.n_samples), np.float32)
+    if differing := storage.read_record(0, samples):
+        raise RecordReadError(
+            f"record {shown(header.path)}: its samples differ from the checksums of its header in "
+            f"{', '.join(differing)}. Download it again, or pass verify=False to read it."
+        )
 
 
 def _counts(values: Iterable[str]) -> str:

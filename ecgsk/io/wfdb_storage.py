@@ -1,21 +1,26 @@
 """Storage of records in WFDB files, read on demand."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import Any
+from warnings import warn
 
 import numpy as np
 
-from ecgsk.exceptions import RecordReadError
-from ecgsk.io._wfdb import load_wfdb
-from ecgsk.io._wfdb_header import RecordLayout, read_header, record_path
-from ecgsk.io._wfdb_samples import read_block
+from ecgsk._stored_files import state_of_files
+from ecgsk.exceptions import DurationError, RecordReadError, SignalQualityWarning
+from ecgsk.io._wfdb_header import RecordHeader, RecordLayout, shown
+from ecgsk.io._wfdb_samples import block_file, read_blocks
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
-from ecgsk.signals.resampling import resample
+from ecgsk.signals.resampling import resample, resampled_length
+from ecgsk.signals.screening import screen_where_needed
 
 # Read beyond the end of a crop, so that resampling has no edge there.
 _MARGIN_SECONDS = 1.0
+# Largest record, in samples of all leads before or after resampling: 4 GiB of float64.
+_MAX_SAMPLES = 2**29
 
 
 class WFDBStorage(ECGStorage):
@@ -25,30 +30,47 @@ class WFDBStorage(ECGStorage):
     at another rate is resampled, a longer one is cropped at its end, a shorter one padded
     there with NaN.
 
-    Samples stored as plain integers in one file are read directly, all others by wfdb;
-    both give the same bits. Gains come from the layout: a header whose size has changed
-    since is an error, an edit that keeps its size is not detected. Without `layouts`,
-    headers are read each time.
+    Gains and positions come from the headers: a record whose files have changed since, in
+    size or time, is an error. Samples that are read whole are compared with the checksums of
+    the header.
+
+    Parameters
+    ----------
+    headers : iterable of RecordHeader
+        Headers that were all read with these leads.
+    leads : sequence of str
+        In the order of the samples.
+    sampling_rate : float
+        Hz.
+    n_samples : int
+        Per lead, at this rate.
     """
 
     def __init__(
         self,
-        paths: Iterable[str | Path],
+        headers: Iterable[RecordHeader],
         leads: Sequence[str],
         sampling_rate: float,
         n_samples: int,
-        *,
-        layouts: Iterable[RecordLayout] | None = None,
     ):
-        self.paths = tuple(record_path(path) for path in paths)
+        headers = list(headers)
         self.leads = canonical_leads(leads)
         self.sampling_rate = float(sampling_rate)
         self.n_samples = int(n_samples)
+        if not 1 <= self.n_samples <= _MAX_SAMPLES // len(self.leads):
+            raise DurationError(
+                f"WFDBStorage: expected records of 1 to {_MAX_SAMPLES // len(self.leads):,} "
+                f"samples of {len(self.leads)} leads, got {n_samples:,} at {sampling_rate:g} Hz. "
+                "Pass another duration=, in seconds."
+            )
+        self.paths = tuple(header.path for header in headers)
         # Equal ones are kept once: a folder of 800,000 records has a few.
         known: dict[RecordLayout, RecordLayout] = {}
-        self.layouts: tuple[RecordLayout, ...] | None = None
-        if layouts is not None:
-            self.layouts = tuple(known.setdefault(layout, layout) for layout in layouts)
+        self.layouts = tuple(known.setdefault(h.layout, h.layout) for h in headers)
+        self.checksums = np.array([header.checksums for header in headers], np.uint16)
+        # By which a later reader notices a change of the files; about 5 us each.
+        self._states = self._find_states()
+        self._has_warned = False
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -56,82 +78,105 @@ class WFDBStorage(ECGStorage):
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Read records; see `ecgsk.signals.ECGStorage.read`."""
         out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
+        differing = {}
         for place, row in enumerate(rows):
-            _fit_length(self._read_record(row), out[place])
+            if leads := self.read_record(row, out[place]):
+                differing[int(row)] = leads
+        if differing and not self._has_warned:
+            self._has_warned = True
+            row, leads = next(iter(differing.items()))
+            warn(
+                f"{len(differing)} of {len(rows)} records differ from the checksums of their "
+                f"headers, such as {shown(self.paths[row])} in {', '.join(leads)}: download them "
+                "again. read_wfdb_folder(..., verify=True) lists all.",
+                SignalQualityWarning,
+                stacklevel=2,
+            )
         return out
+
+    def read_record(self, row: int, out: np.ndarray) -> tuple[str, ...]:
+        """Read a record into an array of shape (n_leads, n_samples).
+
+        Returns the leads that differ from the checksums of the header. Raises RecordReadError
+        for a record that cannot be read.
+        """
+        path, layout = self.paths[row], self.layouts[row]
+        try:
+            signal, sums = self._read_samples(row, layout)
+            if layout.sampling_rate != self.sampling_rate:
+                signal = screen_where_needed(signal[None])[0]
+                signal = resample(signal, layout.sampling_rate, self.sampling_rate)
+        except RecordReadError:
+            raise
+        # Damaged files of samples lead to errors of many classes.
+        except Exception as error:
+            raise RecordReadError(
+                f"record {shown(path)}: its samples cannot be read ({type(error).__name__}: "
+                f"{error}). Download it again, or leave it out."
+            ) from error
+        n_kept = min(self.n_samples, signal.shape[1])
+        out[:, :n_kept] = signal[:, :n_kept]
+        out[:, n_kept:] = np.nan
+        if sums is None:
+            return ()
+        stated = self.checksums[row]
+        differs = (stated != 0) & (stated != sums)
+        return tuple(np.array(self.leads)[differs].tolist()) if differs.any() else ()
+
+    def _read_samples(self, row: int, layout: RecordLayout) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return millivolts as float64, up to what is needed, and the sums of whole leads."""
+        path = self.paths[row]
+        # Comparing sizes and times is cheaper than reading the header again.
+        if self._state(row) != self._states[row]:
+            os.stat(f"{path}.hea")  # says so where it is absent
+            raise RecordReadError(
+                f"record {shown(path)}: its samples cannot be read, as its signal file or its "
+                "header has changed since it was read. Read the folder again."
+            )
+        same_rate = layout.sampling_rate == self.sampling_rate
+        seconds = self.n_samples / self.sampling_rate + (0 if same_rate else _MARGIN_SECONDS)
+        end = min(round(seconds * layout.sampling_rate), layout.n_samples)
+        n_read = max(end, resampled_length(end, layout.sampling_rate, self.sampling_rate))
+        if n_read * len(self.leads) > _MAX_SAMPLES:
+            raise RecordReadError(
+                f"record {shown(path)}: expected at most {_MAX_SAMPLES:,} samples of all "
+                f"leads, got {n_read:,} of {len(self.leads)} leads. Pass duration= to read its "
+                "beginning."
+            )
+        signal, sums = read_blocks(layout.blocks, path, end, layout.n_samples)
+        if set(layout.millivolts) != {1.0}:
+            signal *= np.array(layout.millivolts)[:, None]
+        return signal, sums
 
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
         """Keep only the paths in use; see `ecgsk.signals.ECGStorage.compact`."""
         used, compacted = np.unique(rows, return_inverse=True)
         if len(used) == len(self):
             return self, rows
-        storage = WFDBStorage(
-            [self.paths[row] for row in used],
-            self.leads,
-            self.sampling_rate,
-            self.n_samples,
-            layouts=self.layouts and [self.layouts[row] for row in used],
-        )
+        # Not a copy, which would ask for the state of every record.
+        storage = object.__new__(type(self))
+        storage.__dict__ |= self.__dict__
+        storage.paths = tuple(self.paths[row] for row in used)
+        storage.layouts = tuple(self.layouts[row] for row in used)
+        storage.checksums, storage._states = self.checksums[used], self._states[used]
         return storage, compacted
 
-    def _read_record(self, row: int) -> np.ndarray:
+    def _find_states(self) -> np.ndarray:
+        """Return a number for each record that changes with its files."""
+        return np.fromiter(map(self._state, range(len(self))), np.int64, len(self))
+
+    def _state(self, row: int) -> int:
         path = self.paths[row]
-        layout = self.layouts[row] if self.layouts else read_header(path, self.leads).layout
-        seconds = self.n_samples / self.sampling_rate
-        same_rate = layout.sampling_rate == self.sampling_rate
-        end = round((seconds if same_rate else seconds + _MARGIN_SECONDS) * layout.sampling_rate)
-        signal = self._read_samples(path, layout, min(end, layout.n_samples))
-        if not same_rate:
-            signal = resample(signal, layout.sampling_rate, self.sampling_rate)
-        return signal
+        names = [block_file(block, path) for block in self.layouts[row].blocks]
+        return state_of_files([f"{path}.hea", *names])
 
-    def _read_samples(self, path: str, layout: RecordLayout, end: int) -> np.ndarray:
-        """Return millivolts as float64, up to a sample."""
-        try:
-            # Comparing sizes is cheaper than reading the header again.
-            if os.path.getsize(f"{path}.hea") != layout.header_size:
-                raise _changed(path)
-            if layout.block:
-                signal = read_block(layout.block, path, end)
-            else:
-                signal = self._read_by_wfdb(path, layout, end)
-        except RecordReadError:
-            raise
-        # numpy and wfdb raise errors of many classes for damaged signal files.
-        except Exception as error:
-            raise RecordReadError(
-                f"record {path}: its samples cannot be read ({type(error).__name__}: {error}). "
-                "Download it again, or leave it out."
-            ) from error
-        if set(layout.millivolts) != {1.0}:
-            signal *= np.array(layout.millivolts)[:, None]
-        return signal
+    def identity(self) -> tuple[Any, ...]:
+        """Return paths, states and description; see `ecgsk.signals.ECGStorage.identity`."""
+        states = self._states.tobytes()
+        return (self.paths, self.leads, self.sampling_rate, self.n_samples, states)
 
-    def _read_by_wfdb(self, path: str, layout: RecordLayout, end: int) -> np.ndarray:
-        record = load_wfdb().rdrecord(path, sampto=end)
-        stored = canonical_leads(record.sig_name[channel] for channel in layout.channels)
-        if stored != self.leads or record.fs != layout.sampling_rate:
-            raise _changed(path)
-        return record.p_signal.T[list(layout.channels)]
-
-    def _identity(self) -> tuple:
-        return (self.paths, self.leads, self.sampling_rate, self.n_samples)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WFDBStorage) and self._identity() == other._identity()
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
-
-
-def _changed(path: str) -> RecordReadError:
-    return RecordReadError(
-        f"record {path}: its header has changed since it was read. Read the folder again."
-    )
-
-
-def _fit_length(signal: np.ndarray, out: np.ndarray) -> None:
-    """Crop at the end, or pad the end with NaN."""
-    n_kept = min(out.shape[1], signal.shape[1])
-    out[:, :n_kept] = signal[:, :n_kept]
-    out[:, n_kept:] = np.nan
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {
+            "_states_now": hashlib.blake2b(self._find_states().tobytes(), digest_size=16).digest(),
+            "_has_warned": False,  # a hash is the same before and after a warning
+        }

@@ -24,6 +24,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ecgsk._paths import without_folders
 from ecgsk.exceptions import DamagedFileError, ECGError
 from ecgsk.persistence import _schema
 
@@ -63,7 +64,7 @@ class ManifestEncoder:
         if isinstance(value, np.generic):
             return self._encode(value.item(), path)
         if isinstance(value, Path):
-            return str(value)
+            return without_folders(value)
         if isinstance(value, float):
             return value if math.isfinite(value) else {"$float": repr(value)}
         if isinstance(value, np.ndarray):
@@ -169,6 +170,11 @@ class ManifestEncoder:
                 stacklevel=2,
             )
             state["callbacks"] = None
+        if "checkpoint_folder" in state:
+            state["checkpoint_folder"] = None
+        for parameter in value.get_params(deep=False):
+            if isinstance(state.get(parameter), str):
+                state[parameter] = without_folders(state[parameter])
         return {
             "$estimator": name,
             "number": number,

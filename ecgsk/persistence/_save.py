@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ecgsk._files import find_folder, replace_folder
+from ecgsk._paths import describe
 from ecgsk.exceptions import DamagedFileError, ECGError
 from ecgsk.persistence._codec import ManifestDecoder, ManifestEncoder
 from ecgsk.persistence._manifest import (
@@ -278,7 +279,7 @@ def _summary(estimator: BaseEstimator) -> dict[str, Any]:
     n_samples = getattr(model, "shape_", (None, None))[1]
     # Write defaults too: they may change between versions.
     with sklearn.config_context(print_changed_only=False):
-        preprocessing = [repr(step) for step in steps[:-1]]
+        preprocessing = [describe(step) for step in steps[:-1]]
     return {
         "leads": None if leads is None else list(leads),
         "sampling_rate": getattr(model, "sampling_rate_", None),

@@ -11,12 +11,16 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from ecgsk._leakage import SeenPatients
 from ecgsk.estimators import Recipe
 
 # Optional in every class; scikit-learn sets them.
 _ANYWHERE = {"n_features_in_", "feature_names_in_", "_sklearn_output_config"}
 
-_TRAINED = "_n_features_out history_ patients_seen_ scale_ scaler_ weights_"
+_TRAINED = (
+    "_n_features_out clinical_columns_ history_ patients_seen_ scale_ scaler_ "
+    "training_population_ weights_"
+)
 _SIGNATURE = "encoder_spec_ leads_ sampling_rate_ shape_"
 _OUTPUTS = "_frozen_patients classes_ label_names_ n_outputs_ patients_seen_ thresholds_"
 _DIAGNOSIS = f"{_TRAINED} {_OUTPUTS} pretraining_history_ recipe_"
@@ -57,7 +61,10 @@ _FITTED: dict[str, tuple[str, ...]] = {
 # Their public classes are specs: parameters alone.
 _SPECS = ("ecgsk.encoders", "ecgsk.objectives", "ecgsk.training")
 
-DATACLASSES: dict[str, type] = {"ecgsk.estimators.Recipe": Recipe}
+DATACLASSES: dict[str, type] = {
+    "ecgsk._leakage.SeenPatients": SeenPatients,
+    "ecgsk.estimators.Recipe": Recipe,
+}
 
 
 def find_class(name: str) -> type[BaseEstimator] | None:

@@ -60,14 +60,14 @@ def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Fig
     1
     """
     _check_frame(frame)
-    from matplotlib.figure import Figure
+    from ecgsk.plotting._figure import new_figure
 
     arms = list(dict.fromkeys(frame["arm"]))
     fractions = sorted(frame["label_fraction"].unique(), reverse=True)
     # Fewer labels leave a larger archive, so the sizes differ between label fractions.
     settings = [frame[frame["label_fraction"] == fraction] for fraction in fractions]
     across = max(rows["archive"].nunique() for rows in settings)
-    figure = Figure(
+    figure = new_figure(
         figsize=(2.2 + 3.2 * across, 0.8 + len(fractions) * (0.9 + 0.28 * len(arms))),
         layout="constrained",
         dpi=150,

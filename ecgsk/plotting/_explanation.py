@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ecgsk.exceptions import ECGError
-from ecgsk.plotting._paper import plot_ecg
-from ecgsk.plotting._sheet import TRACE_COLOUR
+from ecgsk.plotting._paper import MM_PER_INCH, plot_ecg
+from ecgsk.plotting._sheet import TRACE_COLOUR, lay_out
 from ecgsk.plotting.figures import BLUE, VERMILION, escape_dollar, format_probability
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ def plot_explanation(
     >>> len(figure.axes)
     3
     """
-    from matplotlib.figure import Figure
+    from ecgsk.plotting._figure import new_figure
 
-    width, sheet = plot_ecg(signal, leads, sampling_rate).get_size_inches()
+    paper_mm = lay_out(signal, leads, sampling_rate, name="plot_explanation")
+    width, sheet = paper_mm.width / MM_PER_INCH, paper_mm.height / MM_PER_INCH
     panels = [
         (name, bars, mark)
         for name, bars, mark in (
@@ -76,7 +77,7 @@ def plot_explanation(
     rows = max((len(bars) for _, bars, _ in panels), default=0)
     below = _MARGIN_INCHES + rows * _BAR_ROW_INCHES if rows else 0.0
     height = sheet + below
-    figure = Figure(figsize=(width, height))
+    figure = new_figure(figsize=(width, height))
     paper = figure.add_axes((0, below / height, 1, sheet / height))
     plot_ecg(signal, leads, sampling_rate, title=title, ax=paper)
     share = 1 / max(len(panels), 1)
@@ -119,7 +120,7 @@ def plot_explanations(frame: pd.DataFrame) -> Figure:
     >>> len(plot_explanations(frame).axes)
     2
     """
-    from matplotlib.figure import Figure
+    from ecgsk.plotting._figure import new_figure
 
     kinds = [(kind, part) for kind, part in frame.groupby("kind", sort=False)]
     if not kinds:
@@ -130,7 +131,7 @@ def plot_explanations(frame: pd.DataFrame) -> Figure:
     n_columns = [part["name"].nunique() for _, part in kinds]
     n_records = max(len(part) // n for (_, part), n in zip(kinds, n_columns, strict=True))
     size = 2.2 + 0.24 * sum(n_columns), 2.4 + max(0.2 * n_records, 1.0)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(figsize=size, layout="constrained")
     axes = figure.subplots(1, len(kinds), width_ratios=n_columns, squeeze=False, sharey=True)[0]
     for ax, (kind, part), n in zip(axes, kinds, n_columns, strict=True):
         p = part["probability"].to_numpy().reshape(-1, n)

@@ -104,9 +104,9 @@ def plot_ecg(
 
 
 def _new_sheet(width: float, height: float) -> Axes:
-    from matplotlib.figure import Figure
+    from ecgsk.plotting._figure import new_figure
 
-    figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH), dpi=150)
+    figure = new_figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH), dpi=150)
     return figure.add_axes((0.0, 0.0, 1.0, 1.0))
 
 

@@ -1,11 +1,11 @@
 """ECG on ECG paper at true scale, as SVG."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 
+from ecgsk._safe_text import to_html_text as escape
 from ecgsk.exceptions import LeadMismatchError
 from ecgsk.plotting import _sheet as paper
 from ecgsk.plotting._sheet import Sheet, Strip, lay_out

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecgsk._files import replace_file
 from ecgsk.exceptions import ECGError
 
 if TYPE_CHECKING:
@@ -32,6 +34,12 @@ class NotebookFigure:
         picture = io.BytesIO()
         self.figure_.canvas.figure.savefig(picture, format="png")
         return picture.getvalue()
+
+
+def write_figure(figure: Figure, path: str | PathLike) -> None:
+    """Write a figure for a report at 150 dots per inch, whole or not at all."""
+    with replace_file(path) as new:
+        figure.savefig(new, dpi=150)
 
 
 def panel_axes(
@@ -59,11 +67,11 @@ def panel_axes(
 
 
 def _new_axes(n_panels: int, width: float, height: float) -> list[Axes]:
-    from matplotlib.figure import Figure
+    from ecgsk.plotting._figure import new_figure
 
     across = min(n_panels, 3)
     down = -(-n_panels // across)
-    figure = Figure(figsize=(width * across, height * down), layout="constrained", dpi=150)
+    figure = new_figure(figsize=(width * across, height * down), layout="constrained", dpi=150)
     axes = list(figure.subplots(down, across, squeeze=False).ravel())
     for ax in axes[n_panels:]:
         ax.remove()

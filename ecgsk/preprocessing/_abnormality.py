@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ecgsk.exceptions import ECGError
 
 _SIDES = ("low", "high")
+_SHOWN = 3  # texts in an error
 
 
 class LabAbnormality(TransformerMixin, BaseEstimator):
@@ -80,7 +81,8 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         ------
         ECGError
             When X is an array and ranges have names, a laboratory has no
-            reference range, or a range's lower bound is above its upper one.
+            reference range, a range's lower bound is above its upper one, or a
+            value is text, such as ``"<3.0"``.
         """
         one_for_all = _is_pair(self.reference_ranges)
         if not one_for_all and not isinstance(X, pd.DataFrame):
@@ -89,6 +91,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
                 f"{type(X).__name__}. Use pd.DataFrame(values, columns=[...]), or one (low, high) "
                 "for all columns."
             )
+        check_numbers(X)
         values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
         names = X.columns if isinstance(X, pd.DataFrame) else range(values.shape[1])
         self.laboratories_ = [name if isinstance(name, str) else f"x{name}" for name in names]
@@ -100,8 +103,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
                 "ranges (None for a side without a bound)."
             )
         self.low_, self.high_ = (
-            ranges.loc[self.laboratories_, side].to_numpy(np.float64, na_value=np.nan)
-            for side in _SIDES
+            _bounds(ranges.loc[self.laboratories_, side], side) for side in _SIDES
         )
         bounds = zip(self.laboratories_, self.low_, self.high_, strict=True)
         if odd := [bound for bound in bounds if bound[1] > bound[2]]:
@@ -127,6 +129,7 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
             index: 1 strictly beyond the bound, 0 otherwise; NaN where not measured.
         """
         check_is_fitted(self)
+        check_numbers(X)
         values = validate_data(
             self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False
         )
@@ -169,16 +172,49 @@ class LabAbnormality(TransformerMixin, BaseEstimator):
         ]
 
 
+def check_numbers(X: Any) -> None:
+    """Raise where a column of laboratory values holds text that is no number.
+
+    Only columns of text are looked at: about 0.1 s for one of 800,000 rows.
+    """
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUS":
+        X = pd.DataFrame(X)
+    if not isinstance(X, pd.DataFrame):
+        return
+    for place, column in enumerate(X.columns):
+        values = X.iloc[:, place]
+        if pd.api.types.is_numeric_dtype(values):
+            continue
+        is_text = values.map(lambda value: isinstance(value, str)).astype(bool)
+        wrong = is_text & pd.to_numeric(values.where(is_text), errors="coerce").isna()
+        if not wrong.any():
+            continue
+        shown = ", ".join(map(repr, values[wrong].astype(str).unique()[:_SHOWN]))
+        raise ECGError(
+            f"LabAbnormality: expected numbers in the column {column!r}, got text in "
+            f"{int(wrong.sum())} of {len(values)} rows, such as {shown}. For a value below a "
+            "detection limit, such as '<3.0', choose a number below it where the reference range "
+            "lies above the limit, or NaN (not measured); write 5.6, not '5,6'. Then use "
+            f"pd.to_numeric(labs[{column!r}])."
+        )
+
+
 def read_ranges(ranges: Any, laboratories: Sequence[str]) -> pd.DataFrame:
     """Return reference ranges as a frame, one row per laboratory; one pair is for all."""
     if _is_pair(ranges):
         ranges = dict.fromkeys(laboratories, ranges)
     if isinstance(ranges, Mapping):
+        pairs = {name: bounds for name, bounds in ranges.items() if not _has_two(bounds)}
+        if pairs:
+            name, bounds = next(iter(pairs.items()))
+            raise ECGError(
+                f"LabAbnormality: expected (low, high) as the reference range of {name}, got "
+                f"{bounds!r}. Use None for a side without a bound."
+            )
         ranges = pd.DataFrame.from_dict(
             {name: list(bounds) for name, bounds in ranges.items()},
             orient="index",
             columns=list(_SIDES),
-            dtype=np.float64,
         )
     if not isinstance(ranges, pd.DataFrame) or not set(_SIDES) <= set(ranges.columns):
         raise ECGError(
@@ -192,6 +228,25 @@ def read_ranges(ranges: Any, laboratories: Sequence[str]) -> pd.DataFrame:
             f"{', '.join(map(str, twice))} has several rows. Keep one of each."
         )
     return ranges
+
+
+def _bounds(stated: pd.Series, side: str) -> np.ndarray:
+    bounds = pd.to_numeric(stated, errors="coerce")
+    wrong = stated.notna() & bounds.isna()
+    if wrong.any():
+        raise ECGError(
+            f"LabAbnormality: expected numbers as reference ranges, got {stated[wrong].iloc[0]!r} "
+            f"as the {side} bound of {stated.index[wrong][0]}. Use a number, or None for no bound."
+        )
+    return bounds.to_numpy(np.float64, na_value=np.nan)
+
+
+def _has_two(bounds: Any) -> bool:
+    return (
+        not isinstance(bounds, str)
+        and isinstance(bounds, Sequence | np.ndarray)
+        and len(bounds) == 2
+    )
 
 
 def _is_pair(ranges: Any) -> bool:

@@ -12,7 +12,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError
 from ecgsk.preprocessing._transformed import TransformedStorage, fill_in_batches
 from ecgsk.signals import ECGArray, ECGDtype
-from ecgsk.signals.columns import ecg_column, find_ecg_column
+from ecgsk.signals.columns import ecg_column, find_ecg_column, restore_ecg_column
+from ecgsk.signals.leads import how_to_get_leads
+from ecgsk.signals.screening import check_axes, screen_where_needed
 from ecgsk.signals.storage import ArrayStorage
 from ecgsk.signals.units import check_sampling_rate, format_hertz
 
@@ -39,6 +41,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         -------
         self
         """
+        X = restore_ecg_column(X, name=type(self).__name__)
         column = self._column(X)
         self._on_arrays = column is None
         self._n_features_out = None
@@ -71,6 +74,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
             Of a DataFrame, only the ECG column differs. X is not changed.
         """
         check_is_fitted(self)
+        X = restore_ecg_column(X, name=type(self).__name__)
         column = self._column(X)
         if (column is None) != self._on_arrays:
             kinds = ("plain arrays", "an ECG column")
@@ -172,7 +176,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
             raise LeadMismatchError(
                 f"{name} was fitted on {len(self.leads_in_)} leads ({', '.join(self.leads_in_)}); "
                 f"got {len(column.leads)} ({', '.join(column.leads)}). "
-                "Put SelectLeads(...) before it."
+                f"{how_to_get_leads(self.leads_in_, column.leads)}"
             )
         self._check_rate(column)
         return column.select_leads(self.leads_in_)
@@ -205,6 +209,7 @@ class SignalTransformer(TransformerMixin, BaseEstimator, ABC):
         return getattr(self, "input_sampling_rate", None) is not None
 
     def _validate_array(self, X: Any, *, reset: bool) -> np.ndarray:
+        check_axes(X, name=type(self).__name__)
         X = validate_data(
             self,
             X,
@@ -270,7 +275,8 @@ class RateAwareTransformer(SignalTransformer):
     ) -> tuple[np.ndarray, Leads, float]:
         """Filter; see `SignalTransformer.transform_signals`."""
         self._check_input(leads, sampling_rate)
-        return self._filter(signals, sampling_rate), leads, self._sampling_rate_out(sampling_rate)
+        filtered = self._filter(screen_where_needed(signals), sampling_rate)
+        return filtered, leads, self._sampling_rate_out(sampling_rate)
 
     def _transform_column(self, column: ECGArray) -> ECGArray:
         rows = column.rows

@@ -1,6 +1,5 @@
 """Quantile scaling of the clinical table, with missing values kept as NaN."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ecgsk._patients import number_patients
+from ecgsk._privacy import MIN_PATIENTS, MIN_PATIENTS_IN_TABLE, RARE, coarse_ends, frequent_levels
+from ecgsk.checks.fitting import check_categories
 
 # Normal scores beyond three SDs carry no more information: the value is extreme.
 _MAX_SCORE_SD = 3.0
@@ -21,6 +24,13 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
     outliers. A category becomes one column per level, -1 or 1. NaN is kept, so
     that the network can use what was not measured.
 
+    A fitted scaler holds no level and no extreme value of a single patient. Levels of fewer
+    than five patients are pooled into one, ``"(rare)"``, which a level unseen in training has
+    too; where these patients are fewer than five together, their level is missing. The ends
+    of a column's distribution are medians of its five lowest and five highest patients, and
+    one value of five or more is kept between. A column measured in fewer than five patients
+    is missing. Tables of fewer than 20 patients are kept as they are.
+
     Attributes
     ----------
     n_features_in_ : int
@@ -28,7 +38,7 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
     columns_ : list of str
         Columns of the table in fitted order; numbers for an array.
     levels_ : dict of str to list
-        Levels of each categorical column.
+        Levels of each categorical column; ``"(rare)"`` is last, where there is one.
     feature_names_out_ : list of str
         Columns of the matrix, such as ``"potassium"`` and ``"sex=female"``.
 
@@ -46,7 +56,10 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
 
     n_features_in_: int
 
-    def fit(self, X: Any, y: object = None) -> "ClinicalScaler":
+    # Request `groups` by default under metadata routing, as scikit-learn's splitters do.
+    __metadata_request__fit = {"groups": True}
+
+    def fit(self, X: Any, y: object = None, *, groups: Any = None) -> "ClinicalScaler":
         """Estimate the distribution of numeric columns and the levels of the others.
 
         Parameters
@@ -56,13 +69,18 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
             array holds numbers.
         y : None
             Ignored.
+        groups : array-like of shape (n_records,) or None
+            Patient of each record; with None, each record counts as a patient.
 
         Raises
         ------
         TypeError
             If a column is of another kind, such as a date.
+        ECGError
+            If a column of text is no category: numbers or dates as text, paths, free text.
         """
         X = self._as_frame(X, fitting=True)
+        patients = _number_patients(groups, len(X))
         self.columns_ = list(X.columns)
         self.levels_: dict[str, list] = {}
         numeric = []
@@ -71,16 +89,20 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
             if kind == "number":
                 numeric.append(name)
             else:
-                self.levels_[name] = sorted(X[name].dropna().unique().tolist(), key=str)
+                self.levels_[name] = frequent_levels(X[name], patients)
+        check_categories(type(self).__name__, X, list(self.levels_))
         self.numeric_columns_ = numeric
         if numeric:
             values = _numbers(X, numeric)
-            with warnings.catch_warnings():
-                # A column that was never measured in training stays NaN.
-                warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-                self.quantiles_ = QuantileTransformer(
-                    n_quantiles=min(1000, len(X)), output_distribution="normal", random_state=0
-                ).fit(values)
+            # A column that was never measured in training stays NaN. scikit-learn would warn of
+            # it, and to silence warnings changes the filters of all threads.
+            never = np.isnan(values).all(axis=0)
+            self.quantiles_ = QuantileTransformer(
+                n_quantiles=min(1000, len(X)), output_distribution="normal", random_state=0
+            ).fit(np.where(never, 0.0, values))
+            self.quantiles_.quantiles_[:, never] = np.nan
+            if patients.max() + 1 >= MIN_PATIENTS_IN_TABLE:
+                _coarsen(self.quantiles_, values, patients)
         self.feature_names_out_ = numeric + [
             f"{name}={level}" for name, levels in self.levels_.items() for level in levels
         ]
@@ -98,7 +120,8 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_records, n_features_out), float32
-            NaN where nothing was measured; a level unseen in training is missing.
+            NaN where nothing was measured; a level unseen in training is rare, or missing in
+            a column without rare levels.
 
         Raises
         ------
@@ -118,7 +141,10 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
             scores = self.quantiles_.transform(_numbers(X, self.numeric_columns_))
             parts.append(np.clip(scores, -_MAX_SCORE_SD, _MAX_SCORE_SD))
         for name, levels in self.levels_.items():
-            codes = pd.Index(levels, dtype=object).get_indexer(X[name].astype(object))
+            values = X[name].astype(object)
+            codes = pd.Index(levels, dtype=object).get_indexer(values)
+            if levels and levels[-1] == RARE:
+                codes[(codes < 0) & values.notna().to_numpy()] = len(levels) - 1
             indicators = np.where(codes[:, None] == np.arange(len(levels)), 1.0, -1.0)
             indicators[codes < 0] = np.nan
             parts.append(indicators)
@@ -146,6 +172,36 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         """Return the column names of the matrix."""
         check_is_fitted(self)
         return np.array(self.feature_names_out_, dtype=object)
+
+
+def _number_patients(groups: Any, n_records: int) -> np.ndarray:
+    """Return the number of each record's patient."""
+    if groups is None:
+        return np.arange(n_records)
+    return number_patients("ClinicalScaler.fit", groups, n_records)[0]
+
+
+def _coarsen(quantiles: QuantileTransformer, values: np.ndarray, patients: np.ndarray) -> None:
+    """Replace quantiles that describe fewer than five patients.
+
+    Only the ends change where five patients or more lie between all quantiles. Scores there
+    are beyond three SDs, so that the matrix of a table of 5,000 patients stays the same.
+    """
+    levels = quantiles.references_
+    for column, kept in zip(values.T, quantiles.quantiles_.T, strict=True):
+        order = np.argsort(column)[: np.count_nonzero(~np.isnan(column))]
+        measured = column[order]
+        ends = coarse_ends(measured, patients[order])
+        if ends is None:
+            kept[:] = np.nan
+            continue
+        n_patients = len(np.unique(patients[order]))
+        if n_patients < MIN_PATIENTS * len(levels):
+            few = np.linspace(0, 1, max(2, n_patients // MIN_PATIENTS))
+            inner = np.quantile(measured, few[1:-1])
+            kept[:] = np.interp(levels, few, [ends[0], *np.clip(inner, *ends), ends[1]])
+        kept[0], kept[-1] = ends
+        np.clip(kept, *ends, out=kept)
 
 
 def _kind(column: pd.Series) -> str:

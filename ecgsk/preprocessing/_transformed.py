@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from ecgsk.exceptions import SignalQualityError
 from ecgsk.signals import ECGStorage
+from ecgsk.signals.screening import screen_where_needed
 
 _RECORDS_PER_BATCH = 16  # records transformed at once; more do not fit the cache
 
@@ -47,22 +48,17 @@ class TransformedStorage(ECGStorage):
                 f"{type(self.transformer).__name__}: expected finite samples or NaN, got infinite "
                 f"ones in row {rows[infinite][0]} of the storage. Make them NaN."
             )
-        return self.transformer._filter(signals, self.storage.sampling_rate)
+        return self.transformer._filter(screen_where_needed(signals), self.storage.sampling_rate)
 
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
         """Compact the storage beneath; see `ecgsk.signals.ECGStorage.compact`."""
         storage, compacted = self.storage.compact(rows)
         return TransformedStorage(storage, self.transformer), compacted
 
-    def _identity(self) -> tuple:
+    def identity(self) -> tuple:
+        """Return the storage beneath and the parameters; see `ECGStorage.identity`."""
         parameters = self.transformer.get_params() | {"n_jobs": None}
         return (self.storage, type(self.transformer), tuple(sorted(parameters.items())))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TransformedStorage) and self._identity() == other._identity()
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
 
 
 def fill_in_batches(

@@ -8,8 +8,8 @@ import pandas as pd
 from pandas.api.extensions import ExtensionDtype, register_extension_dtype
 
 from ecgsk.exceptions import DurationError, LeadMismatchError, SamplingRateError
-from ecgsk.signals._record import ECGRecord
-from ecgsk.signals.leads import KNOWN_LEADS, STANDARD_12_LEADS, canonical_leads
+from ecgsk.signals._record import ECGRecord, dtype_name
+from ecgsk.signals.leads import STANDARD_12_LEADS, canonical_leads, lead_order
 from ecgsk.signals.units import check_sampling_rate, format_hertz
 
 _PATTERN = re.compile(
@@ -68,9 +68,7 @@ class ECGDtype(ExtensionDtype):
     @property
     def name(self) -> str:  # type: ignore[override]
         """Name that `construct_from_string` parses."""
-        leads = "" if self.leads == STANDARD_12_LEADS else f": {' '.join(self.leads)}"
-        size = f"{len(self.leads)}x{self.n_samples}"
-        return f"ecg[{size}, {format_hertz(self.sampling_rate)}{leads}]"
+        return dtype_name(self.leads, self.sampling_rate, self.n_samples)
 
     def __repr__(self) -> str:
         return self.name
@@ -157,4 +155,4 @@ class ECGDtype(ExtensionDtype):
             self.check_joins(dtype, name="joining ECG columns")
         if len(ecgs) < len(dtypes):
             return None
-        return min(ecgs, key=lambda dtype: [KNOWN_LEADS.index(lead) for lead in dtype.leads])
+        return min(ecgs, key=lambda dtype: [lead_order(lead) for lead in dtype.leads])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecgsk._safe_text import without_controls
+from ecgsk.signals.leads import STANDARD_12_LEADS
 from ecgsk.signals.storage import ArrayStorage, ECGStorage, StorageProperties
 from ecgsk.signals.units import format_hertz, to_millivolt
 
@@ -76,8 +78,26 @@ class ECGRecord(StorageProperties):
 
         return plot_ecg(self.signal, self.leads, self.sampling_rate, **kwargs)
 
+    def __float__(self) -> float:
+        raise TypeError(
+            f"An ECG record ({self}) is not a number: a step of numbers got the ECG column. Give "
+            "it the other columns, X.drop(columns='ecg'). A step that passes the column on must "
+            "return a DataFrame: ColumnTransformer(...).set_output(transform='pandas'). A column "
+            "that has become dtype object is restored with "
+            f"X['ecg'].astype({dtype_name(*self._signature())!r})."
+        )
+
+    __int__ = __float__
+
     def _signature(self) -> tuple:
         return (self.leads, self.sampling_rate, self.n_samples)
+
+    def __lt__(self, other: object) -> bool:
+        """Raise a TypeError: records have no order, which groupby asks for by default."""
+        raise TypeError(
+            "ECGRecord: ECG records have no order. Sort or group by another column, or use "
+            "groupby(..., sort=False)."
+        )
 
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, ECGRecord):
@@ -112,4 +132,10 @@ class ECGRecord(StorageProperties):
         """Plot the record in a notebook."""
         svg = io.StringIO()
         self.plot().savefig(svg, format="svg")
-        return svg.getvalue()[svg.getvalue().index("<svg") :]
+        return without_controls(svg.getvalue()[svg.getvalue().index("<svg") :])
+
+
+def dtype_name(leads: Sequence[str], sampling_rate: float, n_samples: int) -> str:
+    """Return the name of a dtype, such as ``"ecg[12x5000, 500 Hz]"``."""
+    named = "" if tuple(leads) == STANDARD_12_LEADS else f": {' '.join(leads)}"
+    return f"ecg[{len(leads)}x{n_samples}, {format_hertz(sampling_rate)}{named}]"

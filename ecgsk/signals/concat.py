@@ -62,11 +62,9 @@ class ConcatStorage(ECGStorage):
             return self.parts[0].compact(rows)
         return (storages[0] if len(storages) == 1 else ConcatStorage(storages)), compacted
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ConcatStorage) and self.parts == other.parts
-
-    def __hash__(self) -> int:
-        return hash(self.parts)
+    def identity(self) -> tuple:
+        """Return the parts; see `ECGStorage.identity`."""
+        return self.parts
 
 
 def merge_views(

@@ -1,23 +1,13 @@
 """Signal quality of records: missing, flat, clipped and reversed leads, amplitudes."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ecgsk.exceptions import UnitError
 from ecgsk.signals._array import ECGArray
+from ecgsk.signals.screening import FLAT_MV, IMPLAUSIBLE_MV, NO_SIGNAL, is_clean, screen
 
-#: Range in mV below which a lead is flat: 1 uV, below the resolution of clinical recorders
-#: (5 uV).
-FLAT_MV = 1e-3
-#: Amplitude in mV above which a surface ECG is implausible, usually a detached electrode.
-IMPLAUSIBLE_MV = 20.0
-#: Median standard deviation per record above which samples are not in mV. A surface ECG has
-#: 0.05-0.5 in mV and 50-500 in uV; z-scored signals have 1.
-IMPLAUSIBLE_SD = 20.0
-_MAX_RECORDS = 256  # records read for the median
 # A clipped lead stays at an extreme for at least this time in seconds, after a step of at
 # least this share of its range: a rounded wave reaches its extreme in smaller steps.
 _CLIPPED_S, _CLIPPED_STEP = 0.02, 0.01
@@ -60,7 +50,8 @@ def quality(array: ECGArray, batch_size: int = 256) -> pd.DataFrame:
             electrode"`` if I, II or III is almost flat; else empty. Dextrocardia
             looks the same [1]_: check the record.
         usable
-            Whether any lead is neither missing nor flat.
+            Whether a model takes the record: some lead has a signal, no sample is
+            infinite, and the amplitudes are plausible for mV.
         problem
             All of this in words; empty without a problem.
 
@@ -91,6 +82,7 @@ def _describe(array: ECGArray) -> pd.DataFrame:
     return describe_signals(array.read(), array.leads, array.sampling_rate)
 
 
+@np.errstate(invalid="ignore", over="ignore")  # infinite samples, and numbers such as 1e30
 def describe_signals(
     signals: np.ndarray, leads: Sequence[str], sampling_rate: float
 ) -> pd.DataFrame:
@@ -108,6 +100,9 @@ def describe_signals(
     largest = np.where(missing, -np.inf, np.maximum(high, -low)).max(axis=1, initial=-np.inf)
     peak = np.where(np.isfinite(largest), largest, np.nan)
     reversal = _suspect_reversal(signals, high - low, leads, sampling_rate)
+    refused = np.full(len(signals), "", dtype=object)
+    unclean = ~is_clean(signals)
+    refused[unclean] = screen(signals[unclean])[1]
     described = pd.DataFrame(
         {
             "n_missing_leads": missing.sum(axis=1),
@@ -117,16 +112,22 @@ def describe_signals(
             "n_clipped_leads": clipped.sum(axis=1),
             "max_abs_mv": peak,
             "suspected_reversal": reversal,
-            "usable": (~missing & ~flat).any(axis=1),
+            "usable": refused == "",
         }
     )
     states = {"missing": missing, "flat": flat, "partly NaN": broken, "clipped": clipped}
     names = np.array(leads)
     problem = np.full(len(signals), "", dtype=object)
     odd = np.any([state.any(axis=1) for state in states.values()], axis=0)
-    for row in np.flatnonzero(odd | (peak > IMPLAUSIBLE_MV) | (reversal != "")):
+    for row in np.flatnonzero(odd | (peak > IMPLAUSIBLE_MV) | (reversal != "") | unclean):
         by_state = {state: names[where[row]] for state, where in states.items()}
-        problem[row] = _problem_text(by_state, len(leads), peak[row], reversal[row])
+        words = _problem_words(by_state, len(leads), peak[row], reversal[row])
+        # Missing and flat leads are named already.
+        if refused[row] and (refused[row] != NO_SIGNAL or not words):
+            words.append(refused[row])
+        if unclean[row] and not words:
+            words.append("implausible samples")
+        problem[row] = "; ".join(words)
     return described.assign(problem=problem)
 
 
@@ -174,9 +175,9 @@ def _suspect_reversal(
     return suspected
 
 
-def _problem_text(
+def _problem_words(
     leads_by_state: dict[str, np.ndarray], n_leads: int, peak: float, reversal: str
-) -> str:
+) -> list[str]:
     words = []
     for state, leads in leads_by_state.items():
         if len(leads) == n_leads:
@@ -187,37 +188,4 @@ def _problem_text(
         words.append(f"implausible amplitude of {peak:.3g} mV")
     if reversal:
         words.append(f"suspected reversal, {reversal}")
-    return "; ".join(words)
-
-
-def check_millivolt(signals: Any, *, name: str = "ECG") -> None:
-    """Raise if samples are implausible for millivolts, usually because they are microvolts.
-
-    The median over records of the standard deviation within a record must not
-    exceed 20 mV. Normalised signals, with standard deviation 1, pass. At most 256
-    evenly spaced records are read.
-    """
-    n_records = len(signals)
-    if n_records <= _MAX_RECORDS:
-        chosen = np.arange(n_records)
-    else:
-        chosen = np.linspace(0, n_records - 1, _MAX_RECORDS).astype(int)
-    sample = signals.read(chosen) if isinstance(signals, ECGArray) else np.asarray(signals)[chosen]
-    records = sample[:, None] if sample.ndim == 2 else sample
-    if records.size and np.abs(records).max() <= IMPLAUSIBLE_SD:
-        return  # no standard deviation exceeds the largest sample
-    deviations = [_typical_deviation(record) for record in records]
-    moving = [deviation for deviation in deviations if deviation > 0]
-    if moving and (median := float(np.median(moving))) > IMPLAUSIBLE_SD:
-        raise UnitError(
-            f"{name}: expected samples in mV, whose standard deviation within a record is near "
-            f"0.2; got a median of {median:.3g}, as microvolts have. State the unit where the "
-            "samples are read, such as ECGArray.from_numpy(x, ..., unit='uV')."
-        )
-
-
-def _typical_deviation(record: np.ndarray) -> float:
-    """Return the median standard deviation of the leads that are not flat; 0 without one."""
-    traces = [np.asarray(lead, np.float64)[np.isfinite(lead)] for lead in record]
-    deviations = [trace.std() for trace in traces if len(trace)]
-    return float(np.median([d for d in deviations if d > 0] or [0.0]))
+    return words

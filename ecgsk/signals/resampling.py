@@ -5,16 +5,39 @@ from functools import lru_cache
 
 import numpy as np
 
+from ecgsk.exceptions import SamplingRateError
 from ecgsk.signals.spectral import filter_spectrum, low_pass_gain
-from ecgsk.signals.units import check_sampling_rate
+from ecgsk.signals.units import check_sampling_rate, format_hertz
+
+# Resampling by up / down takes memory for as many samples as the larger of both.
+_MAX_FACTOR = 50_000
+# Shift allowed where a ratio is rounded: 3.6 ms in an hour.
+_MAX_RELATIVE_ERROR = 1e-6
 
 
 @lru_cache(64)
 def _ratio(from_rate: float, to_rate: float) -> Fraction:
-    """Return the exact ratio of two sampling rates as written: 360.1 Hz means 3601/10."""
+    """Return the ratio of two sampling rates as written: 360.1 Hz means 3601/10.
+
+    A ratio of larger numbers than 50,000, such as that of 100 to 1000/3.9 Hz, is replaced by
+    the nearest ratio of smaller ones.
+    """
     rates = (check_sampling_rate(to_rate), check_sampling_rate(from_rate))
     to_fraction, from_fraction = (Fraction(repr(rate)) for rate in rates)
-    return to_fraction / from_fraction
+    exact = to_fraction / from_fraction
+    if max(exact.numerator, exact.denominator) <= _MAX_FACTOR:
+        return exact
+    if exact > 1:
+        ratio = 1 / (1 / exact).limit_denominator(_MAX_FACTOR)
+    else:
+        ratio = exact.limit_denominator(_MAX_FACTOR)
+    if abs(ratio / exact - 1) > _MAX_RELATIVE_ERROR:
+        raise SamplingRateError(
+            f"cannot resample {format_hertz(from_rate)} to {format_hertz(to_rate)}: their ratio is "
+            f"no fraction of whole numbers up to {_MAX_FACTOR:,}. The nearest rate possible is "
+            f"{float(from_fraction * ratio):.6g} Hz."
+        )
+    return ratio
 
 
 def resampled_length(n_samples: int, from_rate: float, to_rate: float) -> int:

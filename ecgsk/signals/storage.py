@@ -2,19 +2,22 @@
 
 import errno
 import math
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ecgsk._stored_files import check_regular, size_and_time, state_of_files
 from ecgsk.exceptions import DurationError, LeadMismatchError, RecordReadError, UnitError
 from ecgsk.signals.leads import canonical_leads, lead_positions
 from ecgsk.signals.units import check_sampling_rate
 
 #: Marks a missing int16 sample, as in WFDB format 16.
 INT16_NAN = np.iinfo(np.int16).min
+_LOWEST_GAIN, _HIGHEST_GAIN = 1e-30, 1e30
 _BLOCK_ROWS = 32  # rows converted at once, few enough for the processor cache
 
 
@@ -22,7 +25,8 @@ class ECGStorage(ABC):
     """Base class of storages: records of one length with equal leads and sampling rate.
 
     A subclass sets the three attributes and defines ``__len__`` and ``read``. It must
-    support pickle; a subclass that holds paths pickles only these.
+    support pickle; a subclass that holds paths pickles only these, and names them in
+    `files`, so that ``joblib.Memory`` notices a file that was written again.
 
     Attributes
     ----------
@@ -106,6 +110,36 @@ class ECGStorage(ABC):
         """
         return self, rows
 
+    def files(self) -> Iterable[str | Path]:
+        """Return the files that hold the samples; none by default.
+
+        Their sizes and times of change are part of the pickle, and so of the hash by
+        which ``joblib.Memory`` finds earlier results.
+        """
+        return ()
+
+    def identity(self) -> tuple | None:
+        """Return what decides the samples; None if a storage equals only itself."""
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(self) is not type(other) or not isinstance(other, ECGStorage):
+            return False
+        identity = self.identity()
+        return identity is not None and identity == other.identity()
+
+    def __hash__(self) -> int:
+        identity = self.identity()
+        return object.__hash__(self) if identity is None else hash((type(self), identity))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        if files := tuple(self.files()):
+            state["_state_of_files"] = state_of_files(files)
+        return state
+
 
 class StorageProperties:
     """Properties of the records in ``_storage``, shared by views of it."""
@@ -167,12 +201,17 @@ def check_gain(dtype: np.dtype, gain: float | None, name: str) -> float:
                 "Pass ADC units per millivolt, such as gain=200."
             )
         return 1.0
-    if not (np.ndim(gain) == 0 and np.isfinite(gain) and gain > 0):
+    try:
+        value = math.nan if isinstance(gain, str) else float(gain)
+    except (TypeError, ValueError):
+        value = math.nan
+    # Beyond these, float32 samples overflow.
+    if not (np.ndim(gain) == 0 and _LOWEST_GAIN < value < _HIGHEST_GAIN):
         raise UnitError(
             f"{name}: expected one positive gain in ADC units per mV, got {gain!r}. "
             "Pass a number, such as gain=200."
         )
-    return float(gain)
+    return value
 
 
 def check_shape(shape: tuple[int, ...], leads: tuple[str, ...], name: str) -> None:
@@ -277,11 +316,24 @@ class FileRows:
         return out
 
 
+def _map_samples(path: Path) -> np.ndarray | FileRows:
+    try:
+        # A plain ndarray over the map, as indexing np.memmap is slower.
+        return np.load(path, mmap_mode="r").view(np.ndarray)
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            return FileRows(path)
+        raise
+
+
 class NpyStorage(ECGStorage):
     """Samples in a ``.npy`` file, memory-mapped; pickles as its path.
 
-    Shape, dtype and gain are those of `ArrayStorage`. A file that is missing, invalid or
-    changes its shape raises a `RecordReadError`.
+    Shape, dtype and gain are those of `ArrayStorage`. A file that is missing or invalid, or
+    has changed since the storage was made, raises a `RecordReadError`. One that was replaced
+    by another is read to the end as it was, and refused by processes that open it later.
+
+    `checksum` is that of a file whose content is known; storages of another are not equal.
     """
 
     def __init__(
@@ -291,13 +343,17 @@ class NpyStorage(ECGStorage):
         sampling_rate: float,
         *,
         gain: float | None = None,
+        checksum: str | None = None,
     ):
         name = type(self).__name__
         # Absolute, as parallel workers may have another working directory.
         self.path = Path(path).resolve()
         self.leads = canonical_leads(leads)
         self.sampling_rate = check_sampling_rate(sampling_rate, name=name)
+        self.checksum = checksum
         self._data: np.ndarray | FileRows | None = None
+        check_regular(self.path, name=name)
+        self._opened_as = size_and_time(self.path)
         data = self._open()
         self.gain = check_gain(data.dtype, gain, name)
         check_shape(data.shape, self.leads, name)
@@ -306,16 +362,30 @@ class NpyStorage(ECGStorage):
         self._data = data
 
     def _open(self) -> "np.ndarray | FileRows":
+        state = check_regular(self.path, name="NpyStorage")
+        self._inode = state.st_ino
+        self._check_unchanged()
         try:
-            # A plain ndarray over the map, as indexing np.memmap is slower.
-            return np.load(self.path, mmap_mode="r").view(np.ndarray)
-        except (OSError, ValueError) as error:
-            if getattr(error, "errno", None) == errno.ENOMEM:
-                return FileRows(self.path)
+            return _map_samples(self.path)
+        # numpy raises errors of many classes for damaged headers.
+        except Exception as error:
             raise RecordReadError(
                 f"NpyStorage: cannot read samples from {self.path}: {error}. "
                 "Expected a complete file that numpy.save wrote; check the path."
             ) from error
+
+    def _check_unchanged(self) -> None:
+        """Raise if the open file was written again; one replaced by another stays as it was."""
+        try:
+            state = os.stat(self.path)
+        except OSError:
+            return
+        replaced = isinstance(self._data, np.ndarray) and state.st_ino != self._inode
+        if not replaced and (state.st_size, state.st_mtime_ns) != self._opened_as:
+            raise RecordReadError(
+                f"NpyStorage: {self.path} has changed since it was opened: it had "
+                f"{self._opened_as[0]} bytes and has {state.st_size}. Read it again."
+            )
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -333,26 +403,23 @@ class NpyStorage(ECGStorage):
 
     def _opened(self) -> "np.ndarray | FileRows":
         if self._data is None:
-            data = self._open()
-            if data.shape != self.shape:
-                raise RecordReadError(
-                    f"NpyStorage: expected samples of shape {self.shape} in {self.path}, got "
-                    f"{data.shape}: the file has changed. Read the cohort again."
-                )
-            self._data = data
+            self._data = self._open()
+        else:
+            self._check_unchanged()
         return self._data
 
+    def files(self) -> Iterable[Path]:
+        """Return the path; see `ECGStorage.files`."""
+        return (self.path,)
+
+    def identity(self) -> tuple:
+        """Return path, description and the state of the file; see `ECGStorage.identity`."""
+        description = (self.leads, self.sampling_rate, self.gain)
+        return (self.path, *description, self._opened_as, self.checksum)
+
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_data": None}
-
-    def _identity(self) -> tuple:
-        return (self.path, self.leads, self.sampling_rate, self.gain)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, NpyStorage) and self._identity() == other._identity()
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
+        # The inode differs between machines that share a folder.
+        return super().__getstate__() | {"_data": None, "_inode": None}
 
 
 class LeadSelection(ECGStorage):
@@ -390,15 +457,9 @@ class LeadSelection(ECGStorage):
         storage, compacted = self.storage.compact(rows)
         return LeadSelection(storage, self.leads), compacted
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, LeadSelection)
-            and self.leads == other.leads
-            and self.storage == other.storage
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.storage, self.leads))
+    def identity(self) -> tuple:
+        """Return the underlying storage and the leads; see `ECGStorage.identity`."""
+        return (self.storage, self.leads)
 
 
 def select_leads(storage: ECGStorage, leads: Sequence[str]) -> ECGStorage:

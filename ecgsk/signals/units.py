@@ -5,6 +5,8 @@ import math
 from ecgsk.exceptions import SamplingRateError, UnitError
 
 MILLIVOLTS_PER_UNIT: dict[str, float] = {"V": 1e3, "mV": 1.0, "uV": 1e-3, "nV": 1e-6}
+#: Sampling rates of ECGs, Hz: what is beyond is a mistake, and would fill the memory.
+MIN_SAMPLING_RATE, MAX_SAMPLING_RATE = 1.0, 20_000.0
 _SPELLINGS = {
     **{unit.lower(): unit for unit in MILLIVOLTS_PER_UNIT},
     **{"volt": "V", "millivolt": "mV", "microvolt": "uV", "nanovolt": "nV"},
@@ -25,7 +27,7 @@ def to_millivolt(unit: str) -> float:
 
 
 def check_sampling_rate(sampling_rate: float, *, name: str = "ECG") -> float:
-    """Return the sampling rate as a float after checking that it is positive."""
+    """Return the sampling rate as a float after checking that it is from 1 to 20,000 Hz."""
     try:
         rate = float(sampling_rate)
     except (TypeError, ValueError):
@@ -34,6 +36,11 @@ def check_sampling_rate(sampling_rate: float, *, name: str = "ECG") -> float:
         raise SamplingRateError(
             f"{name}: expected a sampling rate in Hz above 0, got {sampling_rate!r}. "
             "Pass it, such as sampling_rate=500."
+        )
+    if not MIN_SAMPLING_RATE <= rate <= MAX_SAMPLING_RATE:
+        raise SamplingRateError(
+            f"{name}: expected a sampling rate of {MIN_SAMPLING_RATE:g} to {MAX_SAMPLING_RATE:g} "
+            f"Hz, got {sampling_rate!r}. Pass samples per second, such as sampling_rate=500."
         )
     return rate
 

@@ -2,19 +2,27 @@
 
 import hashlib
 import json
+import logging
 import os
+import pickle
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import skorch
 import torch
 from skorch.callbacks import Callback
 from torch import nn
 
+import ecgsk
+from ecgsk.exceptions import RecordReadError
 from ecgsk.training.batches import BatchDataset
 
+_log = logging.getLogger("ecgsk")
+# Another version may compute other numbers from the same settings.
+_VERSIONS = (ecgsk.__version__, torch.__version__, skorch.__version__, np.__version__)
 _PLAIN = (bool, int, float, str, type(None), torch.Tensor)
 
 
@@ -41,17 +49,21 @@ class Checkpoint(Callback):
             return  # all processes hold the same state; the first writes it
         self.path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self.path.with_suffix(f".{os.getpid()}.tmp")
-        with scratch.open("wb") as file:
-            torch.save(_state(net), file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self.path)
+        try:
+            with scratch.open("wb") as file:
+                torch.save(_state(net), file)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(self.path)
+        finally:
+            scratch.unlink(missing_ok=True)  # left by an interrupt
 
     def resume(self, net) -> int:
         """Load the state into a net; return the number of epochs done."""
         if not self.path.exists():
+            self._log_new_start()
             return 0
-        state = torch.load(self.path, map_location=net.device, weights_only=True)
+        state = self._load(net.device)
         net.module_.load_state_dict(state["module"])
         net.optimizer_.load_state_dict(state["optimizer"])
         net.history.extend(json.loads(state["history"]))
@@ -65,7 +77,27 @@ class Checkpoint(Callback):
         torch.set_rng_state(state["random"].cpu())
         if "random_cuda" in state:
             torch.cuda.set_rng_state(state["random_cuda"].cpu())
+        _log.info("Resume at epoch %d from %s.", len(net.history) + 1, self.path)
         return len(net.history)
+
+    def _load(self, device: Any) -> dict[str, Any]:
+        try:
+            return torch.load(self.path, map_location=device, weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
+            raise RecordReadError(
+                f"Checkpoint: cannot read {self.path}: {error!s:.200}. It is damaged; delete it to "
+                "start the fit anew."
+            ) from error
+
+    def _log_new_start(self) -> None:
+        others = len(list(self.path.parent.glob(f"*{self.path.suffix}")))
+        if others:
+            _log.info(
+                "Start at epoch 1: %s has %d checkpoints, none of a fit with these signals, "
+                "tables, targets, patients, weights, settings and versions of libraries.",
+                self.path.parent,
+                others,
+            )
 
 
 def _state(net) -> dict[str, Any]:
@@ -103,15 +135,32 @@ def _is_plain(value: Any) -> bool:
 
 
 def fingerprint(module: nn.Module, datasets: Iterable[BatchDataset | None], settings: tuple) -> str:
-    """Hash initial weights, rows and settings of a fit; signals count by their scale only."""
-    digest = hashlib.sha256(repr((settings, str(module))).encode())
+    """Hash everything that the weights of a fit depend on.
+
+    That is initial weights, records, settings and versions of libraries. Signals count by their
+    digests, of the pass that screened them; else they are read once more.
+    """
+    digest = hashlib.sha256(repr((settings, str(module), _VERSIONS)).encode())
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     for dataset in datasets:
         if dataset is None:
+            digest.update(b"no dataset")
             continue
-        rows = None if dataset.signals is None else dataset.signals.numbers
-        for values in (rows, dataset.weight, dataset.table, dataset.targets):
-            digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
+        signals = dataset.signals
+        parts: list[np.ndarray | None] = [
+            dataset.weight, dataset.table, dataset.targets, dataset.patients
+        ]  # fmt: skip
+        if signals is not None:
+            if signals.digests is None:
+                signals.moments(np.arange(len(signals)), digest=True)
+            parts += [signals.numbers, signals.digests]
+            digest.update(repr((signals.leads, signals.sampling_rate, signals.shape)).encode())
+        for values in parts:
+            if values is None:
+                digest.update(b"None")
+            else:
+                digest.update(repr((values.shape, values.dtype)).encode())
+                digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()[:32]

@@ -1,21 +1,32 @@
-"""skorch callbacks: weight averaging, collapse detection and a progress bar."""
+"""skorch callbacks: weight averaging, collapse detection and progress."""
 
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback
+from sklearn.base import clone
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EpochScoring,
+    LRScheduler,
+    PassthroughScoring,
+)
 from torch import nn
 
-from ecgsk._progress import progress_bar
-from ecgsk.exceptions import CollapseWarning
+from ecgsk._progress import progress_bar, report, reports_to_logging, shows_bars
+from ecgsk.exceptions import CollapseWarning, ECGError
 from ecgsk.metrics import effective_rank
 
 # The rank normally stays near its peak; it falls to a third or less where all embeddings
 # approach one vector (docs/recipes.md).
 _COLLAPSED_SHARE_OF_PEAK = 0.4
 _MIN_RECORDS_FOR_RANK = 64  # the rank of fewer records is random
+_SECONDS_BETWEEN_STEPS = 60.0  # lines within an epoch
 
 
 class WeightAverage(Callback):
@@ -101,23 +112,119 @@ class EffectiveRank(Callback):
 
 
 class Progress(Callback):
-    """Show one progress bar over all epochs, with the losses."""
+    """Show one progress bar over all epochs, or report a line per epoch, with the losses.
 
-    def __init__(self, description: str):
+    A line is reported where no bar can be seen, where logging is configured for it, and with
+    `verbose` of 2 or more. An epoch of minutes has further lines. `close` it after an error.
+    """
+
+    def __init__(self, description: str, verbose: int, steps_per_epoch: int):
         self.description = description
+        self.verbose = verbose
+        self.steps_per_epoch = steps_per_epoch
+        self._bar: Any = None
+        self._n_resumed: Any = None  # epochs of a checkpoint
 
     def on_train_begin(self, net, **kwargs):
         """Show the bar."""
-        self.bar_ = progress_bar(total=net.max_epochs, desc=self.description, unit="epoch")
+        self._bar = progress_bar(
+            total=net.max_epochs, desc=self.description, unit="epoch", show=shows_bars()
+        )
+        self._has_lines = not shows_bars() or reports_to_logging() or self.verbose >= 2
+        self._start = self._last = time.perf_counter()
+        self._n_resumed, self._step = None, 0
+        if self.verbose >= 2:
+            n_weights = sum(weight.numel() for weight in net.module_.parameters())
+            report(
+                f"{self.description}: {net.max_epochs} epochs of {self.steps_per_epoch} steps with "
+                f"{net.batch_size} records, {n_weights:,} weights, on {net.device}"
+            )
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Count the epochs that were resumed from a checkpoint, and the steps anew."""
+        if self._n_resumed is None:
+            self._n_resumed = len(net.history) - 1
+        self._step = 0
+
+    def on_batch_end(self, net, training, **kwargs):
+        """Report the step now and then in a long epoch."""
+        self._step += training
+        if self._has_lines and time.perf_counter() - self._last > _SECONDS_BETWEEN_STEPS:
+            self._report(net, f"step {self._step} of {self.steps_per_epoch}")
 
     def on_epoch_end(self, net, **kwargs):
         """Advance, and show the losses of this epoch."""
         row = net.history[-1]
-        losses = {key: f"{row[key]:.3f}" for key in ("train_loss", "valid_loss") if key in row}
-        self.bar_.set_postfix(losses, refresh=False)
-        self.bar_.update(len(net.history) - self.bar_.n)  # more than one where a fit was resumed
+        losses = {key: row[key] for key in ("train_loss", "valid_loss") if key in row}
+        shown = {key: f"{loss:.3f}" for key, loss in losses.items()}
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(len(net.history) - self._bar.n)  # more than one where a fit was resumed
+        if self._has_lines:
+            # EpochTimer is the first of the callbacks, so "dur" is there.
+            words = [f"{key.replace('_', ' ')} {loss:.4g}" for key, loss in losses.items()]
+            self._report(net, ", ".join([*words, f"{row['dur']:.1f} s", self._time_left(net)]))
+
+    def close(self):
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     def on_train_end(self, net, **kwargs):
         """Close the bar."""
-        self.bar_.close()
-        del self.bar_
+        self.close()
+
+    def _report(self, net, words: str) -> None:
+        self._last = time.perf_counter()
+        report(f"{self.description}: epoch {len(net.history)} of {net.max_epochs}, {words}")
+
+    def _time_left(self, net) -> str:
+        n_done = len(net.history) - self._n_resumed
+        seconds = (time.perf_counter() - self._start) / n_done
+        left = round(seconds * (net.max_epochs - len(net.history)))
+        return f"{timedelta(seconds=left)} left"
+
+
+def check_monitored(
+    callbacks: Sequence[Any], measured: Sequence[str], has_validation: bool
+) -> None:
+    """Raise where one of skorch's callbacks monitors what no epoch of a fit measures.
+
+    `measured` are the quantities that the engine writes to the history.
+    """
+    found = [_instance(item[1] if isinstance(item, tuple) else item) for item in callbacks]
+    if not all(type(callback).__module__.startswith("skorch.") for callback in found):
+        return  # a callback from elsewhere may write anything to the history
+    known = [*measured, "dur"] + [
+        clone(callback).initialize().name_
+        for callback in found
+        if isinstance(callback, (EpochScoring, BatchScoring, PassthroughScoring))
+        and (has_validation or callback.on_train)
+    ]
+    for callback in found:
+        name = _monitored(callback)
+        if name is not None and name.removesuffix("_best") not in known:
+            held_out = "holds patients out" if has_validation else "holds no patients out"
+            raise ECGError(
+                f"Trainer: the callback {type(callback).__name__} monitors {name!r}; expected one "
+                f"of {', '.join(known)}, since this fit {held_out}. Set early_stopping=True to "
+                "hold some out, or monitor='train_loss'."
+            )
+
+
+def _instance(callback: Any) -> Callback:
+    try:
+        return callback() if isinstance(callback, type) else callback
+    except TypeError as error:
+        raise ECGError(
+            f"Trainer: expected callbacks that need no parameters, or instances; got the class "
+            f"{callback.__name__} ({error}). Give an instance in Trainer(callbacks=...)."
+        ) from error
+
+
+def _monitored(callback: Callback) -> str | None:
+    """Return the quantity that a callback reads from the history; None for no or any."""
+    if isinstance(callback, LRScheduler) and "Plateau" not in str(callback.policy):
+        return None  # other schedules ignore it
+    name = getattr(callback, "monitor", None)
+    return name if isinstance(name, str) else None

@@ -1,6 +1,7 @@
-"""Device, precision, threads and random state of training."""
+"""Device, precision, threads, memory and random state of training."""
 
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from multiprocessing import current_process
 
 import torch
 
+from ecgsk.exceptions import OutOfMemoryError
 from ecgsk.training.distributed import DistributedContext
 from ecgsk.training.trainer import PRECISIONS
 
@@ -92,7 +94,7 @@ def threads_for(batch_size: int, device: torch.device) -> Iterator[None]:
 
     With fewer records a thread waits more than it computes, which slows a fit on shared cores.
     """
-    before = torch.get_num_threads()
+    before = torch.get_num_threads()  # set for the whole process: under process_state_lock
     wanted = before if device.type != "cpu" else min(before, -(-batch_size // 64))
     torch.set_num_threads(wanted)
     try:
@@ -101,10 +103,36 @@ def threads_for(batch_size: int, device: torch.device) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+# Torch's global generators and the numbers of threads belong to the whole process, and layers
+# such as dropout draw from the former: fits in several threads take turns.
+process_state_lock = threading.RLock()
+
+
 @contextmanager
 def forked_rng(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch inside the block and restore its global state."""
+    """Seed torch inside the block and restore its global state; other threads wait."""
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with process_state_lock, torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def name_memory_errors(owner: str, mend: str) -> Iterator[None]:
+    """Raise OutOfMemoryError, with the owner and the mend, where memory runs out in the block."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, OutOfMemoryError) or not _is_out_of_memory(error):
+            raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise OutOfMemoryError(
+            f"{owner}: a batch needs more memory than there is ({reason}). {mend}"
+        ) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether NumPy, torch or a GPU ran out of memory; torch's CPU error has no class."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return "DefaultCPUAllocator" in str(error) or "MPS backend out of memory" in str(error)

@@ -11,6 +11,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
 
+from ecgsk.exceptions import ECGError
 from ecgsk.training._checkpoint import Checkpoint, fingerprint
 from ecgsk.training._loader import BatchLoader
 from ecgsk.training.batches import BatchDataset
@@ -37,7 +38,7 @@ def resolve_batch_size(batch_size: int | str, n_records: int) -> int:
         power = 2 ** int(np.log2(max(n_records / _STEPS_PER_EPOCH, 1)))
         return int(np.clip(power, _MIN_BATCH, _MAX_BATCH))
     if not is_count(batch_size):
-        raise ValueError(f"batch_size must be 'auto' or a positive int, got {batch_size!r}.")
+        raise ECGError(f"batch_size must be 'auto' or a positive int, got {batch_size!r}.")
     return int(batch_size)
 
 
@@ -52,7 +53,8 @@ def fit_net(
     batch_size: int,
     max_epochs: int,
     learning_rate: float,
-    description: str | None = None,
+    description: str = "Training",
+    verbose: int = 0,
     callbacks: Sequence[Callback] = (),
     identity: str = "",
     distributed: DistributedContext | None = None,
@@ -61,8 +63,8 @@ def fit_net(
 
     One-cycle learning rate with the peak `learning_rate` (Smith & Topin 2019), weights averaged
     over the last steps; with a validation set, of other patients, the epoch with the lowest
-    validation loss. `description` is the text before the progress bar; None shows no bar.
-    `identity` holds further settings that the fit depends on, for the name of its checkpoint.
+    validation loss. `description` names the stage in its progress. `identity` holds further
+    settings that the fit depends on, for the name of its checkpoint.
     The net has no state of the optimiser, which would triple a pickle.
     """
     order = WeightedOrder(training.weight)
@@ -72,9 +74,10 @@ def fit_net(
     run = (batch_size, max_epochs, learning_rate, *trainer.result_settings, identity)
     checkpoint = _checkpoint(trainer, module, (training, validation), run)
     is_first = distributed is None or distributed.rank == 0
+    progress = Progress(description, verbose, steps_per_epoch) if verbose and is_first else None
     before, after = _own_callbacks(
         _one_cycle(learning_rate, max_epochs * steps_per_epoch),
-        description if is_first else None,
+        progress,
         None if validation is None else trainer.n_iter_no_change,
         checkpoint,
     )
@@ -104,7 +107,11 @@ def fit_net(
         distributed=distributed,
         verbose=0,
     )
-    with threads_for(batch_size, device), _compiled(module, trainer):
+    with (
+        _explained_end(net, description, progress, checkpoint),
+        threads_for(batch_size, device),
+        _compiled(module, trainer),
+    ):
         net.fit(training, y=None)
     drop_training_state(net)
     return net
@@ -118,8 +125,36 @@ def _compiled(module: nn.Module, trainer: Trainer) -> Iterator[None]:
         yield
         return
     backbone.encoder.compile()
-    yield
-    backbone.encoder._compiled_call_impl = None  # compiled for training batches
+    try:
+        yield
+    finally:
+        backbone.encoder._compiled_call_impl = None  # compiled for training batches
+
+
+@contextmanager
+def _explained_end(
+    net: ECGNet, description: str, progress: Progress | None, checkpoint: Checkpoint | None
+) -> Iterator[None]:
+    """Add to an error or interrupt what is kept of the fit, as a note below the traceback."""
+    try:
+        yield
+    except BaseException as error:
+        n_done = sum("dur" in row for row in getattr(net, "history_", None) or ())
+        if checkpoint is not None and n_done:
+            error.add_note(
+                f"{description} ended early: {checkpoint.path} holds {n_done} of {net.max_epochs} "
+                "epochs. The same fit, called again, goes on from there."
+            )
+        elif checkpoint is None and isinstance(error, KeyboardInterrupt):
+            error.add_note(
+                f"{description} ended early, and nothing of it is kept. With "
+                "Trainer(checkpoint_folder=...) and a random_state, a fit that is called again "
+                "goes on after its last epoch."
+            )
+        raise
+    finally:
+        if progress is not None:
+            progress.close()
 
 
 def _checkpoint(
@@ -135,7 +170,7 @@ def _checkpoint(
 
 def _own_callbacks(
     schedule: LRScheduler,
-    description: str | None,
+    progress: Progress | None,
     patience: int | None,
     checkpoint: Checkpoint | None,
 ) -> tuple[list[tuple[str, Callback]], list[tuple[str, Callback]]]:
@@ -144,8 +179,8 @@ def _own_callbacks(
         ("schedule", schedule),
         ("average", WeightAverage(_WEIGHT_AVERAGE_DECAY)),
     ]
-    if description is not None:
-        before.append(("progress", Progress(description)))
+    if progress is not None:
+        before.append(("progress", progress))
     # Both come last: early stopping skips the callbacks after it, and a checkpoint stores the
     # state of all others.
     after: list[tuple[str, Callback]] = []
@@ -160,7 +195,7 @@ def _share(distributed: DistributedContext | None, batch_size: int) -> tuple[int
     if distributed is None:
         return 0, 1
     if batch_size < 2 * distributed.n_processes:  # one record has no variance to normalise by
-        raise ValueError(
+        raise ECGError(
             f"batch_size must be {2 * distributed.n_processes} or more for "
             f"{distributed.n_processes} processes, got {batch_size}."
         )

@@ -1,19 +1,28 @@
 """The skorch net: whole batches, reduced precision, gradient accumulation, checkpoints."""
 
+from contextlib import suppress
+
 import torch
 from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping
 from torch import nn
 
+from ecgsk.exceptions import ECGError
 from ecgsk.training._checkpoint import Checkpoint
 from ecgsk.training.device import autocast
 from ecgsk.training.distributed import DistributedContext
 
 
+class StopTraining(Exception):  # noqa: N818 - a signal, as StopIteration is
+    """Early stopping ends the training."""
+
+
 class ECGNet(NeuralNet):
-    """A skorch net with whole batches, reduced precision, and checkpoints.
+    """A skorch net with whole batches, reduced precision, checkpoints and true interrupts.
 
     A batch goes through the network in `accumulation_steps` parts; the step is that of the
-    mean of the parts' losses.
+    mean of the parts' losses. A KeyboardInterrupt comes out of ``fit``; skorch takes every one
+    for the signal of its ``EarlyStopping``, and would return a half-trained net.
     """
 
     def __init__(
@@ -30,6 +39,46 @@ class ECGNet(NeuralNet):
         self.checkpoint = checkpoint
         self.distributed = distributed
         super().__init__(*args, **kwargs)
+
+    def initialize_callbacks(self):
+        """Initialise the callbacks; say where one comes from that cannot be."""
+        try:
+            return super().initialize_callbacks()
+        except Exception as error:
+            raise ECGError(
+                "Trainer: expected callbacks that skorch can initialise, each with its own name; "
+                f"got {type(error).__name__}: {error}. Correct Trainer(callbacks=...)."
+            ) from error
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train until the last epoch or early stopping; an interrupt comes through."""
+        if not self.initialized_:
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        with suppress(StopTraining):
+            self.fit_loop(X, y, **fit_params)
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+    def notify(self, method_name, **cb_kwargs):
+        """Call a method of every callback; an error in one of skorch's names the callback."""
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                if isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience:
+                    raise StopTraining from None
+                raise
+            except Exception as error:
+                # A user's own callback may raise what its caller waits for, such as a pruned trial.
+                if not type(callback).__module__.startswith("skorch."):
+                    raise
+                raise ECGError(
+                    f"Trainer: the callback {type(callback).__name__} failed in {method_name} "
+                    f"({type(error).__name__}: {error}). Change or remove it in "
+                    "Trainer(callbacks=...)."
+                ) from error
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train, from the last epoch of a checkpoint if there is one."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ecgsk.exceptions import ECGError
+from ecgsk.training.device import forked_rng
 
 # A layer of ours makes and initialises its parameters in fewer steps.
 _STEPS_PER_ARRAY = 100
@@ -50,7 +51,7 @@ def restore_module(
     if module is not None:
         _compare(module, tensors)
     if module is None or not ours:
-        with torch.random.fork_rng(devices=[]):  # fresh weights are drawn and replaced
+        with forked_rng(0, torch.device("cpu")):  # fresh weights are drawn and replaced
             module = build()
         _compare(module, tensors)
     else:

@@ -1,22 +1,33 @@
-"""ECGs as input of a model: checked, with missing samples and flat leads as NaN."""
+"""ECGs as input of a model: screened, with missing samples and flat leads as NaN."""
 
+import hashlib
 import warnings
+import zlib
 from typing import Self
 
 import numpy as np
 
-from ecgsk.exceptions import SignalQualityError, SignalQualityWarning
+from ecgsk.exceptions import ECGError, SignalQualityError, SignalQualityWarning, UnitError
 from ecgsk.signals import ECGArray
-from ecgsk.signals.record_quality import (
-    FLAT_MV,
-    IMPLAUSIBLE_SD,
-    check_millivolt,
-    describe_signals,
-)
+from ecgsk.signals.record_quality import describe_signals
+from ecgsk.signals.screening import INFINITE, NO_SIGNAL, TOO_LARGE, TOO_SMALL, is_clean, screen
 from ecgsk.signals.storage import INT16_NAN
 
 _BATCH = 256  # records read at once
-_NAMED_RECORDS = 3  # records that a message names
+_NAMED_RECORDS = 20  # records that a message names
+_DESCRIBED_RECORDS = 5  # of these, records whose problem it describes
+_DIGEST_BYTES = 16
+_STATE_UNIT = "State the unit where the samples are read, such as ECGArray.from_numpy(x, ..., "
+_REFUSALS = {
+    INFINITE: "{owner} expected finite samples in mV; rows {rows} hold infinity. A missing sample "
+    "is NaN.",
+    TOO_LARGE: "{owner}: expected samples in mV, with amplitudes near 1; rows {rows} have far "
+    f"larger ones, as microvolts have. {_STATE_UNIT}unit='uV'), or drop these records: {{drop}}.",
+    TOO_SMALL: "{owner}: expected samples in mV, with amplitudes near 1; rows {rows} stay within "
+    f"10 uV in every lead, as volts do. {_STATE_UNIT}unit='V'), or drop these records: {{drop}}.",
+    NO_SIGNAL: "{owner} expected at least one lead with a signal per record; rows {rows} have "
+    "none: every lead is missing or flat. Drop them first: {drop}.",
+}
 
 
 class UnnamedSignals:
@@ -53,10 +64,12 @@ class UnnamedSignals:
 class Signals:
     """ECGs as input of a model: missing samples and flat leads are NaN.
 
-    Each record is checked when it is first read; a complete one is not checked again. A
-    plain array has no lead names, so nothing is checked by name. Messages begin with
-    `owner` and name the rows of X in `numbers`.
+    Each record is screened by itself when it is first read; a complete one is not screened
+    again. Messages begin with `owner` and name the rows of X in `numbers`. `digests` has one
+    hash per record once `moments` has been asked for them.
     """
+
+    digests: np.ndarray | None = None
 
     def __init__(self, source: ECGArray | np.ndarray, owner: str):
         self.owner = owner
@@ -65,7 +78,6 @@ class Signals:
         self._complete = np.zeros(len(source), dtype=bool)
         self._incomplete: set[int] = set()  # rows in X
         self._problems: dict[int, str] = {}  # of the first incomplete rows
-        self._in_millivolt = False
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -76,6 +88,7 @@ class Signals:
         view.__dict__.update(self.__dict__)
         view.source = self.source.take(rows)
         view.numbers, view._complete = self.numbers[rows], self._complete[rows]
+        view.digests = None if self.digests is None else self.digests[rows]
         return view
 
     @property
@@ -117,12 +130,15 @@ class Signals:
             raw[unchecked] = np.where(missing, nan, raw[unchecked])
         return raw, gain
 
-    def moments(self, rows: np.ndarray) -> np.ndarray:
+    def moments(self, rows: np.ndarray, *, digest: bool = False) -> np.ndarray:
         """Return number, sum and sum of squares of each record's samples, per lead.
 
-        Reads and checks every record once. The shape is (n_rows, 3, n_leads), in float64.
+        Reads and screens every record once, and hashes it into `digests` if asked to. The
+        shape is (n_rows, 3, n_leads), in float64.
         """
         out = np.empty((len(rows), 3, self.shape[0]))
+        if digest:
+            self.digests = np.zeros((len(self), _DIGEST_BYTES), dtype=np.uint8)
         for start in range(0, len(rows), _BATCH):
             x = self.read(rows[start : start + _BATCH])
             present = ~np.isnan(x)
@@ -130,80 +146,94 @@ class Signals:
             batch = out[start : start + _BATCH]
             batch[:, 0], batch[:, 1] = present.sum(axis=2), x64.sum(axis=2)
             batch[:, 2] = np.einsum("nls,nls->nl", x64, x64)
+            if digest and self.digests is not None:
+                self.digests[rows[start : start + _BATCH]] = _digest(x, batch)
         return out
 
     def warn_of_missing(self) -> None:
         """Warn about the records read so far that had missing samples or leads."""
-        if not self._incomplete or not self.is_named:
+        if not self._incomplete:
             return
-        named = "; ".join(f"row {row}: {problem}" for row, problem in self._problems.items())
-        more = ", ..." if len(self._incomplete) > len(self._problems) else ""
+        rows = _name_rows(np.sort(list(self._incomplete)))
+        if self.is_named:
+            found = "; ".join(f"row {row}: {problem}" for row, problem in self._problems.items())
+            more = f"; ... in rows {rows}" if len(self._incomplete) > len(self._problems) else ""
+            what = f"missing samples or leads ({found}{more})"
+            mend = "X['ecg'].ecg.quality() lists all."
+        else:
+            what = f"samples beyond 1000 (rows {rows})"
+            mend = "write NaN for a missing sample."
         warnings.warn(
-            f"{self.owner}: {len(self._incomplete)} of {len(self)} records have missing samples or "
-            f"leads ({named}{more}). They count as missing; X['ecg'].ecg.quality() lists all.",
+            f"{self.owner}: {len(self._incomplete)} of {len(self)} records have {what}. They "
+            f"count as missing; {mend}",
             SignalQualityWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
     def _check(self, x: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Set flat leads to NaN, refuse records without a signal, and note incomplete ones."""
-        high, low = x.max(axis=2), x.min(axis=2)  # NaN and infinity propagate to them
-        # The standard deviation of a record is at most its largest sample.
-        if not self._in_millivolt and _largest(x, high, low) > IMPLAUSIBLE_SD:
-            source = self.source
-            samples = source if isinstance(source, ECGArray) else source.read(np.arange(len(self)))
-            check_millivolt(samples, name=self.owner)
-            self._in_millivolt = True
-        complete = np.isfinite(high).all(axis=1) & np.isfinite(low).all(axis=1)
-        if self.is_named:
-            with np.errstate(invalid="ignore"):
-                complete &= (high - low >= FLAT_MV).all(axis=1)
-        self._complete[rows[complete]] = True
-        if not complete.all():
-            x[~complete] = self._check_incomplete(x[~complete], self.numbers[rows[~complete]])
-        return x
-
-    def _check_incomplete(self, x: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        original = x
-        if self.is_named:
-            infinite = np.isinf(x).any(axis=(1, 2))
-            if infinite.any():
-                raise SignalQualityError(
-                    f"{self.owner} expected finite samples in mV; rows "
-                    f"{_name_rows(numbers[infinite])} hold infinity. A missing sample is NaN."
-                )
-            # fmax and fmin ignore NaN: a flat lead with a gap in it is flat.
-            moves = np.fmax.reduce(x, axis=2) - np.fmin.reduce(x, axis=2)
-            x = np.where((moves < FLAT_MV)[:, :, None], np.float32(np.nan), x)
-        missing = np.isnan(x)
-        no_signal = missing.all(axis=(1, 2))
-        if no_signal.any():
-            raise SignalQualityError(
-                f"{self.owner} expected at least one lead with a signal per record; rows "
-                f"{_name_rows(numbers[no_signal])} have none: every lead is missing or flat. Drop "
-                'them first: X = X[X["ecg"].ecg.quality()["usable"]].'
-            )
-        self._note(original, numbers, missing.any(axis=(1, 2)))
+        """Set missing samples and flat leads to NaN, note them, and refuse unusable records."""
+        incomplete = np.zeros(len(x), dtype=bool)
+        odd = np.flatnonzero(~is_clean(x, in_millivolt=self.is_named))
+        if len(odd):
+            original, numbers = x[odd], self.numbers[rows[odd]]
+            x[odd], refused = screen(original, in_millivolt=self.is_named)
+            _raise_if_refused(self.owner, refused, numbers, self.is_named)
+            missing = np.isnan(x[odd])
+            incomplete[odd] = missing.any(axis=(1, 2))
+            # A plain array may hold NaN without a warning, as in scikit-learn.
+            noted = missing if self.is_named else missing & ~np.isnan(original)
+            self._note(original, numbers, noted.any(axis=(1, 2)))
+        self._complete[rows[~incomplete]] = True
         return x
 
     def _note(self, x: np.ndarray, numbers: np.ndarray, incomplete: np.ndarray) -> None:
         """Store incomplete records, and describe the first of them."""
         new = [i for i in np.flatnonzero(incomplete) if int(numbers[i]) not in self._incomplete]
         self._incomplete.update(int(numbers[i]) for i in new)
-        described = new[: _NAMED_RECORDS - len(self._problems)]
+        described = new[: _DESCRIBED_RECORDS - len(self._problems)]
         if described and isinstance(self.source, ECGArray):
             found = describe_signals(x[described], self.source.leads, self.source.sampling_rate)
             rows = numbers[described].tolist()
             self._problems.update(zip(rows, found["problem"], strict=True))
 
 
-def _largest(x: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
-    """Return the largest absolute sample, from the extremes per lead; NaN is ignored."""
-    has_nan = np.isnan(high).any(axis=1)
-    largest = np.maximum(high[~has_nan], -low[~has_nan]).max(initial=0)
-    return float(np.fmax.reduce(np.abs(x[has_nan]), axis=None, initial=largest))
+def _raise_if_refused(owner: str, refused: np.ndarray, numbers: np.ndarray, is_named: bool) -> None:
+    """Raise one error that names the refused records of a batch, by reason."""
+    found = [reason for reason in _REFUSALS if (refused == reason).any()]
+    if not found:
+        return
+    drop = 'X = X[X["ecg"].ecg.quality()["usable"]]' if is_named else "X = np.delete(X, rows, 0)"
+    error: type[ECGError] = SignalQualityError
+    if {TOO_LARGE, TOO_SMALL} & set(found):
+        error = UnitError
+    raise error(
+        " ".join(
+            _REFUSALS[reason].format(
+                owner=owner, rows=_name_rows(np.unique(numbers[refused == reason])), drop=drop
+            )
+            for reason in found
+        )
+    )
+
+
+def _digest(x: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Return a hash of each record, of shape (n_records, 16).
+
+    It guards against other data, not against forgery: a CRC of all samples, five times as fast
+    as a cryptographic hash, and the sums of each lead.
+    """
+    hashes = [
+        hashlib.blake2b(
+            zlib.crc32(np.ascontiguousarray(record).data).to_bytes(4, "little") + sums.tobytes(),
+            digest_size=_DIGEST_BYTES,
+        )
+        for record, sums in zip(x, moments, strict=True)
+    ]
+    joined = b"".join(found.digest() for found in hashes)
+    return np.frombuffer(joined, dtype=np.uint8).reshape(len(x), _DIGEST_BYTES)
 
 
 def _name_rows(rows: np.ndarray) -> str:
+    """Return row numbers as text, the first of many."""
     more = ", ..." if len(rows) > _NAMED_RECORDS else ""
     return ", ".join(map(str, rows[:_NAMED_RECORDS])) + more

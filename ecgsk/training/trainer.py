@@ -1,12 +1,16 @@
 """Settings of the training engine that are rarely tuned."""
 
+import os
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from skorch.callbacks import Callback
+
+from ecgsk.exceptions import ECGError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -37,7 +41,8 @@ class Trainer(BaseEstimator):
         Parts in which a batch goes through the network, where a whole batch does not
         fit into memory. A contrastive objective compares the records of one part.
     callbacks : sequence of skorch.callbacks.Callback or None, default=None
-        Further callbacks.
+        Further callbacks. An ``EarlyStopping`` ends training; a KeyboardInterrupt of any other
+        callback comes out of ``fit``.
     checkpoint_folder : path-like or None, default=None
         Folder in which the state of the fit is stored after every epoch. The same fit,
         started again after an interruption, resumes there and ends with the same weights
@@ -79,7 +84,7 @@ class Trainer(BaseEstimator):
 
         Raises
         ------
-        ValueError
+        ECGError
             With the setting, the expected and the given value.
         """
         is_number = isinstance(self.weight_decay, (int, float, np.number))
@@ -92,15 +97,22 @@ class Trainer(BaseEstimator):
             ("accumulation_steps", is_count(self.accumulation_steps), "a positive int"),
             (
                 "callbacks",
-                self.callbacks is None or all(map(_is_callback, self.callbacks)),
-                "None or skorch callbacks",
+                self.callbacks is None
+                or (
+                    isinstance(self.callbacks, (list, tuple))
+                    and all(map(_is_callback, self.callbacks))
+                ),
+                "None or skorch callbacks in a list",
+            ),
+            (
+                "checkpoint_folder",
+                self.checkpoint_folder is None or _can_write(self.checkpoint_folder),
+                "None or a folder that can be written to",
             ),
         ]
         for name, is_right, expected in checks:
             if not is_right:
-                raise ValueError(
-                    f"Trainer: {name} must be {expected}, got {getattr(self, name)!r}."
-                )
+                raise ECGError(f"Trainer: {name} must be {expected}, got {getattr(self, name)!r}.")
 
     @property
     def result_settings(self) -> tuple[Any, ...]:
@@ -125,7 +137,19 @@ def _is_share(value: Any) -> bool:
     return isinstance(value, (int, float, np.number)) and bool(0 < value < 1)
 
 
+def _can_write(folder: Any) -> bool:
+    """Return whether a folder is writable, or can be made."""
+    if not isinstance(folder, (str, PathLike)):
+        return False
+    place = Path(folder).absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+
+
 def _is_callback(value: Any) -> bool:
-    if isinstance(value, tuple) and len(value) == 2:  # skorch's (name, callback)
+    if (
+        isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
+    ):  # skorch's (name, callback)
         value = value[1]
     return isinstance(value, Callback) or (isinstance(value, type) and issubclass(value, Callback))

@@ -177,6 +177,7 @@ def check_other_signals_raise(estimator: BaseEstimator) -> None:
             DurationError,
         ),
         (ECGArray.from_numpy(1000 * signals, sampling_rate=rate, leads=leads), UnitError),
+        (ECGArray.from_numpy(signals / 1000, sampling_rate=rate, leads=leads), UnitError),
     ]
     for array, error in cases:
         try:
@@ -214,10 +215,10 @@ def check_rows_without_a_table(estimator: BaseEstimator) -> None:
 
 
 def check_missing_lead_is_absent(estimator: BaseEstimator) -> None:
-    """Check that NaN leads and flat leads count as missing, with a warning."""
+    """Check that leads of NaN, flat leads and leads of -9999 count as missing, with a warning."""
     model, X = _fitted(estimator)
     outputs = []
-    for value in (np.nan, 0.0):
+    for value in (np.nan, 0.0, -9999.0):
         signals = X["ecg"].ecg.to_numpy()
         signals[:, 0] = value
         array = ECGArray.from_numpy(
@@ -230,6 +231,7 @@ def check_missing_lead_is_absent(estimator: BaseEstimator) -> None:
         assert warned, f"{_name(model)} did not warn of a lead of {value}."
     _assert_finite(outputs[0], "with a missing lead")
     _assert_close(outputs[0], outputs[1], "with a flat lead in place of a missing one")
+    _assert_close(outputs[0], outputs[2], "with a lead of -9999 in place of a missing one")
 
 
 def check_one_record_and_many_agree(estimator: BaseEstimator) -> None:

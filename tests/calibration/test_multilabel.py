@@ -264,7 +264,7 @@ def test_patients_from_column_equal_patients_from_groups(routing, make_classifie
     np.testing.assert_array_equal(
         by_column.conformal_.n_patients_, by_groups.conformal_.n_patients_
     )
-    assert len(by_groups.estimator_.patients_seen_[1]) < patients.nunique()
+    assert by_groups.estimator_.patients_seen_.n_patients < patients.nunique()
 
 
 def test_grid_search_over_nested_parameters(table):

@@ -115,7 +115,15 @@ def test_report_holds_the_results(demo):
 def test_one_patient_is_explained(demo):
     text, out = demo
     explanation = json.loads((out / "explanation.json").read_text("utf-8"))
-    assert f"ECG {explanation['record']}\nDiagnoses" in text
+    age = explanation["patient"]["age"]
+    assert f"ECG {explanation['record']}: {age}, " in text
+    assert "Training population: simulated patients" in text
+    assert "Nothing here says anything about a real patient" in (
+        out / "explanation.html"
+    ).read_text("utf-8")
+    known = {d["recorded"] for d in explanation["diagnoses"]}
+    assert known <= {True, False, None}
+    assert known != {None}
     assert {"laboratory", "direction", "probability", "base_rate", "low", "high", "unit"} <= set(
         explanation["laboratories"][0]
     )
@@ -128,7 +136,7 @@ def test_the_model_explains_other_records(demo, invoke, write_patient, tmp_path,
     _, out = demo
     path = write_patient("p7", rate)
     text = invoke("explain", path, "--model", out / "model", "--out", tmp_path / "out")
-    assert text.startswith("ECG p7\nDiagnoses, not calibrated\n  ")
+    assert re.match(r"ECG p7: heart rate \d+/min\nTraining population: .+\nDiagnoses", text)
     assert ", reference " in text
     assert (tmp_path / "out" / "report.html").exists()
     labels = ecgsk.load(out / "model")[-1].encoder_.label_names_

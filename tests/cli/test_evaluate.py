@@ -10,6 +10,7 @@ import ecgsk
 from ecgsk.cli import _evaluate
 from ecgsk.datasets import Cohort, read_cohort, write_cohort
 from ecgsk.evaluation import JOINT_EMBEDDING
+from ecgsk.exceptions import TableWarning
 
 MATCHED, MULTIMODAL = "signal only, compute-matched", "multimodal (ECG + table at inference)"
 ARMS = [MATCHED, JOINT_EMBEDDING, MULTIMODAL]
@@ -143,3 +144,15 @@ def test_mimic_iv_demo_has_too_few_patients(invoke, real_data, tmp_path):
     assert set(pd.read_csv(out / "differences.csv")["verdict"]) == {"too few patients"}
     card = (out / "model_card.md").read_text("utf-8")
     assert "test patients have labels: the intervals are not reliable." in card
+
+
+def test_table_of_the_cohort_is_checked(folder, invoke, run_main, cohort, X, Y, tmp_path):
+    assert "nothing found" in invoke("check", folder)
+    with pytest.warns(TableWarning):
+        wrong = Cohort(X.assign(hadm_id=np.arange(len(X))), Y)
+    write_cohort(wrong, tmp_path / "wrong", progress=False)
+    text = "The clinical column 'hadm_id' is an identifier by its name."
+    assert f"error: {text}" in invoke("check", tmp_path / "wrong")
+    code, _, err = run_main("evaluate", tmp_path / "wrong", "--out", tmp_path / "out", *QUICK)
+    assert code == 1
+    assert f"error: compare_arms: {text}" in err

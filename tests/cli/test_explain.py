@@ -1,6 +1,7 @@
 """``ecgsk explain``: records of any rate, length and lead order; bad input in plain words."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def _probabilities(folder):
 def test_record_is_explained(invoke, model, write_patient, rate, suffix):
     path = write_patient("p7", rate)
     text = invoke("explain", f"{path}{suffix}", "--model", model)
-    assert text.startswith("ECG p7\nDiagnoses, not calibrated\n  ")
+    assert re.match(r"ECG p7: heart rate \d+/min\nTraining population: .+\nDiagnoses", text)
     assert "\nLaboratory abnormalities" in text
     assert ", reference " in text
     assert "Research use only" in text
@@ -63,7 +64,7 @@ def test_what_is_written(invoke, model, write_patient, tmp_path):
     assert f"Written to {out}" in text
     assert (out / "explanation.png").read_bytes().startswith(b"\x89PNG")
     page = (out / "report.html").read_text("utf-8")
-    assert "<h1>ECG p7</h1>" in page
+    assert "<h1>ECG p7: heart rate" in page
     assert "<svg" in page
     explanation = json.loads((out / "explanation.json").read_text("utf-8"))
     assert explanation["record"] == "p7"
@@ -105,13 +106,13 @@ def test_explainer_alone_and_without_diagnoses(
     text = invoke(
         "explain", write_patient("r", 100), "--model", ecgsk.save(pipeline, tmp_path / "model")
     )
-    assert text.startswith("ECG r\nLaboratory abnormalities")
+    assert re.match(r"ECG r.*\nTraining population: .+\nLaboratory abnormalities", text)
 
 
 def test_a_short_record_is_explained_with_a_warning(run_main, model, write_patient):
     code, out, err = run_main("explain", write_patient("short", seconds=6), "--model", model)
     assert code == 0
-    assert out.startswith("ECG short\n")
+    assert out.startswith("ECG short: heart rate")
     assert err.startswith("warning: ")
     assert "missing samples" in err
 

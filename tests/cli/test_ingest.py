@@ -64,3 +64,42 @@ def test_check_compares_files_with_their_checksums(ingest, monkeypatch, capsys):
         main()
     assert end.value.code == 1
     assert "is not that in ecg.json" in capsys.readouterr().err
+
+
+def run_main(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["ecgsk", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code, capsys.readouterr().err
+
+
+def test_no_process_is_refused_without_a_traceback(write_record, tmp_path, monkeypatch, capsys):
+    write_record("in/r")
+    for jobs in (0, 0.5):
+        code, said = run_main(
+            monkeypatch, capsys, "ingest", tmp_path / "in", tmp_path / "out", "--jobs", jobs
+        )
+        assert code != 0
+        assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("ignore:ingest_wfdb. left out 1 of 3")
+def test_ingest_again_says_what_has_changed(ingest, tmp_path, caplog):
+    out, _ = ingest()
+    assert "changed" not in ingest()[1]
+    (tmp_path / "in/r1.dat").write_bytes(b"")
+    ingest()
+    assert "0 were added and 1 have changed since" in caplog.text
+    assert len(read_ecg_folder(out)[0]) == 2
+
+
+@pytest.mark.parametrize("name", ["ecg.json", "ecg.npy", "records.parquet", "sources.parquet"])
+def test_check_names_the_damaged_file(ingest, monkeypatch, capsys, name):
+    out, _ = ingest()
+    content = bytearray((out / name).read_bytes())
+    content[len(content) // 2] ^= 2
+    (out / name).write_bytes(content)
+    code, said = run_main(monkeypatch, capsys, "check", out)
+    assert code == 1
+    assert str(out / name) in said.replace("\n", "")

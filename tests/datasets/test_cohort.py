@@ -8,7 +8,7 @@ import pytest
 
 from ecgsk.datasets import Cohort
 from ecgsk.datasets._cohort import assign_folds
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import ECGError, TableWarning
 
 
 @pytest.fixture
@@ -66,6 +66,53 @@ def test_laboratory_without_range_is_rejected(tables):
     ranges = pd.DataFrame({"low": [1.0], "high": [2.0], "unit": ["mmol/L"]}, index=["sodium"])
     with pytest.raises(ECGError, match="reference_ranges must be indexed by the columns of labs"):
         Cohort(X, Y, labs=X[["age"]], reference_ranges=ranges)
+
+
+def test_cohort_without_records_is_rejected(tables):
+    X, Y = tables
+    with pytest.raises(ECGError, match=r"X has no rows\. .*join_table"):
+        Cohort(X.iloc[:0], Y.iloc[:0])
+
+
+def test_columns_of_one_name_are_rejected(tables):
+    X, Y = tables
+    with pytest.raises(ECGError, match="X has 2 columns called 'age'"):
+        Cohort(pd.concat([X, X[["age"]]], axis="columns"), Y)
+    with pytest.raises(ECGError, match=r"Y has 2 columns called"):
+        Cohort(X, pd.concat([Y, Y], axis="columns"))
+
+
+def test_text_among_labels_and_laboratory_values_is_rejected(tables):
+    X, Y = tables
+    labs = pd.DataFrame({"k": ["<3.0", "4.1", None]}, index=X.index)
+    with pytest.raises(ECGError, match=r"numbers in labs, .* column 'k', such as '<3\.0'"):
+        Cohort(X, Y, labs=labs)
+    with pytest.raises(ECGError, match=r"numbers in Y, .* column 'AF', such as 'yes'"):
+        Cohort(X, pd.DataFrame({"AF": ["yes", "no", "no"]}, index=X.index))
+    assert (
+        Cohort(X, pd.DataFrame({"AF": [0, 1, None]}, index=X.index, dtype=object)).Y.shape[1] == 1
+    )
+
+
+def test_record_without_patient_is_rejected(tables):
+    X, Y = tables
+    with pytest.raises(ECGError, match="the patient of 1 of 3 records is missing"):
+        Cohort(X.assign(subject_id=[7.0, np.nan, 9.0]), Y)
+
+
+def test_table_without_patients_is_rejected(tables):
+    X, Y = tables
+    with pytest.raises(ECGError, match=r"one column 'subject_id' in X, got 0; its columns are age"):
+        Cohort(X[["age"]], Y)
+
+
+def test_column_that_is_no_clinical_value_is_warned_of(tables):
+    X, Y = tables
+    with pytest.warns(TableWarning, match="Cohort: .* 'hadm_id' is an identifier.*clinical_col"):
+        Cohort(X.assign(hadm_id=[1, 2, 3]), Y)
+    with pytest.warns(TableWarning, match="'seen' has dtype datetime64"):
+        Cohort(X.assign(seen=pd.Timestamp("2150-01-01")), Y)
+    Cohort(X.assign(record=["p/1", "p/2", "p/3"], ecg_time=pd.Timestamp("2150-01-01")), Y)
 
 
 def test_assign_folds_is_even_and_by_subject():

@@ -61,3 +61,10 @@ def test_folders_without_cohort_are_rejected(tmp_path, cohort):
     write_ecg_folder(cohort.X, tmp_path)
     with pytest.raises(RecordReadError, match="holds a table without labels"):
         read_cohort(tmp_path)
+
+
+def test_population_is_kept_and_reaches_its_rows(tmp_path):
+    cohort = make_clinical_ecg(n_subjects=3, random_state=0)
+    back = read_cohort(write_cohort(cohort, tmp_path / "cohort", progress=False))
+    assert back.population == cohort.population == "simulated patients (make_clinical_ecg)"
+    assert back.X.iloc[[0]].attrs["population"] == back.population

@@ -20,12 +20,13 @@ c/2,11,81,M,58,,1,1
 """
 
 
-@pytest.fixture
-def cohort(tmp_path, write_record, monkeypatch):
+def load_documented(visits, tmp_path, write_record, monkeypatch):
     (tmp_path / "st-elsewhere").mkdir()
-    (tmp_path / "st-elsewhere" / "visits.csv").write_text(VISITS)
-    for line in VISITS.splitlines()[1:]:
-        write_record(f"st-elsewhere/ecg/{line.split(',')[0]}", seconds=10)
+    (tmp_path / "st-elsewhere" / "visits.csv").write_text(visits)
+    times = np.arange(5000) / 500 + np.arange(12)[:, None]
+    for number, line in enumerate(visits.splitlines()[1:]):
+        signal = np.round(np.sin(2 * np.pi * (3 + number / 7) * times), 3)
+        write_record(f"st-elsewhere/ecg/{line.split(',')[0]}", signal=signal)
     write_record("st-elsewhere/ecg/d/1", seconds=12)  # of no visit
     text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     section = text.split("## Your own hospital")[1]
@@ -36,6 +37,21 @@ def cohort(tmp_path, write_record, monkeypatch):
     names: dict = {}
     exec(compile(code, "docs/data.md", "exec"), names)
     return names["cohort"]
+
+
+@pytest.fixture
+def cohort(tmp_path, write_record, monkeypatch):
+    with pytest.warns(UserWarning, match=r"1 of 7 records have no row, such as 'd/1'"):
+        return load_documented(VISITS, tmp_path, write_record, monkeypatch)
+
+
+def test_documented_loader_reads_records_named_by_numbers(tmp_path, write_record, monkeypatch):
+    visits = VISITS.replace("/", "").replace("a", "1").replace("b", "2").replace("c", "3")
+    visits = VISITS.splitlines()[0] + "\n" + visits.split("\n", 1)[1]
+    with pytest.warns(UserWarning, match="1 of 7 records have no row"):
+        cohort = load_documented(visits, tmp_path, write_record, monkeypatch)
+    assert cohort.X.index.tolist() == ["11", "12", "21", "22", "31", "32"]
+    assert cohort.X["age"].tolist() == [61, 62, 55, 70, 44, 81]
 
 
 def test_documented_loader_makes_a_cohort(cohort):

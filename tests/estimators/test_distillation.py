@@ -109,7 +109,11 @@ def test_rows_without_labels_take_their_targets_from_the_table(cohort, pretraine
     for column in (truth[:, 0], np.random.default_rng(0).permutation(truth[:, 0])):
         targets = Targets()
         X = cohort.X[["ecg", "subject_id"]].assign(age=column, potassium=column, sodium=column)
-        make(pretrained, trainer=Trainer(callbacks=[targets, sides])).fit(X, Y)
+        named = ["age", "potassium", "sodium"]
+        model = make(
+            pretrained, clinical_columns=named, trainer=Trainer(callbacks=[targets, sides])
+        )
+        model.fit(X, Y)
         assert sorted(sides.training) == list(range(len(X)))
         area.append(masked_roc_auc(truth[half:], targets.values[half:]))
     assert area[0] > 0.95

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -177,12 +179,61 @@ def test_single_and_batch_explanations_agree(explainer, X):
         )
 
 
-def test_table_is_ignored(explainer, X):
+def test_table_changes_no_prediction(explainer, X):
     shuffled = X[:4].drop(columns="ecg").iloc[::-1].set_axis(X.index[:4])
     other_table = pd.concat([shuffled, X[["ecg"]].iloc[:4]], axis=1)
     bare = explainer.explain(X[["ecg"]].iloc[:4])
-    assert list(explainer.explain(X.iloc[:4])) == list(bare)
-    assert list(explainer.explain(other_table)) == list(bare)
+    for table in (X.iloc[:4], other_table):
+        both = zip(explainer.explain(table), bare, strict=True)
+        assert [replace(e, patient=alone.patient) for e, alone in both] == list(bare)
+
+
+def test_age_sex_and_heart_rate_are_shown(explainer, X):
+    table = X[["ecg"]].iloc[:2].assign(age=[61.4, np.nan], male=1.0)
+    first, second = explainer.explain(table)
+    assert first.patient["age"] == "61 years"
+    assert first.patient["sex"] == second.patient["sex"] == "male"
+    assert "age" not in second.patient
+    assert re.fullmatch(r"heart rate \d+/min", first.patient["heart rate"])
+    for shown in (first.to_text(), first.to_html()):
+        assert f"ECG {first.record}: 61 years, male, heart rate" in shown
+    assert first.to_dict()["patient"] == first.patient
+
+
+def test_what_is_recorded_stands_beside_the_predictions(explainer, X, labs, targets):
+    asked = X[["ecg"]].iloc[:4]
+    explained = explainer.explain(asked, labs.iloc[:4])
+    for e, (_, known) in zip(explained, targets.iloc[:4].iterrows(), strict=True):
+        for f in e.laboratories:
+            assert f.recorded == (None if np.isnan(known[f.name]) else bool(known[f.name]))
+        is_measured = any(f.recorded is not None for f in e.laboratories)
+        assert ("recorded: " in e.to_text(n_laboratories=99)) is is_measured
+        assert ("Recorded" in e.to_html()) is is_measured
+    assert any(f.recorded is not None for e in explained for f in e.laboratories)
+    assert "Recorded" not in explainer.explain(asked)[0].to_html()
+
+
+def test_recorded_diagnoses_and_titles_are_shown(explainer, X, Y):
+    name = Y.columns[0]
+    (explained,) = explainer.explain(
+        X[["ecg"]].iloc[:1], diagnoses=Y.iloc[:1], titles={name: "Title <of> it"}
+    )
+    assert [d.recorded for d in explained.diagnoses] == [bool(v) for v in Y.iloc[0]]
+    assert "Title <of> it" in explained.to_text(n_diagnoses=99)
+    assert "Title &lt;of&gt; it" in explained.to_html()
+    assert explained.to_dict()["diagnoses"][0]["name"] == name
+
+
+def test_population_of_the_training_is_said_everywhere(make_classifier, X, Y, labs, ranges):
+    X = X.copy()
+    X.attrs["population"] = "simulated patients"
+    model = make_classifier().fit(X, Y)
+    explainer = LabAbnormalityExplainer(FrozenEstimator(model), reference_ranges=ranges)
+    (explained,) = explainer.fit(X, labs).explain(X[["ecg"]].iloc[:1])
+    assert model.training_population_ == "simulated patients"
+    assert explained.to_dict()["model"]["training population"] == "simulated patients"
+    assert "Training population: simulated patients" in explained.to_text()
+    assert "Nothing here says anything about a real patient" in explained.to_html()
 
 
 def test_plain_arrays_get_row_numbers_and_no_signal(make_classifier, X, Y, labs, ranges):
@@ -277,7 +328,7 @@ def test_explainer_without_classifier_has_no_diagnoses(make_pretrainer, X, cohor
     assert [f.name for f in explanation.laboratories] == list(targets)
     p = explainer.predict_proba(X[["ecg"]].iloc[[3]])[0]
     assert [f.probability for f in explanation.laboratories] == p.tolist()
-    assert explanation.to_text().splitlines()[1].startswith("Laboratory abnormalities")
+    assert explanation.to_text().splitlines()[2].startswith("Laboratory abnormalities")
     assert len(explanation.plot().axes) == 2
 
 

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
 
+from ecgsk.exceptions import TableWarning
+
 MULTIMODAL = {"inputs": "ecg+clinical"}
 TABLE = {"inputs": "clinical"}
 
@@ -61,9 +63,10 @@ def test_columns_go_by_name_and_others_are_left_alone(make_classifier, X, Y, fin
         np.testing.assert_array_equal(model.predict_proba(turned), model.predict_proba(X))
 
 
-def test_unknown_level_counts_as_missing(make_classifier, X, Y):
+def test_unknown_level_counts_as_missing_with_a_warning(make_classifier, X, Y):
     model = make_classifier(**TABLE).fit(X, Y)
-    unknown = model.predict_proba(X.assign(sex="not told"))
+    with pytest.warns(TableWarning, match="'sex' of X has categories that fit did not learn"):
+        unknown = model.predict_proba(X.assign(sex="not told"))
     np.testing.assert_array_equal(unknown, model.predict_proba(X.assign(sex=None)))
     moved = (unknown != model.predict_proba(X)).any(axis=1)
     np.testing.assert_array_equal(moved, X["sex"].notna())

@@ -60,7 +60,7 @@ def test_records_of_weight_zero_are_not_there(make_classifier, X, Y, sides):
     model = make_classifier(callbacks=[sides])
     model.fit(broken, Y, sample_weight=~absent, groups=X["subject_id"])
     assert set(sides.training) == set(np.flatnonzero(~absent))
-    assert len(model.patients_seen_[1]) == X["subject_id"].nunique() - 5
+    assert model.patients_seen_.n_patients == X["subject_id"].nunique() - 5
 
 
 @pytest.mark.parametrize("fine_tune", ["probe", "full"])

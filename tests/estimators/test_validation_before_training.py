@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Checkpoint, EarlyStopping, EpochScoring, LRScheduler
 
 from ecgsk.encoders import ResNet1d
 from ecgsk.signals import ECGArray
@@ -88,6 +89,53 @@ MISTAKES = {
         "n_iter_no_change must be a positive int", trainer=Trainer(n_iter_no_change=0)
     ),
     "callbacks": case("callbacks must be None or skorch", trainer=Trainer(callbacks=["print"])),
+    "one callback without a list": case(
+        "callbacks must be None or skorch callbacks in a list", trainer=Trainer(callbacks=print)
+    ),
+    "monitor without validation": case(
+        "the callback EarlyStopping monitors 'valid_loss'; expected one of train_loss, .* since "
+        "this fit holds no patients out. Set early_stopping=True",
+        trainer=Trainer(callbacks=[EarlyStopping()]),
+    ),
+    "monitor of a class, named": case(
+        "the callback Checkpoint monitors 'valid_loss_best'",
+        trainer=Trainer(callbacks=[("best", Checkpoint)]),
+    ),
+    "monitor of the second stage": case(
+        "the callback EarlyStopping monitors 'valid_loss'",
+        pretrainer={"early_stopping": True},
+        trainer=Trainer(callbacks=[EarlyStopping()]),
+        fine_tune="full",
+    ),
+    "monitor of a schedule": case(
+        "the callback LRScheduler monitors 'valid_acc'",
+        trainer=Trainer(callbacks=[LRScheduler("ReduceLROnPlateau", monitor="valid_acc")]),
+    ),
+    "monitor of a score without validation": case(
+        "the callback EarlyStopping monitors 'valid_acc'",
+        trainer=Trainer(
+            callbacks=[EpochScoring("accuracy", name="valid_acc"), EarlyStopping("valid_acc")]
+        ),
+    ),
+    "class of a callback that needs parameters": case(
+        "got the class EpochScoring", trainer=Trainer(callbacks=[EpochScoring])
+    ),
+    "unknown schedule": case(
+        "callbacks that skorch can initialise.*NoSuchLR",
+        trainer=Trainer(callbacks=[LRScheduler("NoSuchLR")]),
+    ),
+    "schedule without its parameters": case(
+        "the callback LRScheduler failed in on_train_begin .*step_size",
+        trainer=Trainer(callbacks=[LRScheduler("StepLR")]),
+    ),
+    "callbacks of one name": case(
+        "each with its own name; got ValueError: Found duplicate",
+        trainer=Trainer(callbacks=[("schedule", LRScheduler("ConstantLR"))]),
+    ),
+    "checkpoint_folder": case(
+        "checkpoint_folder must be None or a folder that can be written to",
+        trainer=Trainer(checkpoint_folder=__file__),
+    ),
     "validation_fraction": case(
         r"validation_fraction must be in \(0, 1\), got 1.5",
         trainer=Trainer(validation_fraction=1.5),
@@ -141,12 +189,37 @@ MISTAKES = {
     "clinical_columns as text": case("must be None or a list of names", clinical_columns="age"),
     "group_column": case(r"group_column names 'patient', which X has not", group_column="patient"),
     "date in the table": case("has dtype datetime64", X=set_(admitted=pd.Timestamp("2020-01-01"))),
-    "infinity in the table": case("hold infinity", X=set_(potassium=np.inf)),
+    "infinity in the table": case("holds infinity", X=set_(potassium=np.inf)),
     "date in the table, distilled": case(
         "has dtype datetime64",
         X=set_(admitted=pd.Timestamp("2020-01-01")),
         fine_tune="distill",
         pretrainer={"clinical_columns": ["age"]},
+    ),
+    "paths in the table": case(
+        "'file' holds file paths", X=lambda X: X.assign(file=[f"a/b/{i}" for i in range(len(X))])
+    ),
+    "identifiers in the table": case(
+        "'hadm_id' is an identifier by its name", X=lambda X: X.assign(hadm_id=range(len(X)))
+    ),
+    "patients of another name": case(
+        "'patient_id' is an identifier.*set group_column='patient_id'",
+        X=lambda X: X.rename(columns={"subject_id": "patient_id"}),
+    ),
+    "patients that a ColumnTransformer renamed": case(
+        "now 'remainder__subject_id'.*verbose_feature_names_out=False",
+        X=lambda X: X.rename(columns={"subject_id": "remainder__subject_id"}),
+    ),
+    "numbers as text": case(
+        "'k' holds numbers as text, such as '<3.0'",
+        X=lambda X: X.assign(k=["<3.0", *(f"{i / 7:.1f}" for i in range(len(X) - 1))]),
+    ),
+    "free text": case(
+        "'report' is free text",
+        X=lambda X: X.assign(report=[f"sinus rhythm of rate {i}" for i in range(len(X))]),
+    ),
+    "two columns of one name": case(
+        "several columns of one name: 'age'", X=lambda X: pd.concat([X, X[["age"]]], axis=1)
     ),
     "patient without a name": case("4 records without", X=set_(subject_id=[None] * 4 + [1] * 67)),
     "no ECG": case("expected a column of ECGs", X=lambda X: X.drop(columns="ecg")),

@@ -6,7 +6,7 @@ import pytest
 import sklearn
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -18,9 +18,11 @@ from sklearn.model_selection import (
     permutation_test_score,
 )
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from ecgsk import JointEmbeddingPretrainer
+from ecgsk.exceptions import ECGError
 from ecgsk.metrics import masked_average_precision_scorer, masked_roc_auc_scorer
 from ecgsk.model_selection import MultilabelGroupKFold
 from ecgsk.preprocessing import Resample
@@ -66,9 +68,9 @@ def test_learning_curve(make_classifier, X, Y):
 
 def test_permutation_test_score(make_classifier, X, old):
     score, permuted, p = permutation_test_score(
-        make_classifier(inputs="clinical", fine_tune="probe"),
+        make_classifier(inputs="clinical", fine_tune="probe", clinical_columns=CLINICAL),
         X,
-        old,
+        old.to_numpy(),  # a Series that is permuted on purpose is refused by its index
         cv=list(GroupKFold(2).split(X, groups=X["subject_id"])),
         n_permutations=3,
         scoring="roc_auc",
@@ -193,5 +195,51 @@ def test_groups_and_weights_are_routed_to_the_fit(make_classifier, X, Y, sides):
             return_estimator=True,
             error_score="raise",
         )
-    n_seen = [len(fitted[-1].patients_seen_[1]) for fitted in results["estimator"]]
+    n_seen = [fitted[-1].patients_seen_.n_patients for fitted in results["estimator"]]
     assert sum(n_seen) == len(set(subjects[weight > 0]))
+
+
+def not_a_number():
+    return pytest.raises(TypeError, match=r"is not a number.*set_output\(transform='pandas'\)")
+
+
+def without_names():
+    return pytest.raises(ECGError, match=r"lost their names.*set_output\(.*X\[\['ecg'\]\]")
+
+
+def test_records_as_objects_are_named_with_the_mend(make_classifier, X, old):
+    """Where scikit-learn makes an array of the column, the error says how to keep it."""
+    X, some = X[["ecg", "age", "heart_rate"]], old.where(old.index != old.index[0], -1)
+    passing = ColumnTransformer([("scale", StandardScaler(), ["age"])], remainder="passthrough")
+    with without_names():
+        make_pipeline(passing, make_classifier()).fit(X, old)
+    with without_names():
+        BaggingClassifier(make_classifier(), 2).fit(X, old)
+    with without_names():
+        SelfTrainingClassifier(make_classifier()).fit(X, some)
+    members = [(name, make_classifier()) for name in "ab"]
+    with not_a_number():
+        StackingClassifier(members, LogisticRegression(), passthrough=True, cv=2).fit(X, old)
+    for step in (SimpleImputer(), StandardScaler(), LogisticRegression()):
+        with not_a_number():
+            step.fit(X, old)
+
+
+def test_the_mends_for_records_as_objects_work(make_classifier, X, old):
+    passing = ColumnTransformer(
+        [("scale", StandardScaler(), ["age"])],
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    expected = make_classifier().fit(X, old).predict_proba(X)
+    for estimator, columns in (
+        (make_pipeline(passing, make_classifier()), list(X)),
+        (BaggingClassifier(make_classifier(), 1, bootstrap=False), ["ecg"]),
+        (SelfTrainingClassifier(make_classifier(), max_iter=1), ["ecg"]),
+    ):
+        y = old.where(old.index != old.index[0], -1) if "Self" in repr(estimator) else old
+        assert estimator.fit(X[columns], y).predict_proba(X[columns]).shape == expected.shape
+    objects = X.astype({"ecg": object})
+    np.testing.assert_array_equal(make_classifier().fit(objects, old).predict_proba(X), expected)
+    resampled = Resample(50).fit(X).transform(objects)
+    assert resampled["ecg"].ecg.sampling_rate == 50

@@ -7,7 +7,7 @@ from sklearn.frozen import FrozenEstimator
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
 from ecgsk.evaluation import ARMS, JOINT_EMBEDDING
-from ecgsk.exceptions import ECGError, PatientLeakageError
+from ecgsk.exceptions import ECGError, PatientLeakageError, TableWarning
 from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals import ECGArray
 
@@ -120,6 +120,32 @@ def test_patients_are_taken_from_the_frame_or_groups(compare, X):
     anonymous = X.drop(columns="subject_id")
     given = compare(X=anonymous, groups=X["subject_id"], arms=[TABLE]).to_frame()
     assert named.equals(given.drop(columns="seconds"))
+
+
+def test_table_is_checked_before_any_fit(compare, X, fits):
+    with pytest.raises(ECGError, match=r"compare_arms: .* 'hadm_id' is an identifier"):
+        compare(X=X.assign(hadm_id=np.arange(len(X))))
+    renamed = X.rename(columns={"subject_id": "remainder__subject_id"})
+    with pytest.raises(ECGError, match=r"compare_arms: .* now 'remainder__subject_id'"):
+        compare(X=renamed)
+    assert not any(fits.values())
+
+
+def test_label_among_the_inputs_is_warned_of_once(compare, X, Y, make_classifier):
+    leak = X.assign(copied=Y["diabetes"])
+    with pytest.warns(TableWarning, match="compare_arms: .*'copied' equals") as caught:
+        compare(X=leak, arms=[TABLE, MULTIMODAL])
+    assert [w.category for w in caught] == [TableWarning]
+    assert caught[0].filename.endswith("conftest.py")
+    compare(X=leak, arms=[RANDOM])
+    meant = make_classifier(clinical_columns=["age", "copied"])
+    compare(X=leak, arms=[TABLE], classifier=meant, pretrainer=None)
+
+
+def test_columns_of_our_readers_change_nothing(compare, X):
+    read = X.assign(record=[f"p/{i}" for i in range(len(X))], ecg_time=pd.Timestamp("2150-01-01"))
+    plain, other = (compare(X=table, arms=[TABLE]).to_frame() for table in (X, read))
+    assert plain.drop(columns="seconds").equals(other.drop(columns="seconds"))
 
 
 def test_patients_may_be_strings(compare, X):

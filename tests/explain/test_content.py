@@ -60,6 +60,6 @@ def test_five_diagnoses_and_five_findings_by_default(make_record):
     )
     text = explanation.to_text()
     assert text.count("  diagnosis ") == text.count("  test ") == 5
-    assert "  and 4 more predicted" in text
+    assert "  and 4 more above their thresholds" in text
     assert len(explanation.top_diagnoses()) == len(explanation.top_laboratories()) == 5
     assert [len(ax.patches) for ax in explanation.plot().axes[1:]] == [5, 5]

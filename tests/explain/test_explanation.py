@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from ecgsk.explain import Diagnosis, Evidence, Explanations, LabFinding
+from ecgsk.explain._parts import display_name
 from ecgsk.signals import STANDARD_12_LEADS
 
 MM_PER_INCH = 25.4
@@ -22,6 +23,7 @@ def test_frame_has_one_row_per_statement(make_explanation):
         "probability",
         "threshold",
         "decision",
+        "recorded",
         "base_rate",
         "lift",
         "ppv",
@@ -164,7 +166,7 @@ def test_five_bars_are_drawn_and_none_as_0_or_1(make_explanation, make_record):
     assert len(figure.axes[1].patches) == 5
     assert texts(figure.axes[1])[0] == ">0.99"
     assert texts(figure.axes[2]) == ["<0.01"]
-    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["ph low"]
+    assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["pH low"]
 
 
 def test_missing_samples_leave_gaps(make_explanation, make_record):
@@ -219,3 +221,26 @@ def test_plot_of_several_records(make_explanation):
 def test_plot_of_no_records():
     with pytest.raises(ValueError, match="nothing to draw"):
         Explanations([]).plot()
+
+
+def test_notebook_shows_the_page_in_a_frame(make_explanation):
+    explanation = make_explanation()
+    shown = explanation._repr_html_()
+    assert shown.startswith("<iframe srcdoc=")
+    assert "hyperkalaemia" in shown
+    assert "<h1>" not in shown  # escaped
+    several = Explanations([make_explanation(i) for i in range(23)])._repr_html_()
+    assert "3 more records" in several
+
+
+def test_repr_is_one_line(make_explanation):
+    assert repr(make_explanation()) == (
+        "<Explanation of ECG 7; above threshold: hyperkalaemia, atrial fibrillation>"
+    )
+
+
+def test_names_of_laboratories_are_spelled_for_readers():
+    names = ["nt_probnp high", "hba1c high", "white_cells low", "ph low", "Atrial_fibrillation"]
+    assert [display_name(name) for name in names] == [
+        "NT-proBNP high", "HbA1c high", "white cells low", "pH low", "Atrial fibrillation",
+    ]  # fmt: skip

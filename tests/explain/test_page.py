@@ -46,7 +46,8 @@ def test_sections_are_in_order(make_full_explanation):
         "research use only",
         "not for the diagnosis or treatment of anyone",
         "Signal quality: no problem found.",
-        "Present: potassium (0.82), rare (0.60, not calibrated)",
+        "Above threshold: potassium (probability 0.82, threshold 0.30), rare (probability 0.60, "
+        "threshold 0.50, not calibrated)",
         "in at least 90 % on average",
         "An association is not a cause",
         "rank correlation +0.04",
@@ -59,13 +60,13 @@ def test_sections_are_in_order(make_full_explanation):
 def test_tables_hold_the_numbers(make_full_explanation):
     found = [re.sub(r"\s*\|\s*", "|", row) for row in rows(make_full_explanation().to_html())]
     for row in (
-        "potassium|0.82|0.30|present",
+        "potassium|0.82|0.30|above threshold",
         "both|0.41|0.30|uncertain both are possible",
         "neither|0.20|0.30|uncertain neither fits",
         "absent|0.04|0.30|absent",
-        "rare|0.60|0.50|present not calibrated",
-        "potassium high|0.70|0.10|7.0×|yes|0.47|0.98|10 %|3.5-5.1 potassium",
-        "sodium low|0.10|0.20|0.5×|no|0.54|0.89|25 %|from 135 mmol/L",
+        "rare|0.60|0.50|above threshold not calibrated",
+        "potassium high|0.70|0.10|+0.60|7.0×|yes|0.47|0.98|10 %|3.5-5.1 potassium",
+        "sodium low|0.10|0.20|−0.10|0.5×|no|0.54|0.89|25 %|from 135 mmol/L",
         "potassium high|seen: supports|+1.42|14.2 [9.80, 21.5]|+0.94|&lt;0.001",
         "sodium low|seen: contradicts|−0.30|0.50 [0.40, 0.70]|−0.20|0.020",
         "Similarity (cosine)|0.97",
@@ -89,14 +90,14 @@ def test_unknown_parts_are_omitted(make_explanation):
     assert "<svg" not in page
     empty = Explanation(7, (), (), None).to_html()
     assert [name for _, name in headings(empty)] == ["ECG 7", "Model and limits"]
-    assert "Present" not in words(empty)
+    assert "Above threshold" not in words(empty)
     assert "predicted" not in words(empty)
 
 
 def test_signal_problem_comes_first(make_full_explanation):
     text = words(make_full_explanation(quality="lead V2 is flat").to_html())
     assert "no problem found" not in text
-    assert text.index("Signal quality: lead V2 is flat.") < text.index("Present:")
+    assert text.index("Signal quality: lead V2 is flat.") < text.index("Above threshold:")
 
 
 def test_map_independent_of_weights_has_a_warning(make_full_explanation):
@@ -130,7 +131,7 @@ def test_many_labels_are_folded(make_explanation):
     first, *folded = re.split("<details>", page)
     assert len(folded) == 2
     assert "18 more" in folded[0]
-    assert "d29 (0.94), d28 (0.91), d27 (0.88), d26 (0.84), d25 (0.81), 9 more." in words(first)
+    assert "d25 (probability 0.81, threshold 0.50), 9 more." in words(first)
     names = [row.split("|")[0].strip() for row in rows(page)]
     assert [name for name in names if name[0] == "d"] == [f"d{i}" for i in reversed(range(30))]
     # A base rate of 0 gives no lift: it comes last, and is not lost.

@@ -57,7 +57,7 @@ def parts(document, path=()):
 
 def test_missing_and_unknown_fields_are_refused(make_full_explanation):
     whole = as_read(make_full_explanation())
-    free = ("model", "table", "leads")  # the caller's own names
+    free = ("model", "patient", "table", "leads")  # the caller's own names
     objects = [path for path, _ in parts(whole) if not set(path) & set(free)]
     assert len(objects) == 1 + 6 + 2 + 2 + 1 + 1
     for path in objects:
@@ -153,6 +153,8 @@ def test_diagnoses_are_strict_json(kind, threshold):
     (back,) = json.loads(json.dumps(explanation.to_dict(), allow_nan=False))["diagnoses"]
     assert back == {
         "name": "sepsis",
+        "title": "sepsis",
+        "recorded": None,
         "probability": 0.5,
         "threshold": 0.25 if math.isfinite(threshold) else None,
         "predicted": threshold < 0.5,

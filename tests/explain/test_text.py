@@ -22,8 +22,8 @@ def test_text_lists_diagnoses_then_findings(make_explanation):
     assert str(make_explanation()).splitlines() == [
         "ECG 7",
         "Diagnoses, not calibrated",
-        "  hyperkalaemia        p 0.82   predicted",
-        "  atrial fibrillation  p 0.30   predicted",
+        "  hyperkalaemia        p 0.82   above threshold 0.50",
+        "  atrial fibrillation  p 0.30   above threshold 0.20",
         "  sepsis               p 0.04",
         "Laboratory abnormalities, most above their base rate first",
         "  potassium high       p 0.71  base rate 0.08, reference 3.5-5.1 mmol/L",
@@ -61,8 +61,12 @@ def test_no_probability_is_shown_as_0_or_1(p, base_rate):
 @given(diagnoses, st.integers(1, 6))
 def test_text_counts_further_predicted_diagnoses(diagnoses, n):
     text = Explanation(1, tuple(diagnoses), (), None).to_text(n_diagnoses=n)
-    more = [int(line.split()[1]) for line in text.splitlines() if line.endswith("more predicted")]
-    named = count_lines(text, "  predicted")
+    more = [
+        int(line.split()[1])
+        for line in text.splitlines()
+        if line.endswith("more above their thresholds")
+    ]
+    named = sum("  above threshold" in line for line in text.splitlines())
     assert named + sum(more) == sum(d.predicted for d in diagnoses)
     assert named <= n
     assert 0 not in more
@@ -71,7 +75,7 @@ def test_text_counts_further_predicted_diagnoses(diagnoses, n):
 def test_text_names_at_most_the_requested_number(make_explanation):
     text = make_explanation().to_text(n_diagnoses=1, n_laboratories=1)
     assert "hyperkalaemia" in text
-    assert "  and 1 more predicted" in text
+    assert "  and 1 more above their thresholds" in text
     assert "atrial" not in text
     assert "potassium high" in text
     assert "troponin" not in text

@@ -34,6 +34,43 @@ def test_irregular_beats_are_found_at_any_rate(rate):
     np.testing.assert_allclose(found, beats, atol=0.02)
 
 
+def complexes(beats, rate, seconds=10):
+    """A lead with QRS complexes and T waves, which come closer where the beats do."""
+    times = np.arange(round(seconds * rate)) / rate
+    late = np.sqrt(min(np.diff(beats).min(), 1.0))
+    waves = [(0, 0.01, 1.0), (-0.025, 0.008, -0.1), (0.025, 0.009, -0.2)]
+    waves += [(0.28 * late, 0.045 * late, 0.25)]
+    return sum(
+        height * np.exp(-(((times - beat - delay) / width) ** 2) / 2)
+        for beat in beats
+        for delay, width, height in waves
+    )
+
+
+@pytest.mark.parametrize("per_minute", [30, 60, 120, 190, 200, 210, 240, 270, 300])
+@pytest.mark.parametrize(("shape", "rate"), [(pulses, 100), (complexes, 500)])
+def test_slow_and_fast_beats_are_found(per_minute, shape, rate):
+    beats = np.arange(0.3, 9.9, 60 / per_minute)
+    signal = shape(beats, rate) + np.random.default_rng(0).normal(0, 0.01, 10 * rate)
+    np.testing.assert_allclose(find_beats(signal, rate), beats, atol=0.02)
+
+
+def test_a_fast_rhythm_that_begins_late_is_found():
+    slow, fast = np.arange(0.3, 4.8, 0.8), np.arange(5, 9.9, 60 / 230)
+    beats = np.concatenate([slow, fast])
+    np.testing.assert_allclose(find_beats(complexes(beats, 500), 500), beats, atol=0.03)
+
+
+@pytest.mark.parametrize("hertz", [6, 10, 50])
+def test_tremor_and_hum_are_no_fast_beats(hertz):
+    times = np.arange(5000) / 500
+    wave = 0.3 * np.sin(2 * np.pi * hertz * times)
+    assert len(find_beats(wave, 500)) == 0
+    beats = np.arange(0.5, 10, 0.8)
+    found = find_beats(pulses(beats, 500) + wave / 5, 500)
+    np.testing.assert_allclose(found, beats, atol=0.03)
+
+
 def test_beats_are_found_in_the_lead_with_qrs_complexes():
     beats = np.arange(0.5, 10)
     noise = np.random.default_rng(0).normal(0, 0.02, (3, 1000))
@@ -88,3 +125,11 @@ def test_beats_agree_with_annotations_of_cardiologists(real_data):
         n_marked, n_found = n_marked + len(marked), n_found + len(found)
     assert hits / n_marked > 0.97
     assert hits / n_found > 0.97
+
+
+@pytest.mark.parametrize("number", [-9999, 1e30, 163.84])
+def test_a_number_for_missing_samples_is_no_beat(number):
+    times = np.arange(5000) / 500
+    ecg = sum(np.exp(-(((times - beat) / 0.01) ** 2)) for beat in np.arange(0.5, 10))
+    ecg[400:410] = number
+    np.testing.assert_allclose(find_beats(ecg, 500), np.arange(0.5, 10), atol=0.02)

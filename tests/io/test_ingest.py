@@ -1,17 +1,27 @@
 """A folder of WFDB records as one ECG folder."""
 
 import json
+import os
+import shutil
 
 import distributed
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import make_pipeline
 
-from ecgsk.exceptions import ECGError, RecordReadError, SamplingRateError, SignalQualityWarning
+from ecgsk.exceptions import (
+    DamagedFileError,
+    ECGError,
+    RecordReadError,
+    SamplingRateError,
+    SignalQualityWarning,
+)
 from ecgsk.io import _ingest, ingest_wfdb, read_ecg_folder, read_wfdb_folder
 from ecgsk.preprocessing import BandpassFilter, Resample, SelectLeads
+from ecgsk.signals import ECGArray
 
 FILTERED = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
 
@@ -111,7 +121,15 @@ def test_other_settings_than_those_of_the_folder_are_refused(ingest):
     assert read_ecg_folder(out, verify=True)[0]["ecg"].ecg.sampling_rate == 50
 
 
-def test_an_unfinished_ingest_with_other_settings_is_refused(ingest, monkeypatch, write_record):
+def test_a_store_of_another_folder_is_refused(ingest, records, tmp_path):
+    out = ingest()
+    shutil.copytree(records, tmp_path / "other")
+    with pytest.raises(ECGError, match="made of the records of another folder"):
+        ingest_wfdb(tmp_path / "other", out, chunk_size=3)
+
+
+def test_an_unfinished_ingest_with_other_settings_is_refused(ingest, monkeypatch):
+    finish = _ingest._finish
     monkeypatch.setattr(_ingest, "_finish", None)
     with pytest.raises(TypeError):
         ingest(transform=FILTERED)
@@ -121,9 +139,123 @@ def test_an_unfinished_ingest_with_other_settings_is_refused(ingest, monkeypatch
         r"and not \[.*BandpassFilter\(high=45, .* Start it with the same settings, or pass",
     ):
         ingest(transform=make_pipeline(Resample(100), BandpassFilter(0.5, 45)))
-    write_record("in/p0/new", seconds=4)
-    with pytest.raises(ECGError, match=r"begun with n_found=20 and not 21"):
-        ingest(transform=FILTERED)
+    monkeypatch.setattr(_ingest, "_finish", finish)
+    out = ingest(transform=make_pipeline(Resample(100), BandpassFilter(0.5, 45)), overwrite=True)
+    assert len(read_ecg_folder(out, verify=True)[0]) == 20
+
+
+@pytest.fixture
+def is_read_again(ingest, content, monkeypatch):
+    """Ingest once more; return whether records were read, and check the result."""
+    convert, read = _ingest.convert, []
+
+    def counted(folder, names, conversion):
+        read.extend(names)
+        return convert(folder, names, conversion)
+
+    monkeypatch.setattr(_ingest, "convert", counted)
+
+    def check(**settings):
+        read.clear()
+        again = content(ingest(**settings))
+        was_read = bool(read)
+        if was_read:
+            assert again == content(ingest("fresh", overwrite=True))
+        return was_read
+
+    return check
+
+
+def rewrite(path, change, *, later=1):
+    before = path.stat()
+    path.write_bytes(change(path.read_bytes()))
+    os.utime(path, ns=(0, before.st_mtime_ns + later))
+
+
+CHANGES = {
+    "samples": lambda folder: rewrite(folder / "p0/r04.dat", lambda x: x[::-1]),
+    "header": lambda folder: rewrite(
+        folder / "p0/r04.hea", lambda x: x.replace(b"Age: 44", b"Age: 45"), later=0
+    ),
+    "longer samples": lambda folder: rewrite(folder / "p0/r04.dat", lambda x: x + x, later=0),
+    "added": lambda folder: [
+        shutil.copy(folder / f"p0/r04.{suffix}", folder / f"p0/r041.{suffix}")
+        for suffix in ("dat", "hea")
+    ],
+}
+
+
+@pytest.mark.filterwarnings("ignore:ingest_wfdb. 1 of 2. records differ from the checksums")
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_and_added_records_are_noticed(ingest, records, is_read_again, change, caplog):
+    ingest()
+    assert not is_read_again()
+    CHANGES[change](records)
+    assert is_read_again()
+    counts = "1 were added and 0" if change == "added" else "0 were added and 1"
+    assert f"{counts} have changed since" in caplog.text
+    assert not is_read_again()
+
+
+def test_a_broken_record_is_tried_again_once_it_has_changed(ingest, records, is_read_again):
+    header = records / "p0/r02.hea"
+    good = header.read_bytes()
+    header.write_bytes(b"")
+    with pytest.warns(SignalQualityWarning, match="left out 1 of 20"):
+        assert len(read_ecg_folder(ingest())[0]) == 19
+    header.write_bytes(good)
+    assert is_read_again()
+    assert len(read_ecg_folder(ingest())[0]) == 20
+
+
+def test_removed_records_leave_a_store_only_with_overwrite(ingest, records, content):
+    out = ingest()
+    before = content(out)
+    (records / "p0/r02.hea").unlink()
+    with pytest.raises(ECGError, match=r"1 of the 20 records .* such as p0/r02\. Bring them back"):
+        ingest()
+    assert content(out) == before
+    assert len(read_ecg_folder(ingest(overwrite=True))[0]) == 19
+
+
+def test_overwrite_reads_all_records_again(ingest, is_read_again):
+    ingest()
+    assert is_read_again(overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["ecg.json", "ecg.npy", "sources.parquet"])
+def test_a_damaged_store_is_not_taken_for_a_finished_one(ingest, content, name):
+    out = ingest()
+    before = content(out)
+    (out / name).write_bytes(before[name][:-9])
+    with pytest.raises(DamagedFileError, match=r"Pass overwrite=True to ingest again"):
+        ingest()
+    assert content(ingest(overwrite=True)) == before
+
+
+def test_functions_of_a_transform_are_told_apart_by_their_code(ingest):
+    def transform(function):
+        return make_pipeline(Resample(100), Scale(function))
+
+    half, third = (lambda x: x / 2), (lambda x: x / 3)
+    out = ingest(transform=transform(half))
+    assert ingest(transform=transform(lambda x: x / 2)) == out
+    with pytest.raises(ECGError, match=r"made with transform=.*Scale"):
+        ingest(transform=transform(third))
+
+
+class Scale(TransformerMixin, BaseEstimator):
+    """A transformer that takes a function."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        x = self.function(X.read())
+        return ECGArray.from_numpy(x, leads=X.leads, sampling_rate=X.sampling_rate)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +272,10 @@ def test_an_unfinished_ingest_with_other_settings_is_refused(ingest, monkeypatch
         ({"duration": 0}, ECGError, "expected duration above 0, got 0"),
         ({"gain": -5}, ECGError, "expected gain above 0, got -5"),
         ({"chunk_size": 0}, ECGError, "expected chunk_size above 0, got 0"),
+        ({"chunk_size": 2.5}, ECGError, "a whole number as chunk_size, got 2.5"),
+        ({"gain": float("inf")}, ECGError, "expected gain above 0, got inf"),
+        ({"duration": 1e9}, ECGError, "a record of 12 leads with .* above the limit of 1 GiB"),
+        ({"n_jobs": 0}, ECGError, "expected n_jobs to be a number of processes, got 0. Pass 1"),
     ],
 )
 def test_impossible_settings_leave_no_folder(ingest, tmp_path, settings, error, message):
@@ -154,8 +290,10 @@ def test_clipped_amplitudes_warn(ingest):
 
 
 def test_settings_are_written_into_the_manifest(ingest, records):
-    made = json.loads((ingest(transform=FILTERED) / "ecg.json").read_text())["extra"]["ingest"]
-    assert (made["source"], made["n_found"]) == (str(records), 20)
+    text = (ingest(transform=FILTERED) / "ecg.json").read_text()
+    made = json.loads(text)["extra"]["ingest"]
+    assert str(records) not in text
+    assert made["n_found"] == 20
     assert made["transform"] == [
         "Resample(input_sampling_rate=None, sampling_rate=100)",
         "BandpassFilter(high=40, input_sampling_rate=None, low=0.5, order=3)",

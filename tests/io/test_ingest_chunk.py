@@ -1,11 +1,16 @@
 """Records of an ingest that are broken, or of another duration or sampling rate than most."""
 
+import os
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 
-from ecgsk.exceptions import SignalQualityWarning
-from ecgsk.io import read_ecg_folder
+from ecgsk.exceptions import ECGError, SignalQualityWarning
+from ecgsk.io import _ingest_chunk, read_ecg_folder
+from ecgsk.io._wfdb_header import read_header
 from ecgsk.preprocessing import BandpassFilter, Resample
 
 
@@ -52,3 +57,63 @@ def test_records_that_the_transform_refuses_are_broken(ingest):
     ):
         out = ingest(transform=BandpassFilter(0.5, 150))
     assert len(read_ecg_folder(out, verify=True)[0]) == 19
+
+
+def test_a_record_whose_name_no_table_can_hold_is_broken(ingest, records):
+    for suffix in (b"hea", b"dat"):
+        shutil.copy(
+            records / f"p0/r04.{suffix.decode()}", os.fsencode(records) + b"/\xe4." + suffix
+        )
+    with pytest.warns(SignalQualityWarning, match=r"left out 1 of 21 records, such as .udce4"):
+        out = ingest()
+    assert len(read_ecg_folder(out, verify=True)[0]) == 20
+    assert ingest() == out
+
+
+def test_an_error_of_any_class_breaks_one_record_alone(ingest, monkeypatch):
+    def read(path, leads):
+        number = int(path[-2:])
+        if number in ERRORS:
+            raise ERRORS[number]
+        return read_header(path, leads)
+
+    monkeypatch.setattr(_ingest_chunk, "read_header", read)
+    with pytest.warns(SignalQualityWarning, match="left out 3 of 20 records"):
+        out = ingest(transform=FailsAtOne())
+    broken = pd.read_csv(out / "broken.csv")
+    assert broken["reason"].str.split(":").str[0].tolist() == [
+        "MemoryError", "ZeroDivisionError", "IndexError",
+    ]  # fmt: skip
+    assert len(read_ecg_folder(out, verify=True)[0]) == 17
+
+
+ERRORS = {4: MemoryError("no room"), 9: IndexError("list index out of range")}
+
+
+class FailsAtOne(TransformerMixin, BaseEstimator):
+    """Divides by zero for the record that is sampled at 250 Hz."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        assert 1 // int(X.sampling_rate > 250)
+        return X
+
+
+class Dies(FailsAtOne):
+    """Ends its process where it is not the one that was given."""
+
+    def __init__(self, parent):
+        self.parent = parent
+
+    def transform(self, X):
+        if os.getpid() != self.parent:
+            os._exit(1)
+        return X
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_explained(ingest):
+    with pytest.raises(ECGError, match="a worker process was killed, probably for want of memory"):
+        ingest(transform=Dies(os.getpid()), n_jobs=2)

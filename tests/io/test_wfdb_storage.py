@@ -1,14 +1,15 @@
 """WFDBStorage reads records on demand and pickles paths."""
 
+import os
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 
 from ecgsk.exceptions import RecordReadError
 from ecgsk.io import read_wfdb_folder, read_wfdb_record
 from ecgsk.io._wfdb import load_wfdb
-from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
 
 
@@ -31,6 +32,22 @@ def test_missing_samples_stay_missing_and_stay_in_their_lead(tmp_path, write_rec
     np.testing.assert_allclose(out[3, 10:90], signal[3, 20:180:2], atol=0.02)
 
 
+def test_a_sample_at_a_rail_is_missing_before_it_is_resampled(tmp_path, write_record):
+    signal = np.tile(np.sin(np.arange(1000) / 50), (12, 1))
+    write_record("good", rate=1000, signal=signal)
+    signal[3, 400:402] = -32.7
+    write_record("rail", rate=1000, signal=signal)
+    kept = read_wfdb_record(tmp_path / "rail").read()[0]
+    assert kept[3, 400] == np.float32(-32.7)  # as recorded
+    good, out = (
+        read_wfdb_record(tmp_path / n, sampling_rate=500).read()[0] for n in ("good", "rail")
+    )
+    missing = np.isnan(out)
+    assert missing[3, 200]
+    assert missing.sum() <= 3
+    np.testing.assert_allclose(out[~missing], good[~missing], atol=0.02)
+
+
 def test_a_pickle_holds_paths_alone(tmp_path, write_record):
     signals = [write_record(f"r{number}") for number in range(3)]
     frame = read_wfdb_folder(tmp_path)
@@ -41,10 +58,12 @@ def test_a_pickle_holds_paths_alone(tmp_path, write_record):
 
 def test_storages_of_the_same_records_are_equal(tmp_path, write_record):
     write_record("r")
-    first, second = (WFDBStorage([tmp_path / name], ["I"], 500, 500) for name in ("r", "r.hea"))
+    first, second = (
+        read_wfdb_record(tmp_path / name, leads=["I"]).storage for name in ("r", "r.hea")
+    )
     assert first == second
     assert hash(first) == hash(second)
-    assert first != WFDBStorage([tmp_path / "r"], ["II"], 500, 500)
+    assert first != read_wfdb_record(tmp_path / "r", leads=["II"]).storage
 
 
 def test_a_record_that_is_truncated_after_its_header_was_read(tmp_path, write_record):
@@ -63,6 +82,24 @@ def test_a_header_that_changes_after_it_was_read(tmp_path, write_record):
     header.write_text(header.read_text().replace(" aVF\n", " V7\n"))
     with pytest.raises(RecordReadError, match="header has changed since it was read"):
         frame["ecg"].ecg.to_numpy()
+
+
+@pytest.mark.parametrize("suffix", ["hea", "dat"])
+def test_hash_notices_files_that_were_written_again(tmp_path, write_record, suffix):
+    write_record("r")
+    write_record("s")
+    column = read_wfdb_folder(tmp_path)["ecg"]
+    kept, changed = column.iloc[1:], column.iloc[:1]
+    before = [joblib.hash(kept), joblib.hash(changed)]
+    assert before[1] == joblib.hash(pickle.loads(pickle.dumps(changed)))
+    path = tmp_path / f"r.{suffix}"
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    assert joblib.hash(kept) == before[0]
+    assert joblib.hash(changed) != before[1]
+    assert joblib.hash(read_wfdb_folder(tmp_path)["ecg"].iloc[:1]) != before[1]
+    with pytest.raises(RecordReadError, match="changed since it was read"):
+        pickle.loads(pickle.dumps(changed)).array.read()
+    kept.array.read()
 
 
 def test_a_header_that_is_deleted_after_it_was_read(tmp_path, write_record):

@@ -1,5 +1,8 @@
 """Panels, notebook display and text of figures."""
 
+import pickle
+import sys
+
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
@@ -7,11 +10,13 @@ from matplotlib.figure import Figure
 
 from ecgsk.exceptions import ECGError
 from ecgsk.plotting import TrainingHistoryDisplay
+from ecgsk.plotting._figure import new_figure
 from ecgsk.plotting.figures import (
     escape_dollar,
     format_probability,
     panel_axes,
     style_axes,
+    write_figure,
 )
 
 
@@ -25,8 +30,27 @@ def test_notebook_shows_a_drawn_figure_once(pyplot_axes):
     losses = pd.DataFrame({"train_loss": [0.7]}, index=[1])
     display = TrainingHistoryDisplay({"Training": losses})
     assert display._repr_png_() is None  # not drawn
-    assert display.plot()._repr_png_().startswith(b"\x89PNG")
+    bare = Figure().add_subplot()
+    assert display.plot(bare)._repr_png_().startswith(b"\x89PNG")
     assert display.plot(pyplot_axes)._repr_png_() is None  # notebooks show pyplot's figures
+
+
+def test_show_shows_a_figure_where_pyplot_is_imported():
+    figure = new_figure(figsize=(2, 1))
+    assert plt.get_fignums() == [figure.number]
+    assert figure._repr_png_() is None
+
+
+@pytest.mark.parametrize("place", ["notebook", "script without pyplot"])
+def test_other_figures_are_pictures_of_their_own(place, monkeypatch):
+    if place == "notebook":
+        monkeypatch.setattr("ecgsk.plotting._figure.in_notebook", lambda: True)
+    else:
+        monkeypatch.delitem(sys.modules, "matplotlib.pyplot")
+    figure = new_figure(figsize=(2, 1))
+    assert plt.get_fignums() == []
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert pickle.loads(pickle.dumps(figure)).get_size_inches().tolist() == [2, 1]
 
 
 @pytest.mark.parametrize(("n_panels", "size"), [(1, (2, 1)), (3, (6, 1)), (5, (6, 2))])
@@ -56,3 +80,14 @@ def test_title_shows_dollar_signs():
 )
 def test_formatted_probability_is_never_0_or_1(p, text):
     assert format_probability(p) == text
+
+
+def test_figure_is_written_whole_or_not_at_all(tmp_path):
+    figure = Figure()
+    write_figure(figure, tmp_path / "new" / "a.png")
+    picture = (tmp_path / "new" / "a.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    figure.text(0.5, 0.5, "$\\nothing$")  # fails while the figure is drawn
+    with pytest.raises(ValueError, match="nothing"):
+        write_figure(figure, tmp_path / "new" / "a.png")
+    assert (tmp_path / "new" / "a.png").read_bytes() == picture

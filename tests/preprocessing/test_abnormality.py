@@ -55,11 +55,29 @@ def test_reference_ranges_of_a_cohort_are_accepted():
         ),
         (pd.DataFrame({"k": [1.0]}), {"k": (5, 3)}, "range of k, got low=5 and high=3. Swap"),
         (pd.DataFrame({"k": [1.0]}), [3, 5], "a DataFrame with columns low and .*got list"),
+        (
+            pd.DataFrame({"k": ["4.0", "<3.0", None, "<3.0", "> 9"]}),
+            {"k": (3.5, 5)},
+            r"numbers in the column 'k', got text in 3 of 5 rows, such as '<3\.0', '> 9'\. .*NaN",
+        ),
+        (pd.DataFrame({"k": ["5,6"]}), {"k": (3.5, 5)}, "'5,6'.* write 5.6"),
+        (np.array([["<3.0"]], dtype=object), (3.5, 5.0), "'<3.0'"),
+        (pd.DataFrame({"k": [1.0]}), {"k": ("3,5", 5)}, "'3,5' as the low bound of k"),
+        (pd.DataFrame({"k": [1.0]}), {"k": (3.5,)}, r"\(low, high\) as the .* k, got \(3.5,\)"),
+        (pd.DataFrame({"k": [1.0]}), {"k": "35"}, r"\(low, high\) as the .* k, got '35'"),
     ],
 )
 def test_bad_input_is_refused(X, ranges, message):
     with pytest.raises(ECGError, match=message):
         LabAbnormality(ranges).fit(X)
+
+
+def test_numbers_as_text_are_compared():
+    labs = pd.DataFrame({"k": ["3.0", " 5.5", None]})
+    out = LabAbnormality({"k": (3.5, 5)}).fit_transform(labs)
+    np.testing.assert_array_equal(out, [[1, 0], [0, 1], [np.nan, np.nan]])
+    with pytest.raises(ECGError, match=r"'<3.0'"):
+        LabAbnormality({"k": (3.5, 5)}).fit(labs).transform(labs.replace("3.0", "<3.0"))
 
 
 def test_transform_needs_the_columns_of_fit():

@@ -1,5 +1,7 @@
 """SelectLeads finds leads by name and copies no sample."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgsk.exceptions import LeadMismatchError
-from ecgsk.preprocessing import SelectLeads
+from ecgsk.preprocessing import BandpassFilter, SelectLeads
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from ecgsk.signals.leads import LIMB_LEADS
 
 LEADS = ("I", "II", "V1")
 
@@ -69,3 +72,63 @@ def test_plain_arrays_need_lead_names():
         SelectLeads(["I"]).fit(np.zeros((2, 3, 10)))
     with pytest.raises(LeadMismatchError, match=r"names 2 leads \(I, II\); got an array .* has 3"):
         SelectLeads(["I"], input_leads=["I", "II"]).fit(np.zeros((2, 3, 10)))
+
+
+EIGHT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+def twelve():
+    """Twelve leads that obey Einthoven and Goldberger."""
+    x = np.random.default_rng(0).normal(size=(3, 8, 200))
+    i, ii = x[:, 0], x[:, 1]
+    limbs = [i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2]
+    signals = np.concatenate([np.stack(limbs, axis=1), x[:, 2:]], axis=1)
+    return ECGArray.from_numpy(signals, leads=STANDARD_12_LEADS, sampling_rate=100)
+
+
+def test_missing_limb_leads_are_derived_on_request():
+    ecg = twelve()
+    eight = pd.DataFrame({"ecg": ecg.select_leads(EIGHT)})
+    with pytest.raises(LeadMismatchError, match=r"follow from I and II.*derive=True"):
+        SelectLeads(STANDARD_12_LEADS).fit(eight)
+    out = SelectLeads(STANDARD_12_LEADS, derive=True).fit_transform(eight)["ecg"].array
+    assert out.leads == STANDARD_12_LEADS
+    np.testing.assert_allclose(out.read(), ecg.read(), atol=1e-6)
+    again = pickle.loads(pickle.dumps(out[1:2]))
+    np.testing.assert_array_equal(again.read()[0], out.read()[1])
+    from_arrays = SelectLeads(STANDARD_12_LEADS, derive=True, input_leads=EIGHT)
+    np.testing.assert_array_equal(
+        from_arrays.fit_transform(ecg.select_leads(EIGHT).read()), out.read()
+    )
+
+
+@given(st.lists(st.sampled_from(list(LIMB_LEADS)[:6]), unique=True, min_size=2))
+def test_limb_leads_follow_from_any_two(kept):
+    ecg = twelve()
+    out = SelectLeads(STANDARD_12_LEADS[:6], derive=True).fit_transform(ecg.select_leads(kept))
+    np.testing.assert_allclose(out.read(), ecg.read()[:, :6], atol=2e-6)
+
+
+def test_a_derived_sample_is_missing_where_its_sources_are():
+    x = twelve().select_leads(EIGHT).read()
+    x[1, 0, 20:30] = np.nan
+    ecg = ECGArray.from_numpy(x, leads=EIGHT, sampling_rate=100)
+    out = SelectLeads(["II", "III", "V1"], derive=True).fit_transform(ecg).read()
+    assert np.isnan(out[1, 1]).nonzero()[0].tolist() == list(range(20, 30))
+    assert not np.isnan(out[:, [0, 2]]).any()
+
+
+@pytest.mark.parametrize(("available", "wanted"), [(["II", "V1"], "III"), (["I", "II"], "V1")])
+def test_leads_that_follow_from_none_are_refused(available, wanted):
+    ecg = make_ecg(available)
+    with pytest.raises(LeadMismatchError, match=f"lead {wanted}, which cannot be derived"):
+        SelectLeads([wanted], derive=True).fit(ecg)
+    with pytest.raises(LeadMismatchError, match=rf"{wanted} cannot be derived from these"):
+        SelectLeads([wanted]).fit(ecg)
+
+
+def test_a_model_of_twelve_leads_names_the_derivation():
+    ecg = twelve()
+    fitted = BandpassFilter().fit(ecg)
+    with pytest.raises(LeadMismatchError, match=r"III, aVR, aVL, aVF follow from I and II"):
+        fitted.transform(ecg.select_leads(EIGHT))

@@ -1,8 +1,10 @@
 """Columns too large for memory are transformed when they are read."""
 
+import os
 import pickle
 from collections.abc import Callable
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,3 +150,24 @@ def test_write_ecg_folder_filters_a_large_column_once(tmp_path, lazy, in_memory)
     frame, _ = read_ecg_folder(tmp_path)
     assert isinstance(frame["ecg"].array.storage, NpyStorage)
     np.testing.assert_allclose(frame["ecg"].ecg.to_numpy(), in_memory.read(), atol=0.00051)
+
+
+def test_a_cached_pipeline_notices_samples_that_were_written_again(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.normal(size=(4, 3, 500)).astype(np.float32))
+
+    def fit():
+        column = ECGArray.from_npy(tmp_path / "x.npy", leads=LEADS, sampling_rate=100)
+        steps = [BandpassFilter(0.5, 40), Resample(50)]
+        return make_pipeline(*steps, memory=str(tmp_path / "cache")).fit_transform(column)
+
+    with config_context(working_memory=0):
+        first, again = fit(), fit()
+        assert first.storage == again.storage
+        hashed = joblib.hash(first)
+        before = first.read()
+        state = (tmp_path / "x.npy").stat()
+        np.save(tmp_path / "x.npy", rng.normal(size=(4, 3, 500)).astype(np.float32))
+        os.utime(tmp_path / "x.npy", ns=(0, state.st_mtime_ns + 1))
+        assert joblib.hash(first) != hashed
+        assert np.abs(fit().read() - before).max() > 0.1

@@ -262,3 +262,9 @@ def test_ptbxl_stays_on_disk_through_patient_folds(ptbxl, real_data):
         assert fold["ecg"].array.storage is ptbxl["ecg"].array.storage
         assert len(pickle.dumps(ptbxl.iloc[train]["ecg"].array)) < 10 * len(train) + 2000
         np.testing.assert_array_equal(fold["ecg"].ecg.to_numpy(), samples[test].astype("float32"))
+
+
+def test_records_have_no_order_to_group_by(X):
+    with pytest.raises(TypeError, match=r"no order. Sort or group by another .* sort=False"):
+        X.groupby("ecg").size()
+    assert X.groupby("ecg", sort=False).size().sum() == len(X)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,3 +57,37 @@ def test_the_same_rate_gives_the_input_itself():
 def test_rates_must_be_positive(rates):
     with pytest.raises(SamplingRateError, match="in Hz above 0"):
         resample(np.ones(3), *rates)
+
+
+@pytest.mark.parametrize(
+    "rates", [(1000 / 3.9, 500), (500, 1000 / 3.9), (360.123456, 100), (3e4 / 7, 250)]
+)
+def test_awkward_ratios_take_little_memory(rates):
+    from_rate, to_rate = rates
+    times = np.arange(round(4 * from_rate)) / from_rate
+    signal = np.sin(2 * np.pi * 3 * times)
+    tracemalloc.start()
+    out = resample(signal, from_rate, to_rate)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10e6
+    assert len(out) == resampled_length(len(signal), from_rate, to_rate)
+    expected = np.sin(2 * np.pi * 3 * np.arange(len(out)) / to_rate)
+    inner = slice(round(0.5 * to_rate), round(3.5 * to_rate))
+    np.testing.assert_allclose(out[inner], expected[inner], atol=0.02)
+
+
+@given(st.floats(1, 20_000), st.floats(1, 20_000))
+def test_any_ratio_is_bounded_or_refused(from_rate, to_rate):
+    try:
+        n_out = resampled_length(1000, from_rate, to_rate)
+    except SamplingRateError as error:
+        assert "nearest rate possible" in str(error)  # noqa: PT017
+    else:
+        assert abs(n_out - 1000 * to_rate / from_rate) <= 1.1
+
+
+@pytest.mark.parametrize("rate", [0.9, 20_001, 1e300])
+def test_rates_beyond_those_of_ecgs_are_refused(rate):
+    with pytest.raises(SamplingRateError, match="1 to 20000 Hz"):
+        resample(np.zeros(10), 500, rate)

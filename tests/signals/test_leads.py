@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from ecgsk.exceptions import LeadMismatchError
 from ecgsk.signals import STANDARD_12_LEADS
-from ecgsk.signals.leads import KNOWN_LEADS, canonical_lead, canonical_leads, lead_positions
+from ecgsk.signals.leads import (
+    KNOWN_LEADS,
+    canonical_lead,
+    canonical_leads,
+    lead_order,
+    lead_positions,
+)
 
 
 @given(st.sampled_from(KNOWN_LEADS), st.sampled_from([str.upper, str.lower, str.title]))
@@ -53,3 +59,13 @@ def test_positions_find_leads_by_name(available, wanted):
 def test_missing_lead_lists_available_leads():
     with pytest.raises(LeadMismatchError, match=r"Net: expected lead V1; got 2 leads .*\(I, II\)"):
         lead_positions(["I", "II"], ["I", "V1"], name="Net")
+
+
+def test_a_lead_that_no_standard_names_begins_with_x():
+    assert canonical_leads(["X-CM5", "II"]) == ("x-cm5", "II")
+    with pytest.raises(LeadMismatchError, match=r"leads=\{'MLII': 'II'\}.*begins with x-"):
+        canonical_lead("CM5")
+    with pytest.raises(LeadMismatchError, match="x-cm5 is repeated"):
+        canonical_leads(["x-cm5", "X-CM5"])
+    leads = ["V6R", "x-a", "II"]
+    assert sorted(leads, key=lead_order) == ["II", "V6R", "x-a"]

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from ecgsk.signals import ECGRecord
 
@@ -40,3 +41,15 @@ def test_repr_html_is_svg(ecg):
     html = ecg[0]._repr_html_()
     assert html.startswith("<svg")
     assert html.rstrip().endswith("</svg>")
+
+
+@pytest.mark.parametrize(
+    "use", [float, int, lambda r: np.array([r, r], dtype=object).astype(float)]
+)
+def test_a_record_as_a_number_says_how_to_keep_the_column(ecg, use):
+    message = (
+        r"An ECG record \(12x1000\) is not a number.*X.drop\(columns='ecg'\).*"
+        r"set_output\(transform='pandas'\).*astype\('ecg\[12x1000, 100 Hz\]'\)"
+    )
+    with pytest.raises(TypeError, match=message):
+        use(ecg[0])

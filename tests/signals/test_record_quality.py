@@ -1,4 +1,4 @@
-"""Signal quality and the check for millivolts."""
+"""Signal quality of records."""
 
 import numpy as np
 import pandas as pd
@@ -7,12 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.exceptions import (
-    UnitError,
-)
 from ecgsk.io import read_wfdb_folder
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray, quality
-from ecgsk.signals.record_quality import check_millivolt
 
 
 @pytest.fixture
@@ -136,46 +132,6 @@ def test_real_recordings(real_data, folder, detected):
     assert (report["n_clipped_leads"] > 0).mean() < 0.01
 
 
-def test_check_millivolt_rejects_microvolts(x):
-    with pytest.raises(
-        UnitError, match=r"Net: expected samples in mV.*median of 2\d\d, as microvolts.*unit='uV'"
-    ):
-        check_millivolt(1000 * x, name="Net")
-
-
-def test_microvolts_in_a_column(x, ecg):
-    with pytest.raises(UnitError, match="unit='uV'"):
-        check_millivolt(ECGArray.from_numpy(1000 * x, leads=ecg.leads, sampling_rate=100))
-
-
-@pytest.mark.parametrize("baseline", [0, 500])
-def test_normalised_signals_with_high_peaks_pass(baseline):
-    z = np.random.default_rng(0).normal(size=(10, 12, 1000))
-    z[:, :, ::100] = 20
-    check_millivolt(z + baseline)
-    check_millivolt(z[:, 0] + baseline)
-
-
-def test_check_millivolt_accepts_few_implausible_records(x):
-    x[:9] *= 1e4
-    check_millivolt(x)
-
-
-def test_check_millivolt_accepts_signals_without_amplitude(x):
-    check_millivolt(np.zeros((3, 2, 10)))
-    check_millivolt(np.full((3, 2, 10), np.nan))
-    check_millivolt(np.zeros((0, 2, 10)))
-    check_millivolt(np.array([[1.0], [2.0]]))
-
-
-def test_missing_leads_do_not_hide_microvolts(x):
-    x[:, 1:] = np.nan
-    x[:, :, :10] = np.nan
-    x[:15] = 0  # flat records say nothing
-    with pytest.raises(UnitError):
-        check_millivolt(1000 * x)
-
-
 pytestmark = pytest.mark.real_data
 
 
@@ -187,10 +143,6 @@ def ptbxl(real_data):
         folder / "signals_100hz_zscored_float16.npy", leads=STANDARD_12_LEADS, sampling_rate=100
     )
     return X
-
-
-def test_ptbxl_normalised_signals_pass_the_unit_check(ptbxl):
-    check_millivolt(ptbxl["ecg"].array)
 
 
 def test_ptbxl_has_an_ecg_in_every_record(ptbxl):

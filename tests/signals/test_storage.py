@@ -1,8 +1,10 @@
 """Storages in memory and on disk: scaling, sharing, pickles and errors."""
 
 import errno
+import os
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from ecgsk.exceptions import (
     DurationError,
+    ECGError,
     LeadMismatchError,
     RecordReadError,
     SamplingRateError,
@@ -82,7 +85,7 @@ def test_npy_is_read_row_by_row_when_mapping_fails(tmp_path, monkeypatch, dtype,
     np.testing.assert_array_equal(storage.read(rows), expected)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(storage)).read(rows), expected)
     (tmp_path / "ecg.npy").write_bytes((tmp_path / "ecg.npy").read_bytes()[:-1])
-    with pytest.raises(RecordReadError, match="truncated in row 6"):
+    with pytest.raises(RecordReadError, match="has changed since it was opened"):
         storage.read(rows)
 
 
@@ -99,7 +102,7 @@ def test_npy_pickles_as_its_path(tmp_path, monkeypatch):
 
 
 def test_missing_or_invalid_npy_raises(tmp_path):
-    with pytest.raises(RecordReadError, match=r"cannot read samples from .*absent\.npy"):
+    with pytest.raises(RecordReadError, match=r"cannot read .*absent\.npy: No such file"):
         NpyStorage(tmp_path / "absent.npy", LEADS, 100)
     (tmp_path / "text.npy").write_text("not an array")
     with pytest.raises(RecordReadError, match=r"Expected a complete file that numpy\.save wrote"):
@@ -114,12 +117,70 @@ def test_truncated_npy_raises(tmp_path):
         NpyStorage(path, LEADS, 100)
 
 
-def test_npy_that_changed_since_it_was_pickled(tmp_path):
+def write_again(path, data):
+    """Rewrite a file with the same size, at another time."""
+    before = path.stat()
+    np.save(path, data)
+    assert path.stat().st_size == before.st_size
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+
+
+@pytest.mark.parametrize("pickled", [True, False])
+def test_npy_that_changed_since_it_was_opened(tmp_path, pickled):
     np.save(tmp_path / "ecg.npy", np.ones((10, 2, 50), np.float32))
-    pickled = pickle.dumps(NpyStorage(tmp_path / "ecg.npy", LEADS, 100))
-    np.save(tmp_path / "ecg.npy", np.ones((9, 2, 50), np.float32))
-    with pytest.raises(RecordReadError, match=r"\(10, 2, 50\) in .*got \(9, 2, 50\)"):
-        pickle.loads(pickled).read(np.array([0]))
+    storage = NpyStorage(tmp_path / "ecg.npy", LEADS, 100)
+    content = pickle.dumps(storage)
+    write_again(tmp_path / "ecg.npy", np.zeros((10, 2, 50), np.float32))
+    with pytest.raises(RecordReadError, match=r"ecg\.npy has changed since it was opened"):
+        (pickle.loads(content) if pickled else storage).read(np.array([0]))
+
+
+def test_npy_that_was_replaced_is_read_as_it_was(tmp_path):
+    np.save(tmp_path / "ecg.npy", np.ones((10, 2, 50), np.float32))
+    np.save(tmp_path / "new.npy", np.zeros((10, 2, 50), np.float32))
+    storage = NpyStorage(tmp_path / "ecg.npy", LEADS, 100)
+    os.replace(tmp_path / "new.npy", tmp_path / "ecg.npy")
+    assert storage.read(np.array([0])).all()
+
+
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: x.select_leads(["II"]), lambda x: x[3:5]])
+def test_hash_and_equality_notice_a_file_that_was_written_again(tmp_path, wrap):
+    path = tmp_path / "ecg.npy"
+    np.save(path, np.ones((10, 2, 50), np.float32))
+
+    def read():
+        return wrap(ECGArray.from_npy(path, leads=LEADS, sampling_rate=100))
+
+    before, again = read(), read()
+    earlier = joblib.hash(before)
+    assert earlier == joblib.hash(again) == joblib.hash(pickle.loads(pickle.dumps(before)))
+    assert (before.storage, hash(before.storage)) == (again.storage, hash(again.storage))
+    write_again(path, np.zeros((10, 2, 50), np.float32))
+    assert joblib.hash(before) != earlier
+    assert joblib.hash(read()) != earlier
+    assert read().storage != before.storage
+
+
+def test_paths_that_are_no_regular_files_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npy")
+    for path in (tmp_path / "pipe.npy", tmp_path, "/dev/zero"):
+        with pytest.raises(RecordReadError, match="NpyStorage: cannot read"):
+            NpyStorage(path, LEADS, 100)
+
+
+@given(st.data())
+def test_a_damaged_npy_is_refused_with_an_error_of_ours(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("npy") / "ecg.npy"
+    np.save(path, np.ones((3, 2, 5), np.int16))
+    content = bytearray(path.read_bytes())
+    for place in data.draw(st.lists(st.integers(0, 127), min_size=1, max_size=4)):
+        content[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    try:
+        storage = NpyStorage(path, LEADS, 100, gain=200)
+        assert storage.read(np.arange(len(storage))).nbytes <= 4 * 128
+    except ECGError:
+        pass
 
 
 def test_lead_selection_reads_by_name_and_does_not_stack(x):
@@ -149,6 +210,8 @@ GOOD = {"leads": ["I", "II"], "sampling_rate": 100}
         ((4, 2, 5), {"unit": "ADC"}, UnitError, "unknown unit 'ADC'"),
         ((4, 2, 5), {"gain": -1}, UnitError, "one positive gain"),
         ((4, 2, 5), {"gain": [200, 200]}, UnitError, "one positive gain"),
+        ((4, 2, 5), {"gain": 1e-40}, UnitError, "one positive gain"),
+        ((4, 2, 5), {"gain": "200/mV"}, UnitError, "one positive gain"),
         ((4, 5), {}, DurationError, r"\(n_records, n_leads, n_samples\), got \(4, 5\)"),
         ((4, 2, 0), {}, DurationError, "at least one sample"),
     ],

@@ -13,7 +13,9 @@ from skorch.callbacks import Callback
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import ResNet1d
+from ecgsk.exceptions import RecordReadError
 from ecgsk.objectives import ECGContrast
+from ecgsk.signals import ECGArray
 from ecgsk.training import Augmentation, Trainer
 from ecgsk.training.fitting import history_frame
 
@@ -112,6 +114,145 @@ def test_any_other_parameter_is_another_fit(tmp_path, changes):
         assert_same_net(first.net_, other.net_)
     fit(verbose=True, trainer={"callbacks": []})  # the result is the same
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def permute(values):
+    """Return the values of a column in another order."""
+    return values.sample(frac=1, random_state=0).to_numpy()
+
+
+def change_signals(change):
+    """Return a change of a cohort's signals alone: table, targets and order stay."""
+
+    def changed(X, Y):
+        ecg = X["ecg"].array
+        new = ECGArray.from_numpy(
+            change(ecg.read()), leads=ecg.leads, sampling_rate=ecg.sampling_rate
+        )
+        return X.assign(ecg=new), Y
+
+    return changed
+
+
+def turn_one(x):
+    x[3] = x[3, :, ::-1]
+    return x
+
+
+def exchange_two(x):
+    x[[3, 7]] = x[[7, 3]]
+    return x
+
+
+def flip_one_sample(x):
+    x[5, 2, 400] += np.float32(1e-6)
+    return x
+
+
+def drop_one_sample(x):
+    x[5, 2, 400] = np.nan
+    return x
+
+
+# The first was silent: what is left of a signal in the sums, or in the scale, is the same.
+CHANGED_DATA = {
+    "every signal backwards": change_signals(lambda x: np.ascontiguousarray(x[..., ::-1])),
+    "one signal backwards": change_signals(turn_one),
+    "two signals exchanged": change_signals(exchange_two),
+    "one sample moved by 1 nV": change_signals(flip_one_sample),
+    "one sample missing": change_signals(drop_one_sample),
+    "signals upside down": change_signals(lambda x: -x),
+    "two leads exchanged": change_signals(lambda x: x[:, [1, 0, *range(2, 12)]]),
+    "other leads": lambda X, Y: (
+        X.assign(
+            ecg=ECGArray.from_numpy(
+                X["ecg"].ecg.to_numpy(),
+                leads=[*X["ecg"].ecg.leads[:11], "V7"],
+                sampling_rate=100,
+            )
+        ),
+        Y,
+    ),
+    "another rate": lambda X, Y: (
+        X.assign(
+            ecg=ECGArray.from_numpy(
+                X["ecg"].ecg.to_numpy(), leads=X["ecg"].ecg.leads, sampling_rate=101
+            )
+        ),
+        Y,
+    ),
+    "one table value": lambda X, Y: (X.assign(age=X["age"].where(X.index != X.index[4], 31)), Y),
+    "one missing table value": lambda X, Y: (
+        X.assign(age=X["age"].where(X.index != X.index[4])),
+        Y,
+    ),
+    "one label": lambda X, Y: (X, Y.mask(np.arange(Y.size).reshape(Y.shape) == 7, 1 - Y)),
+    "one unknown label": lambda X, Y: (X, Y.mask(np.arange(Y.size).reshape(Y.shape) == 7)),
+    "labels exchanged": lambda X, Y: (X, Y[Y.columns[::-1]].set_axis(Y.columns, axis=1)),
+    "fewer rows": lambda X, Y: (X.iloc[:-1], Y.iloc[:-1]),
+    "another order": lambda X, Y: (X.iloc[::-1], Y.iloc[::-1]),
+    "other patients": lambda X, Y: (X.assign(subject_id=permute(X["subject_id"])), Y),
+}
+
+
+@pytest.fixture(scope="module")
+def checkpointed_fit(tmp_path_factory):
+    """A fit of both stages, with early stopping, whose checkpoints are in a folder."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    X, Y = make_clinical_ecg(12, random_state=0, return_X_y=True)
+    X, Y = X[["ecg", "age", "potassium", "subject_id"]], Y.iloc[:, :3].astype(float)
+
+    def fit(X, Y):
+        stage = {"max_epochs": 1, "random_state": 0, "verbose": False, "device": "cpu"}
+        pretrainer = JointEmbeddingPretrainer(ENCODER, **stage)
+        return ECGDiagnosisClassifier(
+            pretrainer,
+            inputs="ecg+clinical",
+            fine_tune="full",
+            early_stopping=True,
+            trainer=Trainer(checkpoint_folder=folder),
+            **stage,
+        ).fit(X, Y)  # fmt: skip
+
+    return fit, X, Y, folder, fit(X, Y)
+
+
+def test_equal_data_resume(checkpointed_fit, caplog):
+    fit, X, Y, folder, model = checkpointed_fit
+    copied = X.assign(ecg=change_signals(lambda x: x)(X, Y)[0]["ecg"])
+    n_files = len(list(folder.iterdir()))
+    with caplog.at_level("INFO", "ecgsk"):
+        assert_same_net(fit(copied, Y.copy()).net_, model.net_)
+    assert len(list(folder.iterdir())) == n_files
+    assert caplog.text.count("Resume at epoch 2") == 2
+
+
+@pytest.mark.parametrize("change", CHANGED_DATA.values(), ids=CHANGED_DATA)
+@pytest.mark.filterwarnings("ignore::ecgsk.exceptions.SignalQualityWarning")
+def test_other_data_start_anew(checkpointed_fit, change, caplog):
+    fit, X, Y, folder, _ = checkpointed_fit
+    files = set(folder.iterdir())
+    with caplog.at_level("INFO", "ecgsk"):
+        fit(*change(X, Y))
+    new = set(folder.iterdir()) - files
+    assert new, "resumed"
+    assert "checkpoints, none of a fit with these signals" in caplog.text
+
+
+def test_other_versions_start_anew(train_linear, tmp_path, monkeypatch):
+    train_linear(checkpoint_folder=tmp_path)
+    monkeypatch.setattr("ecgsk.training._checkpoint._VERSIONS", ("0.0.1",))
+    train_linear(checkpoint_folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:1000], lambda b: b"", lambda b: b[::-1]])
+def test_a_damaged_checkpoint_is_named(train_linear, tmp_path, damage):
+    train_linear(checkpoint_folder=tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(RecordReadError, match=rf"cannot read .*{path.name}.*delete it to start"):
+        train_linear(checkpoint_folder=tmp_path)
 
 
 def test_nothing_but_plain_data_is_in_the_file(train_linear, tmp_path):

@@ -4,6 +4,7 @@ import pytest
 from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping
 
+from ecgsk.exceptions import ECGError
 from ecgsk.training import Trainer
 
 
@@ -17,11 +18,15 @@ from ecgsk.training import Trainer
         ("precision", "float16", "'auto', 'float32' or 'bfloat16'"),
         ("compile", "yes", "True or False"),
         ("accumulation_steps", 1.5, "a positive int"),
-        ("callbacks", [print], "None or skorch callbacks"),
+        ("callbacks", [print], "None or skorch callbacks in a list"),
+        ("callbacks", EarlyStopping(), "None or skorch callbacks in a list"),
+        ("callbacks", [(1, Callback)], "None or skorch callbacks in a list"),
+        ("checkpoint_folder", 3, "None or a folder that can be written to"),
+        ("checkpoint_folder", __file__, "None or a folder that can be written to"),
     ],
 )
 def test_wrong_setting_is_refused(name, wrong, expected):
-    with pytest.raises(ValueError, match=f"Trainer: {name} must be {expected}, got"):
+    with pytest.raises(ECGError, match=f"Trainer: {name} must be {expected}, got"):
         Trainer(**{name: wrong}).check()
 
 

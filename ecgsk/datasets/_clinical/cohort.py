@@ -175,6 +175,7 @@ def make_clinical_ecg(
     table.insert(1, "sex", sex.astype(pd.CategoricalDtype(["female", "male"])))
     subject_id = pd.Series(state["subject_id"], name="subject_id")
     X = pd.concat([pd.Series(ecg, name="ecg"), table, subject_id], axis=1)
+    X.attrs["population"] = "simulated patients (make_clinical_ecg)"
     if return_X_y:
         return X, Y
     meanings = "\n".join(f"* {name}: {meaning}" for name, meaning in MEANING.items())

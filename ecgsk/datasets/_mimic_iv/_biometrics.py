@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ecgsk.datasets._csv_files import read_sex
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 
 #: Name in ``omr``, factor to the unit, unit, lowest and highest plausible value.
@@ -22,12 +23,16 @@ def demographics(tables: MimicTables, n_records: int) -> pd.DataFrame:
     kinds = {"subject_id": "BIGINT", "gender": "VARCHAR"}
     kinds |= {"anchor_age": "DOUBLE", "anchor_year": "DOUBLE"}
     tables.view("hosp", "patients", kinds)
+    tables.check_unique("patients", "subject_id")
+    numbers = ("anchor_age", "anchor_year")
+    tables.count_unread("patients", {column: f"{column}_unread" for column in numbers})
     found = tables.query(
         """SELECT ecg, anchor_age + (year(ecg_time) - anchor_year) AS age, gender
         FROM ecgs JOIN patients USING (subject_id)"""
     )
     found = found.set_index("ecg").reindex(range(n_records)).rename_axis(None)
-    sex = found["gender"].astype(pd.CategoricalDtype(["F", "M"]))
+    sex = read_sex(found["gender"])
+    tables.note_unread("patients", "gender", int((found["gender"].notna() & sex.isna()).sum()))
     return pd.DataFrame({"age": found["age"].astype("float64"), "sex": sex})
 
 
@@ -38,12 +43,16 @@ def biometrics(tables: MimicTables, window: tuple[float, float], n_records: int)
     of the ECG, part of which is later. A missing BMI is computed from height and weight.
     """
     kinds = {"subject_id": "BIGINT", "chartdate": "DATE", "seq_num": "BIGINT"}
-    kinds |= {"result_name": "VARCHAR", "result_value": "DOUBLE"}
+    kinds |= {"result_name": "VARCHAR", "result_value": "VARCHAR"}
     tables.view("hosp", "omr", kinds)
+    labels = ", ".join(f"'{label}'" for label, *_ in BIOMETRICS.values())
+    value = "TRY_CAST(result_value AS DOUBLE)"
+    is_text = f"result_value IS NOT NULL AND NOT coalesce(isfinite({value}), false)"
+    tables.count_unread("omr", {"result_value": f"result_name IN ({labels}) AND {is_text}"})
     parts = [
         f"""SELECT subject_id, chartdate, seq_num, '{name}' AS name,
-            result_value * {factor} AS value FROM omr
-        WHERE result_name = '{label}' AND result_value * {factor} BETWEEN {low} AND {high}"""
+            {value} * {factor} AS value FROM omr
+        WHERE result_name = '{label}' AND {value} * {factor} BETWEEN {low} AND {high}"""
         for name, (label, factor, _, low, high) in BIOMETRICS.items()
     ]
     start, end = (seconds // _SECONDS_PER_DAY for seconds in window)

@@ -53,11 +53,13 @@ def describe(
     labels: Diagnoses,
     folds_source: str,
     lab_counts: pd.DataFrame,
+    unread: pd.DataFrame,
     inputs: MimicInputs,
     targets: MimicTargets,
 ) -> str:
     """Write the cohort's ``DESCR``."""
-    left_out = lab_counts[["other_unit", "implausible"]].sum()
+    left_out = lab_counts[["other_unit", "implausible", "not_a_number"]].sum()
+    cells, places = unread["n"], unread.index.map(".".join)
     lines = [
         "MIMIC-IV-ECG joined to MIMIC-IV.",
         "",
@@ -68,7 +70,9 @@ def describe(
         f"{_window_text(inputs.lab_window, 'before the ECG')}, by charttime; targets: nearest "
         f"{_window_text(targets.target_window, 'of the ECG')}.",
         f"Left out: {left_out['other_unit']:,} laboratory values in another unit, "
-        f"{left_out['implausible']:,} implausible ones.",
+        f"{left_out['implausible']:,} implausible ones, "
+        f"{left_out['not_a_number']:,} texts that are no numbers.",
+        *(f"Not readable: {n:,} cells of {place}." for place, n in zip(places, cells, strict=True)),
         _label_text(labels),
         f"Folds: {folds_source}.",
     ]

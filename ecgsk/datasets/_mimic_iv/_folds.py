@@ -24,6 +24,7 @@ def make_folds(
     groups, n_folds = X["subject_id"], sum(options.split)
     if n_folds == N_EXTENSION_FOLDS and "strat_fold" in tables.columns("ecg", EXTENSION):
         tables.view("ecg", EXTENSION, {"study_id": "BIGINT", "strat_fold": "BIGINT"})
+        tables.check_unique(EXTENSION, "study_id")
         found = tables.query(f"SELECT ecg, strat_fold FROM ecgs JOIN {EXTENSION} USING (study_id)")
         stated = found.set_index("ecg")["strat_fold"].reindex(groups.index)
         if stated.between(0, N_EXTENSION_FOLDS - 1).all():

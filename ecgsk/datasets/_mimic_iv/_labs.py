@@ -11,6 +11,7 @@ from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.exceptions import ECGError
 
 _LIST_COLUMNS = ["itemid", "name", "fluid", "unit", "other_units", "low", "high"]
+_LIST_NUMBERS = ["itemid", "low", "high"]
 # Spelling of units differs between tables and versions: "mm Hg" and "mmHg", two signs for micro.
 _PLAIN_UNIT = r"regexp_replace(translate(lower({}), 'µμ', 'uu'), '\s', '', 'g')"
 
@@ -77,7 +78,7 @@ def laboratory_list(labs: Sequence[str] | pd.DataFrame | None = None) -> pd.Data
                 f"load_mimic_iv: labs= lacks the column {', '.join(absent)}. "
                 f"Give a DataFrame with columns {', '.join(_LIST_COLUMNS)}."
             )
-        return labs.reset_index(drop=True)
+        return _checked_list(labs.reset_index(drop=True))
     path = files("ecgsk.datasets") / "data" / "mimic_iv_labs.csv"
     with path.open(encoding="utf-8") as file:
         known = pd.read_csv(file, dtype={"unit": str, "other_units": str}, keep_default_na=False)
@@ -91,19 +92,39 @@ def laboratory_list(labs: Sequence[str] | pd.DataFrame | None = None) -> pd.Data
     return known[known["name"].isin(labs)].reset_index(drop=True)
 
 
+def _checked_list(labs: pd.DataFrame) -> pd.DataFrame:
+    """Return a user's list with numbers where numbers belong; raise where it has none."""
+    if repeated := labs.columns[labs.columns.duplicated()].tolist():
+        raise ECGError(
+            f"load_mimic_iv: labs= has several columns called {repeated[0]!r}. Drop all but one."
+        )
+    numbers = {name: pd.to_numeric(labs[name], errors="coerce") for name in _LIST_NUMBERS}
+    wrong = {name: labs[name].notna() & numbers[name].isna() for name in ("low", "high")}
+    wrong["itemid"] = numbers["itemid"].isna() | (numbers["itemid"] % 1 != 0)
+    wrong["name"] = labs["name"].map(lambda name: not isinstance(name, str) or not name)
+    for name, rows in wrong.items():
+        if rows.any():
+            raise ECGError(
+                f"load_mimic_iv: expected {'text' if name == 'name' else 'numbers'} in the column "
+                f"{name} of labs=, got {labs.loc[rows, name].iloc[0]!r}. Correct that row."
+            )
+    return labs.assign(**numbers).astype({"itemid": "int64"})
+
+
 def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
     """Collect, in one pass, laboratory values of each patient near the time of the ECG.
 
     Makes the view ``near_labs``: ``ecg``, ``lab`` (number of the name), ``seconds`` after
     the ECG, ``item`` (position in the list), ``event``, ``value``, ``low`` and ``high``
-    (the row's own reference range). Returns how many values were found per test, and
-    how many were left out for their unit or as implausible.
+    (the row's own reference range). Returns how many values were found per test, how
+    many were left out for their unit or as implausible, and how many texts were no numbers.
     """
     kinds = {"labevent_id": "BIGINT", "subject_id": "BIGINT", "itemid": "BIGINT"}
     kinds |= {"charttime": "TIMESTAMP", "valuenum": "DOUBLE", "valueuom": "VARCHAR"}
     kinds |= {"ref_range_lower": "DOUBLE", "ref_range_upper": "DOUBLE"}
     tables.view("hosp", "labevents", kinds)
     tables.view("hosp", "d_labitems", {"itemid": "BIGINT", "fluid": "VARCHAR"})
+    tables.check_unique("d_labitems", "itemid")
     listed = items[_LIST_COLUMNS].fillna({"unit": "", "other_units": ""})
     listed = listed.assign(item=items.index, lab=pd.factorize(items["name"])[0])
     # A column with only missing bounds has dtype object.
@@ -117,24 +138,31 @@ def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float
                 string_split({_PLAIN_UNIT.format("i.unit || '|' || i.other_units")}, '|'),
                 {_PLAIN_UNIT.format("l.valueuom")}) AS unit_known,
             coalesce(l.valuenum >= i.low, true) AND coalesce(l.valuenum <= i.high, true)
-                AS plausible
+                AS plausible,
+            coalesce(l.valuenum_unread, false) AS unread,
+            coalesce(l.ref_range_lower_unread, false) AS low_unread,
+            coalesce(l.ref_range_upper_unread, false) AS high_unread
         FROM labevents l
         JOIN lab_items i ON l.itemid = i.itemid
         JOIN d_labitems d ON d.itemid = i.itemid AND lower(d.fluid) = lower(i.fluid)
         JOIN ecgs e ON l.subject_id = e.subject_id
             AND epoch(l.charttime) - epoch(e.ecg_time) BETWEEN {start} AND {end}
-        WHERE isfinite(l.valuenum)"""
+        WHERE isfinite(l.valuenum) OR l.valuenum_unread"""
     )
     tables.execute(
         """CREATE OR REPLACE TEMP VIEW near_labs AS
-        SELECT * FROM found_labs WHERE unit_known AND plausible"""
+        SELECT * FROM found_labs WHERE unit_known AND plausible AND NOT unread"""
     )
     counts = tables.query(
-        """SELECT lab, count(*) AS found,
-            count(*) FILTER (NOT unit_known) AS other_unit,
-            count(*) FILTER (unit_known AND NOT plausible) AS implausible
+        """SELECT lab, count(*) FILTER (NOT unread) AS found,
+            count(*) FILTER (NOT unread AND NOT unit_known) AS other_unit,
+            count(*) FILTER (NOT unread AND unit_known AND NOT plausible) AS implausible,
+            count(*) FILTER (unread) AS not_a_number
         FROM found_labs GROUP BY lab"""
     )
+    tables.note_unread("labevents", "valuenum", int(counts["not_a_number"].sum()))
+    sides = {"ref_range_lower": "low_unread", "ref_range_upper": "high_unread"}
+    tables.count_unread("found_labs", sides, file="labevents")
     names = items["name"].unique()
     counts = counts.set_index("lab").reindex(range(len(names)), fill_value=0)
     return counts.set_index(pd.Index(names, name="name"))

@@ -18,7 +18,7 @@ from ecgsk.datasets._mimic_iv._signals import read_signals
 from ecgsk.datasets._mimic_iv._stays import find_stays, place_within_stay
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.datasets._mimic_iv._vitals import vitals
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import ECGError, RecordReadError
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.signals.leads import canonical_leads
 
@@ -84,7 +84,7 @@ def load_mimic_iv(
     threads : int, optional
         Threads of the database; by default one per core.
     progress : bool, default=True
-        Show a progress bar on a terminal.
+        Show a progress bar, or lines in a log.
 
     Returns
     -------
@@ -101,14 +101,20 @@ def load_mimic_iv(
         ``ecg_no_within_stay`` (0 the first; NaN outside every stay) per row;
         ``flow`` (records left after each step, and why others were left out),
         ``steps`` (records with each kind of data), ``lab_counts`` (values found and
-        left out) and ``broken``.
+        left out), ``unread`` (numbers of cells that could not be read) and ``broken``.
 
     Raises
     ------
     RecordReadError
-        When a table or column is absent, or no record can be read.
+        When a table or column is absent, a file is damaged or has another dialect, a
+        value has the wrong type, or no record can be read.
     ECGError
         When a parameter is out of range, or no diagnosis is frequent enough.
+
+    Warns
+    -----
+    UserWarning
+        When cells could not be read, with their numbers by table and column.
 
     See Also
     --------
@@ -123,8 +129,12 @@ def load_mimic_iv(
     * A value taken within the target window before the ECG is input and target.
       Evaluate a laboratory model on the ECG alone, or end `lab_window` earlier.
     * Values in a unit the list does not name, beyond its plausible limits, or
-      without a number (such as "<0.01") are left out; ``lab_counts`` counts the
-      first two.
+      without a number (such as "<0.01") are left out; ``lab_counts`` counts them.
+    * CSV files are read as UTF-8 with commas and doubled quotes, and times as UTC or
+      without a zone, whatever the zone of the machine. Parquet columns in another zone
+      are converted to UTC; they are refused beside times without a zone.
+    * Empty text, ``NULL``, ``NA``, ``None`` and ``NaN`` are missing. Numbers with a
+      decimal comma are an error.
     * ``Y`` takes 4 bytes per record and label: at MIMIC's size raise `min_count`, to
       about 2000; rarer codes have few records in a test fold anyway.
     * An ICD-9 code with several equivalents is mapped to the last of them, as in
@@ -179,6 +189,8 @@ def load_mimic_iv(
         X = _assemble(signals, [*clinical.values(), lab.inputs], records["subject_id"])
         fold, source = make_folds(tables, X, labels.Y, folds)
         place = place_within_stay(tables, n_records)
+        tables.finish()
+        unread = tables.unread_table()
     rows: dict[str, Any] = {
         "X": X,
         "Y": labels.Y,
@@ -196,10 +208,12 @@ def load_mimic_iv(
     return Cohort(
         **rows,
         reference_ranges=lab.reference_ranges,
-        DESCR=_describe.describe(steps, labels, source, lab.counts, inputs, targets),
+        population="patients of MIMIC-IV",
+        DESCR=_describe.describe(steps, labels, source, lab.counts, unread, inputs, targets),
         flow=_describe.flow(listed, records, rows["X"]),
         steps=steps,
         lab_counts=lab.counts,
+        unread=unread,
         broken=broken,
     )
 
@@ -227,6 +241,13 @@ def _record_list(tables: MimicTables) -> pd.DataFrame:
     listed = tables.query("SELECT * FROM record_list")
     if listed.empty:
         raise ECGError("load_mimic_iv: record_list.csv lists no records. Download it again.")
+    for name in kinds | {"ecg_time": "", "path": ""}:
+        if missing := int(listed[name].isna().sum()):
+            raise RecordReadError(
+                f"load_mimic_iv: the column {name} of record_list is missing in {missing} of "
+                f"{len(listed)} rows. Complete or remove them."
+            )
+    tables.check_unique("record_list", "study_id")
     return listed
 
 

@@ -27,6 +27,7 @@ def machine_measurements(tables: MimicTables, n_records: int) -> pd.DataFrame:
     """
     numbers = dict.fromkeys((*_TIMES, *_AXES), "DOUBLE")
     tables.view("ecg", "machine_measurements", {"study_id": "BIGINT"} | numbers)
+    tables.count_unread("machine_measurements", {name: f"{name}_unread" for name in numbers})
     times = ", ".join(
         f"if({name} BETWEEN 0 AND {_MAX_TIME}, {name}, NULL) {name}" for name in _TIMES
     )

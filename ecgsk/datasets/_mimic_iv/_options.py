@@ -1,6 +1,6 @@
 """Option specs of `load_mimic_iv`: inputs, targets and folds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -86,8 +86,9 @@ class MimicInputs:
     @property
     def aggregates(self) -> list[str]:
         """Names in `lab_aggregates`, without repetitions."""
-        names = self.lab_aggregates
-        return list(dict.fromkeys([names] if isinstance(names, str) else names))
+        names: Any = self.lab_aggregates
+        several = isinstance(names, Iterable) and not isinstance(names, str)
+        return list(dict.fromkeys(names if several else [names]))
 
     @property
     def lab_seconds(self) -> tuple[float, float]:
@@ -224,6 +225,11 @@ class MimicFolds:
     def __post_init__(self) -> None:
         _check_choice("MimicFolds", "stratify", self.stratify, _BOOLEANS)
         _check_choice("MimicFolds", "first_per_stay", self.first_per_stay, _BOOLEANS)
+        if not _is_count(self.random_state):
+            raise ECGError(
+                f"MimicFolds: random_state must be 0 or a positive integer, got "
+                f"{self.random_state!r}."
+            )
         counts = self.split if isinstance(self.split, Sequence) else ()
         if len(counts) != 3 or not all(map(_is_count, counts)) or counts[0] < 1:
             raise ECGError(

@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import duckdb
 import numpy as np
 import pandas as pd
 
+from ecgsk.datasets._mimic_iv._cells import is_unread, read_cell
+from ecgsk.datasets._mimic_iv._gzip_check import GzipCheck
+from ecgsk.datasets._mimic_iv._table_errors import translate
+from ecgsk.datasets._mimic_iv._table_file import TableFile
 from ecgsk.exceptions import ECGError, RecordReadError
 
 #: Name of MIMIC-IV-ECG-Ext-ICD's table.
 EXTENSION = "records_w_diag_icd10"
-_CASTS = {"DOUBLE": "TRY_CAST"}  # "<0.01" becomes NULL, not an error
 _SUFFIXES = (".csv.gz", ".csv", ".parquet")
 
 
@@ -22,7 +26,8 @@ class MimicTables:
     """Views over ``.csv.gz``, ``.csv`` or ``.parquet`` files, read when queried.
 
     DuckDB writes to `temp_directory` (by default the system's) beyond `memory_limit`;
-    its files are removed at the end.
+    its files are removed at the end. ``unread`` counts the cells that were left out,
+    by table and column.
     """
 
     def __init__(
@@ -39,9 +44,20 @@ class MimicTables:
                     f"load_mimic_iv: {name}={str(folder)!r} is not a folder. "
                     "Give the folder of that module as PhysioNet ships it."
                 )
+        self.unread: dict[tuple[str, str], int] = {}
+        self._files: list[TableFile] = []
+        self._zones: dict[str | None, str] = {}
+        self._gzip_check = GzipCheck()
         self._scratch = tempfile.TemporaryDirectory(prefix="ecgsk-", dir=temp_directory)
         # Queries state the row order where it matters; preserving it elsewhere costs memory.
         settings: dict[str, Any] = {"preserve_insertion_order": False}
+        # DuckDB cannot estimate the rows of a CSV file that it does not sniff, and would build a
+        # hash table of labevents. Queries name the large table first, and it is never built.
+        settings["disabled_optimizers"] = "join_order,build_side_probe_side"
+        # Extensions, such as the one for time zones, would make results depend on the machine.
+        settings |= dict.fromkeys(
+            ("autoload_known_extensions", "autoinstall_known_extensions"), False
+        )
         settings |= {"memory_limit": memory_limit, "temp_directory": self._scratch.name}
         if threads is not None:
             settings["threads"] = threads
@@ -49,6 +65,7 @@ class MimicTables:
             self.connection = duckdb.connect(config=settings)
             self.connection.execute("SET enable_progress_bar = false")  # it prints to stdout
         except duckdb.Error as error:
+            self._gzip_check.close()
             self._scratch.cleanup()
             raise ECGError(
                 f"load_mimic_iv: memory_limit={memory_limit!r} and threads={threads!r} "
@@ -59,6 +76,7 @@ class MimicTables:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._gzip_check.close()
         self.connection.close()
         self._scratch.cleanup()
 
@@ -72,8 +90,9 @@ class MimicTables:
     def view(self, module: str, table: str, columns: dict[str, str]) -> None:
         """Create a view of a table with typed columns; raise where file or column is absent.
 
-        Empty text becomes NULL, in a ``DOUBLE`` also text that is not a number. Any other
-        value of the wrong type is an error.
+        Missing is text such as ``NULL``, in a ``DOUBLE`` also other text that is not a
+        number; the view's column ``..._unread`` is true there. Any other value of the wrong
+        type is an error.
         """
         path = self.find(module, table)
         if path is None:
@@ -82,29 +101,97 @@ class MimicTables:
                 f"{self.folders.get(module, module)} (or .parquet). "
                 "Download the whole module."
             )
-        found = self._types(path)
-        if absent := [column for column in columns if column not in found]:
+        file = TableFile(path)
+        if absent := [column for column in columns if file.find(column) is None]:
             raise RecordReadError(
                 f"load_mimic_iv: {path} lacks the column {', '.join(absent)}; it has "
-                f"{', '.join(sorted(found))}. Is it MIMIC's own file?"
+                f"{', '.join(sorted(file.columns))}. Is it MIMIC's own file?"
             )
-        casts = ", ".join(
-            f"{_CASTS.get(kind, 'CAST')}({_null_if_empty(column, found)} AS {kind}) {column}"
+        for column, kind in columns.items():
+            if kind == "TIMESTAMP":
+                self._check_zone(file, column)
+        stated = self._types(file)
+        types = {column: file.sql_type(column, stated) for column in columns}
+        self._gzip_check.start(path)
+        number = len(self._files)
+        self._files.append(file)
+        cells = [
+            f"{read_cell(file, number, column, types[column], kind)} AS {column}"
             for column, kind in columns.items()
+        ]
+        cells += [
+            f"{is_unread(file, column, types[column])} AS {column}_unread"
+            for column, kind in columns.items()
+            if kind == "DOUBLE"
+        ]
+        self.execute(
+            f"CREATE OR REPLACE VIEW {table} AS SELECT {', '.join(cells)} FROM {file.source}"
         )
-        self.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT {casts} FROM {_source(path)}")
+
+    def _check_zone(self, file: TableFile, column: str) -> None:
+        """Raise where times without a zone meet times in a zone other than UTC."""
+        zone = file.zone(column)
+        self._zones.setdefault(zone, f"{file.path}, column {column}")
+        others = [name for name in self._zones if name not in (None, "UTC")]
+        if None in self._zones and others:
+            raise RecordReadError(
+                f"load_mimic_iv: {self._zones[others[0]]}, has times in the zone {others[0]}; "
+                f"{self._zones[None]}, has times without a zone, so their distance is unknown. "
+                "Write all times without a zone, as MIMIC does, or all with one."
+            )
 
     def columns(self, module: str, table: str) -> list[str]:
         """Return the names of a table's columns; none where the file is absent."""
         path = self.find(module, table)
-        if path is None:
-            return []
-        return list(self._types(path))
+        return [] if path is None else list(TableFile(path).columns)
 
-    def _types(self, path: Path) -> dict[str, str]:
-        """Return the SQL type of each column of a file."""
-        described = self.query(f"DESCRIBE FROM {_source(path)}")
-        return dict(zip(described["column_name"], described["column_type"], strict=True))
+    def _types(self, file: TableFile) -> list[str]:
+        """Return the SQL types of a file's columns, in order."""
+        if not file.is_parquet:
+            return ["VARCHAR"] * len(file.columns)
+        return self.query(f"DESCRIBE FROM {file.source}")["column_type"].tolist()
+
+    def count_unread(self, table: str, conditions: dict[str, str], file: str = "") -> None:
+        """Count, by column, the cells of a table or `file` that a condition leaves out."""
+        counts = ", ".join(
+            f"count(*) FILTER ({condition}) AS {column}" for column, condition in conditions.items()
+        )
+        for column, count in self.query(f"SELECT {counts} FROM {table}").iloc[0].items():
+            self.note_unread(file or table, str(column), int(count))
+
+    def note_unread(self, table: str, column: str, count: int) -> None:
+        """Add a count of cells that were left out."""
+        if count:
+            self.unread[table, column] = count
+
+    def finish(self) -> None:
+        """Raise where a file turned out to be damaged."""
+        self._gzip_check.finish()
+
+    def unread_table(self) -> pd.DataFrame:
+        """Return the counts of cells that were left out, and warn where there are any."""
+        if self.unread:
+            counts = ", ".join(f"{n:,} of {t}.{c}" for (t, c), n in self.unread.items())
+            warn(
+                f"load_mimic_iv: cells that could not be read were taken as missing: {counts}. "
+                "Numbers must have a decimal point and no sign such as '<'; sex must be F or M.",
+                stacklevel=3,
+            )
+        keys = pd.MultiIndex.from_tuples(list(self.unread), names=["table", "column"])
+        return pd.Series(list(self.unread.values()), index=keys, name="n", dtype="int64").to_frame()
+
+    def check_unique(self, table: str, column: str) -> None:
+        """Raise where a value occurs in several rows of a table that has one row for each."""
+        repeated = self.query(
+            f"SELECT {column} AS id, count(*) AS n FROM {table} WHERE {column} IS NOT NULL "
+            "GROUP BY ALL HAVING count(*) > 1 ORDER BY id LIMIT 1"
+        )
+        if len(repeated):
+            row = repeated.iloc[0]
+            raise RecordReadError(
+                f"load_mimic_iv: expected one row for each {column} in {table}; {column} "
+                f"{row['id']} has {row['n']}. Remove the repeated rows."
+            )
 
     def register(self, name: str, frame: pd.DataFrame) -> None:
         """Create a table from a DataFrame."""
@@ -114,13 +201,13 @@ class MimicTables:
 
     def execute(self, statement: str) -> None:
         """Execute a statement."""
-        with _translate_errors():
+        with self._translated():
             self.connection.execute(statement)
 
     def query(self, statement: str) -> pd.DataFrame:
         """Return the result of a query."""
         self.execute(statement)
-        with _translate_errors():
+        with self._translated():
             return self.connection.df()
 
     def nearest(self, candidates: str, names: list[str], n_records: int) -> pd.DataFrame:
@@ -156,37 +243,16 @@ class MimicTables:
                 array[rows[known], columns[known]] = values[known]
 
     def _next_chunk(self) -> pd.DataFrame:
-        with _translate_errors():
+        with self._translated():
             return self.connection.fetch_df_chunk(32)
 
-
-@contextmanager
-def _translate_errors() -> Iterator[None]:
-    try:
-        yield
-    except duckdb.ConversionException as error:
-        raise RecordReadError(
-            f"load_mimic_iv: a value does not have the type of its column: {error}. "
-            "Is it MIMIC's own file?"
-        ) from error
-    except duckdb.OutOfMemoryException as error:
-        raise ECGError(
-            f"load_mimic_iv: the database needs more memory than memory_limit: {error}. "
-            "Raise memory_limit, or lower threads."
-        ) from error
-
-
-def _source(path: Path) -> str:
-    """Return SQL that reads a file; CSV as text, because sniffed types depend on the sample."""
-    if path.suffix == ".parquet":
-        return f"read_parquet({_quoted(path)})"
-    return f"read_csv({_quoted(path)}, header=true, all_varchar=true)"
-
-
-def _null_if_empty(column: str, kinds: dict[str, str]) -> str:
-    """Return SQL that turns empty text into NULL."""
-    return f"nullif({column}, '')" if kinds[column] == "VARCHAR" else column
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            raise translate(error, self._files) from error
+        except RuntimeError as error:  # DuckDB has taken the KeyboardInterrupt
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from None
+            raise

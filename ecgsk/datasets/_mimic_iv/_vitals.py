@@ -27,6 +27,8 @@ def vitals(tables: MimicTables, window: tuple[float, float], n_records: int) -> 
     tables.view("ed", "vitalsign", ids | {"charttime": "TIMESTAMP"} | numbers)
     tables.view("ed", "triage", {"stay_id": "BIGINT", "acuity": "DOUBLE"} | numbers)
     tables.view("ed", "edstays", ids | {"intime": "TIMESTAMP"})
+    for table, names in (("vitalsign", _COLUMNS), ("triage", (*_COLUMNS, "acuity"))):
+        tables.count_unread(table, {name: f"{name}_unread" for name in names})
     triage = (
         "SELECT s.subject_id, s.intime AS time, t.* FROM triage t JOIN edstays s USING (stay_id)"
     )

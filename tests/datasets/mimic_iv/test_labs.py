@@ -48,9 +48,9 @@ def test_target_is_the_nearest_value_compared_with_its_own_range(hospital):
 def test_other_units_and_implausible_values_are_left_out_and_counted(hospital):
     cohort = hospital.load()
     assert not {"creatinine", "glucose", "urea_nitrogen", "bicarbonate"} & set(cohort.X.columns)
-    assert cohort.lab_counts.loc["creatinine"].tolist() == [1, 1, 0]
-    assert cohort.lab_counts.loc["glucose"].tolist() == [1, 0, 1]
-    assert cohort.lab_counts.loc["bicarbonate"].tolist() == [0, 0, 0]  # urine here
+    assert cohort.lab_counts.loc["creatinine"].tolist() == [1, 1, 0, 0]
+    assert cohort.lab_counts.loc["glucose"].tolist() == [1, 0, 1, 0]
+    assert cohort.lab_counts.loc["bicarbonate"].tolist() == [0, 0, 0, 0]  # urine here
     assert "1 laboratory values in another unit, 1 implausible" in cohort.DESCR
 
 
@@ -64,6 +64,10 @@ def test_labs_selects_tests_by_name_or_adds_others(hospital):
         hospital.load(labs=["kryptonite"])
     with pytest.raises(ECGError, match="lacks the column high"):
         hospital.load(labs=own.drop(columns="high"))
+    for name, odd in (("low", "<3"), ("itemid", 2.5), ("itemid", "K"), ("name", None)):
+        kind = "text" if name == "name" else "numbers"
+        with pytest.raises(ECGError, match=f"expected {kind} in the column {name} of labs="):
+            hospital.load(labs=own.astype(object).assign(**{name: odd}))
 
 
 def test_aggregates(hospital):

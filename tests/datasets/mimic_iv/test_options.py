@@ -44,6 +44,9 @@ def test_one_time_is_before_the_ecg_for_inputs_and_around_it_for_targets():
             {"lab_aggregates": "median"},
             r"lab_aggregates must be of nearest, first.* got 'median'",
         ),
+        (MimicInputs, {"lab_aggregates": 3}, r"lab_aggregates must be .* got 3"),
+        (MimicFolds, {"random_state": "abc"}, "random_state must be 0 or a .* got 'abc'"),
+        (MimicFolds, {"random_state": -1}, "random_state must be 0 or a .* got -1"),
         (MimicInputs, {"lab_aggregates": []}, r"lab_aggregates must be .* got \[\]"),
         (MimicTargets, {"target_window": ("1h", "-1h")}, "ends before it starts"),
         (

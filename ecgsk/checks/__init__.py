@@ -1,0 +1,7 @@
+"""Checks of which column is what: identifiers, dates, text, labels and patients."""
+
+from ecgsk.checks._check_table import check_table
+from ecgsk.checks._report import TableReport
+from ecgsk.checks.findings import Finding
+
+__all__ = ["Finding", "TableReport", "check_table"]

@@ -1,0 +1,106 @@
+"""Ends of a command: errors, interrupts, broken pipes, and what a long one keeps."""
+
+import functools
+import io
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import typer
+
+from ecgsk._progress import shows_bars
+from ecgsk.exceptions import ECGError
+
+CHECKPOINTS = "checkpoints"  # folder within the output, removed when a command is done
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+_FAILED = 1
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def fit_settings(checkpoints: Path) -> dict[str, Any]:
+    """Return parameters of the estimators that a command fits for hours.
+
+    The same command, after an interrupt, goes on; a log has a line per epoch.
+    """
+    from ecgsk.training import Trainer  # takes seconds: not before --help
+
+    return {
+        "trainer": Trainer(checkpoint_folder=checkpoints),
+        "verbose": int(not shows_bars()),
+    }
+
+
+def interruptible(kept: str) -> Callable[[Command], Command]:
+    """Decorate a command: after Ctrl-C it says what is kept and how to go on.
+
+    `kept` may name parameters of the command in braces.
+    """
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(**parameters: Any) -> None:
+            try:
+                command(**parameters)
+            except KeyboardInterrupt:
+                _say(f"interrupted: {kept.format(**parameters)}")
+                raise typer.Exit(INTERRUPTED) from None
+
+        return wrapped  # type: ignore[return-value]
+
+    return decorate
+
+
+def run_to_end(app: Callable[[], Any]) -> None:
+    """Run a command line; only a mistake of ecgsk itself ends in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # In a console or file of another alphabet a letter is shown by its number.
+            stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = lambda message, *_, **__: typer.secho(
+        f"warning: {message}", fg=typer.colors.YELLOW, err=True
+    )
+    try:
+        app()
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        _end_without_reader()
+    except Exception as error:
+        if _is_about_input(error):
+            _fail(f"error: {str(error) or type(error).__name__}")
+        traceback.print_exc()
+        _fail("error: this is a mistake in ecgsk. Please report it, with the lines above.")
+
+
+def _is_about_input(error: Exception) -> bool:
+    """Return whether an error is about input, files or memory; any other is a mistake of ours.
+
+    A ValueError or TypeError that a function of ecgsk raises is about input; that of a library
+    is not.
+    """
+    if isinstance(error, (ECGError, OSError, MemoryError)):
+        return True
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    raised_in = str(frame.f_globals.get("__name__"))
+    return isinstance(error, (ValueError, TypeError)) and raised_in.startswith("ecgsk.")
+
+
+def _say(message: str) -> None:
+    typer.secho(message, fg=typer.colors.RED, err=True)
+
+
+def _fail(message: str, code: int = _FAILED) -> NoReturn:
+    _say(message)
+    raise SystemExit(code) from None
+
+
+def _end_without_reader() -> NoReturn:
+    """End quietly where the reader of the output has gone, such as ``head``."""
+    # At its end Python writes what is left, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(_FAILED) from None

@@ -1,0 +1,86 @@
+"""Limb leads derived from two others, after Einthoven and Goldberger."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ecgsk.exceptions import LeadMismatchError
+from ecgsk.signals.leads import canonical_leads, derivation
+from ecgsk.signals.storage import ECGStorage
+
+
+def find_derivations(
+    available: Sequence[str], wanted: Sequence[str], *, name: str
+) -> list[dict[str, float]]:
+    """Return the factors of available leads whose sum is each wanted lead.
+
+    A wanted lead that is available is taken as it is. One that is not, and is no limb lead or
+    has not two limb leads to derive it from, raises a `LeadMismatchError`.
+    """
+    leads = canonical_leads(wanted)
+    found = [{lead: 1.0} if lead in available else derivation(lead, available) for lead in leads]
+    if missing := [lead for lead, factors in zip(leads, found, strict=True) if not factors]:
+        raise LeadMismatchError(
+            f"{name}: expected lead {', '.join(missing)}, which cannot be derived from "
+            f"{', '.join(available)}. Limb leads follow from any two of I, II, III, aVR, aVL and "
+            "aVF; chest leads follow from none. Choose among those there are."
+        )
+    return [factors for factors in found if factors]
+
+
+def derive_leads(
+    signals: np.ndarray, available: Sequence[str], wanted: Sequence[str], *, name: str
+) -> np.ndarray:
+    """Select leads of signals (n_records, n_leads, n_samples), and derive those that are missing.
+
+    A derived sample is NaN where one of those it follows from is. The dtype is kept.
+    """
+    derivations = find_derivations(available, wanted, name=name)
+    place = {lead: position for position, lead in enumerate(available)}
+    out = np.empty((signals.shape[0], len(derivations), signals.shape[2]), signals.dtype)
+    for position, factors in enumerate(derivations):
+        (first, factor), *others = factors.items()
+        np.multiply(signals[:, place[first]], factor, out=out[:, position])
+        for lead, other in others:
+            out[:, position] += signals[:, place[lead]] * signals.dtype.type(other)
+    return out
+
+
+class DerivedLeads(ECGStorage):
+    """Leads of a storage, and limb leads that are derived from them at every read."""
+
+    def __init__(self, storage: ECGStorage, leads: Sequence[str]):
+        self.storage = storage
+        self.leads = canonical_leads(leads)
+        self.sampling_rate = storage.sampling_rate
+        self.n_samples = storage.n_samples
+        find_derivations(storage.leads, self.leads, name="DerivedLeads")
+
+    def __len__(self) -> int:
+        return len(self.storage)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory of the underlying storage."""
+        return self.storage.nbytes
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Read records; see `ECGStorage.read`."""
+        return derive_leads(
+            self.storage.read(rows), self.storage.leads, self.leads, name="DerivedLeads"
+        )
+
+    def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
+        """Compact the underlying storage; see `ECGStorage.compact`."""
+        storage, compacted = self.storage.compact(rows)
+        return DerivedLeads(storage, self.leads), compacted
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, DerivedLeads)
+            and self.leads == other.leads
+            and self.storage == other.storage
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.storage, self.leads, "derived"))

@@ -1,0 +1,19 @@
+"""Columns that our readers write are those that are left out of the clinical table."""
+
+from ecgsk.checks.roles import READER_COLUMNS, split_roles
+from ecgsk.io import ingest_wfdb, read_ecg_folder, read_wfdb_folder
+
+
+def test_every_column_of_our_readers_has_a_role(write_record, tmp_path):
+    for name in ("a/1", "a/2"):
+        write_record(name, comments=["Age: 61", "Sex: F", "Dx: 426783006", "a remark"])
+    X = read_wfdb_folder(tmp_path, progress=False)
+    ingest_wfdb(tmp_path, tmp_path / "store", progress=False)
+    stored, _ = read_ecg_folder(tmp_path / "store")
+    for frame in (X, stored):
+        clinical, left = split_roles(frame.columns, {"ecg"}, None)
+        assert clinical == ["age", "sex"]
+        assert set(left) <= READER_COLUMNS
+    assert {"record", "dx", "comments"} <= set(X.columns)
+    # ecg_time is there for headers with a date.
+    assert set(stored.columns) | {"ecg_time"} == READER_COLUMNS | {"ecg", "age", "sex"}
