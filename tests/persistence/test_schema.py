@@ -67,6 +67,7 @@ def test_setting_the_state_of_a_known_class_runs_no_stored_code():
     """skorch's nets unpickle a part of theirs."""
     for name in _schema._FITTED:
         assert _class(name).__setstate__.__module__ in ("sklearn.base", "ecgsk.estimators._base")
+        assert _class(name).__getstate__.__module__.split(".")[0] in ("sklearn", "ecgsk")
     for package in _schema._SPECS:
         module = import_module(package)
         for attribute in module.__all__:
