@@ -154,7 +154,7 @@ def test_invalid_input_is_rejected(folder, tmp_path_factory):
         load_code15(folder)
     with h5py.File(folder / "exams_part0.hdf5", "a") as file:
         del file["exam_id"]
-    with pytest.raises(RecordReadError, match="'exam_id' of .* cannot be read"):
+    with pytest.raises(RecordReadError, match=r"'exam_id' of .* cannot be read"):
         load_code15(folder)
     (folder / "exams_part0.hdf5").write_bytes(b"cut short")
     with pytest.raises(RecordReadError, match="Expected an HDF5 file; has it been moved or cut"):
