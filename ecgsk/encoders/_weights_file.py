@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ecgsk.exceptions import ECGError
+from ecgsk.exceptions import DamagedFileError, ECGError
 
 # Keys under which training scripts store the weights.
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
@@ -23,8 +21,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Read the state dict in a file of weights, without prefixes of wrappers.
 
     The file is ``*.safetensors``, or written by ``torch.save``: a state dict, or one under a
-    key such as ``"state_dict"`` or ``"model"``. Raises FileNotFoundError without a file, and
-    ECGError if it is damaged, holds no weights, or holds more than data.
+    key such as ``"state_dict"`` or ``"model"``. Raises FileNotFoundError without a file,
+    DamagedFileError if it is damaged or holds more than data, and ECGError without weights.
     """
     path = Path(path)
     if not path.is_file():
@@ -57,8 +55,10 @@ def _load(path: Path) -> Any:
             return load_file(path)
         with torch.serialization.safe_globals(_numpy_scalars()):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
-        raise ECGError(
+    except MemoryError:
+        raise
+    except Exception as error:  # of a changed file torch.load raises almost anything
+        raise DamagedFileError(
             f"PretrainedEncoder: {path} is damaged or holds more than weights; no code from it "
             "was run. Download it again, or as safetensors. If you trust its source: "
             "torch.save(torch.load(path, weights_only=False)['state_dict'], 'weights.pt')."

@@ -9,7 +9,7 @@ from ecgsk.encoders._base import Encoder, EncoderModule
 from ecgsk.encoders._ecgfounder import is_ecgfounder, load_ecgfounder
 from ecgsk.encoders._st_mem import is_st_mem, load_st_mem
 from ecgsk.encoders._weights_file import read_weights
-from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError
+from ecgsk.exceptions import DamagedFileError, ECGError, LeadMismatchError, SamplingRateError
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.signals.leads import how_to_get_leads
 from ecgsk.signals.units import format_hertz
@@ -29,16 +29,26 @@ class _PublishedWeights:
 
 def _read_published(path: str | Path) -> _PublishedWeights:
     state = read_weights(path)
-    if is_ecgfounder(state):
-        network, n_leads, weights = load_ecgfounder(state)
-        return _PublishedWeights("ECGFounder", network, n_leads, None, 500, weights)
-    if is_st_mem(state):
-        transformer, n_leads, n_times, weights = load_st_mem(state)
-        return _PublishedWeights("ST-MEM", transformer, n_leads, n_times, 250, weights)
+    try:
+        if is_ecgfounder(state):
+            network, n_leads, weights = load_ecgfounder(state)
+            return _PublishedWeights("ECGFounder", network, n_leads, None, 500, weights)
+        if is_st_mem(state):
+            transformer, n_leads, n_times, weights = load_st_mem(state)
+            return _PublishedWeights("ST-MEM", transformer, n_leads, n_times, 250, weights)
+    except (LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise _incomplete(path, error) from error
     some = ", ".join(list(state)[:3])
     raise ECGError(
         f"PretrainedEncoder: expected weights of ECGFounder or ST-MEM in {path}, got {some}, ... "
         "Define the architecture as your own Encoder."
+    )
+
+
+def _incomplete(path: str | Path, error: Exception) -> DamagedFileError:
+    return DamagedFileError(
+        f"PretrainedEncoder: {path} lacks weights of the published network, or has others "
+        f"({type(error).__name__}: {error}). Download it again."
     )
 
 
@@ -202,7 +212,10 @@ class PretrainedEncoder(Encoder):
                 f"{published.n_leads} leads; got {module.n_leads}. "
                 f"Use SelectLeads({list(STANDARD_12_LEADS[: published.n_leads])!r})."
             )
-        module.network.load_state_dict(published.weights)
+        try:
+            module.network.load_state_dict(published.weights)
+        except RuntimeError as error:
+            raise _incomplete(self.path, error) from error
 
     def build(self, n_leads: int, n_times: int) -> RecordScaledModule:
         """Make a module with the weights of the file; see `Encoder.build`."""

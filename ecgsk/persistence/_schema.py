@@ -90,7 +90,7 @@ def check_attributes(cls: type[BaseEstimator], name: str, state: Iterable[str]) 
     Of a user's own class only the parameters are known.
     """
     found, params = set(state), set(cls._get_param_names())
-    plain = cls.__getstate__.__module__ in ("sklearn.base", "ecgsk.estimators._base")
+    plain = cls.__getstate__.__module__.split(".")[0] in ("sklearn", "ecgsk")
     if plain and (missing := params - found):
         return f"{name} lacks {sorted(missing)}"
     if find_class(name) is not cls:

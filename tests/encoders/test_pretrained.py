@@ -1,6 +1,8 @@
 """PretrainedEncoder: reading files, checking signals, saving models."""
 
+import contextlib
 import pickle
+import random
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import ecgsk
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import Net1D, PretrainedEncoder, RecordScaled, ResNet1d, ViT1d
+from ecgsk.encoders._weights_file import read_weights
 from ecgsk.exceptions import ECGError, LeadMismatchError, SamplingRateError
 from ecgsk.preprocessing import Resample, SelectLeads
 from ecgsk.signals import STANDARD_12_LEADS
@@ -260,6 +263,35 @@ def test_damaged_file_raises(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ECGError, match=f"{name} is damaged"):
         PretrainedEncoder(tmp_path / name).build(12, 5000)
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
+def test_changed_bytes_of_a_file_raise_our_errors_or_are_read(tmp_path, name):
+    path, rng = tmp_path / name, random.Random(0)
+    state = {"a": torch.arange(4.0), "b": torch.ones(2, 3)}
+    save_file(state, path) if path.suffix == ".safetensors" else torch.save(state, path)
+    written = path.read_bytes()
+    for _ in range(200):
+        changed = bytearray(written)
+        for _ in range(rng.choice((1, 1, 3))):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
+        path.write_bytes(bytes(changed[: rng.choice((None, None, rng.randrange(len(changed))))]))
+        with contextlib.suppress(ECGError):
+            read_weights(path)
+
+
+@pytest.mark.parametrize("make", [ecgfounder_state, st_mem_state])
+def test_weights_that_are_missing_or_of_other_shapes_are_refused(tmp_path, make):
+    path, whole = tmp_path / "weights.pt", make()
+    names = list(whole)
+    for name in {names[0], names[len(names) // 2]}:
+        for state in (
+            {key: value for key, value in whole.items() if key != name},
+            {**whole, name: torch.zeros(3, 3, 3, 3, 3)},
+        ):
+            torch.save(state, path)
+            with pytest.raises(ECGError):
+                PretrainedEncoder(path).build(12, 2250)
 
 
 def test_unknown_weights_raise(tmp_path):

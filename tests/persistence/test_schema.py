@@ -12,6 +12,9 @@ from ecgsk.persistence import _schema
 from ecgsk.persistence._schema import check_attributes, default_parameters, find_class
 from ecgsk.preprocessing import BandpassFilter
 
+# The state holds the weights in place of the net, and nothing of the process of the fit.
+_NOT_IN_THE_STATE = {"_training_set", "net_"}
+
 _OURS = [name for name in _schema._FITTED if name.startswith("ecgsk.")]
 
 
@@ -21,10 +24,11 @@ def _class(name):
 
 
 def _assigned(cls):
-    """Names of the attributes that the methods of a class and its bases of ours assign."""
+    """Names of the attributes that a class and its bases of ours assign or declare."""
     for base in cls.__mro__:
         if base.__module__.split(".")[0] != "ecgsk":
             continue
+        yield from inspect.get_annotations(base)
         tree = ast.parse(textwrap.dedent(inspect.getsource(base)))
         for node in ast.walk(tree):
             is_stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
@@ -38,10 +42,9 @@ def test_every_assigned_attribute_is_in_the_schema(name):
     cls = _class(name)
     in_schema = set(" ".join(_schema._FITTED[name]).split()) | _schema._ANYWHERE
     in_schema |= set(cls._get_param_names())
-    # The state holds the weights in place of the net.
-    assigned = {"weights_" if each == "net_" else each for each in _assigned(cls)}
-    assert assigned - in_schema == set()
-    assert in_schema - assigned - _schema._ANYWHERE == set()
+    assigned = {each for each in _assigned(cls) if each[0] == "_" or each[-1] == "_"}
+    assert assigned - in_schema - _NOT_IN_THE_STATE == set()
+    assert in_schema - assigned - _schema._ANYWHERE - {*cls._get_param_names(), "weights_"} == set()
 
 
 def test_every_public_estimator_is_known():
@@ -64,6 +67,7 @@ def test_setting_the_state_of_a_known_class_runs_no_stored_code():
     """skorch's nets unpickle a part of theirs."""
     for name in _schema._FITTED:
         assert _class(name).__setstate__.__module__ in ("sklearn.base", "ecgsk.estimators._base")
+        assert _class(name).__getstate__.__module__.split(".")[0] in ("sklearn", "ecgsk")
     for package in _schema._SPECS:
         module = import_module(package)
         for attribute in module.__all__:
