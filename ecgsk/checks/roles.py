@@ -23,7 +23,6 @@ READER_COLUMNS = frozenset(
         "suspected_reversal",
         "usable",
         "problem",
-        "checksum_differs",
     }
 )
 
