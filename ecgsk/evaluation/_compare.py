@@ -196,8 +196,8 @@ class _Comparer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TableWarning)  # compare_arms warned of all rows
             model.fit(X.iloc[rows], Y, groups=self.patients[rows])
-        seconds = time.perf_counter() - start
-        P = model.predict_proba(self.X.iloc[self.test])
+            seconds = time.perf_counter() - start
+            P = model.predict_proba(self.X.iloc[self.test])
         auroc, auprc = (
             self.held_out.bootstrap(P, statistic) for statistic in ("roc_auc", "average_precision")
         )
@@ -219,7 +219,10 @@ class _Comparer:
             key = (repr(pretrainer.objective), setting.pretraining.tobytes())
             if key not in self.pretrained:
                 rows = setting.pretraining
-                self.pretrained[key] = pretrainer.fit(self.X.iloc[rows], groups=self.patients[rows])
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", TableWarning)
+                    pretrainer.fit(self.X.iloc[rows], groups=self.patients[rows])
+                self.pretrained[key] = pretrainer
             return self.pretrained[key]
 
         return ArmSetting(
