@@ -42,7 +42,7 @@ def replace_file(path: str | PathLike) -> Iterator[Path]:
         `path` for longer than 20 s, or `path` is not a regular file.
     """
     path = _resolve(path)
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not path.is_file():
         raise ECGError(f"Expected a regular file to write, got {path}. Choose another path.")
     with sole_writer(path), _explained(path):
         new = _hidden(path, "new")
@@ -97,13 +97,14 @@ def find_folder(path: str | PathLike) -> Path:
     never there is returned as it is.
     """
     path = Path(os.path.realpath(path))
-    if path.exists() or not (old := _hidden(path, "old")).exists():
+    # Unlike Path.exists, False instead of an error in a folder that may not be entered.
+    if os.path.exists(path) or not os.path.exists(old := _hidden(path, "old")):
         return path
     try:
         with sole_writer(path):  # wait for a writer that is alive
             _bring_back(path, old)
     except ECGError:
-        return path if path.exists() else old
+        return path if os.path.exists(path) else old
     return path
 
 

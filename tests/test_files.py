@@ -260,6 +260,21 @@ def test_read_only_folder(tmp_path, monkeypatch):
             _write(path, "text")
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid(), reason="root may become another")
+def test_folder_that_may_not_be_entered(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o700)
+    path = tmp_path / "closed" / "model"
+    os.seteuid(65534)
+    try:
+        assert find_folder(path) == path
+        with pytest.raises(ECGError, match=r"Cannot write .*Permission denied"):
+            _write(path, "text")
+        with pytest.raises(ECGError, match=r"Cannot write .*Permission denied"), replace_file(path):
+            pass
+    finally:
+        os.seteuid(0)
+
+
 def test_old_folder_is_read_where_it_cannot_be_moved_back(tmp_path, monkeypatch):
     _write(tmp_path / ".old-model", "old")
     monkeypatch.setattr(Path, "mkdir", _read_only)

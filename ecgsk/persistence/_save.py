@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -249,7 +250,7 @@ def _read_arrays(weights: bytes, path: Path, stated: Any, manifest_checksum: str
 
 def _check_replaceable(folder: Path, overwrite: bool) -> None:
     """Raise unless the folder is absent, or holds a model and no other file and is replaced."""
-    if not folder.exists():
+    if not os.path.exists(folder):
         return
     try:
         names = {path.name for path in folder.iterdir()} - _FILE_MANAGER_FILES
