@@ -11,7 +11,7 @@ from typing import Any
 from ecgsk.exceptions import DamagedFileError, RecordReadError
 
 _CHECKSUM = "sha256"
-_MAX_JSON_BYTES = 2**28
+MAX_JSON_BYTES = 2**28
 
 
 def check_regular(path: str | Path, *, name: str) -> os.stat_result:
@@ -55,49 +55,64 @@ def sha256_of(path: str | Path) -> str:
 
 
 def seal(content: dict[str, Any], *, indent: int | None = None) -> str:
-    """Return JSON that holds the SHA-256 checksum of its canonical form."""
+    """Return ASCII JSON that holds the checksum of its content."""
     content = json.loads(json.dumps(content, allow_nan=False))  # as it will be read: keys are text
-    return _render({**content, _CHECKSUM: _checksum(content)}, indent)
+    return _render({**content, _CHECKSUM: checksum(content)}, indent)
 
 
-def unseal(text: bytes) -> dict[str, Any]:
-    """Parse JSON that `seal` made; raise ValueError where any digit or letter has changed."""
+def checksum(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of canonical JSON: sorted keys, no blanks, ASCII."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def unseal(text: bytes, *, kind: tuple[str, int] | None = None) -> dict[str, Any]:
+    """Parse JSON that `seal` made; raise ValueError where any digit or letter has changed.
+
+    `kind` is the format and version that it must state. Raises OtherKindError where it is
+    intact, or never had a checksum, and states another.
+    """
     try:
-        sealed = json.loads(text.decode("utf-8"))
-        content = {key: value for key, value in sealed.items() if key != _CHECKSUM}
-        same = sealed[_CHECKSUM] == _checksum(content)
+        content = json.loads(text.decode("utf-8"))
+        is_object = isinstance(content, dict)
         # 1e-05 and 1E-05 are one number; a change of letters is refused all the same.
-        same = same and _without_blanks(text) == _without_blanks(_render(sealed).encode("utf-8"))
-    except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"no checksum ({type(error).__name__})") from error
+        same = _without_blanks(text) == _without_blanks(_render(content).encode("ascii"))
+        stated = content.pop(_CHECKSUM, None) if is_object else None
+        same = is_object and same and stated == checksum(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is not JSON ({error})") from error
+    found = (content.get("format"), content.get("version")) if is_object else ()
+    if kind not in (None, found) and (same or stated is None):
+        raise OtherKindError(f"expected format and version {kind}, got {found}")
     if not same:
-        raise ValueError("its content does not match its checksum")
+        raise ValueError("it does not match its own checksum: it was changed or damaged")
     return content
 
 
-def _render(content: dict[str, Any], indent: int | None = None) -> str:
-    return json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
+class OtherKindError(ValueError):
+    """JSON of another format or version."""
+
+
+def _render(content: Any, indent: int | None = None) -> str:
+    return json.dumps(content, indent=indent, allow_nan=False)
 
 
 def _without_blanks(text: bytes) -> bytes:
     return text.translate(None, b" \n\r\t")  # line ends may change on the way to another system
 
 
-def read_sealed(path: Path, *, name: str, mend: str) -> dict[str, Any]:
+def read_sealed(path: Path, *, name: str, kind: tuple[str, int], mend: str) -> dict[str, Any]:
     """Read a file of JSON that `seal` made."""
     size = check_regular(path, name=name).st_size
     try:
-        if size > _MAX_JSON_BYTES:
-            raise ValueError(f"it has {size} bytes, above the limit of {_MAX_JSON_BYTES}")
-        return unseal(path.read_bytes())
+        if size > MAX_JSON_BYTES:
+            raise ValueError(f"it has {size:,} bytes, above the limit of {MAX_JSON_BYTES:,}")
+        return unseal(path.read_bytes(), kind=kind)
+    except OtherKindError as error:
+        raise RecordReadError(
+            f"{name}: {path}: {error}. Read it with the ecgsk that wrote it, or write it again."
+        ) from error
     except ValueError as error:
         raise DamagedFileError(f"{name}: {path} is damaged: {error}. {mend}") from error
     except OSError as error:
         raise RecordReadError(f"{name}: cannot read {path}: {error.strerror}. {mend}") from error
-
-
-def _checksum(content: dict[str, Any]) -> str:
-    text = json.dumps(
-        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -6,14 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsk._stored_files import check_regular, seal, state_of_files, unseal
+from ecgsk._stored_files import (
+    OtherKindError,
+    check_regular,
+    checksum,
+    seal,
+    state_of_files,
+    unseal,
+)
 from ecgsk.exceptions import RecordReadError
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(codec="utf-8")),
-    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.integers() | st.text(
-        st.characters(codec="utf-8")), part, max_size=3),
+    | st.text(st.characters()),
+    lambda part: st.lists(part, max_size=3)
+    | st.dictionaries(st.integers() | st.text(st.characters()), part, max_size=3),
     max_leaves=5,
 )  # fmt: skip
 
@@ -43,6 +50,28 @@ def test_a_changed_digit_or_letter_is_refused(content, data):
 def test_other_json_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011
         unseal(text)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"format": "a", "version": 1}'])
+def test_another_kind_is_no_damage(text):
+    with pytest.raises(OtherKindError, match=r"expected format and version \('a', 2\), got"):
+        unseal(text.encode(), kind=("a", 2))
+
+
+def test_kind_is_that_of_the_intact_content():
+    text = seal({"format": "a", "version": 2}).encode()
+    assert unseal(text, kind=("a", 2)) == unseal(text)
+    with pytest.raises(OtherKindError, match="got"):
+        unseal(text, kind=("a", 3))
+    with pytest.raises(
+        ValueError, match="does not match its own checksum"
+    ):  # damaged, not of another version
+        unseal(text.replace(b"2", b"3", 1), kind=("a", 2))
+
+
+def test_checksum_is_of_the_content_and_not_of_the_order():
+    assert checksum({"a": 1, "b": [2.0, "é"]}) == checksum({"b": [2.0, "é"], "a": 1})
+    assert checksum({"a": 1}) != checksum({"a": 1.0})
 
 
 def test_state_changes_with_size_time_and_presence(tmp_path):

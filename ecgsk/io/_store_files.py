@@ -5,7 +5,6 @@ renamed to ``.whole``: from then on it is the store that is read. Its files are 
 their places, the manifest last. A kill at any moment leaves the old store, or the new one.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -93,38 +92,13 @@ def read_manifest(folder: Path, *, name: str) -> dict[str, Any]:
             f"{name}: there is no {path}. Give a folder that write_ecg_folder, "
             "write_cohort or ingest_wfdb finished; write an interrupted one again."
         )
-    try:
-        manifest = read_sealed(path, name=name, mend=_MEND)
-    except DamagedFileError:
-        _refuse_earlier_versions(path, name)
-        raise
-    _check_version(manifest, path, name)
+    manifest = read_sealed(path, name=name, kind=(FORMAT, VERSION), mend=_MEND)
     try:
         _check_values(manifest)
     # A manifest whose checksum is right and whose values are not was not written by ecgsk.
     except Exception as error:
         raise DamagedFileError(f"{name}: {path} states impossible values: {error}.") from error
     return manifest
-
-
-def _refuse_earlier_versions(path: Path, name: str) -> None:
-    """Raise for a manifest of a version that had no checksum."""
-    try:
-        manifest = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        return
-    if isinstance(manifest, dict) and "sha256" not in manifest:
-        _check_version(manifest, path, name)
-
-
-def _check_version(manifest: dict[str, Any], path: Path, name: str) -> None:
-    found = (manifest.get("format"), manifest.get("version"))
-    if found != (FORMAT, VERSION):
-        raise RecordReadError(
-            f"{name}: expected format {FORMAT!r} version {VERSION} in {path}, got "
-            f"{found[0]!r} version {found[1]!r}. Read it with the ecgsk that wrote it, or write "
-            "it again."
-        )
 
 
 def _check_values(manifest: dict[str, Any]) -> None:

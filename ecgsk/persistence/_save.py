@@ -18,15 +18,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ecgsk._files import find_folder, replace_folder
 from ecgsk._paths import describe
+from ecgsk._stored_files import MAX_JSON_BYTES, checksum
 from ecgsk.exceptions import DamagedFileError, ECGError
 from ecgsk.persistence._codec import ManifestDecoder, ManifestEncoder
 from ecgsk.persistence._manifest import (
     FORMAT,
     MANIFEST,
-    MAX_BYTES,
     VERSION,
     WEIGHTS,
-    checksum,
     seal,
     unseal,
 )
@@ -213,10 +212,10 @@ def _read_file(folder: Path, name: str) -> bytes:
             )
         if not path.is_file():
             raise DamagedFileError(f"ecgsk.load: {path} is not a file. Copy the folder again.")
-        if name == MANIFEST and path.stat().st_size > MAX_BYTES:
+        if name == MANIFEST and path.stat().st_size > MAX_JSON_BYTES:
             raise DamagedFileError(
-                f"ecgsk.load: {path} has more than {MAX_BYTES:,} bytes; ecgsk.save writes less. "
-                "Copy the folder again."
+                f"ecgsk.load: {path} has more than {MAX_JSON_BYTES:,} bytes; ecgsk.save writes "
+                "less. Copy the folder again."
             )
         return path.read_bytes()
     except FileNotFoundError:

@@ -111,9 +111,14 @@ def test_writing_over_the_samples_of_the_table_is_refused(tmp_path, frame):
         (lambda f: (f / "ecg.npy").unlink(), False, RecordReadError, "ecg.npy is absent"),
         (lambda f: _make_pipe(f / "ecg.json"), False, RecordReadError, "expected a regular file"),
         (lambda f: _make_pipe(f / "ecg.npy"), False, RecordReadError, "expected a regular file"),
-        (lambda f: (f / "ecg.json").write_text("{"), False, DamagedFileError, "is damaged: Expect"),
+        (
+            lambda f: (f / "ecg.json").write_text("{"),
+            False,
+            DamagedFileError,
+            "damaged: .* not JSON",
+        ),
         (lambda f: (f / "ecg.json").write_text("[" * 9**5), False, DamagedFileError, "is damaged"),
-        (lambda f: (f / "ecg.json").write_text("{}"), False, RecordReadError, "version 2 in .* No"),
+        (lambda f: (f / "ecg.json").write_text("{}"), False, RecordReadError, "got .None, None"),
         (lambda f: (f / "ecg.npy").write_bytes(b"cut"), False, DamagedFileError, "bytes, got 3"),
         (lambda f: _flip_last_byte(f / "ecg.npy"), True, DamagedFileError, "checksum of .*ecg.npy"),
         (lambda f: _flip_last_byte(f / "records.parquet"), False, DamagedFileError, "checksum of"),
@@ -232,7 +237,7 @@ def test_a_column_that_cannot_be_stored_leaves_the_old_store(tmp_path, column, m
 
 
 def test_extra_that_json_cannot_hold_is_refused(tmp_path, frame):
-    for extra in ({"a": object()}, {"a": float("nan")}, {"a": "\ud800"}):
+    for extra in ({"a": object()}, {"a": float("nan")}):
         with pytest.raises(ECGError, match=r"ecg.json cannot hold extra="):
             write_ecg_folder(frame, tmp_path, extra=extra)
     assert not list(tmp_path.iterdir())

@@ -11,8 +11,9 @@ from sklearn.pipeline import make_pipeline
 
 import ecgsk
 from ecgsk import LabAbnormalityExplainer
+from ecgsk._stored_files import checksum
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.persistence._manifest import checksum, seal
+from ecgsk.persistence._manifest import seal
 from ecgsk.preprocessing import BandpassFilter, Resample
 
 
