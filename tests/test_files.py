@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,8 @@ import pytest
 from ecgsk import _files
 from ecgsk._files import find_folder, replace_file, replace_folder, sole_writer
 from ecgsk.exceptions import ECGError
+from tests.robustness import kills
+from tests.robustness.kills import Writer
 
 _HERE = Path(__file__).parent
 
@@ -35,67 +38,49 @@ def _names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-# Run by itself: in a process with one thread, which can be forked.
-_EVERY_STEP = """
-import shutil, sys, tempfile
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import interrupt_steps
-from interrupt_steps import at_every_step
-from test_files import _fill, _names, _read, _write
-from ecgsk._files import find_folder, replace_file
-
-fate = getattr(interrupt_steps, sys.argv[2])
-place = Path(tempfile.mkdtemp(dir=sys.argv[3]))
-
-def folder():
-    _write(place / "model", "new")
-
-def file():
-    with replace_file(place / "report.txt") as new:
-        new.write_text("new", "utf-8")
-
-def restore():
-    shutil.rmtree(place)
-    (place / "model").mkdir(parents=True)
-    _fill(place / "model", "old")
-    (place / "report.txt").write_text("old", "utf-8")
-
-for action in (folder, file):
-    seen = []
-    restore()
-    for step in at_every_step(action, fate):
-        if action is folder:
-            (found,) = _read(find_folder(place / "model"))
-            assert find_folder(place / "model") == place / "model"
-        else:
-            found = (place / "report.txt").read_text("utf-8")
-        seen.append(found)
-        if sys.argv[2] != "kill":
-            assert not {name[:5] for name in _names(place)} & {".new-"}, (step, _names(place))
-        action()  # the next writer clears what the dead one left
-        assert _names(place) == ["model", "report.txt"], (step, _names(place))
-        restore()
-    assert seen[-1] == "new" and set(seen) == {"old", "new"}, seen
-    print(action.__name__, len(seen))
-"""
+def _read_model(folder):
+    assert find_folder(folder / "model") == folder / "model"
+    return _read(folder / "model")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks the process at every step")
-@pytest.mark.parametrize("fate", ["kill", "no_space", "interrupt"])
-def test_one_whole_remains_whatever_step_fails(tmp_path, fate):
-    done = subprocess.run(
-        [sys.executable, "-c", _EVERY_STEP, str(_HERE), fate, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(_HERE.parent)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    steps = dict(line.split() for line in done.stdout.splitlines())
-    assert int(steps["folder"]) > 15
-    assert int(steps["file"]) > 5
+def _write_report(folder, text):
+    with replace_file(folder / "report.txt") as new:
+        new.write_text(text, "utf-8")
+
+
+_WRITERS = (
+    Writer(
+        "folder",
+        lambda folder: _write(folder / "model", "old"),
+        lambda folder: _write(folder / "model", "new"),
+        _read_model,
+    ),
+    Writer(
+        "file",
+        lambda folder: _write_report(folder, "old"),
+        lambda folder: _write_report(folder, "new"),
+        lambda folder: {(folder / "report.txt").read_text("utf-8")},
+    ),
+)
+
+
+@pytest.mark.parametrize("fate", [kills.kill, kills.no_space, kills.interrupt])
+@pytest.mark.parametrize("writer", _WRITERS, ids=lambda writer: writer.name)
+def test_one_whole_remains_whatever_step_fails(tmp_path, writer, fate):
+    old, new = tmp_path / "before", tmp_path / "after"
+    writer.begin(old)
+    writer.write(new)
+    n_steps = kills.count_steps(writer.write, shutil.copytree(old, tmp_path / "count"))
+    assert n_steps > 5
+    seen = set()
+    for step in range(n_steps):
+        left = shutil.copytree(old, tmp_path / str(step))
+        kills.end_at(step, fate, writer.write, left)
+        if fate is not kills.kill:
+            assert not [name for name in _names(left) if name.startswith(".new-")], step
+        seen |= writer.read(left)
+        assert kills.what_is_left(writer, left, old, new) == "whole", step
+    assert seen == {"old", "new"}
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])

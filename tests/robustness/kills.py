@@ -1,4 +1,4 @@
-"""Kill or starve a writer at each of its steps, and read what is left.
+"""Kill, stop or starve a writer at each of its steps, and read what is left.
 
 A step is a call by which Python creates, renames or deletes something on disk; its audit event
 comes before the call. Within the files, the kernel kills the writer at a limit of their size.
@@ -17,7 +17,7 @@ from typing import Any
 
 from ecgsk.exceptions import ECGError
 
-_CHANGES = {"rename", "remove", "mkdir", "rmdir", "link", "symlink", "truncate"}
+_CHANGES = {"chmod", "rename", "remove", "mkdir", "rmdir", "link", "symlink", "truncate"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 #: Exit codes of a writer: done, refused with one of our errors, another exception.
 DONE, REFUSED, RAISED = 0, 3, 4
@@ -63,22 +63,38 @@ def count_steps(write: Callable[[Path], Any], folder: Path) -> int:
     return int(text)
 
 
-def kill_at(step: int, write: Callable[[Path], Any], folder: Path) -> int:
-    """Run a writer that is killed before a step, counted from 0; return its exit code."""
+def end_at(step: int, fate: Callable[[], None], write: Callable[[Path], Any], folder: Path) -> int:
+    """Run a writer that meets its fate before a step, counted from 0; return its exit code."""
 
     def run() -> None:
-        left = [step]
+        left = step
 
         def stop(event: str, arguments: tuple) -> None:
+            nonlocal left
             if is_step(event, arguments):
-                if left[0] == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                left[0] -= 1
+                left -= 1
+                if left == -1:
+                    fate()
 
         sys.addaudithook(stop)
         write(folder)
 
     return in_child(run)
+
+
+def kill() -> None:
+    """End the process without any cleaning up."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def no_space() -> None:
+    """Fail as a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def interrupt() -> None:
+    """Fail as by Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def limit_files(n_bytes: int, write: Callable[[Path], Any], folder: Path, *, kill: bool) -> int:

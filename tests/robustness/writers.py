@@ -150,7 +150,7 @@ def try_all(writer: Writer, folder: Path) -> dict[str, Counter]:
     n_steps = kills.count_steps(writer.write, shutil.copytree(old, folder / "count"))
     ways: dict[str, list[Callable[[Path], int]]] = {
         "killed before a step": [
-            partial(kills.kill_at, step, writer.write) for step in range(n_steps)
+            partial(kills.end_at, step, kills.kill, writer.write) for step in range(n_steps)
         ],
         "killed within a file": [
             partial(kills.limit_files, int(share * largest), writer.write, kill=True)
