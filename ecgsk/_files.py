@@ -49,10 +49,10 @@ def replace_file(path: str | PathLike) -> Iterator[Path]:
         _remove(new)
         try:
             yield new
-            _sync(new)
+            sync(new)
             _keep_permissions(path, new)
             os.replace(new, path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             _remove(new)
 
@@ -83,7 +83,7 @@ def replace_folder(path: str | PathLike, *, overwrite: bool) -> Iterator[Path]:
             _sync_tree(new)
             _keep_permissions(path, new)
             _swap(new, path, old)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             _remove(new)
         _remove(old)
@@ -220,11 +220,11 @@ def _keep_permissions(old: Path, new: Path) -> None:
 def _sync_tree(folder: Path) -> None:
     for parent, _, names in os.walk(folder):
         for name in names:
-            _sync(Path(parent, name))
-        _sync(Path(parent))
+            sync(Path(parent, name))
+        sync(Path(parent))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until a file or the names in a folder are on disk."""
     if path.is_dir():
         # Windows opens no folders, and some network folders cannot be synchronised.

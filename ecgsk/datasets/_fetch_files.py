@@ -1,6 +1,5 @@
 """Download files of a database, resume interrupted downloads and check SHA-256 sums."""
 
-import hashlib
 import os
 import re
 import threading
@@ -17,6 +16,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from ecgsk._progress import progress_bar
+from ecgsk._stored_files import sha256_of
 from ecgsk.exceptions import DownloadError, ECGError
 
 SUMS = "SHA256SUMS.txt"
@@ -99,7 +99,7 @@ class Transfer:
 
     def _have(self, path: str, stated: str | None) -> bool:
         file = self.folder / path
-        return file.is_file() and not (self.verify and stated and sha256(file) != stated)
+        return file.is_file() and not (self.verify and stated and sha256_of(file) != stated)
 
     def _download_checked(
         self,
@@ -117,12 +117,12 @@ class Transfer:
         session = sessions.get()
         try:
             resumed = self._download(session, url, part, stop)
-            found = sha256(part)
+            found = sha256_of(part)
             if resumed and stated and found != stated:
                 # The existing part may belong to another file.
                 part.unlink()
                 self._download(session, url, part, stop)
-                found = sha256(part)
+                found = sha256_of(part)
         except (requests.RequestException, HTTPError, OSError) as error:
             raise DownloadError(
                 f"{self.name}: {url} could not be downloaded ({type(error).__name__}: {error}). "
@@ -192,12 +192,6 @@ def _session() -> requests.Session:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 sum of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_sums(path: Path, *, name: str) -> dict[str, str]:

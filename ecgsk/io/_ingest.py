@@ -19,7 +19,7 @@ from joblib import Parallel, delayed
 
 from ecgsk._files import sole_writer
 from ecgsk._progress import progress_bar
-from ecgsk._safe_text import write_csv
+from ecgsk._safe_text import write_csv, write_text
 from ecgsk._stored_files import seal, size_and_time, unseal
 from ecgsk.exceptions import (
     DamagedFileError,
@@ -328,10 +328,7 @@ def _resume_or_begin(
     if stated != wanted:
         shutil.rmtree(out / INGEST, ignore_errors=True)
         shutil.rmtree(new, ignore_errors=True)
-        plan.parent.mkdir(parents=True)
-        # Renamed when complete.
-        plan.with_suffix(".part").write_text(seal(wanted), "utf-8")
-        os.replace(plan.with_suffix(".part"), plan)
+        write_text(plan, seal(wanted))
     new.mkdir(exist_ok=True)
     return _conversion(settings, transform, found)
 

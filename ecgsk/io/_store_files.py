@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ecgsk._files import sync
 from ecgsk._stored_files import check_regular, read_sealed, seal, sha256_of
 from ecgsk.exceptions import DamagedFileError, ECGError, RecordReadError
 from ecgsk.signals.leads import canonical_leads
@@ -58,7 +59,7 @@ def publish(folder: Path, manifest: dict[str, Any], others: Sequence[str] = ()) 
     }
     (new / MANIFEST).write_text(seal(manifest, indent=2) + "\n", encoding="utf-8")
     for name in (*names, MANIFEST):
-        _sync(new / name)
+        sync(new / name)
     os.rename(new, folder / _WHOLE)
     settle(folder)
 
@@ -167,12 +168,3 @@ def _is_absent(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file is on disk."""
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
