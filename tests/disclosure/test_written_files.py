@@ -125,7 +125,7 @@ def models(study, quick) -> dict[str, Any]:
         "multimodal": ECGDiagnosisClassifier(tiny, inputs="ecg+clinical", **quick).fit(*fit),
         "explainer": explainer.calibrate(held_out[0], labs.iloc[other], held_out[1]),
         "similar": LabAbnormalityExplainer(frozen, keep_patients=True, **options).fit(
-            fit[0], labs.iloc[side]
+            fit[0].drop(columns=["born", "born_as_category"]), labs.iloc[side]
         ),
         "calibrator": MultilabelCalibrator(frozen, method="isotonic").fit(*held_out),
         "scaler": ClinicalScaler().fit(
