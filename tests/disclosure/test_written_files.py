@@ -98,7 +98,7 @@ def study(tmp_path_factory) -> Study:
 @pytest.fixture(scope="module")
 def quick(study) -> dict[str, Any]:
     trainer = Trainer(checkpoint_folder=study.private / "runs")
-    # fit refuses birth dates; ClinicalScaler alone takes them.
+    # Birth dates are refused.
     columns = ["age", "sex", "potassium", "troponin", "race", "note"]
     settings = {"max_epochs": 1, "random_state": 0, "verbose": 0, "device": "cpu"}
     return settings | {"trainer": trainer, "clinical_columns": columns}
@@ -129,7 +129,8 @@ def models(study, quick) -> dict[str, Any]:
         ),
         "calibrator": MultilabelCalibrator(frozen, method="isotonic").fit(*held_out),
         "scaler": ClinicalScaler().fit(
-            X.drop(columns=["ecg", "subject_id"]), groups=X["subject_id"]
+            X.drop(columns=["ecg", "subject_id", "born", "born_as_category"]),
+            groups=X["subject_id"],
         ),
         "abnormality": LabAbnormality(ranges).fit(labs),
         "pipeline": make_pipeline(
