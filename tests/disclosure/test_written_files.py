@@ -98,7 +98,7 @@ def study(tmp_path_factory) -> Study:
 @pytest.fixture(scope="module")
 def quick(study) -> dict[str, Any]:
     trainer = Trainer(checkpoint_folder=study.private / "runs")
-    # fit refuses birth dates; ClinicalScaler alone takes them.
+    # Birth dates are refused.
     columns = ["age", "sex", "potassium", "troponin", "race", "note"]
     settings = {"max_epochs": 1, "random_state": 0, "verbose": 0, "device": "cpu"}
     return settings | {"trainer": trainer, "clinical_columns": columns}
@@ -125,11 +125,12 @@ def models(study, quick) -> dict[str, Any]:
         "multimodal": ECGDiagnosisClassifier(tiny, inputs="ecg+clinical", **quick).fit(*fit),
         "explainer": explainer.calibrate(held_out[0], labs.iloc[other], held_out[1]),
         "similar": LabAbnormalityExplainer(frozen, keep_patients=True, **options).fit(
-            fit[0], labs.iloc[side]
+            fit[0].drop(columns=["born", "born_as_category"]), labs.iloc[side]
         ),
         "calibrator": MultilabelCalibrator(frozen, method="isotonic").fit(*held_out),
         "scaler": ClinicalScaler().fit(
-            X.drop(columns=["ecg", "subject_id"]), groups=X["subject_id"]
+            X.drop(columns=["ecg", "subject_id", "born", "born_as_category"]),
+            groups=X["subject_id"],
         ),
         "abnormality": LabAbnormality(ranges).fit(labs),
         "pipeline": make_pipeline(

@@ -69,7 +69,7 @@ def test_clinical_columns_of_the_classifier_reach_the_pretrainer(tiny, X, Y, mon
     tables = []
     fit = ClinicalScaler.fit
 
-    def record(self, table, y=None):
+    def record(self, table, y=None, *, groups=None):
         tables.append(list(table))
         return fit(self, table)
 

@@ -28,7 +28,8 @@ def parameters(display, scored):
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
-def test_notebook_shows_the_figure(display, scored):
+def test_notebook_shows_the_figure(display, scored, monkeypatch):
+    monkeypatch.setattr("ecgsk.plotting._figure.in_notebook", lambda: True)
     drawn = display.from_predictions(*scored[:2], **parameters(display, scored))
     assert drawn._repr_png_().startswith(b"\x89PNG")
 

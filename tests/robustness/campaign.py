@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ecgsk.exceptions import ECGError
+from tests.robustness.kills import QUICK_FOLDER
 from tests.robustness.mutation import mutate
 
 MEMORY_LIMIT = 2 << 30
@@ -112,8 +113,7 @@ def _work(subject: Subject, seed: int, numbers: Iterator[int], until: float, out
     signal.signal(signal.SIGALRM, _alarm)
     # Native libraries print about the files that they refuse.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="ecgsk-robustness-", dir=shm))
+    folder = Path(tempfile.mkdtemp(prefix="ecgsk-robustness-", dir=QUICK_FOLDER))
     try:
         subject.write(folder)
         for number in numbers:
