@@ -122,8 +122,8 @@ def _check_version(manifest: dict[str, Any], path: Path, name: str) -> None:
     if found != (FORMAT, VERSION):
         raise RecordReadError(
             f"{name}: expected format {FORMAT!r} version {VERSION} in {path}, got "
-            f"{found[0]!r} version {found[1]!r}. Read it with the ecgsk that wrote it, or write "
-            "it again."
+            f"{found[0]!r} version {found[1]!r}. Read it with the ecgsk version that wrote it, "
+            "or write it again."
         )
 
 
