@@ -1,4 +1,4 @@
-"""Replace files and folders so that a kill at any moment leaves one readable whole.
+"""Replace files and folders atomically: a kill leaves the old or the new one whole.
 
 The new one is written beside the old one under a hidden name (``.new-model``) and renamed
 into place. A folder cannot be renamed over another: the old one is first moved aside

@@ -1,4 +1,4 @@
-"""Errors of DuckDB as ours, with file, line and column."""
+"""Errors of DuckDB as ECGError, with file, line and column."""
 
 import re
 from collections.abc import Sequence
