@@ -11,5 +11,7 @@ numpydoc_show_class_members = False
 exclude_patterns = ["_build"]
 # Inherited docstrings point into scikit-learn's own pages.
 suppress_warnings = ["ref.ref"]
+# Headings that other pages link to.
+myst_heading_anchors = 2
 html_theme = "alabaster"
 html_static_path = ["_static"]

@@ -1,10 +1,10 @@
-"""Replace files and folders so that a kill at any moment leaves one readable whole.
+"""Replace files and folders atomically: a kill leaves the old or the new one whole.
 
 The new one is written beside the old one under a hidden name (``.new-model``) and renamed
 into place. A folder cannot be renamed over another: the old one is first moved aside
 (``.old-model``), and `find_folder` brings it back after a kill between the two renames.
-A lock (``.lock-model``) admits one writer, so whatever it finds under a hidden name was
-left by a dead one and is cleared. The locks of dead writers are released by the system.
+A lock (``.lock-model``) admits one writer. Files that it finds under a hidden name are left
+from a killed writer, and are removed. The system releases the locks of killed writers.
 """
 
 import errno
@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from ecgsk.exceptions import ECGError
 
-# A model or a checkpoint is written in less; whoever writes longer is reported.
+# Writing a model or a checkpoint takes less time; after it, an error names the writer.
 _SECONDS_TO_WAIT = 20.0
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -141,14 +141,14 @@ def sole_writer(path: str | PathLike, seconds: float | None = None) -> Iterator[
 
 
 def _sign(lock: str) -> None:
-    """Write into a lock file that is held who holds it."""
+    """Write process and machine of the holder into a lock file."""
     since = time.strftime("%Y-%m-%d %H:%M:%S")
-    with suppress(OSError):  # Windows lets nobody write into it
+    with suppress(OSError):  # Windows forbids writing into a held lock file
         Path(lock).write_text(f"process {os.getpid()} on {platform.node()} since {since}", "utf-8")
 
 
 def _signature(lock: str) -> str:
-    for _ in range(20):  # whoever has just taken it signs within milliseconds
+    for _ in range(20):  # a new holder writes its name within milliseconds
         with suppress(OSError, ValueError):
             if text := Path(lock).read_text("utf-8"):
                 return f" ({text[:200]})"

@@ -64,7 +64,7 @@ class SeenPatients:
     _hashes = None  # no field: stays in this process
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what no filter can be: a loaded file may be damaged."""
+        """Raise ValueError for bits that are no filter, such as those of a damaged file."""
         n_bits = 8 * self.bits.size
         if (
             self.bits.dtype != np.uint8

@@ -18,7 +18,7 @@ def frequent_levels(column: pd.Series, patients: Any) -> list:
     """Return the levels of a column, in order, without those of few patients.
 
     The last level is `RARE` where the others have enough patients together. True and False
-    name no one, and are kept.
+    identify nobody, and are kept.
     """
     values, whose = column.astype(object), pd.Series(np.asarray(patients), column.index)
     levels = sorted(values.dropna().unique().tolist(), key=str)

@@ -50,7 +50,7 @@ def report(line: str) -> None:
 
 
 def reports_to_logging() -> bool:
-    """Return whether an application takes the lines into its own log."""
+    """Return whether an application has configured logging for INFO."""
     return logger.isEnabledFor(logging.INFO) and logger.hasHandlers()
 
 

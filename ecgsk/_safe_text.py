@@ -1,4 +1,4 @@
-"""Text of others in files for people: pages, pictures and tables for spreadsheets.
+"""Escape untrusted text in pages, pictures and tables for spreadsheets.
 
 Names of records, columns and labels come from files of others. A page shows them without
 control characters; a table holds no cell that a spreadsheet runs as a formula.

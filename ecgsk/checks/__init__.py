@@ -1,4 +1,4 @@
-"""Checks of which column is what: identifiers, dates, text, labels and patients."""
+"""Checks of a table's columns: identifiers, dates, text, labels and patients."""
 
 from ecgsk.checks._check_table import check_table
 from ecgsk.checks._report import TableReport

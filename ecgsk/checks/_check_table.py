@@ -32,7 +32,7 @@ def check_table(
     group_column: str = "subject_id",
     signals: bool | None = None,
 ) -> TableReport:
-    """Check which column of a table is what, before a fit learns from the wrong one.
+    """Check the columns of a table before a fit: roles, types, leakage and patients.
 
     Finds identifiers, file paths, dates, text, numbers as text, labels among the inputs,
     values later than the ECG, columns that a ColumnTransformer renamed, repeated names and

@@ -1,4 +1,4 @@
-"""Columns as such: repeated names, prefixes, infinite, constant and missing values."""
+"""Checks of columns: repeated names, prefixes, infinite, constant and missing values."""
 
 from collections.abc import Iterator
 

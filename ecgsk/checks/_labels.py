@@ -58,15 +58,14 @@ def _finding(column: Column, label: object, what: str, n_records: int) -> Findin
         "label",
         (column.label,),
         n_records,
-        f"The clinical column {name!r} {what} {str(label)!r}, so that the model may read the "
-        "answer.",
+        f"The clinical column {name!r} {what} {str(label)!r}, which may leak it into the inputs.",
         f"Drop it, X.drop(columns=[{name!r}]); if it is known before the diagnosis, name it in "
         "clinical_columns=.",
     )
 
 
 def _likely_patients(table: Table) -> np.ndarray | None:
-    """Return the patients, or else what X calls so in a clinical column."""
+    """Return the patients; without them, a clinical column of X that names patients."""
     if table.patients is not None:
         return table.patients
     named = find_patient_columns(table)

@@ -1,4 +1,4 @@
-"""Two tables, training and test: shared patients and signals, and what only one has."""
+"""Checks of training and test tables: shared patients and signals, and other differences."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What the checks look at: a table, its roles, and labels, patients and times beside it."""
+"""Input of the checks: a table, its roles, and labels, patients and times beside it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

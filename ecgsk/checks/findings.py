@@ -81,7 +81,9 @@ def warn_of_findings(owner: str, findings: Iterable[Finding], stacklevel: int = 
 
 
 def _join(findings: list[Finding], by_choice: bool = True) -> str:
-    text = " ".join(map(str, findings))
+    text = " ".join(map(str, findings[:_SHOWN]))
+    if len(findings) > _SHOWN:
+        text += f" There are {len(findings) - _SHOWN} more; ecgsk.check_table lists all."
     if by_choice and any(finding.kind not in _NOT_BY_CHOICE for finding in findings):
         text += " Or list the clinical columns in clinical_columns=."
     return text

@@ -193,9 +193,9 @@ def info(
 ) -> None:
     """Show everything that a saved model holds about patients.
 
-    Numbers of training patients and records, labels, clinical columns with their
-    categories, distributions, calibration, the filter of training patients,
-    neighbours; and what the model does not hold:
+    Prints numbers of training patients and records, labels, clinical columns with
+    their categories and distributions, calibration, the filter of training patients
+    and neighbours, and what the model does not hold:
 
         ecgsk info ecgsk-demo/model
     """
@@ -238,8 +238,8 @@ def ingest(
 
     Keeps what was recorded unless --sampling-rate or --band is given. Works in
     parallel, describes the quality of each record and lists the broken ones.
-    Interrupted, and started again, it goes on; started again later, it notices
-    records that have changed:
+    After an interruption the same command resumes. Later it compares the records
+    with the store, and reads all again if some were added or changed:
 
         ecgsk ingest mimic-iv-ecg store --sampling-rate 100 --band 0.5 40
 

@@ -1,4 +1,4 @@
-"""``ecgsk check``: checksums of a folder, and which column of a cohort is what."""
+"""``ecgsk check``: checksums of a folder, and checks of a cohort's table."""
 
 import warnings
 from pathlib import Path

@@ -57,8 +57,8 @@ def mimic_iv(
 ) -> None:
     """Join MIMIC-IV-ECG to MIMIC-IV and MIMIC-IV-ED, as PhysioNet ships them.
 
-    Laboratory values, vital signs, body measures, ICD-10 labels and folds by
-    patient, out of core; values later than the ECG cannot be inputs:
+    Adds laboratory values, vital signs, body measures, ICD-10 labels and folds by
+    patient, out of core. Inputs are never later than the ECG:
 
         ecgsk cohort mimic-iv --ecg mimic-iv-ecg --hosp mimiciv/hosp --ed mimic-iv-ed/ed OUT
 

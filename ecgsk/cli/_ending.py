@@ -36,7 +36,7 @@ def fit_settings(checkpoints: Path) -> dict[str, Any]:
 
 
 def interruptible(kept: str) -> Callable[[Command], Command]:
-    """Decorate a command: after Ctrl-C it says what is kept and how to go on.
+    """Decorate a command to print, after Ctrl-C, which results are kept and how to resume.
 
     `kept` may name parameters of the command in braces.
     """
@@ -56,7 +56,7 @@ def interruptible(kept: str) -> Callable[[Command], Command]:
 
 
 def run_to_end(app: Callable[[], Any]) -> None:
-    """Run a command line; only a mistake of ecgsk itself ends in a traceback."""
+    """Run a command line; only an error in ecgsk itself ends in a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # In a console or file of another alphabet a letter is shown by its number.
@@ -101,6 +101,6 @@ def _fail(message: str, code: int = _FAILED) -> NoReturn:
 
 def _end_without_reader() -> NoReturn:
     """End quietly where the reader of the output has gone, such as ``head``."""
-    # At its end Python writes what is left, and would complain.
+    # At exit Python flushes the output, and would print an error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise SystemExit(_FAILED) from None

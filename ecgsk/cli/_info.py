@@ -170,7 +170,7 @@ def _similar(similar: SimilarPatients) -> dict[str, Any]:
 
 
 def _absent(parts: list[BaseEstimator], facts: dict[str, Any]) -> list[str]:
-    """Return what the model does not hold; no claim that small tables would break."""
+    """Return statements about data that the model does not hold."""
     sizes = [stage["training patients"] for stage in facts["stages"]]
     absent = [
         "ECG signals",

@@ -1,4 +1,4 @@
-"""CSV files of others in one stated dialect; errors with file, line and column.
+"""Read CSV files in one stated dialect; errors with file, line and column.
 
 UTF-8, commas, fields quoted by ``"``, doubled within a field, a header, no comments.
 A dialect guessed from the first rows fails on later ones.

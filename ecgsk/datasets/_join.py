@@ -154,7 +154,7 @@ def _text(key: Any, name: str) -> str:
 def _check_ambiguous(
     left: pd.Series, left_keys: pd.Series, right: pd.Series, right_keys: pd.Series
 ) -> None:
-    """Raise where text with leading zeros meets its number: either may be meant."""
+    """Raise if one table has a text with leading zeros, and the other the same number."""
     for text, text_keys, numbers, number_keys in (
         (left, left_keys, right, right_keys),
         (right, right_keys, left, left_keys),

@@ -55,9 +55,9 @@ def warn_of_targets(targets: Targets, encoder: Any, owner: str) -> None:
     is_read = "clinical" in getattr(encoder, "inputs", "ecg")
     if is_read and (same := [name for name in laboratories if name in inputs]):
         warnings.warn(
-            f"{owner}: the encoder reads {', '.join(map(repr, same[:5]))} from the table, and y "
-            "holds the targets of the same. If the values are the same too, the explainer reads "
-            "the answer. Use an encoder with inputs='ecg', or leave the columns out of "
+            f"{owner}: the encoder uses {', '.join(map(repr, same[:5]))} of the table, and y "
+            "holds targets of the same laboratories. If their values are equal, the targets are "
+            "among the inputs. Use an encoder with inputs='ecg', or leave the columns out of "
             "clinical_columns=.",
             TableWarning,
             stacklevel=4,

@@ -26,8 +26,8 @@ _KEPT_DTYPES: list[Any] = ["number", "bool", "boolean", "category"]
 class SimilarPatients(BaseEstimator):
     """Find the nearest training patients in an embedding, by cosine similarity.
 
-    Identities are kept as salted hashes, with a new salt in each fit, so they can neither be
-    read nor matched with those of another model.
+    Identifiers are replaced by random codes, drawn anew in each fit: hashes with a salt that
+    is not kept. They can neither be read nor matched with those of another model.
 
     A fitted object holds the embeddings, diagnoses and tables of the training patients, and
     so does a model with it. Fit it only on data that may be shared with the model.
@@ -37,7 +37,7 @@ class SimilarPatients(BaseEstimator):
     embedding_ : ndarray of shape (n_records, n_features), float16
         Training embeddings, of length 1.
     patients_ : ndarray of shape (n_records,) of str
-        Salted hashes of the patients.
+        Random codes of the patients.
     diagnoses_ : DataFrame of shape (n_records, n_labels)
         1 present, 0 absent, NaN not known.
     table_ : DataFrame of shape (n_records, n_columns)
@@ -75,7 +75,7 @@ class SimilarPatients(BaseEstimator):
         embedding : ndarray of shape (n_records, n_features)
             Embedding of the training records.
         patients : array-like of shape (n_records,)
-            Patient of each record; only a salted hash is kept.
+            Patient of each record; only a random code is kept.
         diagnoses : DataFrame of shape (n_records, n_labels) or None
             1 present, 0 absent, NaN not known.
         table : DataFrame of shape (n_records, n_columns) or None

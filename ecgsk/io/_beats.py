@@ -137,7 +137,7 @@ def _peaks(marks: np.ndarray, filtered: np.ndarray, fast: np.ndarray) -> np.ndar
 
 
 def _fast_parts(filtered: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return where the lead repeats itself faster than GQRS can follow, and its period."""
+    """Return a mask of samples in a regular rhythm too fast for GQRS, and its period."""
     fast = np.zeros(len(filtered), bool)
     size = min(round(_FAST_WINDOW_SECONDS * _DETECTION_RATE_HZ), len(filtered))
     periods = []
@@ -160,7 +160,7 @@ def _fast_period(part: np.ndarray) -> int:
         & (resemblance[1:-1] >= resemblance[:-2])
         & (resemblance[1:-1] >= resemblance[2:])
     )
-    # What repeats itself still faster is tremor or mains hum, and no heart.
+    # A still faster repetition is tremor or mains hum.
     period = peaks[0] + 2 if len(peaks) else 0
     return int(period) if period >= shortest else 0
 

@@ -61,7 +61,7 @@ def _describe(value: Any) -> str:
 
 
 def _digest(function: FunctionType) -> str:
-    """Return a digest of what a function does: its code, defaults and closure."""
+    """Return a digest of a function: its code, defaults and closure."""
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     parts = [*_code_parts(function.__code__), function.__defaults__, function.__kwdefaults__]
     described = [repr(part) for part in parts] + [_describe(cell) for cell in cells]

@@ -14,7 +14,7 @@ _FILE = re.compile(r"(?P<file>\S.*?)[ \t]+\d{1,4}[x:+\d]*(?:[ \t]|$)")
 def source_stamp(path: str) -> str:
     """Return a digest of a header's bytes, and of size and time of change of its signal files.
 
-    It takes about 70 us a record: a minute for 800,000.
+    It takes 55 to 90 us a record on a local disk.
     """
     try:
         raw = read_header_bytes(path)

@@ -17,7 +17,7 @@ _STREAMINFO_BYTES = 42
 
 @dataclass(frozen=True)
 class SampleFormat:
-    """How samples are packed: in blocks of whole bytes, or as FLAC."""
+    """Packing of samples: in blocks of whole bytes, or as FLAC."""
 
     block_samples: int
     block_bytes: int

@@ -86,7 +86,7 @@ def read_header(path: str, leads: Leads) -> RecordHeader:
         return _read_header(path, leads)
     except ECGError:
         raise
-    # A header from elsewhere may hold anything; it must never lose the other records.
+    # Whatever a header holds, the other records must still be read.
     except Exception as error:
         reason = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
         raise RecordReadError(
@@ -239,7 +239,7 @@ def _find_file(name: str, path: str) -> str:
 
 
 def _same_letters(file: str) -> str:
-    """Say which file has the same name in another Unicode form, as macOS writes it."""
+    """Return advice if a file has the same name in another Unicode form, as macOS writes it."""
     folder, name = os.path.split(file)
     if name.isascii():
         return ""
@@ -268,7 +268,7 @@ def _find_leads(names: tuple[str, ...], leads: Leads, path: str) -> tuple[int, .
 
 
 def _remedy(wanted: tuple[str, ...], missing: list[str], names: tuple[str, ...]) -> str:
-    """Say how a record that lacks leads can be read."""
+    """Return advice for reading a record that lacks leads."""
     present = _places_by_lead(names, ())
     if all(derivation(lead, present) for lead in missing):
         kept = [lead for lead in wanted if lead not in missing]

@@ -75,7 +75,7 @@ def parse_header(raw: bytes) -> HeaderText:
         elif line:
             stated.append(line)
     if not stated:
-        raise ValueError("it has no line but comments; a name that begins with # reads as one")
+        raise ValueError("it has only comments; a name that begins with # is read as one")
     record = _RECORD_LINE.fullmatch(stated[0])
     if not record:
         raise ValueError(

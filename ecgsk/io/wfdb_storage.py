@@ -68,7 +68,7 @@ class WFDBStorage(ECGStorage):
         known: dict[RecordLayout, RecordLayout] = {}
         self.layouts = tuple(known.setdefault(h.layout, h.layout) for h in headers)
         self.checksums = np.array([header.checksums for header in headers], np.uint16)
-        # By which a later reader notices a change of the files; about 5 us each.
+        # Size and time of the files, to detect a later change; about 5 us each.
         self._states = self._find_states()
         self._has_warned = False
 
@@ -128,7 +128,7 @@ class WFDBStorage(ECGStorage):
         path = self.paths[row]
         # Comparing sizes and times is cheaper than reading the header again.
         if self._state(row) != self._states[row]:
-            os.stat(f"{path}.hea")  # says so where it is absent
+            os.stat(f"{path}.hea")  # raises if it is absent
             raise RecordReadError(
                 f"record {shown(path)}: its samples cannot be read, as its signal file or its "
                 "header has changed since it was read. Read the folder again."

@@ -318,7 +318,7 @@ def _check_fitted(item: Any) -> None:
 
 
 def _is_even(items: list[str]) -> bool:
-    """Whether a text array of these items takes memory in proportion to their length."""
+    """Return whether a text array of these items takes memory in proportion to their length."""
     lengths = [len(item) + 1 for item in items]
     return max(lengths, default=0) * len(items) <= _LONGEST_TO_MEAN * sum(lengths)
 

@@ -248,7 +248,7 @@ def _read_arrays(weights: bytes, path: Path, stated: Any, manifest_checksum: str
 
 
 def _check_replaceable(folder: Path, overwrite: bool) -> None:
-    """Raise unless the folder is absent, or holds a model and no other file and is replaced."""
+    """Raise unless the folder is absent, or holds a model alone and `overwrite` is True."""
     if not os.path.exists(folder):
         return
     try:

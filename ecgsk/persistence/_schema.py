@@ -80,7 +80,7 @@ def find_class(name: str) -> type[BaseEstimator] | None:
 
 
 def needs_fit(name: str) -> bool:
-    """Whether objects of the class of this name have fitted attributes."""
+    """Return whether objects of the class of this name have fitted attributes."""
     return name in _FITTED
 
 

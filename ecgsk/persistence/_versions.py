@@ -39,14 +39,14 @@ def warn_of_versions(stated: Any, folder: Path) -> None:
     if differences:
         warnings.warn(
             f"ecgsk.load: {folder} was made with {', '.join(differences)}. Predictions may "
-            "differ: compare some with those of the time, install these versions, or fit again.",
+            "differ: compare some with earlier ones, install these versions, or fit again.",
             VersionWarning,
             stacklevel=3,
         )
 
 
 def _may_differ(stated: Any, installed: str) -> bool:
-    """Newer in its major or minor version, of an older major one, or some minor ones behind."""
+    """Return whether a version is newer, of an older major version or too many minor ones old."""
     before, now = _major_and_minor(stated), _major_and_minor(installed)
     if before is None or now is None or before > now:
         return True

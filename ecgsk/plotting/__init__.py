@@ -1,8 +1,9 @@
 """Figures of ECGs and results, from arrays and DataFrames.
 
-All functions draw on :class:`matplotlib.figure.Figure` objects and never use pyplot's
-global state, so they work in a notebook, on a server and in a thread. Matplotlib is
-imported when a function draws.
+Figures are :class:`matplotlib.figure.Figure` objects outside pyplot's global state, so
+they work in a notebook, on a server and in a thread. Where a script or console has imported
+pyplot, they are pyplot's, and ``plt.show()`` shows them. Matplotlib is imported when a
+function draws.
 """
 
 from ecgsk.plotting._arms import plot_arms

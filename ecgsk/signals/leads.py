@@ -99,7 +99,7 @@ def derivation(lead: str, available: Iterable[str]) -> dict[str, float] | None:
 
 
 def how_to_get_leads(wanted: Sequence[str], available: Sequence[str]) -> str:
-    """Say in one sentence how a model or a table of `wanted` leads gets them from others."""
+    """Return advice for deriving `wanted` leads of a model or table from other leads."""
     missing = [lead for lead in wanted if lead not in available]
     factors = [derivation(lead, available) for lead in missing]
     if not missing:

@@ -1,4 +1,4 @@
-"""Screening of records for a model: each record by itself, whatever its neighbours.
+"""Screening of the records that a model gets, each by itself.
 
 The rules, for records in mV (an ECG column):
 

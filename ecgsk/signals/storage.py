@@ -119,7 +119,7 @@ class ECGStorage(ABC):
         return ()
 
     def identity(self) -> tuple | None:
-        """Return what decides the samples; None if a storage equals only itself."""
+        """Return values that are equal for equal samples; None if a storage equals only itself."""
         return None
 
     def __eq__(self, other: object) -> bool:

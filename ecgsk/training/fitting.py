@@ -135,7 +135,7 @@ def _compiled(module: nn.Module, trainer: Trainer) -> Iterator[None]:
 def _explained_end(
     net: ECGNet, description: str, progress: Progress | None, checkpoint: Checkpoint | None
 ) -> Iterator[None]:
-    """Add to an error or interrupt what is kept of the fit, as a note below the traceback."""
+    """Add a note below the traceback of an error or interrupt: which epochs are kept."""
     try:
         yield
     except BaseException as error:

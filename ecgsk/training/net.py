@@ -18,11 +18,11 @@ class StopTraining(Exception):  # noqa: N818 - a signal, as StopIteration is
 
 
 class ECGNet(NeuralNet):
-    """A skorch net with whole batches, reduced precision, checkpoints and true interrupts.
+    """skorch net with batched reads, reduced precision, checkpoints and interrupts that propagate.
 
     A batch goes through the network in `accumulation_steps` parts; the step is that of the
-    mean of the parts' losses. A KeyboardInterrupt comes out of ``fit``; skorch takes every one
-    for the signal of its ``EarlyStopping``, and would return a half-trained net.
+    mean of the parts' losses. A KeyboardInterrupt comes out of ``fit``; skorch treats every
+    one as the signal of its ``EarlyStopping``, and would return a half-trained net.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ECGNet(NeuralNet):
         super().__init__(*args, **kwargs)
 
     def initialize_callbacks(self):
-        """Initialise the callbacks; say where one comes from that cannot be."""
+        """Initialise the callbacks; raise an ECGError that names one that fails."""
         try:
             return super().initialize_callbacks()
         except Exception as error:

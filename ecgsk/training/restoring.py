@@ -14,12 +14,12 @@ from ecgsk.training.device import forked_rng
 
 # A layer of ours makes and initialises its parameters in fewer steps.
 _STEPS_PER_ARRAY = 100
-# On the meta device these fill nothing, slowly.
+# On the meta device these take time and have no effect.
 _FILLS = {"kaiming_normal_", "kaiming_uniform_", "normal_", "uniform_"}
 
 
 class _BoundedSteps(TorchFunctionMode):
-    """Raise after `n` calls of torch: a depth of a billion would never come to an end."""
+    """Raise after `n` calls of torch, to bound the time for a stated depth of a billion."""
 
     def __init__(self, n: int):
         self.n = n

@@ -200,7 +200,7 @@ class TestExplainer:
     def test_target_that_the_encoder_reads(self, make_classifier, X, Y, labs, ranges):
         model = FrozenEstimator(make_classifier(inputs="ecg+clinical").fit(X, Y))
         explainer = LabAbnormalityExplainer(model, reference_ranges=ranges)
-        with pytest.warns(TableWarning, match="encoder reads 'potassium' from the table"):
+        with pytest.warns(TableWarning, match="encoder uses 'potassium' of the table"):
             explainer.fit(X, labs[["potassium"]])
         with warnings.catch_warnings():
             warnings.simplefilter("error", TableWarning)

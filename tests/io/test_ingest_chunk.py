@@ -115,5 +115,7 @@ class Dies(FailsAtOne):
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_explained(ingest):
-    with pytest.raises(ECGError, match="a worker process was killed, probably for want of memory"):
+    with pytest.raises(
+        ECGError, match="worker process was killed, probably because memory ran out"
+    ):
         ingest(transform=Dies(os.getpid()), n_jobs=2)

@@ -109,7 +109,7 @@ def test_damaged_headers_are_read_or_refused_in_words(text, place, length, inste
         ("s1 2 ", "s1 1 ", "states 1 signals and describes 2"),
         ("s1 2 ", "s1 2000 ", "states 2000 signals; expected at most 1024"),
         ("s1 2 ", "#1 2 ", "states 16 signals and describes 1"),
-        (ORDINARY, "# only a comment", "no line but comments"),
+        (ORDINARY, "# only a comment", "only comments"),
         (" 16 200", " 16x0 200", "0 samples per frame"),
         (ORDINARY[34:], "s1.dat", "states 2 signals and describes 1"),
         (ORDINARY[34:], "s1.dat\ns1.dat", "signal line 's1.dat' cannot be read"),

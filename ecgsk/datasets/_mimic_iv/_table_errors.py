@@ -1,4 +1,4 @@
-"""Errors of DuckDB as ours, with file, line and column."""
+"""Errors of DuckDB as ECGError, with file, line and column."""
 
 import re
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def _cell_error(text: str, files: Sequence[TableFile]) -> RecordReadError:
     else:
         mend = (
             "Expected a whole number, or a time such as 2150-01-10 12:00:00, without a zone or in "
-            "UTC. Is it MIMIC's own file?"
+            "UTC. Use the file as PhysioNet ships it."
         )
     return RecordReadError(
         f"load_mimic_iv: {place}: {shown} does not have the type of its column. {mend}"

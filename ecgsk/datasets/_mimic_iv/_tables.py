@@ -105,7 +105,7 @@ class MimicTables:
         if absent := [column for column in columns if file.find(column) is None]:
             raise RecordReadError(
                 f"load_mimic_iv: {path} lacks the column {', '.join(absent)}; it has "
-                f"{', '.join(sorted(file.columns))}. Is it MIMIC's own file?"
+                f"{', '.join(sorted(file.columns))}. Use the file as PhysioNet ships it."
             )
         for column, kind in columns.items():
             if kind == "TIMESTAMP":

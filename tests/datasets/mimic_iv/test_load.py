@@ -88,6 +88,8 @@ def test_records_of_the_demo(demo_cohort, demo_ecgs, demo):
 
 @pytest.mark.real_data
 @pytest.mark.slow
+# Twenty patients who are one: what separates them separates their labels.
+@pytest.mark.filterwarnings("ignore::ecgsk.exceptions.TableWarning")
 def test_twenty_copies_of_the_demo_fit_in_500_mb(demo, tmp_path):
     script = Path(__file__).parents[3] / "benchmarks" / "mimic_iv_labevents.py"
     runpy.run_path(str(script))["write_tree"](demo["ecg"].parent, tmp_path, 20)
