@@ -282,6 +282,10 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         """Return known targets and diagnoses as 0, 1 or NaN; None without any."""
         owner, n_records = f"{type(self).__name__}.explain", _num_samples(X)
         check_row_order(owner, X, y=y, diagnoses=diagnoses)
+        # Records of which nothing is known are explained too.
+        y, diagnoses = (
+            None if pd.isna(np.asarray(part)).all() else part for part in (y, diagnoses)
+        )
         names, ranges = self.label_names_, self.reference_ranges
         known = [
             None
