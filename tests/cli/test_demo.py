@@ -167,7 +167,8 @@ def test_demo_on_mimic_iv_s_layout(invoke, real_data, tmp_path):
     assert set(verdicts) == {"too few patients"}
     record = pd.read_csv(tree / "ecg" / "record_list.csv").iloc[0]
     text = invoke("explain", tree / "ecg" / record["path"], "--model", tmp_path / "out" / "model")
-    assert text.startswith(f"ECG {record['study_id']}\nDiagnoses")
+    assert text.startswith(f"ECG {record['study_id']}")
+    assert "\nTraining population: patients of MIMIC-IV\nDiagnoses" in text
     assert ", reference " in text
 
 

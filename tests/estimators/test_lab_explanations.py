@@ -210,7 +210,7 @@ def test_what_is_recorded_stands_beside_the_predictions(explainer, X, labs, targ
         assert ("recorded: " in e.to_text(n_laboratories=99)) is is_measured
         assert ("Recorded" in e.to_html()) is is_measured
     assert any(f.recorded is not None for e in explained for f in e.laboratories)
-    for nothing in (None, labs.iloc[:4].where(False)):
+    for nothing in (None, labs.iloc[:4] * np.nan):
         assert "Recorded" not in explainer.explain(asked, nothing)[0].to_html()
 
 
