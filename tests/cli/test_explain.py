@@ -168,7 +168,7 @@ def test_model_of_plain_arrays(fail, make_pretrainer, X, write_patient, tmp_path
     assert "was fitted on plain arrays, which have no lead names" in message
 
 
-@pytest.mark.filterwarnings("ignore:.*the encoder reads 'potassium':UserWarning")
+@pytest.mark.filterwarnings("ignore:.*the encoder uses 'potassium':UserWarning")
 @pytest.mark.parametrize("inputs", ["clinical", "ecg+clinical"])
 def test_model_needs_a_table(fail, make_classifier, X, Y, cohort, write_patient, tmp_path, inputs):
     classifier = make_classifier(inputs=inputs).fit(X, Y)

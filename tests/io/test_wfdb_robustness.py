@@ -81,7 +81,7 @@ def test_any_name_gives_its_own_samples_or_an_error(tmp_path_factory, write_sign
 
 def test_a_name_that_reads_as_a_comment_is_refused(tmp_path, write_signals):
     write_signals(tmp_path, "#1", level(5))
-    with pytest.raises(RecordReadError, match="begins with # reads as one"):
+    with pytest.raises(RecordReadError, match="begins with # is read as one"):
         read_wfdb_record(tmp_path / "#1", leads=["II"])
 
 
