@@ -208,7 +208,7 @@ def _write_store(folder: Path) -> None:
 
 def _read_store(folder: Path) -> dict[str, Any]:
     X, extra = read_ecg_folder(folder / "store", verify=True)
-    return {"ecg": X["ecg"].ecg.to_numpy(), "table": X.drop(columns="ecg"), "extra": str(extra)}
+    return {"ecg": X["ecg"].ecg.to_numpy(), "table": X.drop(columns="ecg"), "extra": extra}
 
 
 def _write_code15(folder: Path) -> None:
