@@ -8,7 +8,7 @@ import pandas as pd
 from ecgsk._safe_text import to_html_text, without_controls
 from ecgsk.checks.findings import Finding
 
-_SUMMARY = {"error": "errors", "warning": "warnings", "note": "notes"}
+_SEVERITIES = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,8 @@ class TableReport:
         return without_controls(head + table)
 
     def _headline(self) -> str:
-        counts = [
-            f"{sum(f.severity == severity for f in self.findings)} {plural}"
-            for severity, plural in _SUMMARY.items()
-        ]
+        numbers = {s: sum(f.severity == s for f in self.findings) for s in _SEVERITIES}
+        counts = [f"{n} {severity}{'' if n == 1 else 's'}" for severity, n in numbers.items()]
         found = ", ".join(counts) if self.findings else "nothing found"
         left_out = f" (without {', '.join(map(str, self.left_out))})" if self.left_out else ""
         return (
