@@ -1,5 +1,6 @@
 """Loader of CODE-15 %, as Zenodo ships it."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -101,11 +102,13 @@ def load_code15(
         kinds={"exam_id": "whole", "patient_id": "whole", "age": "number", "trace_file": "text"},
         key="exam_id",
     )
-    parts = [name for name in sorted(set(exams["trace_file"])) if (folder / name).is_file()]
+    named = sorted(set(exams["trace_file"]))
+    # Of a name that no file can have, Path.is_file raises.
+    parts = [name for name in named if os.path.isfile(folder / name)]
     if not parts:
         raise RecordReadError(
-            f"load_code15: expected files such as {exams['trace_file'].iloc[0]} in {folder}, got "
-            "none. Unpack one or more of exams_part0.zip to exams_part17.zip there."
+            f"load_code15: expected files such as {(*named, 'exams_part0.hdf5')[0]:.80} in "
+            f"{folder}, got none. Unpack one or more of exams_part0.zip to exams_part17.zip there."
         )
     storages = [
         HDF5Storage(
