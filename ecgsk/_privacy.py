@@ -10,7 +10,7 @@ import pandas as pd
 MIN_PATIENTS = 5
 #: A smaller table has too few patients to hide one among the others, and is kept as it is.
 MIN_PATIENTS_IN_TABLE = 20
-#: The level that stands for all levels of fewer patients.
+#: Name of the pooled level of fewer patients.
 RARE = "(rare)"
 
 

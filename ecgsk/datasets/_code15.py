@@ -102,14 +102,7 @@ def load_code15(
         kinds={"exam_id": "whole", "patient_id": "whole", "age": "number", "trace_file": "text"},
         key="exam_id",
     )
-    named = sorted(set(exams["trace_file"]))
-    # Of a name that no file can have, Path.is_file raises.
-    parts = [name for name in named if os.path.isfile(folder / name)]
-    if not parts:
-        raise RecordReadError(
-            f"load_code15: expected files such as {(*named, 'exams_part0.hdf5')[0]:.80} in "
-            f"{folder}, got none. Unpack one or more of exams_part0.zip to exams_part17.zip there."
-        )
+    parts = _find_parts(folder, exams)
     storages = [
         HDF5Storage(
             folder / name, "tracings", STANDARD_12_LEADS, _RATE, gain=gain, zero_padded=True
@@ -149,6 +142,19 @@ def load_code15(
         exams=exams[[name for name in _FOLLOW_UP if name in exams]],
         broken=broken,
     )
+
+
+def _find_parts(folder: Path, exams: pd.DataFrame) -> list[str]:
+    """Return the names of the HDF5 files that the table names and the folder holds."""
+    named = sorted(set(exams["trace_file"]))
+    # Of a name that no file can have, Path.is_file raises.
+    parts = [name for name in named if os.path.isfile(folder / name)]
+    if not parts:
+        raise RecordReadError(
+            f"load_code15: expected files such as {(*named, 'exams_part0.hdf5')[0]:.80} in "
+            f"{folder}, got none. Unpack one or more of exams_part0.zip to exams_part17.zip there."
+        )
+    return parts
 
 
 def _rows(exams: pd.DataFrame, parts: Sequence[str], storages: Sequence[HDF5Storage]) -> np.ndarray:

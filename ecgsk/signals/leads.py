@@ -28,7 +28,7 @@ LIMB_LEADS: dict[str, tuple[float, float]] = {
     "aVF": (-0.5, 1.0),
     "-aVR": (0.5, 0.5),
 }
-# A lead that has no name of its own, such as "x-cm5"; it never stands for another one.
+# Name that a user declares for a non-standard lead, such as "x-cm5"; it is no alias.
 _OTHER_LEAD = re.compile(r"x-[a-z0-9_.+-]{1,32}")
 _PREFIXES = ("mdc_ecg_lead_", "lead ", "lead_")
 _BY_LOWER_CASE = {name.lower(): name for name in KNOWN_LEADS} | {"x": "VX", "y": "VY", "z": "VZ"}

@@ -36,7 +36,7 @@ _MAX_SHARE = 0.05
 # Range in mV and number of equal extremes from which a lead is at the rails of its ADC. Short or
 # clipped waves have fewer.
 _RAIL_RANGE_MV, _MIN_RAIL_SAMPLES = 5.0, 10
-# Amplitude of a plain array that stands for "missing". Normalised ECGs reach 20.
+# Amplitude of a plain array above which a sample is missing. Normalised ECGs reach 20.
 _IMPLAUSIBLE_NUMBER = 1000.0
 # Standard deviation of a plain record above which it is not in mV. A surface ECG has 0.05-0.5 in
 # mV and 50-500 in uV; normalised signals have 1.
@@ -99,7 +99,7 @@ def screen(x: np.ndarray, *, in_millivolt: bool = True) -> tuple[np.ndarray, np.
         infinite = np.isinf(x).any(axis=(1, 2))
         beyond = _beyond_offset(x) if in_millivolt else np.abs(x) > _IMPLAUSIBLE_NUMBER
         n_present = np.count_nonzero(~np.isnan(x), axis=2)
-        # One value that stands for "missing" is no sign of another unit, however frequent.
+        # One repeated value encodes missing samples; another unit gives different values.
         large = np.count_nonzero(beyond, axis=2) > _MAX_SHARE * n_present
         large &= _spread(np.where(beyond, x, np.nan)) > IMPLAUSIBLE_MV
         screened = np.where(beyond | large[:, :, None], x.dtype.type(np.nan), x)

@@ -141,7 +141,7 @@ class Progress(Callback):
             )
 
     def on_epoch_begin(self, net, **kwargs):
-        """Count the epochs that were resumed from a checkpoint, and the steps anew."""
+        """Count the epochs resumed from a checkpoint; reset the count of steps."""
         if self._n_resumed is None:
             self._n_resumed = len(net.history) - 1
         self._step = 0

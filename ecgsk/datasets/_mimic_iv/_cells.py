@@ -10,7 +10,7 @@ SEPARATOR = "\x1f"
 # A time without zone, or in UTC. DuckDB's own cast ignores an offset, "EST" and "PM".
 _PLAIN_TIME = "____-__-__ __:__:__"  # as in MIMIC; quicker than the expression below
 _TIME = r"\s*\d{4}-\d\d?-\d\d?([ T]\d\d?:\d\d(:\d\d(\.\d+)?)?)?\s*(Z|UTC|[-+]00(:?00)?)?\s*"
-# Digits with a comma: a decimal comma or thousands, which only their author can tell apart.
+# Digits with a comma: either a decimal comma or a thousands separator.
 _COMMA_NUMBER = r"\s*[-+]?[0-9.,]*,[0-9.,]*\s*"
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from ecgsk.datasets._csv_files import locate, read_header
 from ecgsk.exceptions import RecordReadError
 
-# Text that stands for a missing value, in every column of every table; the first is empty.
+# Text read as a missing value, in every column of every table; the first is empty.
 _MISSING = ", NULL, null, NA, N/A, n/a, None, none, NaN, nan, NaT, <NA>, \\N, #N/A"
 MISSING = tuple(_MISSING.split(", "))
 _UTC = ("UTC", "Etc/UTC", "GMT", "Z", "+00:00", "Zulu", "Etc/GMT")
