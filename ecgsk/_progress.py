@@ -18,9 +18,11 @@ _LINE = "{desc}: {n_fmt} of {total_fmt} {unit}, {elapsed} gone, {remaining} left
 def progress_bar(iterable: Any = None, *, show: bool = True, **settings: Any) -> tqdm:
     """Return tqdm's progress bar; without a terminal or notebook it reports lines.
 
-    Work of less than ten seconds reports no line, longer work one every ten seconds.
+    Work of less than ten seconds reports no line, longer work one every ten seconds. The level
+    WARNING of the logger ``ecgsk`` turns both off.
     `settings` are parameters of tqdm, such as ``desc``, ``unit`` and ``total``.
     """
+    show = show and not _is_silenced()
     if not show or shows_bars():
         return tqdm(iterable, disable=not show, **settings)
     if "unit" in settings:  # beside a bar it begins with a blank
@@ -44,7 +46,7 @@ def report(line: str) -> None:
     if reports_to_logging():
         with tqdm.external_write_mode():  # a bar on the screen stays whole
             logger.info(line)
-    elif sys.stderr and (logger.isEnabledFor(logging.INFO) or logger.level == logging.NOTSET):
+    elif sys.stderr and not _is_silenced():
         plain_tqdm.write(line, file=sys.stderr)
         sys.stderr.flush()
 
@@ -52,6 +54,10 @@ def report(line: str) -> None:
 def reports_to_logging() -> bool:
     """Return whether an application has configured logging for INFO."""
     return logger.isEnabledFor(logging.INFO) and logger.hasHandlers()
+
+
+def _is_silenced() -> bool:
+    return logger.level > logging.INFO
 
 
 def shows_bars() -> bool:

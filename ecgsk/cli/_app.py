@@ -1,14 +1,12 @@
-"""Commands and options of the command line ``ecgsk``."""
-
-from pathlib import Path
-from typing import Annotated, Optional
+"""Command line ``ecgsk``: its commands in the order of the help."""
 
 import typer
 
 from ecgsk.cli._cohort import cohort_app
-from ecgsk.cli._ending import interruptible, run_to_end
-
-MAX_SEED = 2**32 - 1  # of NumPy's generator
+from ecgsk.cli._data_commands import check, ingest
+from ecgsk.cli._ending import run_to_end
+from ecgsk.cli._model_commands import explain, info
+from ecgsk.cli._study_commands import demo, evaluate
 
 app = typer.Typer(
     name="ecgsk",
@@ -18,7 +16,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(cohort_app, name="cohort")
 
 
 @app.callback()
@@ -26,252 +23,13 @@ def ecgsk() -> None:
     """Pre-train ECG encoders with clinical tables; predict from the ECG alone."""
 
 
-@app.command()
-@interruptible(
-    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
-    "the folder to begin anew."
-)
-def demo(
-    out: Annotated[
-        Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
-    ] = Path("ecgsk-demo"),
-    mimic_ecg: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            help="MIMIC-IV-ECG folder, with record_list.csv.", exists=True, file_okay=False
-        ),
-    ] = None,
-    hosp: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            help="MIMIC-IV hosp folder, with labevents.csv.gz.", exists=True, file_okay=False
-        ),
-    ] = None,
-    ed: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="MIMIC-IV-ED folder, with triage.csv.gz.", exists=True, file_okay=False),
-    ] = None,
-    subjects: Annotated[
-        int, typer.Option(help="Number of patients in the synthetic cohort.", min=100)
-    ] = 5000,
-    label_fraction: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
-            help="Share of patients with known diagnoses. [default: 0.1; 1 with --mimic-ecg]"
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
-) -> None:
-    """Run all three stages and all arms on one cohort, and write a report.
-
-    The cohort is **synthetic** by default: ECGs, laboratory values and diagnoses
-    share latent causes, and few patients have labels. With the folders of
-    MIMIC-IV it runs on those:
-
-        ecgsk demo --mimic-ecg mimic-iv-ecg --hosp mimiciv/hosp --ed mimic-iv-ed/ed
-
-    Writes report.html, tables, figures, one explanation, and the model for
-    `ecgsk explain`.
-    """
-    from ecgsk.cli._demo import mimic_study, run, synthetic_study
-
-    if (mimic_ecg is None) != (hosp is None):
-        raise typer.BadParameter("--mimic-ecg and --hosp need each other; --ed is optional.")
-    if mimic_ecg is None and ed is not None:
-        raise typer.BadParameter("--ed needs --mimic-ecg and --hosp.")
-    if label_fraction is not None and not 0 < label_fraction <= 1:
-        raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {label_fraction:g}.")
-    if mimic_ecg is not None and hosp is not None:
-        study = mimic_study(mimic_ecg, hosp, ed, 1.0 if label_fraction is None else label_fraction)
-    else:
-        study = synthetic_study(subjects, 0.1 if label_fraction is None else label_fraction, seed)
-    run(study, out, seed)
-
-
-@app.command()
-@interruptible(
-    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
-    "the folder to begin anew."
-)
-def evaluate(
-    cohort: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder that `ecgsk cohort` or write_cohort wrote.", exists=True, file_okay=False
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
-    ] = Path("ecgsk-evaluation"),
-    arm: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(help="Arm to fit; may be repeated. [default: all]"),
-    ] = None,
-    label_fraction: Annotated[
-        Optional[list[float]],  # noqa: UP045
-        typer.Option(
-            help="Share of training patients with known diagnoses; may be repeated. [default: 1]"
-        ),
-    ] = None,
-    test_size: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
-            help="Share of records in the test set. [default: the cohort's split, or 0.25]"
-        ),
-    ] = None,
-    encoder: Annotated[str, typer.Option(help="Encoder of every arm.")] = "resnet18",
-    max_epochs: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
-    ] = None,
-    resamples: Annotated[
-        int, typer.Option(help="Bootstrap resamples of the patients.", min=1)
-    ] = 1000,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
-) -> None:
-    """Compare all arms on one cohort and write tables, figures and a model card.
-
-    Every arm is fitted on the same training patients and scored on the same test
-    patients, with patient-bootstrap confidence intervals:
-
-        ecgsk evaluate mimic-cohort --out results --label-fraction 1 --label-fraction 0.1
-
-    Writes report.html, tables as CSV and LaTeX, figures as PNG, model_card.md in
-    the order of TRIPOD+AI, and the joint-embedding model.
-    """
-    from ecgsk.cli._evaluate import Settings, run
-    from ecgsk.encoders.registry import ENCODERS
-    from ecgsk.evaluation import ARMS
-
-    fractions = label_fraction or [1.0]
-    for share in fractions:
-        if not 0 < share <= 1:
-            raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {share:g}.")
-    if test_size is not None and not 0 < test_size < 1:
-        raise typer.BadParameter(f"--test-size must be in (0, 1), got {test_size:g}.")
-    if encoder not in ENCODERS:
-        raise typer.BadParameter(f"--encoder must be one of {', '.join(ENCODERS)}; got {encoder}.")
-    if unknown := [name for name in arm or () if name not in ARMS]:
-        raise typer.BadParameter(f"--arm must be one of {', '.join(ARMS)}; got {unknown[0]}.")
-    run(cohort, out, Settings(arm, fractions, test_size, encoder, max_epochs, resamples, seed))
-
-
-@app.command()
-@interruptible("no explanation was written. Run the command again.")
-def explain(
-    record: Annotated[Path, typer.Argument(help="WFDB record, with or without .hea.")],
-    model: Annotated[
-        Path,
-        typer.Option(
-            help="Model folder that ecgsk.save or `ecgsk demo` wrote.", exists=True, file_okay=False
-        ),
-    ],
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder for report.html, explanation.json and figure.", file_okay=False),
-    ] = None,
-) -> None:
-    """Explain the predictions for one WFDB record with a saved model.
-
-    Prints the diagnoses with the laboratory findings predicted from the same ECG:
-
-        ecgsk explain p10000032/s40689238/40689238 --model ecgsk-demo/model
-    """
-    from ecgsk.cli._explain import run
-
-    run(record, model, out)
-
-
-@app.command()
-@interruptible("nothing was changed.")
-def info(
-    model: Annotated[
-        Path,
-        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
-    ],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Show everything that a saved model holds about patients.
-
-    Prints numbers of training patients and records, labels, clinical columns with
-    their categories and distributions, calibration, the filter of training patients
-    and neighbours, and what the model does not hold:
-
-        ecgsk info ecgsk-demo/model
-    """
-    from ecgsk.cli._info import run
-
-    run(model, json)
-
-
-@app.command()
-@interruptible("{out} holds the chunks that are finished. The same command goes on from there.")
-def ingest(
-    folder: Annotated[
-        Path, typer.Argument(help="Folder of WFDB records.", exists=True, file_okay=False)
-    ],
-    out: Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)],
-    sampling_rate: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Hz to resample to. [default: as recorded]"),
-    ] = None,
-    band: Annotated[
-        Optional[tuple[float, float]],  # noqa: UP045
-        typer.Option(
-            help="Edges of the band-pass in Hz; 0 leaves an edge open. [default: no filter]",
-            min=0,
-        ),
-    ] = None,
-    duration: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(
-            help="Seconds: longer records are cropped, shorter ones padded. [default: "
-            "that of most records; others are listed as broken]"
-        ),
-    ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1 takes every core.")] = -1,
-    overwrite: Annotated[
-        bool, typer.Option(help="Read all records again, and replace what OUT holds.")
-    ] = False,
-) -> None:
-    """Turn a folder of WFDB records into one file of samples and a table.
-
-    Keeps what was recorded unless --sampling-rate or --band is given. Works in
-    parallel, describes the quality of each record and lists the broken ones.
-    After an interruption the same command resumes. Later it compares the records
-    with the store, and reads all again if some were added or changed:
-
-        ecgsk ingest mimic-iv-ecg store --sampling-rate 100 --band 0.5 40
-
-    Writes ecg.npy (int16), records.parquet, ecg.json, broken.csv and
-    sources.parquet.
-    """
-    from ecgsk.cli._ingest import run
-
-    if jobs == 0:
-        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
-    run(folder, out, sampling_rate, band, duration, jobs, overwrite)
-
-
-@app.command()
-@interruptible("not all checksums were compared.")
-def check(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder that ecgsk wrote, with ecg.json.", exists=True, file_okay=False
-        ),
-    ],
-) -> None:
-    """Verify the checksums of an ECG folder, and check the table of a cohort.
-
-    An example, for a folder that `ecgsk ingest` or `ecgsk cohort` wrote:
-
-        ecgsk check store
-    """
-    from ecgsk.cli._check import run
-
-    run(folder)
+app.command()(demo)
+app.command()(ingest)
+app.add_typer(cohort_app, name="cohort")
+app.command()(check)
+app.command()(evaluate)
+app.command()(explain)
+app.command()(info)
 
 
 def main() -> None:

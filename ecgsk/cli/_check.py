@@ -3,10 +3,9 @@
 import warnings
 from pathlib import Path
 
-import typer
-
 from ecgsk.checks import check_table
 from ecgsk.cli._ingest import check_folder
+from ecgsk.cli._output import say
 from ecgsk.datasets import read_cohort
 from ecgsk.exceptions import RecordReadError, TableWarning
 
@@ -20,4 +19,4 @@ def run(folder: Path) -> None:
             cohort = read_cohort(folder)
     except RecordReadError:
         return  # records alone
-    typer.echo(str(check_table(cohort, signals=False)))
+    say(str(check_table(cohort, signals=False)))

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from ecgsk.cli._ending import interruptible
+from ecgsk.cli._ending import command
+from ecgsk.cli._output import say
 
 cohort_app = typer.Typer(
     help="Join ECGs to a hospital's tables: a cohort folder and its report.",
@@ -22,7 +23,7 @@ def cohort() -> None:
 
 
 @cohort_app.command("mimic-iv")
-@interruptible("the cohort in {out} is not finished. Run the command again; it begins anew.")
+@command("the cohort in {out} is not finished. Run the command again; it begins anew.")
 def mimic_iv(
     out: Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)],
     ecg: Annotated[
@@ -77,12 +78,10 @@ def mimic_iv(
     start = time.perf_counter()
     specs = _specs(settings or [])
     built = load_mimic_iv(ecg, hosp, ed, store=store, memory_limit=memory_limit, **specs)
-    typer.echo(f"{built}\n\n{built.DESCR}\n")
+    say(f"{built}\n\n{built.DESCR}\n")
     write_cohort(built, out, overwrite=overwrite)
     report = write_cohort_report(built, out / "report", title="MIMIC-IV cohort")
-    typer.echo(
-        f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}; its report is {report}."
-    )
+    say(f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}; its report is {report}.")
 
 
 def _specs(settings: list[str]) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import typer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk._safe_text import write_csv, write_text
 from ecgsk.cli._ending import CHECKPOINTS, fit_settings
 from ecgsk.cli._explain import explain_row
+from ecgsk.cli._output import say
 from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
@@ -85,7 +85,7 @@ def run(study: Study, out: Path, seed: int) -> None:
     start = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     cohort = study.cohort
-    typer.echo(f"{study.title}: {cohort.shape[0]:,} records, {cohort.Y.shape[1]} diagnoses")
+    say(f"{study.title}: {cohort.shape[0]:,} records, {cohort.Y.shape[1]} diagnoses")
     steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
     X = steps.fit_transform(cohort.X)
     comparison = compare_arms(
@@ -98,17 +98,15 @@ def run(study: Study, out: Path, seed: int) -> None:
         classifier=ECGDiagnosisClassifier(**fit_settings(out / CHECKPOINTS)),
         random_state=seed,
     )
-    typer.echo(
-        f"\n{arms_table(comparison.to_frame()).to_string(index=False)}\n\n{comparison.summary()}\n"
-    )
+    say(f"\n{arms_table(comparison.to_frame()).to_string(index=False)}\n\n{comparison.summary()}\n")
     held_out, unseen = _halves(comparison.test, cohort)
     model = _final_model(steps, comparison, study, X, held_out)
     explanation = _explain_highest(model, study, unseen)
-    typer.echo(explanation.to_text())
+    say(explanation.to_text())
     _write(study, comparison, explanation, out)
     save(model, out / "model", overwrite=True)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-    typer.echo(
+    say(
         f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
         "report.html, arms.csv, arms.png, differences.csv, gap_closed.csv, laboratories.csv, "
         "explanation.html, explanation.json, explanation.png and the model.\n"

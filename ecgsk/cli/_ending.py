@@ -1,6 +1,7 @@
-"""Ends of a command: errors, interrupts, broken pipes, and what a long one keeps."""
+"""Frame of a command: common options, errors, interrupts, and what a long one keeps."""
 
 import functools
+import inspect
 import io
 import os
 import sys
@@ -13,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from ecgsk._progress import shows_bars
+from ecgsk.cli._output import Json, Quiet, printing
 from ecgsk.exceptions import ECGError
 
 CHECKPOINTS = "checkpoints"  # folder within the output, removed when a command is done
@@ -35,24 +37,39 @@ def fit_settings(checkpoints: Path) -> dict[str, Any]:
     }
 
 
-def interruptible(kept: str) -> Callable[[Command], Command]:
-    """Decorate a command to print, after Ctrl-C, which results are kept and how to resume.
+def command(kept: str) -> Callable[[Command], Command]:
+    """Decorate a command: add --quiet and --json, and end well after Ctrl-C.
 
-    `kept` may name parameters of the command in braces.
+    `kept` says, after an interrupt, which results are kept and how to resume; it may name
+    parameters of the command in braces.
     """
 
-    def decorate(command: Command) -> Command:
-        @functools.wraps(command)
-        def wrapped(**parameters: Any) -> None:
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def wrapped(*, quiet: bool, as_json: bool, **parameters: Any) -> None:
             try:
-                command(**parameters)
+                with printing(quiet=quiet, as_json=as_json):
+                    function(**parameters)
             except KeyboardInterrupt:
                 _say(f"interrupted: {kept.format(**parameters)}")
                 raise typer.Exit(INTERRUPTED) from None
 
+        signature = inspect.signature(function)
+        wrapped.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[*signature.parameters.values(), *_COMMON_OPTIONS]
+        )
+        wrapped.__annotations__ = function.__annotations__ | {
+            option.name: option.annotation for option in _COMMON_OPTIONS
+        }
         return wrapped  # type: ignore[return-value]
 
     return decorate
+
+
+_COMMON_OPTIONS = [
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=option)
+    for name, option in (("quiet", Quiet), ("as_json", Json))
+]
 
 
 def run_to_end(app: Callable[[], Any]) -> None:

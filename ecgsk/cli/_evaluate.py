@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import typer
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk._safe_text import write_text
 from ecgsk.cli._ending import CHECKPOINTS, fit_settings
+from ecgsk.cli._output import say
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
@@ -67,14 +67,14 @@ def run(folder: Path, out: Path, settings: Settings) -> None:
             f"ecgsk evaluate: expected records with diagnoses in {folder}; none has one. "
             "Build the cohort with other --diagnoses, or with a smaller --min-count."
         )
-    typer.echo(f"{cohort}\n")
+    say(f"{cohort}\n")
     out.mkdir(parents=True, exist_ok=True)
     steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
     comparison = _compare(steps.fit_transform(cohort.X), cohort, settings, out / CHECKPOINTS)
-    typer.echo(f"\n{comparison.summary()}\n")
+    say(f"\n{comparison.summary()}\n")
     _write(f"Evaluation on {folder.resolve().name}", cohort, steps, comparison, out)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-    typer.echo(
+    say(
         f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
         "report.html, tables as CSV and LaTeX, figures, model_card.md and the model."
     )
@@ -115,12 +115,12 @@ def _split_of_cohort(cohort: Cohort) -> tuple[np.ndarray, np.ndarray] | None:
     known = cohort.Y.iloc[test].notna().any(axis=1).to_numpy()
     n_patients = cohort.groups.iloc[test[known]].nunique()
     if n_patients < 2:
-        typer.echo(
+        say(
             f"Labelled patients in the cohort's test split: {n_patients}, too few to test on. "
             f"Using a random split by patient with {_TEST_SIZE:.0%} of the records instead."
         )
         return None
-    typer.echo("Using the cohort's own training and test split.")
+    say("Using the cohort's own training and test split.")
     return train, test
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import typer
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from ecgsk._safe_text import write_text
+from ecgsk.cli._output import say, show
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Explanation
 from ecgsk.io import read_wfdb_record
@@ -29,10 +29,10 @@ def run(record: Path, model_folder: Path, out: Path | None) -> None:
     model = load(model_folder)
     _check_model(model, f"ecgsk explain: the model in {model_folder}")
     explanation = explain_record(model, record)
-    typer.echo(explanation.to_text())
+    show(explanation.to_text(), explanation.to_dict())
     if out is not None:
         _write(explanation, out)
-        typer.echo(f"\nWritten to {out.resolve()}: report.html, explanation.json, explanation.png")
+        say(f"\nWritten to {out.resolve()}: report.html, explanation.json, explanation.png")
 
 
 def _check_model(model: BaseEstimator, name: str) -> None:

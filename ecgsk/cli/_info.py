@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import typer
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -15,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from ecgsk._leakage import SeenPatients
 from ecgsk._privacy import MIN_PATIENTS, MIN_PATIENTS_IN_TABLE
 from ecgsk.calibration import ConformalSets, ProbabilityCalibrator
+from ecgsk.cli._output import show
 from ecgsk.explain import LabEvidence, SimilarPatients
 from ecgsk.persistence import load
 from ecgsk.preprocessing import ClinicalScaler
@@ -25,12 +25,12 @@ _REVEALS = (
 )
 
 
-def run(folder: Path, as_json: bool) -> None:
+def run(folder: Path) -> None:
     """Print what a saved model holds about patients."""
     model = load(folder)
     header = json.loads((folder / "manifest.json").read_text("utf-8"))
     facts = describe_contents(model, header)
-    typer.echo(json.dumps(facts, indent=1) if as_json else "\n".join(_lines(facts)))
+    show("\n".join(_lines(facts)), facts)
 
 
 def describe_contents(model: BaseEstimator, header: dict[str, Any]) -> dict[str, Any]:

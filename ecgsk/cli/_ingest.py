@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import typer
 from sklearn.pipeline import make_pipeline
 
+from ecgsk.cli._output import say
 from ecgsk.io import ingest_wfdb, read_ecg_folder
 from ecgsk.preprocessing import BandpassFilter, Resample
 
@@ -35,25 +35,25 @@ def run(
         overwrite=overwrite,
     )
     _print_summary(out, verify=False)
-    typer.echo(f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}")
+    say(f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}")
 
 
 def check_folder(folder: Path) -> None:
     """Verify the checksums of an ECG folder and print a summary."""
     _print_summary(folder, verify=True)
-    typer.echo("All checksums match.")
+    say("All checksums match.")
 
 
 def _print_summary(folder: Path, *, verify: bool) -> None:
     frame, _ = read_ecg_folder(folder, verify=verify)
     column = next(name for name in frame if hasattr(frame[name].dtype, "leads"))
-    typer.echo(f"{len(frame):,} records of {frame[column].dtype}")
+    say(f"{len(frame):,} records of {frame[column].dtype}")
     if "problem" in frame:
         for problem, mask in _problems(frame).items():
             if mask.any():
-                typer.echo(f"  {mask.sum():,} with {problem}")
+                say(f"  {mask.sum():,} with {problem}")
     if (folder / "broken.csv").exists():
-        typer.echo(f"  {len(pd.read_csv(folder / 'broken.csv')):,} left out, listed in broken.csv")
+        say(f"  {len(pd.read_csv(folder / 'broken.csv')):,} left out, listed in broken.csv")
 
 
 def _problems(frame: pd.DataFrame) -> dict[str, pd.Series]:

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from ecgsk.cli import _app, main
-from ecgsk.cli._ending import interruptible, run_to_end
+from ecgsk.cli._ending import command, run_to_end
 from ecgsk.signals import STANDARD_12_LEADS
 
 ENV = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
@@ -71,7 +71,7 @@ def test_interrupted_command_says_what_is_kept(capsys):
     app = typer.Typer()
 
     @app.command()
-    @interruptible("{out} holds the chunks.")
+    @command("{out} holds the chunks.")
     def work(out: str = "store"):
         raise KeyboardInterrupt
 
@@ -81,9 +81,9 @@ def test_interrupted_command_says_what_is_kept(capsys):
 
 def test_every_command_says_how_to_go_on_after_an_interrupt():
     groups = [_app.app, _app.cohort_app]
-    commands = [info.callback for group in groups for info in group.registered_commands]
-    assert len(commands) >= 7
-    assert all(hasattr(command, "__wrapped__") for command in commands)
+    callbacks = [info.callback for group in groups for info in group.registered_commands]
+    assert len(callbacks) >= 7
+    assert all(hasattr(callback, "__wrapped__") for callback in callbacks)
 
 
 DEMO = """

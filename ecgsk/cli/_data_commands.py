@@ -1,0 +1,76 @@
+"""Options of the commands for files of ECGs: ingest and check."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ecgsk.cli._ending import command
+
+
+@command("{out} holds the chunks that are finished. The same command goes on from there.")
+def ingest(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of WFDB records.", exists=True, file_okay=False)
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)],
+    sampling_rate: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Hz to resample to. [default: as recorded]"),
+    ] = None,
+    band: Annotated[
+        Optional[tuple[float, float]],  # noqa: UP045
+        typer.Option(
+            help="Edges of the band-pass in Hz; 0 leaves an edge open. [default: no filter]",
+            min=0,
+        ),
+    ] = None,
+    duration: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Seconds: longer records are cropped, shorter ones padded. [default: "
+            "that of most records; others are listed as broken]"
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 takes every core.")] = -1,
+    overwrite: Annotated[
+        bool, typer.Option(help="Read all records again, and replace what OUT holds.")
+    ] = False,
+) -> None:
+    """Turn a folder of WFDB records into one file of samples and a table.
+
+    Keeps what was recorded unless --sampling-rate or --band is given. Works in
+    parallel, describes the quality of each record and lists the broken ones.
+    After an interruption the same command resumes. Later it compares the records
+    with the store, and reads all again if some were added or changed:
+
+        ecgsk ingest mimic-iv-ecg store --sampling-rate 100 --band 0.5 40
+
+    Writes ecg.npy (int16), records.parquet, ecg.json, broken.csv and
+    sources.parquet.
+    """
+    from ecgsk.cli._ingest import run
+
+    if jobs == 0:
+        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
+    run(folder, out, sampling_rate, band, duration, jobs, overwrite)
+
+
+@command("not all checksums were compared.")
+def check(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder that ecgsk wrote, with ecg.json.", exists=True, file_okay=False
+        ),
+    ],
+) -> None:
+    """Verify the checksums of an ECG folder, and check the table of a cohort.
+
+    An example, for a folder that `ecgsk ingest` or `ecgsk cohort` wrote:
+
+        ecgsk check store
+    """
+    from ecgsk.cli._check import run
+
+    run(folder)

@@ -1,0 +1,138 @@
+"""Options of the commands that compare arms: demo and evaluate."""
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ecgsk.cli._ending import command
+
+MAX_SEED = 2**32 - 1  # of NumPy's generator
+
+
+@command(
+    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
+    "the folder to begin anew."
+)
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
+    ] = Path("ecgsk-demo"),
+    mimic_ecg: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="MIMIC-IV-ECG folder, with record_list.csv.", exists=True, file_okay=False
+        ),
+    ] = None,
+    hosp: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="MIMIC-IV hosp folder, with labevents.csv.gz.", exists=True, file_okay=False
+        ),
+    ] = None,
+    ed: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="MIMIC-IV-ED folder, with triage.csv.gz.", exists=True, file_okay=False),
+    ] = None,
+    subjects: Annotated[
+        int, typer.Option(help="Number of patients in the synthetic cohort.", min=100)
+    ] = 5000,
+    label_fraction: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Share of patients with known diagnoses. [default: 0.1; 1 with --mimic-ecg]"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
+) -> None:
+    """Run all three stages and all arms on one cohort, and write a report.
+
+    The cohort is **synthetic** by default: ECGs, laboratory values and diagnoses
+    share latent causes, and few patients have labels. With the folders of
+    MIMIC-IV it runs on those:
+
+        ecgsk demo --mimic-ecg mimic-iv-ecg --hosp mimiciv/hosp --ed mimic-iv-ed/ed
+
+    Writes report.html, tables, figures, one explanation, and the model for
+    `ecgsk explain`.
+    """
+    from ecgsk.cli._demo import mimic_study, run, synthetic_study
+
+    if (mimic_ecg is None) != (hosp is None):
+        raise typer.BadParameter("--mimic-ecg and --hosp need each other; --ed is optional.")
+    if mimic_ecg is None and ed is not None:
+        raise typer.BadParameter("--ed needs --mimic-ecg and --hosp.")
+    if label_fraction is not None and not 0 < label_fraction <= 1:
+        raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {label_fraction:g}.")
+    if mimic_ecg is not None and hosp is not None:
+        study = mimic_study(mimic_ecg, hosp, ed, 1.0 if label_fraction is None else label_fraction)
+    else:
+        study = synthetic_study(subjects, 0.1 if label_fraction is None else label_fraction, seed)
+    run(study, out, seed)
+
+
+@command(
+    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
+    "the folder to begin anew."
+)
+def evaluate(
+    cohort: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder that `ecgsk cohort` or write_cohort wrote.", exists=True, file_okay=False
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
+    ] = Path("ecgsk-evaluation"),
+    arm: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Arm to fit; may be repeated. [default: all]"),
+    ] = None,
+    label_fraction: Annotated[
+        Optional[list[float]],  # noqa: UP045
+        typer.Option(
+            help="Share of training patients with known diagnoses; may be repeated. [default: 1]"
+        ),
+    ] = None,
+    test_size: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Share of records in the test set. [default: the cohort's split, or 0.25]"
+        ),
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="Encoder of every arm.")] = "resnet18",
+    max_epochs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
+    ] = None,
+    resamples: Annotated[
+        int, typer.Option(help="Bootstrap resamples of the patients.", min=1)
+    ] = 1000,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
+) -> None:
+    """Compare all arms on one cohort and write tables, figures and a model card.
+
+    Every arm is fitted on the same training patients and scored on the same test
+    patients, with patient-bootstrap confidence intervals:
+
+        ecgsk evaluate mimic-cohort --out results --label-fraction 1 --label-fraction 0.1
+
+    Writes report.html, tables as CSV and LaTeX, figures as PNG, model_card.md in
+    the order of TRIPOD+AI, and the joint-embedding model.
+    """
+    from ecgsk.cli._evaluate import Settings, run
+    from ecgsk.encoders.registry import ENCODERS
+    from ecgsk.evaluation import ARMS
+
+    fractions = label_fraction or [1.0]
+    for share in fractions:
+        if not 0 < share <= 1:
+            raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {share:g}.")
+    if test_size is not None and not 0 < test_size < 1:
+        raise typer.BadParameter(f"--test-size must be in (0, 1), got {test_size:g}.")
+    if encoder not in ENCODERS:
+        raise typer.BadParameter(f"--encoder must be one of {', '.join(ENCODERS)}; got {encoder}.")
+    if unknown := [name for name in arm or () if name not in ARMS]:
+        raise typer.BadParameter(f"--arm must be one of {', '.join(ARMS)}; got {unknown[0]}.")
+    run(cohort, out, Settings(arm, fractions, test_size, encoder, max_epochs, resamples, seed))
