@@ -2,6 +2,7 @@
 
 from ecgsk.io._beats import find_beats
 from ecgsk.io._ingest import ingest_wfdb
+from ecgsk.io._read_ecgs import read_ecgs
 from ecgsk.io.ecg_folder import read_ecg_folder, write_ecg_folder
 from ecgsk.io.wfdb_folder import read_wfdb_folder, read_wfdb_record
 
@@ -9,6 +10,7 @@ __all__ = [
     "find_beats",
     "ingest_wfdb",
     "read_ecg_folder",
+    "read_ecgs",
     "read_wfdb_folder",
     "read_wfdb_record",
     "write_ecg_folder",
