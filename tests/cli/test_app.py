@@ -29,7 +29,7 @@ def test_help_names_the_commands(invoke):
         ),
         (
             "explain",
-            ["WFDB records, with or without .hea", "--model", "--out", "--record", "--limit"],
+            ["with or without .hea", "--model", "--out", "--record", "--limit"],
         ),
     ],
 )

@@ -189,7 +189,8 @@ def test_out_is_a_file(fail, model, write_patient):
 
 
 def test_several_records_have_a_folder_each_and_an_index(invoke, model, write_patient, tmp_path):
-    paths = [write_patient("p7"), write_patient("p <8>", 250)]
+    paths = [write_patient("p7"), tmp_path / "p <8>"]
+    write_patient("p8", 250).with_suffix(".hea").rename(tmp_path / "p <8>.hea")
     text = invoke("explain", *paths, "--model", model, "--out", tmp_path / "out")
     assert text.index("ECG p7") < text.index("ECG p <8>")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
@@ -210,18 +211,18 @@ def test_records_of_a_store_are_explained_by_name(run_main, model, cohort, tmp_p
     found = json.loads(out)
     assert [str(record["record"]) for record in found["records"]] == sorted(names)
     assert found["left_out"] == []
-    code, out, _ = run_main("explain", folder, *chosen[:2], "--model", model, "--json")
-    assert str(json.loads(out)["record"]) == names[0]
-    assert "years" in json.loads(out)["title"]
+    code, out, _ = run_main("explain", folder, *chosen[:2], "--model", model)
+    assert re.match(rf"ECG {names[0]}: .*\d+ years", out)
 
 
 def test_too_many_records_and_unknown_names_are_refused(fail, model, cohort, tmp_path):
     folder = write_cohort(cohort, tmp_path / "cohort")
     message = fail("explain", folder, "--model", model)
-    assert f"expected at most 20 records, as each takes seconds; found {len(cohort.X)}" in message
+    assert "expected at most 20 records, as each takes seconds" in message
+    assert f"; found {len(cohort.X)}." in message
     message = fail("explain", folder, "--model", model, "--record", "nobody")
     assert (
-        f"no record is called 'nobody'. Its {len(cohort.X)} records have names such as" in message
+        f"no record is called 'nobody'. Its {len(cohort.X)} records have names" in message
     )
 
 
