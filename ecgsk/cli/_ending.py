@@ -19,6 +19,7 @@ from ecgsk.exceptions import ECGError
 
 CHECKPOINTS = "checkpoints"  # folder within the output, removed when a command is done
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+INCOMPLETE = 3  # done, but some records were left out
 _FAILED = 1
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -64,6 +65,12 @@ def command(kept: str) -> Callable[[Command], Command]:
         return wrapped  # type: ignore[return-value]
 
     return decorate
+
+
+def end_incomplete(n_left_out: int) -> None:
+    """End a command that has done its work with exit code 3 if records were left out."""
+    if n_left_out:
+        raise typer.Exit(INCOMPLETE)
 
 
 _COMMON_OPTIONS = [

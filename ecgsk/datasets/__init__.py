@@ -7,6 +7,7 @@ from ecgsk.datasets._code15 import load_code15
 from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
 from ecgsk.datasets._cohort_report import write_cohort_report
+from ecgsk.datasets._csv import load_csv
 from ecgsk.datasets._fetch import (
     fetch_mimic_iv_demo,
     fetch_ptbxl,
@@ -30,6 +31,7 @@ __all__ = [
     "load_brugada_huca",
     "load_challenge",
     "load_code15",
+    "load_csv",
     "load_ludb",
     "load_mimic_iv",
     "load_ptbxl",
