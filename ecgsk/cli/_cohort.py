@@ -1,49 +1,31 @@
 """Options of ``ecgsk cohort``: a cohort folder and its report from a database or own tables."""
 
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
 import typer
 
-from ecgsk.cli._ending import command, end_incomplete
+from ecgsk.cli._cohort_csv import csv
+from ecgsk.cli._cohort_options import (
+    KEPT,
+    Duration,
+    Errors,
+    Leads,
+    MinCount,
+    Out,
+    Overwrite,
+    Rate,
+    Source,
+    build_cohort,
+)
+from ecgsk.cli._ending import command
 
 cohort_app = typer.Typer(
     help="Build a cohort folder and its report from an open database or your own tables.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-
-_KEPT = "the cohort in {out} is not finished. Run the command again; it begins anew."
-
-Source = Annotated[
-    Path, typer.Argument(help="Folder of the database.", exists=True, file_okay=False)
-]
-Out = Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)]
-Overwrite = Annotated[bool, typer.Option(help="Replace the cohort in OUT.")]
-Leads = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        metavar="I,II,...", help="Leads to read, in this order. [default: the standard 12]"
-    ),
-]
-Errors = Annotated[
-    Literal["list", "raise"],
-    typer.Option(help="List records that cannot be read, or end with an error."),
-]
-MinCount = Annotated[int, typer.Option(help="Minimum number of ECGs per label.", min=1)]
-Rate = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option(help="Hz; other records are resampled. [default: as recorded]"),
-]
-Duration = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option(
-        help="Seconds; longer records are cropped, shorter ones padded. [default: as recorded]"
-    ),
-]
-Columns = Optional[list[str]]  # noqa: UP045
 
 
 @cohort_app.callback()
@@ -52,7 +34,7 @@ def cohort() -> None:
 
 
 @cohort_app.command("mimic-iv")
-@command(_KEPT)
+@command(KEPT)
 def mimic_iv(
     out: Out,
     ecg: Annotated[
@@ -98,7 +80,7 @@ def mimic_iv(
     report.html with its pictures and tables.
     """
     specs = _specs(settings or [])
-    _build(
+    build_cohort(
         "load_mimic_iv",
         out,
         overwrite,
@@ -113,7 +95,7 @@ def mimic_iv(
 
 
 @cohort_app.command("ptb-xl")
-@command(_KEPT)
+@command(KEPT)
 def ptb_xl(
     path: Source,
     out: Out,
@@ -131,16 +113,20 @@ def ptb_xl(
 ) -> None:
     """Load PTB-XL: 21,799 ECGs of 18,869 patients, with SCP-ECG statements.
 
+    For example:
+
         ecgsk cohort ptb-xl ptb-xl OUT --task diagnostic --min-count 50
 
     PATH holds ptbxl_database.csv and records100 or records500. Folds are the database's own.
     """
     options = {"sampling_rate": sampling_rate, "task": task, "min_count": min_count}
-    _build("load_ptbxl", out, overwrite, "PTB-XL", path, leads=leads, errors=errors, **options)
+    build_cohort(
+        "load_ptbxl", out, overwrite, "PTB-XL", path, leads=leads, errors=errors, **options
+    )
 
 
 @cohort_app.command()
-@command(_KEPT)
+@command(KEPT)
 def challenge(
     path: Source,
     out: Out,
@@ -161,11 +147,13 @@ def challenge(
 ) -> None:
     """Load records of the PhysioNet/CinC Challenges 2020 and 2021.
 
+    For example:
+
         ecgsk cohort challenge challenge-2021 OUT --sampling-rate 500 --duration 10
 
     Patients are not stated: each record counts as its own patient.
     """
-    _build(
+    build_cohort(
         "load_challenge",
         out,
         overwrite,
@@ -182,7 +170,7 @@ def challenge(
 
 
 @cohort_app.command()
-@command(_KEPT)
+@command(KEPT)
 def code15(
     path: Source,
     out: Out,
@@ -192,16 +180,18 @@ def code15(
 ) -> None:
     """Load CODE-15 %, or the parts of it that are in a folder: six diagnoses, 400 Hz.
 
+    For example:
+
         ecgsk cohort code15 code-15 OUT
 
     PATH holds exams.csv and exams_part0.hdf5 to exams_part17.hdf5. The database does not state
     the unit: see --gain. Needs `pip install 'ecgsk[hdf5]'`.
     """
-    _build("load_code15", out, overwrite, "CODE-15 %", path, gain=gain, leads=leads)
+    build_cohort("load_code15", out, overwrite, "CODE-15 %", path, gain=gain, leads=leads)
 
 
 @cohort_app.command()
-@command(_KEPT)
+@command(KEPT)
 def ludb(
     path: Source,
     out: Out,
@@ -212,16 +202,18 @@ def ludb(
 ) -> None:
     """Load LUDB: 200 ECGs of 200 subjects with cardiologists' statements.
 
+    For example:
+
         ecgsk cohort ludb ludb/1.0.1 OUT --min-count 20
 
     PATH holds ludb.csv and data.
     """
     options = {"min_count": min_count, "leads": leads, "errors": errors}
-    _build("load_ludb", out, overwrite, "LUDB", path, **options)
+    build_cohort("load_ludb", out, overwrite, "LUDB", path, **options)
 
 
 @cohort_app.command()
-@command(_KEPT)
+@command(KEPT)
 def brugada(
     path: Source,
     out: Out,
@@ -231,167 +223,18 @@ def brugada(
 ) -> None:
     """Load Brugada-HUCA: 363 ECGs of subjects examined for Brugada syndrome.
 
+    For example:
+
         ecgsk cohort brugada brugada-huca OUT
 
     PATH holds metadata.csv and files.
     """
-    _build("load_brugada_huca", out, overwrite, "Brugada-HUCA", path, leads=leads, errors=errors)
-
-
-@cohort_app.command()
-@command(_KEPT)
-def csv(
-    recordings: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder of WFDB records, or one that `ecgsk ingest` wrote.",
-            exists=True,
-            file_okay=False,
-        ),
-    ],
-    table: Annotated[
-        Path,
-        typer.Argument(
-            help="CSV or Parquet file, one row per record.", dir_okay=False, exists=True
-        ),
-    ],
-    out: Out,
-    key: Annotated[
-        str,
-        typer.Option(
-            help="Column of the record's name: the file name without suffix, or the path within "
-            "RECORDINGS."
-        ),
-    ],
-    patient: Annotated[
-        str, typer.Option(help="Column of the patient; KEY again if each has one record.")
-    ],
-    labels: Annotated[Columns, typer.Option(help="Columns of 0, 1 or missing. *")] = None,
-    statements: Annotated[
-        Columns,
-        typer.Option(
-            help="Columns of text or codes: each value becomes a label. A cell may hold several, "
-            "one per line. *"
-        ),
-    ] = None,
-    labs: Annotated[Columns, typer.Option(help="Columns of laboratory targets. *")] = None,
-    ranges: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            help="Reference ranges: a table with laboratory, low, high and unit.",
-            exists=True,
-            dir_okay=False,
-        ),
-    ] = None,
-    drop: Annotated[
-        Columns,
-        typer.Option(help="Columns to leave out: what was not known when the ECG was taken. *"),
-    ] = None,
-    missing: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(
-            metavar="COLUMN=VALUE",
-            help="A value that means missing or not known; may be repeated.",
-        ),
-    ] = None,
-    fold: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Column of folds. [default: ten, drawn by patient]"),
-    ] = None,
-    header_columns: Annotated[
-        Columns,
-        typer.Option(help="Clinical columns to take from the recordings, such as age,sex. *"),
-    ] = None,
-    min_count: MinCount = 1,
-    leads: Leads = None,
-    sampling_rate: Rate = None,
-    duration: Duration = None,
-    errors: Errors = "list",
-    population: Annotated[str, typer.Option(help="Who the patients are, in words.")] = "",
-    overwrite: Overwrite = False,
-) -> None:
-    """Join a folder of recordings to one table of your own by a declared key.
-
-    Columns without a role become clinical columns, which is printed before anything is
-    written, with what `ecgsk check` finds in them:
-
-        ecgsk cohort csv ecg visits.csv OUT --key record --patient mrn --labels AF,stroke
-        --labs potassium,troponin --ranges ranges.csv --drop discharge_date
-
-    Options with * take several columns, separated by commas, and may be repeated. LUDB, for
-    example, has one label per statement of two columns, and ages above 89 as text:
-
-        ecgsk cohort csv ludb/data ludb/ludb.csv OUT --key ID --patient ID
-        --statements Rhythms,Hypertrophies --missing "Age=>89"
-    """
-    _build(
-        "load_csv",
-        out,
-        overwrite,
-        table.name,
-        recordings,
-        table,
-        key=key,
-        patient=patient,
-        labels=_names(labels),
-        statements=_names(statements),
-        labs=_names(labs),
-        ranges=ranges,
-        drop=_names(drop),
-        missing=_missing(missing or []),
-        fold=fold,
-        header_columns=_names(header_columns),
-        min_count=min_count,
-        leads=leads,
-        sampling_rate=sampling_rate,
-        duration=duration,
-        errors=errors,
-        population=population,
+    build_cohort(
+        "load_brugada_huca", out, overwrite, "Brugada-HUCA", path, leads=leads, errors=errors
     )
 
 
-def _build(
-    loader: str,
-    out: Path,
-    overwrite: bool,
-    title: str,
-    *sources: Path,
-    leads: Any = None,
-    **options: Any,
-) -> None:
-    """Load a cohort with a loader of `ecgsk.datasets`, and write it with its report."""
-    from ecgsk import datasets
-    from ecgsk.cli._build_cohort import build
-
-    load: Callable[..., Any] = getattr(datasets, loader)
-    if leads is not None:
-        options["leads"] = _leads(leads)
-    n_broken = build(lambda: load(*sources, **options), out, title=title, overwrite=overwrite)
-    end_incomplete(n_broken)
-
-
-def _leads(text: str) -> list[str] | dict[str, str]:
-    """Return the leads of a text such as ``I,II``, or ``MLII=II,V5=V5``."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if any("=" in part for part in parts):
-        return dict(part.partition("=")[::2] if "=" in part else (part, part) for part in parts)
-    return parts
-
-
-def _names(texts: list[str] | None) -> list[str]:
-    """Return names of columns, several of which may be separated by commas in one text."""
-    return [name.strip() for text in texts or [] for name in text.split(",") if name.strip()]
-
-
-def _missing(texts: list[str]) -> dict[str, list[str]]:
-    """Return the values that mean missing of each column, from COLUMN=VALUE texts."""
-    values: dict[str, list[str]] = {}
-    for text in texts:
-        column, sign, value = text.partition("=")
-        if not (column and sign):
-            raise typer.BadParameter(f"--missing must be COLUMN=VALUE; got {text}.")
-        values.setdefault(column, []).append(value)
-    return values
+cohort_app.command()(csv)
 
 
 def _specs(settings: list[str]) -> dict[str, Any]:

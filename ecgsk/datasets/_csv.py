@@ -11,6 +11,7 @@ from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._csv_columns import (
     assign_roles,
     fold_numbers,
+    frequent_statements,
     hide_missing,
     lab_table,
     label_tables,
@@ -148,6 +149,10 @@ def load_csv(
     >>> cohort.roles.loc["age", "role"]
     'clinical'
     """
+    labels, statements, labs, drop, header_columns = (
+        [names] if isinstance(names, str) else list(names)
+        for names in (labels, statements, labs, drop, header_columns)
+    )
     rows = read_any_table(Path(table), text=(key, patient), name=_NAME)
     roles = assign_roles(
         rows.columns,
@@ -174,6 +179,7 @@ def load_csv(
     index = pd.Index(ecgs["record"].to_numpy()[found], name="record")
     clinical = [name for name, role in roles["role"].items() if role == "clinical"]
     rows, Y, values = (part.iloc[place].set_axis(index) for part in (rows, Y, values))
+    Y = frequent_statements(Y, labels, min_count=min_count, name=_NAME)
     X = pd.concat([ecgs[["ecg", *kept]].iloc[found].set_axis(index), rows[clinical]], axis=1)
     X["subject_id"] = rows[patient]
     X.attrs = {"population": population} if population else {}

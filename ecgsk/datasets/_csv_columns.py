@@ -127,7 +127,7 @@ def label_tables(
                 f"as missing for {label!r}; where it is a class, name the column in statements."
             )
         parts.append(numbers.to_frame(label))
-    if statements:
+    if len(statements):
         found = [
             set(_statements(row)) or None
             for row in zip(*(table[column] for column in statements), strict=True)
@@ -140,6 +140,20 @@ def label_tables(
             "Rename the column."
         )
     return Y
+
+
+def frequent_statements(
+    Y: pd.DataFrame, labels: Sequence[str], *, min_count: int, name: str
+) -> pd.DataFrame:
+    """Drop the labels of statements that are rare in the records which were found."""
+    counts = Y.drop(columns=list(labels)).sum()
+    kept = counts.index[counts >= min_count]
+    if len(counts) and not len(kept):
+        raise ECGError(
+            f"{name}: no value of statements has min_count={min_count} records; the most frequent "
+            f"has {int(counts.max())}. Lower min_count."
+        )
+    return Y[[*labels, *kept]]
 
 
 def lab_table(table: pd.DataFrame, labs: Sequence[str], *, name: str) -> pd.DataFrame:
