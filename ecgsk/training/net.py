@@ -23,6 +23,8 @@ class ECGNet(NeuralNet):
     A batch goes through the network in `accumulation_steps` parts; the step is that of the
     mean of the parts' losses. A KeyboardInterrupt comes out of ``fit``; skorch treats every
     one as the signal of its ``EarlyStopping``, and would return a half-trained net.
+    With `defers_losses`, the losses of an epoch are copied from a GPU at its end: skorch waits
+    for that of every step, and the GPU then waits for the next step.
     """
 
     def __init__(
@@ -32,12 +34,14 @@ class ECGNet(NeuralNet):
         accumulation_steps: int = 1,
         checkpoint: Checkpoint | None = None,
         distributed: DistributedContext | None = None,
+        defers_losses: bool = False,
         **kwargs,
     ):
         self.precision = precision
         self.accumulation_steps = accumulation_steps
         self.checkpoint = checkpoint
         self.distributed = distributed
+        self.defers_losses = defers_losses
         super().__init__(*args, **kwargs)
 
     def initialize_callbacks(self):
@@ -86,6 +90,24 @@ class ECGNet(NeuralNet):
         if self.checkpoint is not None:
             epochs -= self.checkpoint.resume(self)
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run the steps of an epoch."""
+        if iterator is None or not self.defers_losses:
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            return
+        losses, rows = [], []
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            losses.append(step["loss"].detach())
+            self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+            rows.append(self.history[-1]["batches"][-1])
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        if losses:
+            for row, loss in zip(rows, torch.stack(losses).tolist(), strict=True):
+                row[f"{prefix}_loss"] = loss
+        self.history.record(f"{prefix}_batch_count", len(losses))
 
     def train_step_single(self, batch, **fit_params):
         """Compute the gradients of a batch, whole or in parts, in one process or several."""
