@@ -7,6 +7,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping
 from torch import nn
 
+from ecgsk._tally import tally
 from ecgsk.exceptions import ECGError
 from ecgsk.training._checkpoint import Checkpoint
 from ecgsk.training.device import autocast
@@ -117,6 +118,7 @@ class ECGNet(NeuralNet):
             step = self._step_in_parts(batch, **fit_params)
         if self.distributed is not None:
             self.distributed.average_step(self.module_, step["loss"])
+        tally(len(batch[1]))
         return step
 
     def _step_in_parts(self, batch, **fit_params):
