@@ -33,6 +33,7 @@ from ecgsk.cli._study_file import (
 from ecgsk.cli._training_report import (
     UNSCORED,
     Scores,
+    calibration_hint,
     draw_figures,
     histories,
     macro_text,
@@ -99,9 +100,9 @@ def run(folder: Path, out: Path, settings: TrainSettings, *, overwrite: bool) ->
         classifier=classifier,
         explainer=explainer,
     )
-    save(stages.model, out / MODEL, overwrite=True)
     scores = _score(X, stages, targets, cohort, sides, settings)
     document = _write(folder, out, cohort, stages, targets, sides, scores, settings, study)
+    save(stages.model, out / MODEL, overwrite=True)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     _finish(out, stages, scores, document)
 
@@ -282,6 +283,7 @@ def _finish(
     out: Path, stages: FittedStages, scores: dict[str, Scores], document: dict[str, Any]
 ) -> None:
     lines = [macro_text(part) for part in scores.values()]
+    lines += [hint for part in scores.values() if (hint := calibration_hint(part))]
     names = sorted(path.name for path in out.iterdir() if path.name != MODEL)
     lines += [
         "",

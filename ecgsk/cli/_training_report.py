@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ecgsk._paths import describe
 from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.cli._stages import FittedStages, Sides, StageTargets
 from ecgsk.datasets import Cohort
@@ -16,8 +17,12 @@ from ecgsk.explain import Section
 from ecgsk.metrics import masked_calibration_error, patient_bootstrap
 from ecgsk.plotting import TrainingHistoryDisplay
 
+_NOT_CLINICAL = ("ecg", "subject_id")
 SCORES = {"roc_auc": "AUROC", "average_precision": "AUPRC", "brier": "Brier score"}
 _BOUNDS = ("estimate", "low", "high")
+_INPUTS = "Predictions need the ECG alone. The table is used in training."
+# Percentile intervals over fewer patients are too narrow.
+_MIN_PATIENTS_FOR_INTERVALS = 20
 _INDEPENDENCE = (
     "Training, calibration and test patients are different people. Calibration patients set "
     "probabilities, thresholds and prediction sets, and are not scored. All scores are of the "
@@ -74,8 +79,7 @@ def score_targets(
             random_state=seed,
         )
         macro[name] = {"estimate": result.estimate, "low": result.low, "high": result.high}
-        bounds = result.to_frame()[[*_BOUNDS]].to_numpy()
-        labels[[name, f"{name} low", f"{name} high"]] = np.where(has_both[:, None], bounds, np.nan)
+        labels[[name, f"{name} low", f"{name} high"]] = result.to_frame()[[*_BOUNDS]].to_numpy()
     macro["calibration error"] = _calibration_errors(values, P)
     macro["calibration error before calibration"] = _calibration_errors(values, uncalibrated)
     macro["labels"], macro["labels scored"] = Y.shape[1], int(has_both.sum())
@@ -129,28 +133,43 @@ def sides_table(cohort: Cohort, targets: StageTargets, sides: Sides) -> pd.DataF
     rows = []
     for side, numbers in sides.items():
         patients = cohort.groups.iloc[numbers]
-        row: dict[str, Any] = {"side": side, "records": len(numbers), "patients": _count(patients)}
+        row: dict[str, Any] = {
+            "side": side,
+            "records": len(numbers),
+            "patients": patients.nunique(),
+        }
         for name, frame in parts.items():
-            known = (
-                np.zeros(len(numbers), bool)
-                if frame is None
-                else frame.iloc[numbers].notna().any(axis=1).to_numpy()
-            )
-            row[f"patients with {name}"] = _count(patients[known])
+            if frame is not None:
+                known = frame.iloc[numbers].notna().any(axis=1).to_numpy()
+                row[f"patients with {name}"] = patients[known].nunique()
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _count(patients: pd.Series) -> int:
-    return int(patients.nunique())
+def inputs_table(cohort: Cohort, stages: FittedStages) -> pd.DataFrame:
+    """Describe signals, preprocessing and the columns of the clinical table."""
+    encoder, columns = stages.encoder, cohort.X.columns
+    used = list(encoder.clinical_columns_)
+    aside = [name for name in columns if name not in used and name not in _NOT_CLINICAL]
+    rate, n_samples = encoder.sampling_rate_, encoder.shape_[1]
+    facts = {
+        "leads": ", ".join(encoder.leads_ or ()),
+        "record": f"{n_samples:,} samples, {n_samples / rate:g} s at {rate:g} Hz"
+        if rate
+        else f"{n_samples:,} samples",
+        "recorded as": str(cohort.X["ecg"].dtype),
+        "preprocessing": "; ".join(describe(step) for _, step in stages.model.steps[:-1]),
+        "clinical columns in training": ", ".join(map(str, used)) or "none",
+        "columns not used": ", ".join(map(str, aside)) or "none",
+    }
+    return pd.DataFrame(list(facts.items()), columns=["input", "value"])
 
 
 def histories(stages: FittedStages) -> dict[str, pd.DataFrame]:
     """Return the history of each stage that was trained for epochs."""
     encoder = stages.encoder
-    if stages.classifier is None:
-        found = {"Pre-training": encoder.history_}
-    else:
+    found: dict[str, pd.DataFrame | None] = {"Pre-training": encoder.history_}
+    if stages.classifier is not None:
         found = {
             "Pre-training": stages.classifier.pretraining_history_,
             "Diagnoses": encoder.history_,
@@ -186,7 +205,7 @@ def stages_table(stages: FittedStages, targets: StageTargets) -> pd.DataFrame:
 
 
 def _objective(stages: FittedStages) -> str:
-    pretrainer = stages.encoder
+    pretrainer: Any = stages.encoder
     if stages.classifier is not None:
         pretrainer = stages.classifier.encoder
     objective = getattr(pretrainer, "objective", None)
@@ -212,7 +231,7 @@ def scores_table(scores: Scores) -> pd.DataFrame:
     }
     for name in SCORES.values():
         bounds = frame[[name, f"{name} low", f"{name} high"]].to_numpy()
-        table[name] = [format_interval(*row, ".3f") for row in bounds]
+        table[name] = [format_interval(x, low, high, ".3f") for x, low, high in bounds]
     return pd.DataFrame(table)
 
 
@@ -231,17 +250,32 @@ def thresholds_table(scores: Scores) -> pd.DataFrame:
 
 def macro_text(scores: Scores) -> str:
     """Return the macro scores with their intervals, as text."""
-    parts = [
-        f"{name} {format_interval(*(scores.macro[name][k] for k in _BOUNDS), '.3f')}"
-        for name in SCORES.values()
-    ]
+    parts = []
+    for name in SCORES.values():
+        x, low, high = (scores.macro[name][bound] for bound in _BOUNDS)
+        parts.append(f"{name} {format_interval(x, low, high, '.3f')}")
     error = scores.macro["calibration error"]
     before = scores.macro["calibration error before calibration"]
     parts.append(f"calibration error {error:.3f} ({before:.3f} before calibration)")
+    macro = scores.macro
+    text = (
+        f"{scores.kind}, {macro['patients']:,} test patients, {macro['labels scored']} of "
+        f"{macro['labels']} labels with both classes. Macro: {'; '.join(parts)}."
+    )
+    if macro["patients"] < _MIN_PATIENTS_FOR_INTERVALS:
+        text += f" Fewer than {_MIN_PATIENTS_FOR_INTERVALS} patients: do not rely on the intervals."
+    return text
+
+
+def calibration_hint(scores: Scores) -> str:
+    """Say which labels have no threshold of their own, and how to have one; else nothing."""
+    n_without = int((~scores.labels["calibrated"].astype(bool)).sum())
+    if not n_without:
+        return ""
     return (
-        f"{scores.kind}, {scores.macro['labels scored']} of {scores.macro['labels']} labels with "
-        f"both classes among {scores.macro['patients']:,} test patients. Macro: "
-        f"{'; '.join(parts)}."
+        f"{scores.kind}: {n_without} of {len(scores.labels)} labels are not calibrated and have "
+        "the threshold 0.5: fewer than 10 calibration patients have or lack them. Hold more "
+        "patients out with --val-size, or leave rare labels out of the cohort."
     )
 
 
@@ -287,6 +321,7 @@ def report_sections(
             counts,
             details=cohort.DESCR.strip() or None,
         ),
+        Section("Inputs", _INPUTS, inputs_table(cohort, stages)),
         Section(
             "Training",
             None if losses is not None else "No stage was trained for epochs: no losses.",
