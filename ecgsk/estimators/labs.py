@@ -300,3 +300,26 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         ]
         frames = [frame for frame in known if frame is not None]
         return pd.concat(frames, axis=1) if frames else None
+
+
+def predict_with_diagnoses(
+    explainer: LabAbnormalityExplainer, X: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the probabilities of abnormalities and diagnoses that ``explain`` shows.
+
+    Both come from one embedding, calibrated if the explainer is. Diagnoses are None without a
+    classifier of many labels as encoder.
+    """
+    encoder, calibrator = explainer.encoder_, explainer.diagnosis_calibrator_
+    embedding = np.asarray(encoder.transform(X))
+    abnormal = explainer._probabilities(explainer._logits_from_embedding(embedding))
+    if not getattr(encoder, "label_names_", None):
+        return abnormal, None
+    P = parts.predict_diagnoses(encoder, embedding)
+    return abnormal, P if calibrator is None else calibrator.predict_proba(P)
+
+
+def diagnosis_thresholds(explainer: LabAbnormalityExplainer) -> np.ndarray:
+    """Return the thresholds of the diagnoses that `predict_with_diagnoses` returns."""
+    calibrator = explainer.diagnosis_calibrator_
+    return explainer.encoder_.thresholds_ if calibrator is None else calibrator.thresholds_
