@@ -12,6 +12,7 @@ _PUBLIC = {
     "LabAbnormalityExplainer": "ecgsk.estimators",
     "check_table": "ecgsk.checks",
     "compare_arms": "ecgsk.evaluation",
+    "export": "ecgsk.deployment",
     "load": "ecgsk.persistence",
     "save": "ecgsk.persistence",
 }

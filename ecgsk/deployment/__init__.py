@@ -1,3 +1,5 @@
 """Use of a fitted model: predictions for many records, and its export to other runtimes."""
 
-__all__: list[str] = []
+from ecgsk.deployment._onnx import export
+
+__all__: list[str] = ["export"]
