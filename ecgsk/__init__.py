@@ -6,6 +6,7 @@ from ecgsk._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from ecgsk.checks import check_table
+    from ecgsk.deployment import export
     from ecgsk.estimators import (
         ECGDiagnosisClassifier,
         JointEmbeddingPretrainer,
@@ -23,6 +24,7 @@ __all__ = [
     "__version__",
     "check_table",
     "compare_arms",
+    "export",
     "load",
     "save",
 ]
