@@ -251,7 +251,7 @@ def _document(comparison: ArmsComparison, out: Path, seconds: float) -> dict[str
     } | {name: _records(table) for name, table in tables.items()}
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
     """Return the rows of a table; JSON has no NaN and no infinity."""
     finite = table.astype(object).where(~table.isin([np.inf, -np.inf]) & table.notna(), None)
     return finite.to_dict("records")

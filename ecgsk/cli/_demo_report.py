@@ -12,7 +12,6 @@ from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison
 from ecgsk.evaluation.rounded_tables import (
     arms_table,
     differences_table,
-    format_interval,
     gap_closed_table,
     laboratories_table,
 )
@@ -42,12 +41,14 @@ def conclusion(comparison: ArmsComparison) -> str:
         f"Difference in macro AUROC over the diagnoses, {comparison.n_test_patients:,} test "
         "patients with labels, with the 95 % interval of a patient bootstrap:"
     ]
-    for row in comparison.differences().itertuples():
-        difference = format_interval(row.auroc_difference, row.auroc_low, row.auroc_high, "+.3f")
-        lines.append(f"joint embedding minus {row.arm}: {difference}: {_VERDICTS[row.verdict]}.")
-    for row in comparison.gap_closed().itertuples():
-        share = format_interval(row.gap_closed, row.low, row.high, "z.0%")
-        lines.append(f"Share of the gap from {row.baseline} to multimodal that is closed: {share}.")
+    differences, gap = comparison.differences(), comparison.gap_closed()
+    rounded = differences_table(differences)["macro AUROC [95 %]"]
+    for arm, interval, verdict in zip(
+        differences["arm"], rounded, differences["verdict"], strict=True
+    ):
+        lines.append(f"joint embedding minus {arm}: {interval}: {_VERDICTS[verdict]}.")
+    for baseline, share in gap_closed_table(gap).itertuples(index=False):
+        lines.append(f"Share of the gap from {baseline} to multimodal that is closed: {share}.")
     return "\n".join(lines)
 
 
