@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,13 @@ class Job:
     model: ECGDiagnosisClassifier
     pretrainer: JointEmbeddingPretrainer | None
     n_passes: int
+
+    @property
+    def n_pretraining_passes(self) -> int:
+        """Part of `n_passes` that pre-training takes."""
+        if self.pretrainer is None:
+            return 0
+        return len(self.setting.pretraining) * self.pretrainer.max_epochs
 
     @property
     def shared(self) -> tuple[str, bytes] | None:
@@ -186,7 +193,7 @@ class ArmData:
 
 def run_jobs(
     data: ArmData, jobs: Sequence[Job], n_jobs: int | None, *, show: bool
-) -> Iterator[tuple[int, ArmScore]]:
+) -> Generator[tuple[int, ArmScore]]:
     """Yield the number and the score of each job as it ends.
 
     Jobs that share a pre-training wait for the first of them.
@@ -214,11 +221,10 @@ def run_jobs(
 
 def _passes(jobs: Sequence[Job], waits: Sequence[bool]) -> list[int]:
     """Return the expected passes of each job; one that waits does no pre-training."""
-    planned = []
-    for job, is_waiting in zip(jobs, waits, strict=True):
-        done = len(job.setting.pretraining) * job.pretrainer.max_epochs if is_waiting else 0
-        planned.append(job.n_passes - done)
-    return planned
+    return [
+        job.n_passes - (job.n_pretraining_passes if is_waiting else 0)
+        for job, is_waiting in zip(jobs, waits, strict=True)
+    ]
 
 
 def _in_order(jobs: Sequence[Job]) -> list[int]:
