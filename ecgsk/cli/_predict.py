@@ -52,7 +52,7 @@ def _read_flags(out: Path) -> pd.DataFrame:
     return pd.read_parquet(out, columns=["usable"])
 
 
-def _as_document(row: dict[str, Any], thresholds: dict[str, float]) -> dict[str, Any]:
+def _as_document(row: dict[Any, Any], thresholds: dict[str, float]) -> dict[str, Any]:
     """Return a row of predictions as nested JSON values, without those that are missing."""
     kept = {name: row[name] for name in ("record", "path", "usable", "reason")}
     kept["quality"] = row["quality"] or ""

@@ -109,7 +109,7 @@ def predict_records(
     tables = list(work.run(work.chunks, n_jobs, progress))
     work.report(tables)
     frame = as_frame(pa.concat_tables(tables))
-    frame.attrs = work.facts()
+    frame.attrs.update(work.facts())
     return frame
 
 
@@ -291,7 +291,7 @@ def _sources(model: Any, records: Any, name: str) -> list[RecordSource]:
     if isinstance(records, pd.DataFrame):
         return [TableRecords.of(records, "", name=name)]
     check_ecg_only(model, name=f"{name}: the model")
-    paths = [records] if isinstance(records, str | os.PathLike) else list(records)
+    paths: Sequence[Any] = [records] if isinstance(records, str | os.PathLike) else list(records)
     return find_sources(paths, name=name)
 
 
@@ -309,5 +309,5 @@ def _predict_chunk(
         warnings.filterwarnings("ignore", category=SignalQualityWarning)
         if digest not in _models:
             _models.clear()
-            _models[digest] = pickle.loads(payload)
+            _models[digest] = pickle.loads(payload.data)
     return predict_source(_models[digest], chunk, wanted, outputs)

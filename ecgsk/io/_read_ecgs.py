@@ -15,7 +15,7 @@ from ecgsk.exceptions import (
 from ecgsk.io._wfdb_header import Leads
 from ecgsk.io.sources import Wanted, find_sources
 from ecgsk.io.wfdb_folder import check_wanted
-from ecgsk.signals import STANDARD_12_LEADS, ECGDtype
+from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.signals.leads import how_to_get_leads
 from ecgsk.signals.units import format_hertz
 
@@ -86,7 +86,7 @@ def read_ecgs(
             f"read_ecgs: none of {len(broken)} records can be read; the first: "
             f"{broken[0]['reason']}"
         )
-    _check_same([frame["ecg"].dtype for frame in frames], wanted_names)
+    _check_same(frames, wanted_names)
     if broken:
         warn(
             f"read_ecgs: left out {len(broken)} records that cannot be read, such as "
@@ -99,8 +99,9 @@ def read_ecgs(
     return frame
 
 
-def _check_same(kinds: list[ECGDtype], leads: tuple[str, ...]) -> None:
+def _check_same(frames: list[pd.DataFrame], leads: tuple[str, ...]) -> None:
     """Raise unless all records have the leads, one rate and one length."""
+    kinds = [frame["ecg"].ecg for frame in frames]
     for kind in kinds:
         if kind.leads != leads:
             raise LeadMismatchError(
@@ -113,7 +114,7 @@ def _check_same(kinds: list[ECGDtype], leads: tuple[str, ...]) -> None:
             f"read_ecgs: expected one sampling rate, got {', '.join(map(format_hertz, rates))}. "
             f"Pass sampling_rate={rates[-1]:g} to resample the others as they are read."
         )
-    lengths = sorted({kind.n_samples / kind.sampling_rate for kind in kinds})
+    lengths = sorted({kind.duration for kind in kinds})
     if len(lengths) > 1:
         raise DurationError(
             "read_ecgs: expected records of one length, got "

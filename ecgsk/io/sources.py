@@ -186,7 +186,7 @@ class TableRecords(RecordSource):
 
     def __init__(self, frame: pd.DataFrame, location: str):
         self.frame, self.location = frame, location
-        self.names = frame.index
+        self.names = frame.index.tolist()
 
     @classmethod
     def of(cls, table: pd.DataFrame, location: str, *, name: str) -> "TableRecords":
