@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgsk.datasets import load_brugada_huca, load_csv, load_ludb
@@ -158,6 +158,7 @@ def test_a_parquet_table_is_read_as_the_same_csv_table(load, recordings, tmp_pat
         assert again.Y.equals(cohort.Y)
 
 
+@settings(max_examples=20)
 @given(keys=st.lists(st.integers(0, 10**6), min_size=1, max_size=8, unique=True))
 def test_a_store_finds_its_rows_in_any_order(tmp_path_factory, keys):
     folder = tmp_path_factory.mktemp("store")
