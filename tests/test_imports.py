@@ -55,7 +55,7 @@ def test_a_spec_imports_torch():
 def test_unknown_name_is_an_attribute_error():
     import ecgsk.encoders
 
-    with pytest.raises(AttributeError, match="has no attribute 'ResNet2d'"):
+    with pytest.raises(AttributeError, match=r"'ecgsk\.encoders' has no attribute 'ResNet2d'"):
         ecgsk.encoders.ResNet2d  # noqa: B018
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
     from ecgsk.estimators._fitting import hold_out_patients
-    from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
+    from ecgsk.estimators._linear_head import fit_linear_heads
     from ecgsk.estimators._pretraining import (
         Pretraining,
         PretrainingPlan,
@@ -53,7 +53,6 @@ __all__ = [
     "DiagnosisData",
     "DiagnosisModule",
     "ECGNet",
-    "LinearHead",
     "MeasuredValues",
     "Pretraining",
     "PretrainingModule",

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 import ecgsk
-import ecgsk.estimators._engine as engine
 from ecgsk import calibration, explain, io
 from ecgsk._paths import describe
 from ecgsk.estimators._lab_targets import are_lab_targets, read_reference_ranges
-from ecgsk.estimators._outputs import probabilities_from_logits
+from ecgsk.estimators._outputs import LinearHead, probabilities_from_logits
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
 from ecgsk.signals import ECGArray, ECGDtype, quality
 from ecgsk.signals.columns import ecg_column, find_ecg_column
@@ -155,7 +154,7 @@ def check_request(
 
 def predict_diagnoses(classifier: ECGDiagnosisClassifier, embedding: np.ndarray) -> np.ndarray:
     """Return a classifier's probabilities, equal to ``predict_proba`` up to float32 rounding."""
-    logits = engine.LinearHead(classifier.coef_, classifier.intercept_).logits(embedding)
+    logits = LinearHead(classifier.coef_, classifier.intercept_).logits(embedding)
     return probabilities_from_logits(logits, is_binary=False, is_multilabel=True)
 
 

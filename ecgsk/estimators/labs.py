@@ -19,7 +19,7 @@ from ecgsk._leakage import remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.estimators._base import unchanged_on_failure
 from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
-from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
+from ecgsk.estimators._outputs import LinearHead, LogitsClassifierMixin, digest_records
 
 
 class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
@@ -170,7 +170,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         return self._logits_from_embedding(self.encoder_.transform(X))
 
     def _logits_from_embedding(self, embedding: np.ndarray) -> np.ndarray:
-        return engine.LinearHead(self.coef_, self.intercept_).logits(embedding)
+        return LinearHead(self.coef_, self.intercept_).logits(embedding)
 
     def _probabilities(self, logits: np.ndarray) -> np.ndarray:
         P = super()._probabilities(logits)
