@@ -3,12 +3,10 @@
 import gc
 import json
 import pickle
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, repeat
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -17,12 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from plain_loop import Plain, n_loader_workers, records_per_second
 from scipy.stats import t as student_t
-from torch import nn
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
-from training_speed import as_1d
 
 from ecgsk import ECGDiagnosisClassifier
 from ecgsk.datasets import make_clinical_ecg
@@ -37,7 +33,7 @@ from ecgsk.training.signals import Signals
 GAIN = 1000.0  # steps of int16 per mV
 N_LABELS = 20
 SECONDS = 10  # length of a record
-SHARED_MEMORY = 2 * 2**30  # bytes that the loader's workers may need
+NOISE_SD = 0.58  # mV, of numbers between -1 and 1
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Sizes:
     epochs: int = 6
     epoch_seconds: float = 1.2  # of the plain loop: fewer records on a slow device
     plain_seconds: float = 3.0
-    profiled_steps: int = 8  # per epoch, of two
+    profiled_steps: int = 4  # per epoch, of two
     subjects: int = 1500
     seeds: int = 5
     learning_epochs: int = 20
@@ -239,66 +235,18 @@ def drain(batches) -> None:
 # Part: training
 
 
-class Plain(nn.Module):
-    """Network as written by hand: augmentation, scaling, encoder, pooling and a linear layer."""
-
-    def __init__(self, name: str, length: int):
-        super().__init__()
-        encoder = resolve_encoder(name).build(12, length)
-        self.is_1d = name.startswith(("resnet", "xresnet"))  # the others are used as they are
-        self.encoder = as_1d(encoder) if self.is_1d else encoder
-        self.augmentation = Augmentation(crop=1.0).build(length / SECONDS)
-        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(encoder.n_features, N_LABELS))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = (self.augmentation(x) / 0.6).nan_to_num(0.0)  # white noise of zero mean
-        if self.is_1d:
-            x = self.encoder.blocks(self.encoder.stem(x))
-        else:
-            x = self.encoder.forward_features(x)
-        return self.head(torch.cat([x.mean(-1), x.amax(-1)], dim=1))
-
-
-def plain_rate(run: Run, name: str, raw: np.ndarray, Y: np.ndarray, n_workers: int) -> float:
-    """Return the records/s of a plain float32 loop with a DataLoader, after some steps."""
-    x = torch.from_numpy(raw).float().div_(GAIN)
-    model = Plain(name, raw.shape[2]).to(run.device).train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=3e-3, total_steps=10**6)
-    loader = DataLoader(
-        TensorDataset(x, torch.from_numpy(Y).float()),
-        run.sizes.batch,
-        shuffle=True,
-        drop_last=True,
-        num_workers=n_workers,
-        persistent_workers=n_workers > 0,
-        pin_memory=run.is_gpu,
+def plain_rate(run: Run, encoder: str, raw: np.ndarray, Y: np.ndarray, n_workers: int) -> float:
+    """Return the records/s of a plain float32 loop with a DataLoader."""
+    model = Plain(encoder, raw.shape[2], raw.shape[2] / SECONDS, N_LABELS, scale=NOISE_SD)
+    return records_per_second(
+        model,
+        torch.from_numpy(raw).float().div_(GAIN),
+        torch.from_numpy(Y).float(),
+        device=run.device,
+        batch_size=run.sizes.batch,
+        seconds=run.sizes.plain_seconds,
+        n_workers=n_workers,
     )
-    loss_of, n_records, start = nn.BCEWithLogitsLoss(), 0, perf_counter()
-    n_warm_up = 10 if run.is_gpu else 1
-    for step, (xb, yb) in enumerate(chain.from_iterable(repeat(loader))):
-        if step == n_warm_up:
-            run.synchronise()
-            n_records, start = 0, perf_counter()
-        logits = model(xb.to(run.device, non_blocking=True))
-        loss = loss_of(logits, yb.to(run.device, non_blocking=True))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        loss.item()  # the history has it
-        n_records += len(xb)
-        if step > n_warm_up and perf_counter() - start > run.sizes.plain_seconds:
-            break
-    run.synchronise()
-    return n_records / (perf_counter() - start)
-
-
-def n_loader_workers(run: Run) -> int:
-    """Return 0 where /dev/shm is too small for the batches of workers, as in some containers."""
-    shared = Path("/dev/shm")
-    is_small = shared.exists() and shutil.disk_usage(shared).free < SHARED_MEMORY
-    return 0 if is_small else run.sizes.workers
 
 
 def training(run: Run, encoder: str, length: int) -> dict[str, Any]:
@@ -306,9 +254,10 @@ def training(run: Run, encoder: str, length: int) -> dict[str, Any]:
     sizes = run.sizes
     raw = random_records(sizes.records, length)
     X, Y = table_of(raw)
-    result: dict[str, Any] = {"batch": sizes.batch, "plain_workers": n_loader_workers(run)}
+    n_workers = n_loader_workers(sizes.workers)
+    result: dict[str, Any] = {"batch": sizes.batch, "plain_workers": n_workers}
     with run.peak_memory(result, "plain_peak_mb"):
-        plain = plain_rate(run, encoder, raw, Y, result["plain_workers"])
+        plain = plain_rate(run, encoder, raw, Y, n_workers)
     n_steps = int(np.clip(plain * sizes.epoch_seconds // sizes.batch, 2, len(raw) // sizes.batch))
     n_records = n_steps * sizes.batch
     model = classifier(run, encoder)
@@ -348,7 +297,7 @@ def idle_share(run: Run, encoder: str, data, step_seconds: float) -> float | Non
     X, Y = data
     n_records = run.sizes.profiled_steps * run.sizes.batch
     model = classifier(run, encoder, max_epochs=2)
-    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
         model.fit(X.iloc[:n_records], Y[:n_records])
         run.synchronise()
     with tempfile.TemporaryDirectory() as folder:
