@@ -88,7 +88,7 @@ def export(model: Any, path: str | PathLike) -> Path:
     for name, value in describe(parts, taken).items():
         graph.metadata_props.add(key=name, value=json.dumps(value))
     content = graph.SerializeToString()
-    _compare(content, model, parts, taken)
+    compare(_run(content, taken), model, parts, taken)
     onnx.checker.check_model(graph)
     with replace_file(path) as temporary:
         temporary.write_bytes(content)
@@ -169,22 +169,29 @@ def describe(parts: ModelParts, taken: SignalInput) -> dict[str, Any]:
     }
 
 
-def _compare(content: bytes, model: Any, parts: ModelParts, taken: SignalInput) -> None:
-    """Raise ECGError if graph and model differ on random records, some with missing samples."""
+def _run(content: bytes, taken: SignalInput) -> dict[str, np.ndarray]:
+    """Return the outputs of a graph for random records, by name."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    x = _random_records(taken)
     names = [output.name for output in session.get_outputs()]
-    got = dict(zip(names, session.run(None, {_INPUT: x}), strict=True))
-    ecg = ECGArray.from_numpy(x, leads=taken.leads, sampling_rate=taken.sampling_rate)
+    return dict(zip(names, session.run(None, {_INPUT: _random_records(taken)}), strict=True))
+
+
+def compare(
+    outputs: dict[str, np.ndarray], model: Any, parts: ModelParts, taken: SignalInput
+) -> None:
+    """Raise ECGError if a graph's outputs for random records are not those of the model."""
+    ecg = ECGArray.from_numpy(
+        _random_records(taken), leads=taken.leads, sampling_rate=taken.sampling_rate
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # samples are missing on purpose
         expected = _predict(model, parts, pd.DataFrame({"ecg": ecg}))
     for name, values in expected.items():
-        difference = float(np.abs(got[name] - values).max() / max(1, np.abs(values).max()))
+        difference = float(np.abs(outputs[name] - values).max() / max(1, np.abs(values).max()))
         if not difference <= TOLERANCE:
             raise ECGError(
                 f"export: the graph's {name} differ from the model's by {difference:.2g}; expected "

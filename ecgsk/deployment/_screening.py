@@ -40,12 +40,12 @@ class GapBridging(nn.Module):
 
 def _all_clean(x: Tensor) -> Tensor:
     """Return whether no record needs to be screened."""
-    high, low = x.amax(2), x.amin(2)
+    present = ~x.isnan()
+    high, low = _extremes(x, present)
     spread = high - low
-    in_range = (high <= IMPLAUSIBLE_MV) & (low >= -IMPLAUSIBLE_MV)
-    moves = (spread >= FLAT_MV) & (spread <= RAIL_RANGE_MV)
+    clean = (high <= IMPLAUSIBLE_MV) & (low >= -IMPLAUSIBLE_MV) & (spread >= FLAT_MV)
     is_large = (spread.amax(1) >= SMALLEST_MV).all()
-    return (in_range & moves).all() & is_large & ~x.isnan().any()
+    return clean.all() & is_large & (present & ~_at_rails(x, present)).all()
 
 
 def _keep(x: Tensor) -> tuple[Tensor, Tensor]:
