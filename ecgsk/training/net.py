@@ -7,6 +7,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping
 from torch import nn
 
+from ecgsk._tally import tally
 from ecgsk.exceptions import ECGError
 from ecgsk.training._checkpoint import Checkpoint
 from ecgsk.training.device import autocast
@@ -117,6 +118,7 @@ class ECGNet(NeuralNet):
             step = self._step_in_parts(batch, **fit_params)
         if self.distributed is not None:
             self.distributed.average_step(self.module_, step["loss"])
+        tally(len(batch[1]))
         return step
 
     def _step_in_parts(self, batch, **fit_params):
@@ -156,7 +158,27 @@ class MeanOutput(nn.Module):
         return output.mean()
 
 
+class NoOptimizer:
+    """Stands where a net that is only used has its optimiser.
+
+    The first of torch's own imports torch's compiler, which takes a second.
+    """
+
+    def __init__(self, named_parameters, **settings):
+        self.state: dict = {}
+
+    def step(self, closure=None):
+        """Raise: such a net is not trained."""
+        raise ECGError("the net of a loaded model cannot be trained further. Fit the estimator.")
+
+
 def wrap_trained(module: nn.Module, criterion: nn.Module | None = None) -> ECGNet:
     """Wrap a module that needs no training into a net, as after a fit."""
-    net = ECGNet(module.eval(), criterion=criterion or MeanOutput(), train_split=None, verbose=0)
+    net = ECGNet(
+        module.eval(),
+        criterion=criterion or MeanOutput(),
+        optimizer=NoOptimizer,
+        train_split=None,
+        verbose=0,
+    )
     return net.initialize()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from skorch.callbacks import Callback
 
 from ecgsk.exceptions import ECGError
 
@@ -148,6 +147,8 @@ def _can_write(folder: Any) -> bool:
 
 
 def _is_callback(value: Any) -> bool:
+    from skorch.callbacks import Callback  # with torch, two seconds: only where there are some
+
     if (
         isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
     ):  # skorch's (name, callback)
