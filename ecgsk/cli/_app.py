@@ -5,7 +5,7 @@ import typer
 from ecgsk.cli._cohort import cohort_app
 from ecgsk.cli._data_commands import check, ingest
 from ecgsk.cli._ending import run_to_end
-from ecgsk.cli._model_commands import explain, info
+from ecgsk.cli._model_commands import explain, export, info
 from ecgsk.cli._study_commands import demo, evaluate
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command()(check)
 app.command()(evaluate)
 app.command()(explain)
 app.command()(info)
+app.command()(export)
 
 
 def main() -> None:
