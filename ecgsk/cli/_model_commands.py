@@ -1,4 +1,4 @@
-"""Options of the commands for one model: train, explain and info."""
+"""Options of the commands for one model: train, predict, explain and info."""
 
 from pathlib import Path
 from typing import Annotated, Optional
@@ -121,29 +121,93 @@ def train(
     run(cohort, out, read_settings(options, config), overwrite=overwrite)
 
 
-@command("no explanation was written. Run the command again.")
+_Records = Annotated[
+    list[Path],
+    typer.Argument(
+        help="WFDB records, with or without .hea, folders of them, and folders that `ecgsk ingest` "
+        "or `ecgsk cohort` wrote."
+    ),
+]
+_Model = Annotated[
+    Path,
+    typer.Argument(
+        help="Model folder that ecgsk.save, `ecgsk train` or `ecgsk demo` wrote.",
+        exists=True,
+        file_okay=False,
+    ),
+]
+
+
+@command("finished chunks are kept. The same command goes on from there.")
+def predict(
+    model: _Model,
+    records: _Records,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="File to write, .parquet or .csv. [default: print the predictions]",
+            dir_okay=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(help="Processes, each of which loads the model; -1 takes every core.")
+    ] = 1,
+    chunk_size: Annotated[
+        int, typer.Option(help="Records per task, and per step of what is kept.", min=1)
+    ] = 1024,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUT.")] = False,
+) -> None:
+    """Predict any number of records with a saved model.
+
+    Writes a row per record: probability and decision for each diagnosis, laboratory
+    findings, and the quality of the signal. A record that cannot be predicted has a row
+    with the reason; the exit code is then 3. After an interruption the same command goes
+    on:
+
+        ecgsk predict ecgsk-demo/model store --out predictions.parquet --jobs 4
+    """
+    from ecgsk.cli._predict import run
+
+    if jobs == 0:
+        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
+    run(model, records, out, jobs, chunk_size, overwrite)
+
+
+@command("the reports that were finished are kept. Run the command again.")
 def explain(
-    record: Annotated[Path, typer.Argument(help="WFDB record, with or without .hea.")],
+    records: _Records,
     model: Annotated[
         Path,
         typer.Option(
-            help="Model folder that ecgsk.save or `ecgsk demo` wrote.", exists=True, file_okay=False
+            help="Model folder that ecgsk.save, `ecgsk train` or `ecgsk demo` wrote.",
+            exists=True,
+            file_okay=False,
         ),
     ],
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for report.html, explanation.json and figure.", file_okay=False),
     ] = None,
+    record: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Name of a record to explain, of those found; may be repeated."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="Largest number of records; each takes seconds.", min=1)
+    ] = 20,
 ) -> None:
-    """Explain the predictions for one WFDB record with a saved model.
+    """Explain the predictions for records with a saved model.
 
-    Prints the diagnoses with the laboratory findings predicted from the same ECG:
+    Prints the diagnoses with the laboratory findings predicted from the same ECG, and
+    writes a report of each record; for several records, a folder each and index.html:
 
-        ecgsk explain p10000032/s40689238/40689238 --model ecgsk-demo/model
+        ecgsk explain p10000032/s40689238/40689238 --model ecgsk-demo/model --out report
+
+        ecgsk explain store --record p1 --record p7 --model ecgsk-demo/model
     """
     from ecgsk.cli._explain import run
 
-    run(record, model, out)
+    run(records, model, out, record or [], limit)
 
 
 @command("nothing was changed.")
