@@ -5,7 +5,7 @@ import typer
 from ecgsk.cli._cohort import cohort_app
 from ecgsk.cli._data_commands import check, ingest
 from ecgsk.cli._ending import run_to_end
-from ecgsk.cli._model_commands import explain, info
+from ecgsk.cli._model_commands import explain, info, predict, train
 from ecgsk.cli._study_commands import demo, evaluate
 
 app = typer.Typer(
@@ -27,7 +27,9 @@ app.command()(demo)
 app.command()(ingest)
 app.add_typer(cohort_app, name="cohort")
 app.command()(check)
+app.command()(train)
 app.command()(evaluate)
+app.command()(predict)
 app.command()(explain)
 app.command()(info)
 

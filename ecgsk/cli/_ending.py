@@ -18,8 +18,10 @@ from ecgsk.cli._output import Json, Quiet, printing
 from ecgsk.exceptions import ECGError
 
 CHECKPOINTS = "checkpoints"  # folder within the output, removed when a command is done
+# Exit codes, beside 0 for a finished command and 2 for wrong usage, which is typer's.
+FAILED = 1  # an error about input or files; or `ecgsk check` found one
+INCOMPLETE = 3  # done, but some records were left out
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
-_FAILED = 1
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -64,6 +66,12 @@ def command(kept: str) -> Callable[[Command], Command]:
         return wrapped  # type: ignore[return-value]
 
     return decorate
+
+
+def end_incomplete(n_left_out: int) -> None:
+    """End a command that has done its work with exit code 3 if records were left out."""
+    if n_left_out:
+        raise typer.Exit(INCOMPLETE)
 
 
 _COMMON_OPTIONS = [
@@ -111,7 +119,7 @@ def _say(message: str) -> None:
     typer.secho(message, fg=typer.colors.RED, err=True)
 
 
-def _fail(message: str, code: int = _FAILED) -> NoReturn:
+def _fail(message: str, code: int = FAILED) -> NoReturn:
     _say(message)
     raise SystemExit(code) from None
 
@@ -120,4 +128,4 @@ def _end_without_reader() -> NoReturn:
     """End quietly where the reader of the output has gone, such as ``head``."""
     # At exit Python flushes the output, and would print an error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(_FAILED) from None
+    raise SystemExit(FAILED) from None
