@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import cpu_count
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 from tqdm.auto import tqdm
@@ -32,9 +31,6 @@ from ecgsk.persistence import save
 from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
 from ecgsk.training import Trainer
 
-# The joint embedding, two baselines of self-supervision and compute, and the cheap arms: more
-# processes than long arms would wait.
-_MAX_JOBS = 3
 _FILES = [
     "report.html",
     "explanation.html",
@@ -114,7 +110,7 @@ def mimic_study(
     )
 
 
-def run(study: Study, out: Path, seed: int, *, open_report: bool = False) -> None:
+def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: bool = False) -> None:
     """Run the three stages and all arms; write report, tables, figures and model."""
     start = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
@@ -138,7 +134,7 @@ def run(study: Study, out: Path, seed: int, *, open_report: bool = False) -> Non
         pretrainer=JointEmbeddingPretrainer(study.size.encoder, **settings),
         classifier=ECGDiagnosisClassifier(study.size.encoder, **settings),
         random_state=seed,
-        n_jobs=min(_MAX_JOBS, cpu_count()),
+        n_jobs=n_jobs,
         callback=course.on_score,
     )
     say(f"\n{conclusion(comparison)}")
