@@ -1,5 +1,7 @@
 """Command line ``ecgsk``: its commands in the order of the help."""
 
+import gc
+
 import typer
 
 from ecgsk.cli._cohort import cohort_app
@@ -37,4 +39,6 @@ app.command()(export)
 
 def main() -> None:
     """Run the command line; print errors about input without a traceback."""
+    # Imports leave a million objects, which a search for garbage would visit again and again.
+    gc.set_threshold(50_000, 20, 20)
     run_to_end(app)
