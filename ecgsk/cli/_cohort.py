@@ -1,17 +1,28 @@
-"""``ecgsk cohort``: build a cohort folder and its report from a hospital's tables."""
+"""Options of ``ecgsk cohort``: a cohort folder and its report from a database or own tables."""
 
-import time
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Literal, Optional
 
 import typer
 
+from ecgsk.cli._cohort_csv import csv
+from ecgsk.cli._cohort_options import (
+    KEPT,
+    Duration,
+    Errors,
+    Leads,
+    MinCount,
+    Out,
+    Overwrite,
+    Rate,
+    Source,
+    build_cohort,
+)
 from ecgsk.cli._ending import command
-from ecgsk.cli._output import say
 
 cohort_app = typer.Typer(
-    help="Join ECGs to a hospital's tables: a cohort folder and its report.",
+    help="Build a cohort folder and its report from an open database or your own tables.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -19,13 +30,13 @@ cohort_app = typer.Typer(
 
 @cohort_app.callback()
 def cohort() -> None:
-    """Join ECGs to a hospital's tables: a cohort folder and its report."""
+    """Build a cohort folder and its report from an open database or your own tables."""
 
 
 @cohort_app.command("mimic-iv")
-@command("the cohort in {out} is not finished. Run the command again; it begins anew.")
+@command(KEPT)
 def mimic_iv(
-    out: Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)],
+    out: Out,
     ecg: Annotated[
         Path,
         typer.Option(help="MIMIC-IV-ECG, with record_list.csv.", exists=True, file_okay=False),
@@ -54,7 +65,7 @@ def mimic_iv(
         ),
     ] = None,
     memory_limit: Annotated[str, typer.Option(help="Memory of the database.")] = "2GB",
-    overwrite: Annotated[bool, typer.Option(help="Replace the cohort in OUT.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Join MIMIC-IV-ECG to MIMIC-IV and MIMIC-IV-ED, as PhysioNet ships them.
 
@@ -68,20 +79,162 @@ def mimic_iv(
     Writes the cohort (ecg.npy, records.parquet, ecg.json), and in OUT/report
     report.html with its pictures and tables.
     """
-    from ecgsk.datasets import load_mimic_iv, write_cohort, write_cohort_report
-    from ecgsk.exceptions import ECGError
-
-    if (out / "ecg.json").exists() and not overwrite:  # before hours of work
-        raise ECGError(
-            f"ecgsk cohort: {out} already holds a cohort. Choose another folder, or --overwrite."
-        )
-    start = time.perf_counter()
     specs = _specs(settings or [])
-    built = load_mimic_iv(ecg, hosp, ed, store=store, memory_limit=memory_limit, **specs)
-    say(f"{built}\n\n{built.DESCR}\n")
-    write_cohort(built, out, overwrite=overwrite)
-    report = write_cohort_report(built, out / "report", title="MIMIC-IV cohort")
-    say(f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}; its report is {report}.")
+    build_cohort(
+        "load_mimic_iv",
+        out,
+        overwrite,
+        "MIMIC-IV cohort",
+        ecg=ecg,
+        hosp=hosp,
+        ed=ed,
+        store=store,
+        memory_limit=memory_limit,
+        **specs,
+    )
+
+
+@cohort_app.command("ptb-xl")
+@command(KEPT)
+def ptb_xl(
+    path: Source,
+    out: Out,
+    sampling_rate: Annotated[int, typer.Option(help="100 or 500 Hz: which records.")] = 100,
+    task: Annotated[
+        str,
+        typer.Option(
+            help="Labels: all, diagnostic, subdiagnostic, superdiagnostic, form or rhythm."
+        ),
+    ] = "superdiagnostic",
+    min_count: MinCount = 1,
+    leads: Leads = None,
+    errors: Errors = "list",
+    overwrite: Overwrite = False,
+) -> None:
+    """Load PTB-XL: 21,799 ECGs of 18,869 patients, with SCP-ECG statements.
+
+    For example:
+
+        ecgsk cohort ptb-xl ptb-xl OUT --task diagnostic --min-count 50
+
+    PATH holds ptbxl_database.csv and records100 or records500. Folds are the database's own.
+    """
+    options = {"sampling_rate": sampling_rate, "task": task, "min_count": min_count}
+    build_cohort(
+        "load_ptbxl", out, overwrite, "PTB-XL", path, leads=leads, errors=errors, **options
+    )
+
+
+@cohort_app.command()
+@command(KEPT)
+def challenge(
+    path: Source,
+    out: Out,
+    labels: Annotated[
+        Literal["scored", "all"],
+        typer.Option(help="The 26 scored classes, or all SNOMED CT codes."),
+    ] = "scored",
+    unstated: Annotated[
+        Literal["missing", "negative"],
+        typer.Option(help="A class that the record's source never states is missing, or 0."),
+    ] = "missing",
+    min_count: MinCount = 1,
+    sampling_rate: Rate = None,
+    duration: Duration = None,
+    leads: Leads = None,
+    errors: Errors = "list",
+    overwrite: Overwrite = False,
+) -> None:
+    """Load records of the PhysioNet/CinC Challenges 2020 and 2021.
+
+    For example:
+
+        ecgsk cohort challenge challenge-2021 OUT --sampling-rate 500 --duration 10
+
+    Patients are not stated: each record counts as its own patient.
+    """
+    build_cohort(
+        "load_challenge",
+        out,
+        overwrite,
+        "PhysioNet/CinC Challenge",
+        path,
+        labels=labels,
+        unstated=unstated,
+        min_count=min_count,
+        sampling_rate=sampling_rate,
+        duration=duration,
+        leads=leads,
+        errors=errors,
+    )
+
+
+@cohort_app.command()
+@command(KEPT)
+def code15(
+    path: Source,
+    out: Out,
+    gain: Annotated[float, typer.Option(help="Stored units per millivolt.")] = 1.0,
+    leads: Leads = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Load CODE-15 %, or the parts of it that are in a folder: six diagnoses, 400 Hz.
+
+    For example:
+
+        ecgsk cohort code15 code-15 OUT
+
+    PATH holds exams.csv and exams_part0.hdf5 to exams_part17.hdf5. The database does not state
+    the unit: see --gain. Needs `pip install 'ecgsk[hdf5]'`.
+    """
+    build_cohort("load_code15", out, overwrite, "CODE-15 %", path, gain=gain, leads=leads)
+
+
+@cohort_app.command()
+@command(KEPT)
+def ludb(
+    path: Source,
+    out: Out,
+    min_count: MinCount = 1,
+    leads: Leads = None,
+    errors: Errors = "list",
+    overwrite: Overwrite = False,
+) -> None:
+    """Load LUDB: 200 ECGs of 200 subjects with cardiologists' statements.
+
+    For example:
+
+        ecgsk cohort ludb ludb/1.0.1 OUT --min-count 20
+
+    PATH holds ludb.csv and data.
+    """
+    options = {"min_count": min_count, "leads": leads, "errors": errors}
+    build_cohort("load_ludb", out, overwrite, "LUDB", path, **options)
+
+
+@cohort_app.command()
+@command(KEPT)
+def brugada(
+    path: Source,
+    out: Out,
+    leads: Leads = None,
+    errors: Errors = "list",
+    overwrite: Overwrite = False,
+) -> None:
+    """Load Brugada-HUCA: 363 ECGs of subjects examined for Brugada syndrome.
+
+    For example:
+
+        ecgsk cohort brugada brugada-huca OUT
+
+    PATH holds metadata.csv and files.
+    """
+    build_cohort(
+        "load_brugada_huca", out, overwrite, "Brugada-HUCA", path, leads=leads, errors=errors
+    )
+
+
+cohort_app.command()(csv)
 
 
 def _specs(settings: list[str]) -> dict[str, Any]:

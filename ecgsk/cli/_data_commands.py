@@ -34,7 +34,8 @@ def ingest(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; -1 takes every core.")] = -1,
     overwrite: Annotated[
-        bool, typer.Option(help="Read all records again, and replace what OUT holds.")
+        bool,
+        typer.Option("--overwrite", help="Read all records again, and replace what OUT holds."),
     ] = False,
 ) -> None:
     """Turn a folder of WFDB records into one file of samples and a table.

@@ -18,9 +18,10 @@ from ecgsk.cli._output import Json, Quiet, printing
 from ecgsk.exceptions import ECGError
 
 CHECKPOINTS = "checkpoints"  # folder within the output, removed when a command is done
-INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+# Exit codes, beside 0 for a finished command and 2 for wrong usage, which is typer's.
+FAILED = 1  # an error about input or files; or `ecgsk check` found one
 INCOMPLETE = 3  # done, but some records were left out
-_FAILED = 1
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -118,7 +119,7 @@ def _say(message: str) -> None:
     typer.secho(message, fg=typer.colors.RED, err=True)
 
 
-def _fail(message: str, code: int = _FAILED) -> NoReturn:
+def _fail(message: str, code: int = FAILED) -> NoReturn:
     _say(message)
     raise SystemExit(code) from None
 
@@ -127,4 +128,4 @@ def _end_without_reader() -> NoReturn:
     """End quietly where the reader of the output has gone, such as ``head``."""
     # At exit Python flushes the output, and would print an error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(_FAILED) from None
+    raise SystemExit(FAILED) from None

@@ -25,6 +25,10 @@ _REVEALS = (
 )
 
 
+class _ByName(dict[str, Any]):
+    """Facts by names that are not ours, such as those of clinical columns: printed unchanged."""
+
+
 def run(folder: Path) -> None:
     """Print what a saved model holds about patients."""
     model = load(folder)
@@ -39,17 +43,17 @@ def describe_contents(model: BaseEstimator, header: dict[str, Any]) -> dict[str,
     facts: dict[str, Any] = {
         "model": _name(model),
         "created": header.get("created"),
-        "made with": header.get("made_with"),
-        "training population": _population(parts),
+        "made_with": header.get("made_with"),
+        "training_population": _population(parts),
         "stages": [_stage(part) for part in parts if hasattr(part, "patients_seen_")],
-        "clinical columns": [_table(part) for part in parts if isinstance(part, ClinicalScaler)],
+        "clinical_columns": [_table(part) for part in parts if isinstance(part, ClinicalScaler)],
         "laboratories": [_laboratories(part) for part in parts if hasattr(part, "n_measured_")],
         "calibration": [_calibration(part) for part in parts if isinstance(part, ConformalSets)]
         + [_isotonic(part) for part in parts if hasattr(part, "steps_")],
         "evidence": [_evidence(part) for part in parts if isinstance(part, LabEvidence)],
-        "similar patients": [_similar(part) for part in parts if isinstance(part, SimilarPatients)],
+        "similar_patients": [_similar(part) for part in parts if isinstance(part, SimilarPatients)],
     }
-    return facts | {"reveals": _REVEALS, "does not hold": _absent(parts, facts)}
+    return facts | {"reveals": _REVEALS, "does_not_hold": _absent(parts, facts)}
 
 
 def _estimators(value: Any, seen: set[int] | None = None) -> Iterator[BaseEstimator]:
@@ -74,16 +78,16 @@ def _population(parts: list[BaseEstimator]) -> str:
 def _stage(part: Any) -> dict[str, Any]:
     """Describe patients, records, labels and scale of a trained estimator."""
     seen: SeenPatients | None = part.patients_seen_
-    facts: dict[str, Any] = {"estimator": type(part).__name__, "training patients": None}
+    facts: dict[str, Any] = {"estimator": type(part).__name__, "training_patients": None}
     if seen is not None:
         rate = seen.false_positive_rate
         facts |= {
-            "training patients": seen.n_patients,
-            "training records": seen.n_records,
-            "filter of patients": {
+            "training_patients": seen.n_patients,
+            "training_records": seen.n_records,
+            "filter_of_patients": {
                 "bytes": seen.bits.nbytes,
-                "false-positive rate": _rounded(rate),
-                "odds of a known identifier rise by": _rounded(1 / rate),
+                "false_positive_rate": _rounded(rate),
+                "odds_of_a_known_identifier_rise_by": _rounded(1 / rate),
             },
         }
     if getattr(part, "label_names_", None):
@@ -95,13 +99,13 @@ def _stage(part: Any) -> dict[str, Any]:
     if hasattr(part, "scale_") and getattr(part, "shape_", None):
         mean, spread = part.scale_
         leads = part.leads_ or range(len(mean))
-        facts["mean and standard deviation of each lead, mV"] = {
-            str(lead): [_rounded(m), _rounded(s)]
+        facts["mean_and_standard_deviation_of_each_lead_in_mv"] = _ByName(
+            (str(lead), [_rounded(m), _rounded(s)])
             for lead, m, s in zip(leads, mean, spread, strict=True)
-        }
+        )
     for name, attribute in (
         ("epochs", "history_"),
-        ("epochs of pre-training", "pretraining_history_"),
+        ("epochs_of_pretraining", "pretraining_history_"),
     ):
         history = getattr(part, attribute, None)
         if history is not None and len(history):
@@ -111,35 +115,34 @@ def _stage(part: Any) -> dict[str, Any]:
 
 def _table(scaler: ClinicalScaler) -> dict[str, Any]:
     """Describe the distribution of each number and the levels of each category."""
-    facts: dict[str, Any] = {}
+    facts = _ByName()
     if scaler.numeric_columns_:
         quantiles = scaler.quantiles_.quantiles_
         middle = np.quantile(quantiles, [0, 0.5, 1], axis=0)  # NaN where too few were measured
         for name, known in zip(scaler.numeric_columns_, middle.T, strict=True):
             facts[str(name)] = {
                 "quantiles": 0 if np.isnan(known[0]) else len(quantiles),
-                "low, median, high": _rounded(known),
+                "low_median_high": _rounded(known),
             }
-    return facts | {
-        str(name): {"levels": [str(level) for level in levels]}
-        for name, levels in scaler.levels_.items()
-    }
+    for name, levels in scaler.levels_.items():
+        facts[str(name)] = {"levels": [str(level) for level in levels]}
+    return facts
 
 
 def _laboratories(explainer: Any) -> dict[str, Any]:
     names = explainer.label_names_ or [str(number) for number in explainer.classes_]
-    return {
-        str(name): {"measured records": int(n), "abnormal": _rounded(rate)}
+    return _ByName(
+        (str(name), {"measured_records": int(n), "abnormal": _rounded(rate)})
         for name, n, rate in zip(names, explainer.n_measured_, explainer.base_rates_, strict=False)
-    }
+    )
 
 
 def _calibration(sets: ConformalSets) -> dict[str, Any]:
     absent, present = sets.n_patients_.T
     return {
         "kind": "prediction sets: quantiles of held-out records' probabilities",
-        "patients without the label": [int(absent.min()), int(absent.max())],
-        "patients with the label": [int(present.min()), int(present.max())],
+        "patients_without_the_label": [int(absent.min()), int(absent.max())],
+        "patients_with_the_label": [int(present.min()), int(present.max())],
     }
 
 
@@ -147,15 +150,15 @@ def _isotonic(calibrator: ProbabilityCalibrator) -> dict[str, Any]:
     steps = [part.shape[1] for part in calibrator.steps_]
     return {
         "kind": "isotonic calibration: probabilities of held-out records",
-        "steps of a label": [min(steps), max(steps)],
+        "steps_of_a_label": [min(steps), max(steps)],
     }
 
 
 def _evidence(evidence: LabEvidence) -> dict[str, Any]:
     n_patients = evidence.links_["n_patients"]
     return {
-        "pairs of finding and diagnosis": len(evidence.links_),
-        "patients of a pair": [int(n_patients.min()), int(n_patients.max())],
+        "pairs_of_finding_and_diagnosis": len(evidence.links_),
+        "patients_of_a_pair": [int(n_patients.min()), int(n_patients.max())],
     }
 
 
@@ -164,14 +167,14 @@ def _similar(similar: SimilarPatients) -> dict[str, Any]:
         "records": len(similar.patients_),
         "patients": len(np.unique(similar.patients_)),
         "embedding": f"{similar.embedding_.shape[1]} numbers of each record",
-        "diagnoses of each record": [str(name) for name in similar.diagnoses_],
-        "values of each record": [str(name) for name in similar.table_],
+        "diagnoses_of_each_record": [str(name) for name in similar.diagnoses_],
+        "values_of_each_record": [str(name) for name in similar.table_],
     }
 
 
 def _absent(parts: list[BaseEstimator], facts: dict[str, Any]) -> list[str]:
     """Return statements about data that the model does not hold."""
-    sizes = [stage["training patients"] for stage in facts["stages"]]
+    sizes = [stage["training_patients"] for stage in facts["stages"]]
     absent = [
         "ECG signals",
         "identifiers of patients, or hashes by which they could be listed",
@@ -183,7 +186,7 @@ def _absent(parts: list[BaseEstimator], facts: dict[str, Any]) -> list[str]:
             f"text, dates and categories of fewer than {MIN_PATIENTS} patients; the "
             f"{MIN_PATIENTS // 2} lowest and highest patients' values of any clinical column"
         )
-    if not facts["similar patients"]:
+    if not facts["similar_patients"]:
         absent.append("embeddings, diagnoses or table rows of single patients")
     return absent
 
@@ -192,14 +195,16 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     for name, value in facts.items():
         if value in ([], None):
             continue
-        yield f"{name[:1].upper()}{name[1:]}:" + _inline(value)
+        title = name.replace("_", " ")
+        yield f"{title[:1].upper()}{title[1:]}:" + _inline(value)
         yield from _indented(value, "  ")
 
 
 def _indented(value: Any, indent: str) -> Iterator[str]:
     if isinstance(value, dict):
         for name, item in value.items():
-            yield f"{indent}{name}:{_inline(item)}"
+            title = name if isinstance(value, _ByName) else name.replace("_", " ")
+            yield f"{indent}{title}:{_inline(item)}"
             yield from _indented(item, indent + "  ")
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         for item in value:

@@ -1,14 +1,17 @@
-"""Commands `ecgsk ingest` and `ecgsk check`."""
+"""Command `ecgsk ingest`: a folder of WFDB records as one store."""
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from sklearn.pipeline import make_pipeline
 
-from ecgsk.cli._output import say
+from ecgsk.cli._ending import end_incomplete
+from ecgsk.cli._output import finish
 from ecgsk.io import ingest_wfdb, read_ecg_folder
 from ecgsk.preprocessing import BandpassFilter, Resample
+from ecgsk.signals.columns import find_ecg_column
 
 
 def run(
@@ -34,37 +37,56 @@ def run(
         n_jobs=jobs,
         overwrite=overwrite,
     )
-    _print_summary(out, verify=False)
-    say(f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}")
+    facts = describe_folder(out, verify=False)
+    seconds = time.perf_counter() - start
+    finish(
+        f"{summary(facts)}\n{seconds:.0f} s. Written to {out.resolve()}",
+        {"out": str(out.resolve()), "seconds": round(seconds, 1)} | facts,
+    )
+    end_incomplete(facts["n_broken"])
 
 
-def check_folder(folder: Path) -> None:
-    """Verify the checksums of an ECG folder and print a summary."""
-    _print_summary(folder, verify=True)
-    say("All checksums match.")
+def describe_folder(folder: Path, *, verify: bool) -> dict[str, Any]:
+    """Return size, format and quality of an ECG folder as JSON values.
 
-
-def _print_summary(folder: Path, *, verify: bool) -> None:
+    With `verify`, compare the checksums of all files first.
+    """
     frame, _ = read_ecg_folder(folder, verify=verify)
-    column = next(name for name in frame if hasattr(frame[name].dtype, "leads"))
-    say(f"{len(frame):,} records of {frame[column].dtype}")
-    if "problem" in frame:
-        for problem, mask in _problems(frame).items():
-            if mask.any():
-                say(f"  {mask.sum():,} with {problem}")
-    if (folder / "broken.csv").exists():
-        say(f"  {len(pd.read_csv(folder / 'broken.csv')):,} left out, listed in broken.csv")
-
-
-def _problems(frame: pd.DataFrame) -> dict[str, pd.Series]:
-    differs = frame.get("checksum_differs", pd.Series("", frame.index))
+    column = find_ecg_column(frame)
+    ecg = frame[column].ecg
+    broken = folder / "broken.csv"
     return {
-        "samples that differ from the checksum of their header": differs != "",
-        "no usable lead": ~frame["usable"],
-        "missing leads": frame["n_missing_leads"] > 0,
-        "flat leads": frame["n_flat_leads"] > 0,
-        "gaps": frame["n_nan_leads"] > 0,
-        "clipped leads": frame["n_clipped_leads"] > 0,
-        "implausible amplitudes": frame["problem"].str.contains("implausible"),
-        "suspected reversal of electrodes": frame["suspected_reversal"] != "",
+        "n_records": len(frame),
+        "ecg": str(frame[column].dtype),
+        "leads": list(ecg.leads),
+        "sampling_rate": ecg.sampling_rate,
+        "n_broken": len(pd.read_csv(broken)) if broken.exists() else 0,
+        "problems": _problems(frame) if "problem" in frame else {},
     }
+
+
+def summary(facts: dict[str, Any]) -> str:
+    """Return the facts of `describe_folder` as text."""
+    lines = [f"{facts['n_records']:,} records of {facts['ecg']}"]
+    lines += [
+        f"  {n:,} with {problem.replace('_', ' ')}" for problem, n in facts["problems"].items() if n
+    ]
+    if facts["n_broken"]:
+        lines.append(f"  {facts['n_broken']:,} left out, listed in broken.csv")
+    return "\n".join(lines)
+
+
+def _problems(frame: pd.DataFrame) -> dict[str, int]:
+    """Return the number of records with each problem."""
+    differs = frame.get("checksum_differs", pd.Series("", frame.index))
+    masks = {
+        "samples_that_differ_from_the_checksum_of_their_header": differs != "",
+        "no_usable_lead": ~frame["usable"],
+        "missing_leads": frame["n_missing_leads"] > 0,
+        "flat_leads": frame["n_flat_leads"] > 0,
+        "gaps": frame["n_nan_leads"] > 0,
+        "clipped_leads": frame["n_clipped_leads"] > 0,
+        "implausible_amplitudes": frame["problem"].str.contains("implausible"),
+        "suspected_reversal_of_electrodes": frame["suspected_reversal"] != "",
+    }
+    return {problem: int(mask.sum()) for problem, mask in masks.items()}

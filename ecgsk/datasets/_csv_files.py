@@ -46,8 +46,11 @@ def read_header(path: Path, *, name: str) -> list[str]:
     return header
 
 
-def read_csv(path: Path, *, name: str) -> pd.DataFrame:
-    """Read a table with pandas once every row has the header's number of fields."""
+def read_csv(path: Path, *, name: str, text: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table with pandas once every row has the header's number of fields.
+
+    `text` are columns to read as text, such as keys with leading zeros.
+    """
     header = read_header(path, name=name)
     if repeated := sorted({column for column in header if header.count(column) > 1}):
         raise RecordReadError(
@@ -67,7 +70,8 @@ def read_csv(path: Path, *, name: str) -> pd.DataFrame:
                 )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-            return pd.read_csv(path, encoding="utf-8-sig", index_col=False)
+            kinds = dict.fromkeys(text, str)
+            return pd.read_csv(path, encoding="utf-8-sig", index_col=False, dtype=kinds)
 
 
 def locate(path: Path, place: int, text: str, *, column: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib.resources import files
@@ -48,7 +49,7 @@ def explanation_dict(content: ExplanationContent) -> dict[str, Any]:
         "evidence": [_fields(e, supports=e.supports, seen=e.seen) for e in content.evidence],
         "attributions": [_fields(a) for a in content.attributions],
         "similar": [_fields(s) for s in content.similar],
-        "model": _as_json(dict(content.model)),
+        "model": {_in_snake_case(name): _as_json(fact) for name, fact in content.model.items()},
         "note": " ".join(DISCLAIMER),
     }
 
@@ -57,6 +58,11 @@ def _fields(item: Any, **computed: Any) -> dict[str, Any]:
     """Return the fields of a part that its repr shows, and computed ones."""
     held = {f.name: getattr(item, f.name) for f in fields(item) if f.repr}
     return {name: _as_json(value) for name, value in (held | computed).items()}
+
+
+def _in_snake_case(title: str) -> str:
+    """Return the key of a title that the page shows, such as ``sampling_rate_hz``."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
 
 
 def _as_json(value: Any) -> Any:

@@ -232,7 +232,7 @@ def test_population_of_the_training_is_said_everywhere(make_classifier, X, Y, la
     explainer = LabAbnormalityExplainer(FrozenEstimator(model), reference_ranges=ranges)
     (explained,) = explainer.fit(X, labs).explain(X[["ecg"]].iloc[:1])
     assert model.training_population_ == "simulated patients"
-    assert explained.to_dict()["model"]["training population"] == "simulated patients"
+    assert explained.to_dict()["model"]["training_population"] == "simulated patients"
     assert "Training population: simulated patients" in explained.to_text()
     assert "Nothing here says anything about a real patient" in explained.to_html()
 
