@@ -199,6 +199,23 @@ COMMANDS: dict[str, Example] = {
         ),
         marks=("slow",),
     ),
+    "predict": Example(
+        good="{model} {records} --out {new}.csv",
+        work="ecgsk.cli._predict.run",
+        failing=(
+            *(f"{{model}} {records} --out {{new}}.csv" for records in ("{absent}", "{file}")),
+            *(f"{{model}} {folder} --out {{new}}.csv" for folder in _BROKEN),
+            *(f"{folder} {{records}} --out {{new}}.csv" for folder in (*_BROKEN, "{cohort}")),
+            *(f"{{model}} {{records}} --out {out}.csv" for out in BAD_OUTS),
+            "{model} {records} --out {new}.txt",
+        ),
+        wrong=(
+            *(f"{folder} {{records}}" for folder in _NO_FOLDERS),
+            *(f"{{model}} {{records}} --jobs {x}" for x in ("0", "x", "1.5")),
+            *(f"{{model}} {{records}} --chunk-size {x}" for x in ("0", "x")),
+            *("{model} {records} --out {empty}", "{model}", ""),
+        ),
+    ),
     "explain": Example(
         good="{records}/a --model {model}",
         work="ecgsk.cli._explain.run",
@@ -206,10 +223,13 @@ COMMANDS: dict[str, Example] = {
             *(f"{record} --model {{model}}" for record in ("{absent}", "{file}", "{garbage}/x")),
             *(f"{{records}}/a --model {folder}" for folder in (*_BROKEN, "{cohort}")),
             *(f"{{records}}/a --model {{model}} --out {out}" for out in BAD_OUTS),
+            "{records} --model {model} --limit 1",
+            "{records} --model {model} --record nobody",
         ),
         wrong=(
             *(f"{{records}}/a --model {folder}" for folder in _NO_FOLDERS),
             *("{records}/a", "{records}/a --model {model} --out {file}"),
+            "{records}/a --model {model} --limit 0",
         ),
         by_name=("patient", "leads"),
         prints=True,

@@ -221,9 +221,7 @@ def test_too_many_records_and_unknown_names_are_refused(fail, model, cohort, tmp
     assert "expected at most 20 records, as each takes seconds" in message
     assert f"; found {len(cohort.X)}." in message
     message = fail("explain", folder, "--model", model, "--record", "nobody")
-    assert (
-        f"no record is called 'nobody'. Its {len(cohort.X)} records have names" in message
-    )
+    assert f"no record is called 'nobody'. Its {len(cohort.X)} records have names" in message
 
 
 def test_records_left_out_are_named_and_end_in_exit_code_3(
