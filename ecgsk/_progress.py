@@ -20,7 +20,8 @@ def progress_bar(iterable: Any = None, *, show: bool = True, **settings: Any) ->
 
     Work of less than ten seconds reports no line, longer work one every ten seconds. The level
     WARNING of the logger ``ecgsk`` turns both off.
-    `settings` are parameters of tqdm, such as ``desc``, ``unit`` and ``total``.
+    `settings` are parameters of tqdm, such as ``desc``, ``unit`` and ``total``; ``delay`` and
+    ``mininterval`` change those ten seconds.
     """
     show = show and not _is_silenced()
     if not show or shows_bars():
@@ -34,7 +35,7 @@ def progress_bar(iterable: Any = None, *, show: bool = True, **settings: Any) ->
         "mininterval": SECONDS_BETWEEN_LINES,
         "miniters": 1,
     }
-    return plain_tqdm(iterable, **settings | lines)
+    return plain_tqdm(iterable, **lines | settings)
 
 
 def report(line: str) -> None:

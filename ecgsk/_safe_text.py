@@ -5,6 +5,7 @@ control characters; a table holds no cell that a spreadsheet runs as a formula.
 """
 
 import re
+from collections.abc import Iterable
 from html import escape
 from os import PathLike
 from typing import Any
@@ -48,11 +49,25 @@ def write_text(path: str | PathLike, text: str) -> None:
         new.write_text(text, encoding="utf-8", errors="replace")
 
 
-def write_csv(frame: pd.DataFrame, path: str | PathLike, *, index: bool = False) -> None:
+def write_csv(
+    frame: pd.DataFrame | Iterable[pd.DataFrame], path: str | PathLike, *, index: bool = False
+) -> None:
     """Write a table for people as CSV, whole or not at all.
 
-    Text that a spreadsheet would run begins with an apostrophe; numbers are unchanged.
+    Text that a spreadsheet would run begins with an apostrophe; numbers are unchanged. A
+    table may come in parts, of which one is in memory at a time.
     """
+    parts = [frame] if isinstance(frame, pd.DataFrame) else frame
+    with (
+        replace_file(path) as new,
+        new.open("w", encoding="utf-8", errors="replace", newline="") as file,
+    ):
+        for number, part in enumerate(parts):
+            _as_text(part, index=index).to_csv(file, index=index, header=number == 0)
+
+
+def _as_text(frame: pd.DataFrame, *, index: bool) -> pd.DataFrame:
+    """Return a table of which no cell, name or index is run by a spreadsheet."""
     if index:
         frame = frame.rename(index=_inert)
     text = frame.rename(columns=_inert)
@@ -63,8 +78,7 @@ def write_csv(frame: pd.DataFrame, path: str | PathLike, *, index: bool = False)
         ):
             cells = text.iloc[:, place].astype(object).map(_inert)
             text.isetitem(place, cells.array)
-    with replace_file(path) as new:
-        text.to_csv(new, index=index, encoding="utf-8", errors="replace")
+    return text
 
 
 def _inert(cell: Any) -> Any:

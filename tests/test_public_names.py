@@ -26,6 +26,22 @@ MODULES = {
 }
 
 
+def parse(module):
+    return ast.parse(MODULES[module].read_text("utf-8"))
+
+
+def is_type_checking(node):
+    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+
+
+# Modules whose names are imported at their first use.
+DEFERRED = [
+    module
+    for module, path in MODULES.items()
+    if "= import_on_first_use(__name__)\n" in path.read_text("utf-8") and module != "ecgsk._lazy"
+]
+
+
 def find(name):
     module, _, attribute = f"ecgsk.{name}".rpartition(".")
     return getattr(import_module(module), attribute)
@@ -56,8 +72,15 @@ def test_top_level_holds_what_the_reference_lists():
 @pytest.mark.parametrize("package", PACKAGES)
 def test_package_imports_only_public_names(package):
     module = import_module(package)
-    names = {name for name, value in vars(module).items() if not inspect.ismodule(value)}
+    names = {name for name in dir(module) if not inspect.ismodule(getattr(module, name))}
     assert {name for name in names if not name.startswith("_")} == set(module.__all__)
+
+
+@pytest.mark.parametrize("module", DEFERRED)
+def test_every_deferred_import_is_in_all(module):
+    blocks = [node for node in parse(module).body if is_type_checking(node)]
+    deferred = {alias.name for block in blocks for node in block.body for alias in node.names}
+    assert deferred == {*import_module(module).__all__} - {"__version__"}
 
 
 def sections(text):
@@ -87,9 +110,9 @@ def test_docstring_is_complete(name):
     assert is_dataclass(value) or "Examples" in found
 
 
-def imports(module):
+def imports(tree):
     """Yield (module, name) of every import of ours, those within functions included."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ecgsk"):
             assert node.level == 0
             for alias in node.names:
@@ -113,7 +136,7 @@ def test_no_private_name_is_imported_from_another_package(package):
         f"{module} imports {source}.{name}"
         for module in MODULES
         if package_of(module) == package
-        for source, name in imports(module)
+        for source, name in imports(parse(module))
         if package_of(source) != package
         and any(part.startswith("_") for part in (*source.split(".")[2:], name))
     ]
@@ -121,7 +144,12 @@ def test_no_private_name_is_imported_from_another_package(package):
 
 
 def test_modules_import_one_another_without_circles():
-    graph = {module: {source for source, _ in imports(module)} for module in MODULES}
+    graph = {}
+    for module in MODULES:
+        tree = parse(module)
+        # These run at the first use of a name, when the module has been imported.
+        tree.body = [node for node in tree.body if not is_type_checking(node)]
+        graph[module] = {source for source, _ in imports(tree)}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

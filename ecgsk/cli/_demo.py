@@ -1,38 +1,60 @@
 """Run ``ecgsk demo``: all stages and arms on one cohort, and an explanation."""
 
-import json
 import shutil
 import time
-from dataclasses import dataclass
+import webbrowser
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
+from tqdm.auto import tqdm
 
-from ecgsk._safe_text import write_csv, write_text
-from ecgsk.cli._ending import CHECKPOINTS, fit_settings
+from ecgsk.cli._demo_report import TABLES, conclusion, write_explanation, write_results
+from ecgsk.cli._ending import CHECKPOINTS
 from ecgsk.cli._explain import explain_row
-from ecgsk.cli._output import say
+from ecgsk.cli._output import finish, say
 from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
+from ecgsk.encoders import Encoder, ResNet1d
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
     JointEmbeddingPretrainer,
     LabAbnormalityExplainer,
 )
-from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, compare_arms
-from ecgsk.evaluation.rounded_tables import (
-    arms_table,
-    differences_table,
-    gap_closed_table,
-    laboratories_table,
-)
-from ecgsk.explain import Explanation, Section, write_report
+from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, ArmScore, compare_arms
+from ecgsk.explain import Explanation
 from ecgsk.model_selection import patient_split
 from ecgsk.persistence import save
-from ecgsk.plotting.figures import write_figure
 from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
+from ecgsk.training import Trainer
+
+_FILES = [
+    "report.html",
+    "explanation.html",
+    "explanation.json",
+    "explanation.png",
+    *(f"{name}.csv" for name in TABLES),
+    "arms.png",
+    "model",
+]
+
+
+@dataclass(frozen=True)
+class Size:
+    """Size of a study: patients, share of labels, test set and encoder."""
+
+    subjects: int
+    label_fraction: float
+    test_size: float
+    encoder: Encoder
+
+
+# Chosen on the cohorts of seeds 0 to 2 (docs/results.md): the whole demo takes two minutes.
+QUICK = Size(1500, 0.2, 0.4, ResNet1d(depth=10, width=8))
+FULL = Size(5000, 0.1, 0.25, ResNet1d())
 
 
 @dataclass(frozen=True)
@@ -44,24 +66,31 @@ class Study:
     cohort: Cohort
     lab_targets: pd.DataFrame  # abnormalities: 0, 1 or NaN
     label_fraction: float  # share of training patients whose labels are used
+    size: Size
     simulated: bool  # the model may store the tables of synthetic patients
 
 
-def synthetic_study(n_subjects: int, label_fraction: float, seed: int) -> Study:
+def synthetic_study(
+    size: Size, n_subjects: int | None, label_fraction: float | None, seed: int
+) -> Study:
     """Make the study of a synthetic cohort."""
+    n_subjects = n_subjects or size.subjects
     cohort = make_clinical_ecg(n_subjects, random_state=seed)
     return Study(
         f"Synthetic cohort of {n_subjects:,} patients",
-        "The patients are simulated from assumed physiology. The results show that the method "
-        "works where ECG and laboratory values share causes; they do not apply to real patients.",
+        "The patients are simulated from assumed physiology. The results apply to the method "
+        "where ECG and laboratory values share causes; they do not apply to real patients.",
         cohort,
         LabAbnormality(cohort.reference_ranges).fit_transform(cohort.labs),
-        label_fraction,
+        size.label_fraction if label_fraction is None else label_fraction,
+        size,
         simulated=True,
     )
 
 
-def mimic_study(ecg: Path, hosp: Path, ed: Path | None, label_fraction: float) -> Study:
+def mimic_study(
+    size: Size, ecg: Path, hosp: Path, ed: Path | None, label_fraction: float | None
+) -> Study:
     """Make the study of a folder in MIMIC-IV's layout."""
     cohort = load_mimic_iv(
         ecg,
@@ -75,12 +104,13 @@ def mimic_study(ecg: Path, hosp: Path, ed: Path | None, label_fraction: float) -
         "Trained and tested on the patients of this folder only.",
         cohort,
         cohort.lab_abnormalities,
-        label_fraction,
+        1.0 if label_fraction is None else label_fraction,
+        size,
         simulated=False,
     )
 
 
-def run(study: Study, out: Path, seed: int) -> None:
+def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: bool = False) -> None:
     """Run the three stages and all arms; write report, tables, figures and model."""
     start = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
@@ -88,30 +118,73 @@ def run(study: Study, out: Path, seed: int) -> None:
     say(f"{study.title}: {cohort.shape[0]:,} records, {cohort.Y.shape[1]} diagnoses")
     steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
     X = steps.fit_transform(cohort.X)
+    course = _Course(study, steps, X, out, start)
+    # A finished fit in the checkpoints is not repeated: the same command goes on from there.
+    settings: dict[str, Any] = {
+        "trainer": Trainer(checkpoint_folder=out / CHECKPOINTS),
+        "verbose": 0,
+    }
     comparison = compare_arms(
         X,
         cohort.Y,
         study.lab_targets,
         cohort.groups,
         label_fractions=(study.label_fraction,),
-        pretrainer=JointEmbeddingPretrainer(**fit_settings(out / CHECKPOINTS)),
-        classifier=ECGDiagnosisClassifier(**fit_settings(out / CHECKPOINTS)),
+        test_size=study.size.test_size,
+        pretrainer=JointEmbeddingPretrainer(study.size.encoder, **settings),
+        classifier=ECGDiagnosisClassifier(study.size.encoder, **settings),
         random_state=seed,
+        n_jobs=n_jobs,
+        callback=course.on_score,
     )
-    say(f"\n{arms_table(comparison.to_frame()).to_string(index=False)}\n\n{comparison.summary()}\n")
-    held_out, unseen = _halves(comparison.test, cohort)
-    model = _final_model(steps, comparison, study, X, held_out)
-    explanation = _explain_highest(model, study, unseen)
-    say(explanation.to_text())
-    _write(study, comparison, explanation, out)
-    save(model, out / "model", overwrite=True)
+    say(f"\n{conclusion(comparison)}")
+    assert course.explanation is not None  # the joint embedding is among the arms
+    write_results(study.title, study.caution, cohort, comparison, course.explanation, out)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-    say(
-        f"\n{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
-        "report.html, arms.csv, arms.png, differences.csv, gap_closed.csv, laboratories.csv, "
-        "explanation.html, explanation.json, explanation.png and the model.\n"
-        f"Explain your own record: ecgsk explain RECORD --model {out / 'model'}"
+    report, seconds = out.resolve() / "report.html", time.perf_counter() - start
+    finish(
+        f"\n{seconds:.0f} s. Open {report}\n"
+        f"Beside it in {out.resolve()}: {', '.join(_FILES[1:-1])} and the model.\n"
+        f"Explain your own record: ecgsk explain RECORD --model {out / 'model'}",
+        _document(comparison, out.resolve(), seconds),
     )
+    if open_report:
+        _open(report)
+
+
+@dataclass
+class _Course:
+    """What is printed and written while the arms are fitted."""
+
+    study: Study
+    steps: Pipeline
+    X: pd.DataFrame
+    out: Path
+    start: float
+    explanation: Explanation | None = field(default=None, init=False)
+
+    def on_score(self, comparison: ArmsComparison, score: ArmScore) -> None:
+        """Print a line for each arm; explain an ECG after the joint embedding."""
+        with tqdm.external_write_mode():  # the progress bar stays whole
+            say(
+                f"{score.arm}: AUROC {score.auroc.estimate:.3f} "
+                f"[{score.auroc.low:.3f}, {score.auroc.high:.3f}], {score.seconds:.0f} s"
+            )
+        if score.arm == JOINT_EMBEDDING:
+            self._explain(comparison)
+
+    def _explain(self, comparison: ArmsComparison) -> None:
+        held_out, unseen = _halves(comparison.test, self.study.cohort)
+        model = _final_model(self.steps, comparison, self.study, self.X, held_out)
+        self.explanation = _explain_highest(model, self.study, unseen)
+        write_explanation(self.explanation, self.out)
+        save(model, self.out / "model", overwrite=True)
+        with tqdm.external_write_mode():
+            say(
+                f"\n{self.explanation.to_text()}\n\n"
+                f"After {time.perf_counter() - self.start:.0f} s. The same with the ECG: "
+                f"{self.out.resolve() / 'explanation.html'}\n"
+            )
 
 
 def _halves(rows: np.ndarray, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
@@ -159,72 +232,32 @@ def _explain_highest(model: Pipeline, study: Study, rows: np.ndarray) -> Explana
     return explain_row(model, study.cohort.X[shown].iloc[row], *known)
 
 
-def _write(study: Study, comparison: ArmsComparison, explanation: Explanation, out: Path) -> None:
-    frame, arms = comparison.to_frame(), comparison.plot()
-    write_csv(frame, out / "arms.csv")
-    write_csv(comparison.differences(), out / "differences.csv")
-    write_csv(comparison.gap_closed(), out / "gap_closed.csv")
-    write_csv(comparison.laboratories(), out / "laboratories.csv")
-    write_figure(arms, out / "arms.png")
-    write_figure(explanation.plot(), out / "explanation.png")
-    write_text(out / "explanation.html", explanation.to_html())
-    write_text(out / "explanation.json", json.dumps(explanation.to_dict(), indent=1))
-    write_report(
-        out / "report.html",
-        title=study.title,
-        lead=study.caution,
-        sections=[
-            Section("Cohort", table=_counts(study, comparison), details=study.cohort.DESCR.strip()),
-            Section(
-                "Arms",
-                "All arms share one encoder, one recipe and the same test patients. Confidence "
-                "intervals are patient bootstraps; seconds exclude shared pre-training.",
-                arms_table(comparison.to_frame()),
-                arms,
-            ),
-            Section(
-                "Joint embedding minus each other arm",
-                f"Paired over {comparison.n_test_patients:,} test patients with labels. A verdict "
-                "needs at least 20 patients and an AUROC interval that excludes zero. The "
-                "multimodal arm is the upper bound.",
-                differences_table(comparison.differences()),
-            ),
-            Section(
-                "Share of the gap closed",
-                "(joint embedding - baseline) / (multimodal - baseline), macro AUROC.",
-                gap_closed_table(comparison.gap_closed()),
-            ),
-            Section(
-                "Laboratory abnormalities from the ECG alone: AUROC",
-                table=laboratories_table(comparison.laboratories()),
-            ),
-            Section(
-                "Explanation of the test record with the highest laboratory prediction",
-                "The full explanation is in explanation.html beside this page.",
-                figure=explanation.plot(),
-                lines=explanation.to_text(),
-            ),
-        ],
-    )
+def _document(comparison: ArmsComparison, out: Path, seconds: float) -> dict[str, Any]:
+    """Return the result as JSON values."""
+    tables = {
+        "arms": comparison.to_frame(),
+        "differences": comparison.differences(),
+        "gap_closed": comparison.gap_closed(),
+    }
+    return {
+        "folder": str(out),
+        "files": _FILES,
+        "seconds": round(seconds, 1),
+        "n_test_patients": comparison.n_test_patients,
+    } | {name: _records(table) for name, table in tables.items()}
 
 
-def _counts(study: Study, comparison: ArmsComparison) -> pd.DataFrame:
-    """Return the numbers of records and patients on both sides of the split."""
-    groups = study.cohort.groups.to_numpy()
-    labelled = comparison.scores[0].n_labelled
-    return pd.DataFrame(
-        {
-            "side": side,
-            "records": f"{len(rows):,}",
-            "patients": f"{len(np.unique(groups[rows])):,}",
-            "with labels": f"{n:,}",
-        }
-        for side, rows, n in (
-            ("training", comparison.train, labelled),
-            (
-                "test",
-                comparison.test,
-                int(study.cohort.Y.iloc[comparison.test].notna().any(axis=1).sum()),
-            ),
-        )
-    )
+def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return the rows of a table; JSON has no NaN and no infinity."""
+    finite = table.astype(object).where(~table.isin([np.inf, -np.inf]) & table.notna(), None)
+    return finite.to_dict("records")
+
+
+def _open(page: Path) -> None:
+    """Open a page in the browser, if there is one."""
+    try:
+        is_open = webbrowser.open(page.as_uri())
+    except webbrowser.Error:
+        is_open = False
+    if not is_open:
+        say("No browser was found to open the report in.")

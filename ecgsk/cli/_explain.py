@@ -1,7 +1,8 @@
-"""``ecgsk explain``: explain one WFDB record with a saved model."""
+"""``ecgsk explain``: explain records with a saved model."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,29 +11,37 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from ecgsk._safe_text import write_text
+from ecgsk._safe_text import to_html_text, write_text
+from ecgsk.cli._ending import end_incomplete
 from ecgsk.cli._output import say, show
+from ecgsk.deployment.outputs import check_ecg_only, last_step, wanted_signals
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Explanation
-from ecgsk.io import read_wfdb_record
+from ecgsk.io.sources import RecordSource, find_sources
 from ecgsk.persistence import load
 from ecgsk.plotting.figures import write_figure
-from ecgsk.preprocessing import SelectLeads
 
 # Number of attributed diagnoses (about a second each) and of similar patients.
 _N_ATTRIBUTIONS = 2
 _N_SIMILAR = 3
+_N_NAMED = 5  # records that a message names
 
 
-def run(record: Path, model_folder: Path, out: Path | None) -> None:
-    """Print the explanation of a record; write page, JSON and picture to ``out``."""
+def run(
+    paths: Sequence[Path], model_folder: Path, out: Path | None, names: Sequence[str], limit: int
+) -> None:
+    """Print the explanations of records; write a page, JSON and picture of each to ``out``."""
     model = load(model_folder)
     _check_model(model, f"ecgsk explain: the model in {model_folder}")
-    explanation = explain_record(model, record)
-    show(explanation.to_text(), explanation.to_dict())
-    if out is not None:
-        _write(explanation, out)
-        say(f"\nWritten to {out.resolve()}: report.html, explanation.json, explanation.png")
+    found = _choose(find_sources(paths, name="ecgsk explain"), names, limit)
+    if len(found) == 1:
+        explanation = explain_record(model, *found[0])
+        show(explanation.to_text(), explanation.to_dict())
+        if out is not None:
+            _write(explanation, out)
+            say(f"\nWritten to {out.resolve()}: report.html, explanation.json, explanation.png")
+        return
+    _explain_all(model, found, out)
 
 
 def _check_model(model: BaseEstimator, name: str) -> None:
@@ -42,34 +51,91 @@ def _check_model(model: BaseEstimator, name: str) -> None:
             f"{name}: expected a pipeline that ends in a LabAbnormalityExplainer; got a "
             f"{type(model).__name__}. Save make_pipeline(..., explainer)."
         )
-    encoder = model[-1].encoder_
-    if getattr(encoder, "inputs", "ecg") != "ecg":
-        raise ECGError(
-            f"{name} has inputs={encoder.inputs!r}, but a record has no clinical table. Use a "
-            "model with inputs='ecg', or LabAbnormalityExplainer.explain on a DataFrame."
-        )
-    if encoder.leads_ is None:
-        raise ECGError(
-            f"{name} was fitted on plain arrays, which have no lead names to select a record's "
-            "leads by. Fit it on an ECG column."
-        )
+    check_ecg_only(model, name=name)
+    last_step(model, name=name)
 
 
-def explain_record(model: Pipeline, record: Path) -> Explanation:
+def _choose(
+    sources: Sequence[RecordSource], names: Sequence[str], limit: int
+) -> list[tuple[RecordSource, int]]:
+    """Return the records to explain; raise if there are too many, or a name is not found."""
+    n_found = sum(map(len, sources))
+    places = [(source, place) for source in sources for place in range(len(source))]
+    if names:
+        known = {source.name(place) for source, place in places}
+        if unknown := [name for name in names if name not in known]:
+            some = sorted(known)[:_N_NAMED]
+            raise ECGError(
+                f"ecgsk explain: no record is called {unknown[0]!r}. Its {n_found:,} records have "
+                f"names such as {', '.join(some)}."
+            )
+        places = [(source, place) for source, place in places if source.name(place) in names]
+    if len(places) > limit:
+        raise ECGError(
+            f"ecgsk explain: expected at most {limit} records, as each takes seconds; found "
+            f"{len(places):,}. Name some with --record, raise --limit, or use `ecgsk predict`."
+        )
+    return places
+
+
+def explain_record(model: Pipeline, source: RecordSource, place: int) -> Explanation:
     """Read one record, apply the saved preprocessing and explain it."""
-    last = model[-1].encoder_
-    seconds = last.shape_[1] / last.sampling_rate_
-    path = record.with_suffix("") if record.suffix in (".hea", ".dat", ".mat") else record
-    ecg = read_wfdb_record(path, leads=_leads_in(model), duration=seconds)
-    return explain_row(model, pd.DataFrame({"ecg": ecg}, index=[path.name]))
+    opened = source.take(slice(place, place + 1)).open(wanted_signals(model))
+    if opened.broken:
+        raise ECGError(opened.broken[0])
+    (frame,) = opened.frames
+    return explain_row(model, frame[[c for c in ("ecg", "age", "sex", "male") if c in frame]])
 
 
-def _leads_in(model: Pipeline) -> Sequence[str]:
-    """Return the leads that the first step of the pipeline needs."""
-    first = model[0]
-    if isinstance(first, SelectLeads):
-        return first.leads
-    return getattr(first, "leads_in_", model[-1].encoder_.leads_)
+def _explain_all(
+    model: Pipeline, found: Sequence[tuple[RecordSource, int]], out: Path | None
+) -> None:
+    """Explain several records, with a folder of each and an index."""
+    done: list[tuple[str, Explanation]] = []
+    left_out: list[dict[str, str]] = []
+    for number, (source, place) in enumerate(found, start=1):
+        name = source.name(place)
+        try:
+            explanation = explain_record(model, source, place)
+        except ECGError as error:
+            left_out.append({"record": name, "reason": str(error)})
+            continue
+        folder = f"{number:03d}-{re.sub(r'[^0-9A-Za-z_.-]+', '_', name)[-60:]}"
+        done.append((folder, explanation))
+        if out is not None:
+            _write(explanation, out / folder)
+    if not done:
+        raise ECGError(
+            f"ecgsk explain: none of {len(found)} records can be explained; the first: "
+            f"{left_out[0]['reason']}"
+        )
+    texts = [explanation.to_text() for _, explanation in done]
+    texts += [f"{left['record']}: left out: {left['reason']}" for left in left_out]
+    documents = [explanation.to_dict() for _, explanation in done]
+    show("\n\n".join(texts), {"records": documents, "left_out": left_out})
+    if out is not None:
+        write_text(out / "index.html", "\n".join(_index_page(done, left_out)))
+        say(f"\nWritten to {out.resolve()}: index.html, and a folder of each record")
+    end_incomplete(len(left_out))
+
+
+def _index_page(
+    done: Sequence[tuple[str, Explanation]], left_out: Sequence[dict[str, str]]
+) -> Iterator[str]:
+    """Yield the lines of a page that links to the report of each record."""
+    yield "<!DOCTYPE html>"
+    yield '<html lang="en"><head><meta charset="utf-8"><title>ECGs explained</title></head><body>'
+    yield f"<h1>{len(done)} ECGs explained</h1>\n<ul>"
+    for folder, explanation in done:
+        title = to_html_text(explanation.title)
+        yield f'<li><a href="{to_html_text(folder)}/report.html">{title}</a></li>'
+    yield "</ul>"
+    if left_out:
+        yield "<h2>Left out</h2>\n<ul>"
+        for left in left_out:
+            yield f"<li>{to_html_text(left['record'])}: {to_html_text(left['reason'])}</li>"
+        yield "</ul>"
+    yield "</body></html>"
 
 
 def explain_row(

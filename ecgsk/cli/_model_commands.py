@@ -1,4 +1,4 @@
-"""Options of the commands for one model: explain and info."""
+"""Options of the commands for one model: train, predict, explain, info and export."""
 
 from pathlib import Path
 from typing import Annotated, Optional
@@ -7,30 +7,207 @@ import typer
 
 from ecgsk.cli._ending import command
 
+MAX_SEED = 2**32 - 1  # of NumPy's generator
 
-@command("no explanation was written. Run the command again.")
+
+@command(
+    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
+    "the folder to begin anew."
+)
+def train(
+    cohort: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder that `ecgsk cohort` or write_cohort wrote.", exists=True, file_okay=False
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for model, model card, report and tables.", file_okay=False)
+    ] = Path("ecgsk-model"),
+    encoder: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Encoder, by name. [default: resnet18]"),
+    ] = None,
+    objective: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Objective of the pre-training. [default: clip with a table, else ecg_contrast]"
+        ),
+    ] = None,
+    pretrain: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option(help="Stage (i). [default: pretrain]", show_default=False),
+    ] = None,
+    max_epochs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
+    ] = None,
+    val_fold: Annotated[
+        Optional[list[int]],  # noqa: UP045
+        typer.Option(
+            help="Fold of the cohort to hold out for calibration; may be repeated. "
+            "[default: the cohort's split, or --val-size]"
+        ),
+    ] = None,
+    test_fold: Annotated[
+        Optional[list[int]],  # noqa: UP045
+        typer.Option(
+            help="Fold to score on; may be repeated. [default: half of the patients of --val-fold]"
+        ),
+    ] = None,
+    val_size: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            help="Share of patients to hold out, half for calibration and half for scores. "
+            "[default: 0.3]"
+        ),
+    ] = None,
+    sampling_rate: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Resample to this rate, Hz. [default: 100]"),
+    ] = None,
+    low: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Lower edge of the band-pass, Hz; 0 is none. [default: 0.5]"),
+    ] = None,
+    high: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Upper edge of the band-pass, Hz; 0 is none. [default: 40]"),
+    ] = None,
+    config: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="TOML file with these options and parameters of the estimators; options win.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    resamples: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Bootstrap resamples of the patients. [default: 1000]", min=1),
+    ] = None,
+    seed: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Random seed. [default: 0]", min=0, max=MAX_SEED),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a model in --out.")] = False,
+) -> None:
+    """Train a model on one cohort: pre-training, diagnoses, laboratories.
+
+    Calibrates and sets thresholds on held-out patients, and scores on others:
+
+        ecgsk train mimic-cohort --out mimic-model --encoder resnet10 --max-epochs 5
+
+    Writes model, model_card.md, report.html, study.toml (all settings), split.csv,
+    tables as CSV, figures as PNG and training_report.json.
+    """
+    from ecgsk.cli._study_file import read_settings
+    from ecgsk.cli._train import run
+
+    options = {
+        "encoder": encoder,
+        "objective": objective,
+        "pretrain": pretrain,
+        "max_epochs": max_epochs,
+        "val_fold": val_fold,
+        "test_fold": test_fold,
+        "val_size": val_size,
+        "sampling_rate": sampling_rate,
+        "low": low,
+        "high": high,
+        "resamples": resamples,
+        "seed": seed,
+    }
+    run(cohort, out, read_settings(options, config), overwrite=overwrite)
+
+
+_Records = Annotated[
+    list[Path],
+    typer.Argument(
+        help="WFDB records, with or without .hea, folders of them, and folders that `ecgsk ingest` "
+        "or `ecgsk cohort` wrote."
+    ),
+]
+_Model = Annotated[
+    Path,
+    typer.Argument(
+        help="Model folder that ecgsk.save, `ecgsk train` or `ecgsk demo` wrote.",
+        exists=True,
+        file_okay=False,
+    ),
+]
+
+
+@command("finished chunks are kept. The same command goes on from there.")
+def predict(
+    model: _Model,
+    records: _Records,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="File to write, .parquet or .csv. [default: print the predictions]",
+            dir_okay=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(help="Processes, each of which loads the model; -1 takes every core.")
+    ] = 1,
+    chunk_size: Annotated[
+        int, typer.Option(help="Records per task, and per step of what is kept.", min=1)
+    ] = 1024,
+    overwrite: Annotated[bool, typer.Option(help="Replace OUT.")] = False,
+) -> None:
+    """Predict any number of records with a saved model.
+
+    Writes a row per record: probability and decision for each diagnosis, laboratory
+    findings, and the quality of the signal. A record that cannot be predicted has a row
+    with the reason; the exit code is then 3. After an interruption the same command goes
+    on:
+
+        ecgsk predict ecgsk-demo/model store --out predictions.parquet --jobs 4
+    """
+    from ecgsk.cli._predict import run
+
+    if jobs == 0:
+        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
+    run(model, records, out, jobs, chunk_size, overwrite)
+
+
+@command("the reports that were finished are kept. Run the command again.")
 def explain(
-    record: Annotated[Path, typer.Argument(help="WFDB record, with or without .hea.")],
+    records: _Records,
     model: Annotated[
         Path,
         typer.Option(
-            help="Model folder that ecgsk.save or `ecgsk demo` wrote.", exists=True, file_okay=False
+            help="Model folder that ecgsk.save, `ecgsk train` or `ecgsk demo` wrote.",
+            exists=True,
+            file_okay=False,
         ),
     ],
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for report.html, explanation.json and figure.", file_okay=False),
     ] = None,
+    record: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Name of a record to explain, of those found; may be repeated."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="Largest number of records; each takes seconds.", min=1)
+    ] = 20,
 ) -> None:
-    """Explain the predictions for one WFDB record with a saved model.
+    """Explain the predictions for records with a saved model.
 
-    Prints the diagnoses with the laboratory findings predicted from the same ECG:
+    Prints the diagnoses with the laboratory findings predicted from the same ECG, and
+    writes a report of each record; for several records, a folder each and index.html:
 
-        ecgsk explain p10000032/s40689238/40689238 --model ecgsk-demo/model
+        ecgsk explain p10000032/s40689238/40689238 --model ecgsk-demo/model --out report
+
+        ecgsk explain store --record p1 --record p7 --model ecgsk-demo/model
     """
     from ecgsk.cli._explain import run
 
-    run(record, model, out)
+    run(records, model, out, record or [], limit)
 
 
 @command("nothing was changed.")
@@ -51,3 +228,23 @@ def info(
     from ecgsk.cli._info import run
 
     run(model)
+
+
+@command("no file was written. Run the command again.")
+def export(
+    model: Annotated[
+        Path,
+        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
+    ],
+    out: Annotated[Path, typer.Argument(help="ONNX file to write.", dir_okay=False)],
+) -> None:
+    """Export a saved model to ONNX, with its preprocessing and calibration.
+
+    The probabilities under ONNX Runtime equal those of the model; leads, sampling
+    rate, unit and thresholds are in the file's metadata. Needs ecgsk[onnx]:
+
+        ecgsk export ecgsk-demo/model model.onnx
+    """
+    from ecgsk.cli._export import run
+
+    run(model, out)

@@ -1,23 +1,28 @@
 """Synthetic cohorts, loaders and downloads of public ECG databases."""
 
-from ecgsk.datasets._brugada import load_brugada_huca
-from ecgsk.datasets._challenge import load_challenge
-from ecgsk.datasets._clinical.cohort import make_clinical_ecg, synthesize_ecg
-from ecgsk.datasets._code15 import load_code15
-from ecgsk.datasets._cohort import Cohort
-from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
-from ecgsk.datasets._cohort_report import write_cohort_report
-from ecgsk.datasets._csv import load_csv
-from ecgsk.datasets._fetch import (
-    fetch_mimic_iv_demo,
-    fetch_ptbxl,
-    get_data_home,
-)
-from ecgsk.datasets._join import join_table
-from ecgsk.datasets._ludb import load_ludb
-from ecgsk.datasets._mimic_iv._load import load_mimic_iv
-from ecgsk.datasets._mimic_iv._options import MimicFolds, MimicInputs, MimicTargets
-from ecgsk.datasets._ptbxl import load_ptbxl
+from typing import TYPE_CHECKING
+
+from ecgsk._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from ecgsk.datasets._brugada import load_brugada_huca
+    from ecgsk.datasets._challenge import load_challenge
+    from ecgsk.datasets._clinical.cohort import make_clinical_ecg, synthesize_ecg
+    from ecgsk.datasets._code15 import load_code15
+    from ecgsk.datasets._cohort import Cohort
+    from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
+    from ecgsk.datasets._cohort_report import write_cohort_report
+    from ecgsk.datasets._csv import load_csv
+    from ecgsk.datasets._fetch import (
+        fetch_mimic_iv_demo,
+        fetch_ptbxl,
+        get_data_home,
+    )
+    from ecgsk.datasets._join import join_table
+    from ecgsk.datasets._ludb import load_ludb
+    from ecgsk.datasets._mimic_iv._load import load_mimic_iv
+    from ecgsk.datasets._mimic_iv._options import MimicFolds, MimicInputs, MimicTargets
+    from ecgsk.datasets._ptbxl import load_ptbxl
 
 __all__ = [
     "Cohort",
@@ -41,3 +46,4 @@ __all__ = [
     "write_cohort",
     "write_cohort_report",
 ]
+__getattr__, __dir__ = import_on_first_use(__name__)

@@ -1,29 +1,45 @@
 """State of the torch estimators: seeds, embedding, pickling without the net."""
 
+from __future__ import annotations
+
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from torch import nn
 
+import ecgsk.estimators._engine as engine
 from ecgsk._safe_text import to_html_text
-from ecgsk.estimators._fitting import verbosity
 from ecgsk.estimators._inputs import Inputs, Signature
-from ecgsk.training.batches import BatchDataset
-from ecgsk.training.device import (
-    forked_rng,
-    name_memory_errors,
-    prediction_device,
-    resolve_device,
-)
-from ecgsk.training.fitting import history_frame
-from ecgsk.training.net import ECGNet, wrap_trained
-from ecgsk.training.prediction import embed_batches, predict_batches
-from ecgsk.training.restoring import restore_module
+from ecgsk.estimators._settings import verbosity
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # Attributes of which `_build_module` makes parts of the module.
 _SPECS = ("encoder_spec_", "objective_", "augmentation", "clinical_encoder")
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+
+def unchanged_on_failure(fit: Fit) -> Fit:
+    """Decorate ``fit`` so that one that fails or is interrupted leaves the estimator as it was.
+
+    Otherwise a fitted estimator would keep its net beside the labels and leads of the new data.
+    """
+
+    @functools.wraps(fit)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return wrapped  # type: ignore[return-value]
 
 
 class EmbeddingMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -43,7 +59,7 @@ class TorchEstimator(BaseEstimator):
     saved: the fitted attributes, and the weights as NumPy arrays.
     """
 
-    net_: ECGNet
+    net_: engine.ECGNet
     clinical_columns_: list[Any]
 
     # Request `groups` by default under metadata routing, as scikit-learn's splitters do.
@@ -67,27 +83,27 @@ class TorchEstimator(BaseEstimator):
     def _signature(self) -> Signature:
         return Signature.of(self)
 
-    def _store_net(self, net: ECGNet) -> None:
+    def _store_net(self, net: engine.ECGNet) -> None:
         self.net_ = net
-        self.history_ = history_frame(net)
+        self.history_ = engine.history_frame(net)
 
-    def _embed(self, dataset: BatchDataset) -> np.ndarray:
-        return self._run(embed_batches, dataset)
+    def _embed(self, dataset: engine.BatchDataset) -> np.ndarray:
+        return self._run(engine.embed_batches, dataset)
 
-    def _predict(self, dataset: BatchDataset) -> np.ndarray:
-        return self._run(predict_batches, dataset)
+    def _predict(self, dataset: engine.BatchDataset) -> np.ndarray:
+        return self._run(engine.predict_batches, dataset)
 
-    def _run(self, run: Callable[..., np.ndarray], dataset: BatchDataset) -> np.ndarray:
-        device, verbose = prediction_device(self.device), verbosity(self)
+    def _run(self, run: Callable[..., np.ndarray], dataset: engine.BatchDataset) -> np.ndarray:
+        device, verbose = engine.prediction_device(self.device), verbosity(self)
         mend = "Free memory, predict fewer records at once, or set_params(device='cpu')."
-        with name_memory_errors(type(self).__name__, mend):
+        with engine.name_memory_errors(type(self).__name__, mend):
             out = run(self.net_.module_, dataset, device=device, verbose=verbose)
         if dataset.signals is not None:
             dataset.signals.warn_of_missing()
         return out
 
     def _seeded(self, seed: int):
-        return forked_rng(seed, resolve_device(self.device))
+        return engine.forked_rng(seed, engine.resolve_device(self.device))
 
     def _repr_html_inner(self) -> str:
         return super()._repr_html_inner() + self._clinical_columns_html()
@@ -124,8 +140,8 @@ class TorchEstimator(BaseEstimator):
         super().__setstate__(state)
         if weights is not None:
             specs = [state.get(name) for name in _SPECS]
-            module = restore_module(self._build_module, weights, specs)
-            self.net_ = wrap_trained(module)
+            module = engine.restore_module(self._build_module, weights, specs)
+            self.net_ = engine.wrap_trained(module)
 
     def __sklearn_tags__(self):
         """Declare that X may be a plain array of two or three dimensions, with NaN."""

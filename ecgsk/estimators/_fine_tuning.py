@@ -9,7 +9,8 @@ from torch import nn
 
 from ecgsk.estimators._distillation import distillation_targets
 from ecgsk.estimators._fitting import fit_module
-from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
+from ecgsk.estimators._linear_head import fit_linear_heads
+from ecgsk.estimators._outputs import LinearHead
 from ecgsk.estimators._targets import Targets
 from ecgsk.estimators._training_rows import TrainingRows
 from ecgsk.estimators.recipe import Recipe

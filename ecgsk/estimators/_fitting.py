@@ -1,13 +1,12 @@
 """Steps shared by the fits of both torch estimators: holding patients out, and training."""
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from torch import nn
 
-from ecgsk.estimators._settings import settings_text, trainer_of
+from ecgsk.estimators._settings import settings_text, trainer_of, verbosity
 from ecgsk.estimators._training_rows import TrainingRows
 from ecgsk.exceptions import ECGError
 from ecgsk.model_selection import patient_split
@@ -21,27 +20,6 @@ from ecgsk.training.sampling import systematic_sample
 
 # From this many patients on, holding some out for early stopping costs little accuracy.
 MIN_PATIENTS_FOR_EARLY_STOPPING = 4000
-
-Fit = TypeVar("Fit", bound=Callable[..., Any])
-
-
-def unchanged_on_failure(fit: Fit) -> Fit:
-    """Decorate ``fit`` so that one that fails or is interrupted leaves the estimator as it was.
-
-    Otherwise a fitted estimator would keep its net beside the labels and leads of the new data.
-    """
-
-    @functools.wraps(fit)
-    def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
-        before = dict(vars(self))
-        try:
-            return fit(self, *args, **kwargs)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-
-    return wrapped  # type: ignore[return-value]
 
 
 def hold_out_patients(
@@ -113,8 +91,3 @@ def fit_module(
             identity=settings_text(estimator),
             distributed=DistributedContext() if estimator.device == "accelerate" else None,
         )
-
-
-def verbosity(estimator: Any) -> int:
-    """Return how much an estimator reports; None is 1."""
-    return 1 if estimator.verbose is None else int(estimator.verbose)

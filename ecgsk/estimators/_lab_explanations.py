@@ -1,5 +1,7 @@
 """Inputs of explanations: signals in memory, properties of the targets, attributions."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -8,14 +10,11 @@ import numpy as np
 import pandas as pd
 
 import ecgsk
+from ecgsk import calibration, explain, io
 from ecgsk._paths import describe
-from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.estimators._lab_targets import are_lab_targets, read_reference_ranges
-from ecgsk.estimators._linear_head import LinearHead
-from ecgsk.estimators._outputs import probabilities_from_logits
+from ecgsk.estimators._outputs import LinearHead, probabilities_from_logits
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
-from ecgsk.explain import Attribution, LabEvidence, SimilarPatients, attribute
-from ecgsk.io import find_beats
 from ecgsk.signals import ECGArray, ECGDtype, quality
 from ecgsk.signals.columns import ecg_column, find_ecg_column
 from ecgsk.signals.screening import screen
@@ -71,7 +70,7 @@ def _describe_male(value: Any) -> str:
 def add_heart_rates(patients: list[dict[str, str]], ecg: ECGArray | None) -> list[dict[str, str]]:
     """Add the median heart rate of each ECG; none where fewer than three beats are found."""
     for patient, record in zip(patients, ecg if ecg is not None else (), strict=False):
-        beats = find_beats(record.signal, record.sampling_rate)
+        beats = io.find_beats(record.signal, record.sampling_rate)
         if len(beats) > 2:
             patient["heart rate"] = f"heart rate {60 / np.median(np.diff(beats)):.0f}/min"
     return patients
@@ -81,7 +80,7 @@ def lab_facts(
     names: Sequence[str],
     base_rates: np.ndarray,
     reference_ranges: Any,
-    calibrator: MultilabelCalibrator | None,
+    calibrator: calibration.MultilabelCalibrator | None,
     prevalence: float | Mapping[str, float] | None,
 ) -> pd.DataFrame:
     """Return base rate, reference range and calibration of each target, NaN if unknown.
@@ -128,7 +127,7 @@ def _check_prevalence(
 def check_request(
     names: list[str] | None,
     encoder: Any,
-    similar_patients: SimilarPatients | None,
+    similar_patients: explain.SimilarPatients | None,
     n_attributions: int,
     n_similar: int,
 ) -> list[str]:
@@ -162,8 +161,8 @@ def predict_diagnoses(classifier: ECGDiagnosisClassifier, embedding: np.ndarray)
 def diagnosis_parts(
     encoder: Any,
     embedding: np.ndarray,
-    calibrator: MultilabelCalibrator | None,
-    evidence: LabEvidence | None,
+    calibrator: calibration.MultilabelCalibrator | None,
+    evidence: explain.LabEvidence | None,
 ) -> dict[str, Any]:
     """Return diagnoses and evidence as arguments of `assemble_explanations`."""
     labels = getattr(encoder, "label_names_", None)
@@ -200,14 +199,14 @@ def signal_parts(
 
 def _attribute(
     encoder: Any, X: Any, ecg: ECGArray | None, diagnoses: pd.DataFrame, n: int
-) -> list[tuple[Attribution, ...]]:
+) -> list[tuple[explain.Attribution, ...]]:
     """Attribute the ``n`` most probable diagnoses of each record to leads and beats."""
     P, names = diagnoses.to_numpy(), list(diagnoses)
     scaler = encoder.scaler_
     tables = [None] * len(P) if scaler is None else scaler.transform(X)
     module = encoder.net_.module_.eval()
     return [
-        attribute(
+        explain.attribute(
             module,
             signal,
             encoder.leads_,
@@ -231,8 +230,8 @@ def _model_signals(model: ECGDiagnosisClassifier, X: Any, ecg: ECGArray | None) 
 def describe_model(
     encoder: Any,
     n_measured: np.ndarray,
-    calibrator: MultilabelCalibrator | None,
-    diagnosis_calibrator: MultilabelCalibrator | None,
+    calibrator: calibration.MultilabelCalibrator | None,
+    diagnosis_calibrator: calibration.MultilabelCalibrator | None,
 ) -> dict[str, Any]:
     """Return the description of the model that the page shows."""
     low, high = f"{n_measured.min():,}", f"{n_measured.max():,}"
@@ -248,7 +247,7 @@ def describe_model(
     }
 
 
-def _count_calibrated(calibrator: MultilabelCalibrator | None) -> str:
+def _count_calibrated(calibrator: calibration.MultilabelCalibrator | None) -> str:
     if calibrator is None:
         return "none"
     return f"{calibrator.calibrated_.sum()} of {len(calibrator.calibrated_)}"

@@ -1,7 +1,6 @@
 """Linear heads: L2-regularised logistic regression per label on fixed features."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
@@ -11,6 +10,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
+from ecgsk.estimators._outputs import LinearHead
 from ecgsk.training.device import process_state_lock
 
 # Candidate values of scikit-learn's C (inverse L2 penalty) on standardised features.
@@ -20,18 +20,6 @@ _N_FEATURES_OF_C = 500
 N_FOLDS = 3  # of the search for C
 # Initial bias of a class without records: its probability is about 2e-9.
 _ABSENT_CLASS_BIAS = -20.0
-
-
-@dataclass(frozen=True)
-class LinearHead:
-    """Linear map from features, in their units, to logits of shape (n_records, n_outputs)."""
-
-    weight: np.ndarray
-    bias: np.ndarray
-
-    def logits(self, features: np.ndarray) -> np.ndarray:
-        """Return float64 logits."""
-        return features.astype(np.float64) @ self.weight.T + self.bias
 
 
 def fit_linear_heads(

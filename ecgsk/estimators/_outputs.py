@@ -1,6 +1,7 @@
 """Probabilities and predictions from logits, by scikit-learn's conventions."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,18 @@ def digest_records(patients: Any) -> bytes | None:
     codes, names = pd.factorize(pd.Series(np.asarray(patients)), sort=False)
     counts = zip(map(str, names), np.bincount(codes[codes >= 0]), strict=True)
     return hashlib.blake2b(repr(sorted(counts)).encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """Linear map from features, in their units, to logits of shape (n_records, n_outputs)."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Return float64 logits."""
+        return features.astype(np.float64) @ self.weight.T + self.bias
 
 
 def probabilities_from_logits(

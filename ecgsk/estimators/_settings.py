@@ -1,5 +1,7 @@
 """Parameters that estimators share: checked in one place, inherited by nested estimators."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
@@ -8,9 +10,8 @@ from pandas.api.types import is_list_like
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from ecgsk.training import Augmentation, Trainer
-from ecgsk.training.device import resolve_device
-from ecgsk.training.fitting import resolve_batch_size
+import ecgsk.estimators._engine as engine
+from ecgsk import training
 from ecgsk.training.trainer import is_count
 
 # Parameters that a nested, unfitted estimator inherits from the outer one.
@@ -19,9 +20,14 @@ _INHERITED = ("trainer", "device", "verbose")
 _WITHOUT_EFFECT = ("trainer", "callbacks", "checkpoint_folder", "device", "verbose")
 
 
-def trainer_of(estimator: Any) -> Trainer:
+def trainer_of(estimator: Any) -> training.Trainer:
     """Return the trainer of an estimator; the default where it is None."""
-    return Trainer() if estimator.trainer is None else estimator.trainer
+    return training.Trainer() if estimator.trainer is None else estimator.trainer
+
+
+def verbosity(estimator: Any) -> int:
+    """Return how much an estimator reports; None is 1."""
+    return 1 if estimator.verbose is None else int(estimator.verbose)
 
 
 def keeps_checkpoints(*estimators: Any) -> bool:
@@ -46,16 +52,16 @@ def check_settings(estimator: Any, *, allows_auto: bool = False) -> None:
     `allows_auto` permits ``"auto"`` as ``max_epochs`` and ``learning_rate``.
     """
     owner, trainer = type(estimator).__name__, trainer_of(estimator)
-    if not isinstance(trainer, Trainer):
+    if not isinstance(trainer, training.Trainer):
         raise TypeError(
             f"{owner}: trainer must be a Trainer or None, got {trainer!r}. "
             "Import it from ecgsk.training."
         )
     trainer.check()
-    resolve_device(estimator.device)
-    resolve_batch_size(estimator.batch_size, 1)
+    engine.resolve_device(estimator.device)
+    engine.resolve_batch_size(estimator.batch_size, 1)
     augmentation = estimator.augmentation
-    if augmentation is not None and not isinstance(augmentation, Augmentation):
+    if augmentation is not None and not isinstance(augmentation, training.Augmentation):
         raise TypeError(f"{owner}: augmentation must be an Augmentation, got {augmentation!r}.")
     auto = "'auto' or " if allows_auto else ""
     checks: dict[str, tuple[Callable[[Any], bool], str]] = {

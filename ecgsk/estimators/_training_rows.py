@@ -4,6 +4,8 @@ A fit depends on the records and not on their order, and a record of weight 2 is
 twice: sorted and repeated rows give the same fit, bit by bit.
 """
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import ecgsk.estimators._engine as engine
 from ecgsk.checks.signals import count_repeats
 from ecgsk.estimators._inputs import Inputs
 from ecgsk.exceptions import TableWarning
-from ecgsk.training.batches import BatchDataset
 from ecgsk.training.signals import Signals
 
 # Mean weights outside are an error of scale: an epoch would have too many steps, or none.
@@ -46,9 +48,9 @@ class TrainingRows:
 
     def dataset(
         self, table: np.ndarray | None = None, targets: np.ndarray | None = None
-    ) -> BatchDataset:
+    ) -> engine.BatchDataset:
         """Return the dataset of all rows, with a scaled table and targets."""
-        return BatchDataset(self.signals, table, targets, self.weight)
+        return engine.BatchDataset(self.signals, table, targets, self.weight)
 
 
 def order_training_rows(

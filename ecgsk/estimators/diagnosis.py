@@ -1,5 +1,7 @@
 """Stage (ii): diagnoses from the ECG."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,28 +10,14 @@ import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+import ecgsk.estimators._engine as engine
+from ecgsk import encoders, training
 from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
-from ecgsk.encoders import ClinicalMLP, Encoder
-from ecgsk.encoders.clinical import ClinicalMLPModule
-from ecgsk.estimators._backbone import (
-    build_augmentation,
-    build_backbone,
-    check_encoder,
-    initialise_backbone,
-)
-from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
-from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
-from ecgsk.estimators._fitting import hold_out_patients, unchanged_on_failure
+from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, unchanged_on_failure
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
 from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
-from ecgsk.estimators._pretraining import (
-    PretrainingPlan,
-    plan_pretraining,
-    pretrain,
-    table_of_plan,
-)
 from ecgsk.estimators._settings import (
     check_settings,
     draw_seed,
@@ -42,10 +30,6 @@ from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_t
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
 from ecgsk.estimators.recipe import Recipe, Task, resolve_recipe, warn_near_threshold
 from ecgsk.preprocessing import ClinicalScaler
-from ecgsk.training import Augmentation, Trainer
-from ecgsk.training.batches import BatchDataset
-from ecgsk.training.fitting import history_frame
-from ecgsk.training.modules import Backbone, DiagnosisModule, MeasuredValues
 
 _INPUTS = ("ecg", "clinical", "ecg+clinical")
 _FINE_TUNE = ("auto", "probe", "probe_then_full", "full", "distill")
@@ -172,20 +156,20 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
 
     def __init__(
         self,
-        encoder: Encoder | str | JointEmbeddingPretrainer | FrozenEstimator = "resnet18",
+        encoder: encoders.Encoder | str | JointEmbeddingPretrainer | FrozenEstimator = "resnet18",
         *,
         inputs: str = "ecg",
         fine_tune: str = "auto",
-        clinical_encoder: ClinicalMLP | None = None,
+        clinical_encoder: encoders.ClinicalMLP | None = None,
         clinical_columns: Sequence[str] | None = None,
         group_column: str = "subject_id",
-        augmentation: Augmentation | None = None,
+        augmentation: training.Augmentation | None = None,
         dropout: float = 0.2,
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
         early_stopping: bool | str = "auto",
-        trainer: Trainer | None = None,
+        trainer: training.Trainer | None = None,
         device: str | None = None,
         random_state: Any = None,
         verbose: int | None = None,
@@ -210,7 +194,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     @unchanged_on_failure
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None
-    ) -> "ECGDiagnosisClassifier":
+    ) -> ECGDiagnosisClassifier:
         """Train on the diagnoses, after pre-training where the encoder is a pretrainer.
 
         Everything is checked before the first training step.
@@ -256,7 +240,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         plan = self._plan_encoder(inputs, pretrainer)
         roles = TableRoles(self, X, y, inputs)
         if plan is not None:
-            roles.use(table_of_plan(plan, inputs, owner), plan.columns)
+            roles.use(engine.table_of_plan(plan, inputs, owner), plan.columns)
         if "clinical" in self.inputs or self.fine_tune == "distill":
             roles.use(self._table(inputs), self.clinical_columns)
         rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self, pretrainer))
@@ -271,7 +255,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         with self._seeded(seed):
             module = self._build_module()
             self._initialise(module, pretrainer, plan, data)
-            self._store_net(fine_tune(self, module, data, self.recipe_))
+            self._store_net(engine.fine_tune(self, module, data, self.recipe_))
         self._store_patients(X, groups, rows.numbers, pretrainer, is_nested=plan is not None)
         self._n_features_out = module.n_features
         return self
@@ -315,10 +299,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                 raise ValueError(f"{owner}: {name} must be one of {allowed}, got {value!r}.")
         if not (isinstance(self.dropout, (int, float)) and 0 <= self.dropout < 1):
             raise ValueError(f"{owner}: dropout must be in [0, 1), got {self.dropout!r}.")
-        if self.clinical_encoder is not None and not isinstance(self.clinical_encoder, ClinicalMLP):
+        clinical = self.clinical_encoder
+        if clinical is not None and not isinstance(clinical, encoders.ClinicalMLP):
             raise TypeError(
-                f"{owner}: clinical_encoder must be a ClinicalMLP or None, got "
-                f"{self.clinical_encoder!r}."
+                f"{owner}: clinical_encoder must be a ClinicalMLP or None, got {clinical!r}."
             )
 
     def _resolve_pretrainer(self, seed: int) -> JointEmbeddingPretrainer | None:
@@ -363,18 +347,18 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
 
     def _plan_encoder(
         self, inputs: Inputs, pretrainer: JointEmbeddingPretrainer | None
-    ) -> PretrainingPlan | None:
+    ) -> engine.PretrainingPlan | None:
         """Check the encoder against X; return the plan of a pre-training inside ``fit``."""
         if inputs.signature is None:
             return None
-        build_augmentation(self.augmentation, inputs.signature.sampling_rate)
+        engine.build_augmentation(self.augmentation, inputs.signature.sampling_rate)
         if pretrainer is None:
-            self.encoder_spec_ = check_encoder(self.encoder, inputs.signature)
+            self.encoder_spec_ = engine.check_encoder(self.encoder, inputs.signature)
             return None
         if isinstance(self.encoder, FrozenEstimator):
             self.encoder_spec_ = pretrainer.encoder_spec_
             return None
-        plan = plan_pretraining(pretrainer, inputs, self.clinical_columns)
+        plan = engine.plan_pretraining(pretrainer, inputs, self.clinical_columns)
         self.encoder_spec_ = plan.encoder_spec
         return plan
 
@@ -396,7 +380,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     def _table(self, rows: TrainingRows | Inputs) -> pd.DataFrame | None:
         return select_clinical_columns(rows.table, self.clinical_columns, type(self).__name__)
 
-    def _training_data(self, rows: TrainingRows, targets: Targets, seed: int) -> DiagnosisData:
+    def _training_data(
+        self, rows: TrainingRows, targets: Targets, seed: int
+    ) -> engine.DiagnosisData:
         """Scale the table and hold patients out: the last checks before training."""
         self.scaler_, table, distillation_table = None, None, None
         if "clinical" in self.inputs:
@@ -407,26 +393,26 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             distillation_table = scaler.transform(self._table(rows))
         kept, held_out = targets.labelled, None
         if self.recipe_.fine_tune != "probe":
-            kept, held_out = hold_out_patients(self, rows, kept, seed)
-        return DiagnosisData(rows, targets, table, distillation_table, kept, held_out)
+            kept, held_out = engine.hold_out_patients(self, rows, kept, seed)
+        return engine.DiagnosisData(rows, targets, table, distillation_table, kept, held_out)
 
     def _initialise(
         self,
-        module: DiagnosisModule,
+        module: engine.DiagnosisModule,
         pretrainer: JointEmbeddingPretrainer | None,
-        plan: PretrainingPlan | None,
-        data: DiagnosisData,
+        plan: engine.PretrainingPlan | None,
+        data: engine.DiagnosisData,
     ) -> None:
         """Initialise the backbone: pre-trained in ``fit``, frozen, or fresh."""
         self.pretraining_history_ = None
         if module.backbone is None:
             return
         if pretrainer is None:
-            initialise_backbone(module.backbone, self.encoder, data.rows.dataset())
+            engine.initialise_backbone(module.backbone, self.encoder, data.rows.dataset())
             return
-        net = pretrainer.net_ if plan is None else pretrain(pretrainer, plan, data.rows).net
+        net = pretrainer.net_ if plan is None else engine.pretrain(pretrainer, plan, data.rows).net
         if plan is not None:
-            self.pretraining_history_ = history_frame(net)
+            self.pretraining_history_ = engine.history_frame(net)
         module.backbone.load_state_dict(net.module_.backbone.state_dict())
 
     def _store_patients(
@@ -445,22 +431,22 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.patients_seen_ = remember_patients(patients, numbers, self._frozen_patients)
         self._training_set = digest_records(patients)
 
-    def _build_module(self) -> DiagnosisModule:
-        backbone: Backbone | None = None
-        clinical: ClinicalMLPModule | MeasuredValues | None = None
+    def _build_module(self) -> engine.DiagnosisModule:
+        backbone: engine.Backbone | None = None
+        clinical: engine.ClinicalMLPModule | engine.MeasuredValues | None = None
         if self.inputs != "clinical":
-            backbone = build_backbone(
+            backbone = engine.build_backbone(
                 self.encoder_spec_, self.augmentation, self._signature, self.scale_
             )
         if self.scaler_ is not None:
             n_columns = len(self.scaler_.feature_names_out_)
             if self.recipe_.fine_tune == "full":
-                clinical = (self.clinical_encoder or ClinicalMLP()).build(n_columns)
+                clinical = (self.clinical_encoder or encoders.ClinicalMLP()).build(n_columns)
             else:
-                clinical = MeasuredValues(n_columns)
-        return DiagnosisModule(backbone, clinical, self.n_outputs_, self.dropout)
+                clinical = engine.MeasuredValues(n_columns)
+        return engine.DiagnosisModule(backbone, clinical, self.n_outputs_, self.dropout)
 
-    def _dataset(self, X: Any) -> BatchDataset:
+    def _dataset(self, X: Any) -> engine.BatchDataset:
         owner, needs_ecg = type(self).__name__, self.inputs != "clinical"
         inputs = parse_inputs(
             self,
@@ -470,7 +456,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             needs_ecg=needs_ecg,
         )
         if self.scaler_ is None:
-            return BatchDataset(inputs.signals)
+            return engine.BatchDataset(inputs.signals)
         table = select_clinical_columns(inputs.table, self.clinical_columns, owner, fitting=False)
         if table is None:
             raise ValueError(
@@ -479,4 +465,4 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                 "or fit with inputs='ecg'."
             )
         warn_of_unknown_levels(owner, table, self.scaler_)
-        return BatchDataset(inputs.signals, self.scaler_.transform(table))
+        return engine.BatchDataset(inputs.signals, self.scaler_.transform(table))

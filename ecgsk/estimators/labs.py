@@ -1,5 +1,7 @@
 """Stage (iii): laboratory abnormalities from the embedding of the ECG."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -8,17 +10,16 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+import ecgsk.estimators._engine as engine
 import ecgsk.estimators._lab_explanations as parts
 import ecgsk.estimators._lab_targets as lab_targets
+from ecgsk import calibration, explain
 from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients
-from ecgsk.calibration import MultilabelCalibrator
-from ecgsk.estimators._fitting import unchanged_on_failure
+from ecgsk.estimators._base import unchanged_on_failure
 from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
-from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
-from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
-from ecgsk.explain import Explanations, LabEvidence, SimilarPatients, assemble_explanations
+from ecgsk.estimators._outputs import LinearHead, LogitsClassifierMixin, digest_records
 
 
 class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
@@ -82,10 +83,10 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
 
     __metadata_request__fit = {"groups": True, "diagnoses": True}
 
-    calibrator_: MultilabelCalibrator | None
-    diagnosis_calibrator_: MultilabelCalibrator | None
-    evidence_: LabEvidence | None
-    similar_patients_: SimilarPatients | None
+    calibrator_: calibration.MultilabelCalibrator | None
+    diagnosis_calibrator_: calibration.MultilabelCalibrator | None
+    evidence_: explain.LabEvidence | None
+    similar_patients_: explain.SimilarPatients | None
 
     def __init__(
         self,
@@ -148,17 +149,21 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         values, rows = targets.as_matrix(), targets.labelled
         self.base_rates_, self.n_measured_ = lab_targets.base_rates(values)
         several = not targets.is_multilabel and targets.n_outputs > 1
-        head = fit_linear_heads(embedding[rows], values[rows], patients[rows], multinomial=several)
+        head = engine.fit_linear_heads(
+            embedding[rows], values[rows], patients[rows], multinomial=several
+        )
         self.coef_, self.intercept_ = head.weight, head.bias
         self.calibrator_ = self.diagnosis_calibrator_ = None
         self.evidence_ = self.similar_patients_ = None
         if Y is not None:
             labs = pd.DataFrame(values, columns=self.label_names_)
-            evidence = LabEvidence(random_state=draw_seed(self.random_state))
+            evidence = explain.LabEvidence(random_state=draw_seed(self.random_state))
             self.evidence_ = evidence.fit(embedding, labs, Y, patients, weight=encoder.coef_)
         if self.keep_patients:
             table = lab_targets.table_beside_signal(X, y, self.group_column)
-            self.similar_patients_ = SimilarPatients().fit(embedding, patients, diagnoses, table)
+            self.similar_patients_ = explain.SimilarPatients().fit(
+                embedding, patients, diagnoses, table
+            )
         return self
 
     def _logits(self, X: Any) -> np.ndarray:
@@ -207,12 +212,12 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         patients = lab_targets.number_records(named, n_records, owner)
         embedding = np.asarray(self.encoder_.transform(X))
         P = super()._probabilities(self._logits_from_embedding(embedding))
-        calibrator = MultilabelCalibrator(threshold="youden", coverage=self.coverage)
+        calibrator = calibration.MultilabelCalibrator(threshold="youden", coverage=self.coverage)
         self.calibrator_ = calibrator.fit(P, labs, groups=patients)
         self.thresholds_ = calibrator.thresholds_
         if Y is not None:
             P = parts.predict_diagnoses(self.encoder_, embedding)
-            calibrator = MultilabelCalibrator(threshold="f1", coverage=self.coverage)
+            calibrator = calibration.MultilabelCalibrator(threshold="f1", coverage=self.coverage)
             self.diagnosis_calibrator_ = calibrator.fit(P, Y, groups=patients)
         if Y is not None and self.evidence_ is not None:
             self.evidence_.validate(embedding, labs, Y, patients)
@@ -228,7 +233,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         n_attributions: int = 0,
         n_similar: int = 0,
         titles: Mapping[str, str] | None = None,
-    ) -> Explanations:
+    ) -> explain.Explanations:
         """Explain each record: diagnoses, laboratory findings and their links.
 
         Parameters
@@ -265,7 +270,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         P = pd.DataFrame(self._probabilities(self._logits_from_embedding(embedding)), columns=names)
         evidence, calibrator = self.evidence_, self.diagnosis_calibrator_
         predicted = parts.diagnosis_parts(encoder, embedding, calibrator, evidence)
-        return assemble_explanations(
+        return explain.assemble_explanations(
             records,
             P,
             facts,
@@ -295,3 +300,26 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         ]
         frames = [frame for frame in known if frame is not None]
         return pd.concat(frames, axis=1) if frames else None
+
+
+def predict_with_diagnoses(
+    explainer: LabAbnormalityExplainer, X: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the probabilities of abnormalities and diagnoses that ``explain`` shows.
+
+    Both come from one embedding, calibrated if the explainer is. Diagnoses are None without a
+    classifier of many labels as encoder.
+    """
+    encoder, calibrator = explainer.encoder_, explainer.diagnosis_calibrator_
+    embedding = np.asarray(encoder.transform(X))
+    abnormal = explainer._probabilities(explainer._logits_from_embedding(embedding))
+    if not getattr(encoder, "label_names_", None):
+        return abnormal, None
+    P = parts.predict_diagnoses(encoder, embedding)
+    return abnormal, P if calibrator is None else calibrator.predict_proba(P)
+
+
+def diagnosis_thresholds(explainer: LabAbnormalityExplainer) -> np.ndarray:
+    """Return the thresholds of the diagnoses that `predict_with_diagnoses` returns."""
+    calibrator = explainer.diagnosis_calibrator_
+    return explainer.encoder_.thresholds_ if calibrator is None else calibrator.thresholds_

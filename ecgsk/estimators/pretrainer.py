@@ -1,32 +1,23 @@
 """Stage (i): a self-supervised joint embedding of ECG and clinical table."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+import ecgsk.estimators._engine as engine
+from ecgsk import encoders, objectives, training
 from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
-from ecgsk.encoders import Encoder
-from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator
-from ecgsk.estimators._fitting import unchanged_on_failure
+from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, unchanged_on_failure
 from ecgsk.estimators._inputs import parse_inputs
-from ecgsk.estimators._pretraining import (
-    Pretraining,
-    build_pretraining_module,
-    plan_pretraining,
-    pretrain,
-    table_of_plan,
-)
 from ecgsk.estimators._settings import keeps_checkpoints
 from ecgsk.estimators._table_roles import TableRoles, check_no_table_in_y
 from ecgsk.estimators._training_rows import check_weights, order_training_rows
-from ecgsk.objectives import Objective
-from ecgsk.training import Augmentation, Trainer
-from ecgsk.training.batches import BatchDataset
-from ecgsk.training.modules import PretrainingModule
 
 
 class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
@@ -120,17 +111,17 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
 
     def __init__(
         self,
-        encoder: Encoder | str = "resnet18",
+        encoder: encoders.Encoder | str = "resnet18",
         *,
-        objective: Objective | str = "auto",
+        objective: objectives.Objective | str = "auto",
         clinical_columns: Sequence[str] | None = None,
         group_column: str = "subject_id",
-        augmentation: Augmentation | None = None,
+        augmentation: training.Augmentation | None = None,
         max_epochs: int = 12,
         batch_size: int | str = "auto",
         learning_rate: float = 3e-3,
         early_stopping: bool | str = "auto",
-        trainer: Trainer | None = None,
+        trainer: training.Trainer | None = None,
         device: str | None = None,
         random_state: Any = None,
         verbose: int | None = None,
@@ -152,7 +143,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     @unchanged_on_failure
     def fit(
         self, X: Any, y: object = None, sample_weight: Any = None, *, groups: Any = None
-    ) -> "JointEmbeddingPretrainer":
+    ) -> JointEmbeddingPretrainer:
         """Align the encoder with the clinical table.
 
         Parameters
@@ -187,22 +178,22 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         check_row_order(owner, X, sample_weight=sample_weight, groups=groups)
         inputs = parse_inputs(self, X, fitting=True, groups=groups)
         weight = check_weights(sample_weight, len(inputs), owner)
-        plan = plan_pretraining(self, inputs)
+        plan = engine.plan_pretraining(self, inputs)
         if self.objective == "auto" and not plan.objective.uses_table:
             check_no_table_in_y(owner, y)
         roles = TableRoles(self, X, None, inputs)  # labels play no part here
-        roles.use(table_of_plan(plan, inputs, owner), self.clinical_columns)
+        roles.use(engine.table_of_plan(plan, inputs, owner), self.clinical_columns)
         roles.finish(groups)
         rows = order_training_rows(inputs, weight, digest=keeps_checkpoints(self))
         self._store_signature(inputs)
         self.scale_ = rows.scale
-        self._store(pretrain(self, plan, rows))
+        self._store(engine.pretrain(self, plan, rows))
         self.patients_seen_ = remember_patients(
             find_patients(X, groups, self.group_column), rows.numbers
         )
         return self
 
-    def _store(self, stage: Pretraining) -> None:
+    def _store(self, stage: engine.Pretraining) -> None:
         self.encoder_spec_, self.objective_ = stage.encoder_spec, stage.objective
         self.scaler_ = stage.scaler
         self._n_features_out = stage.net.module_.backbone.n_features
@@ -222,10 +213,10 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         """
         check_is_fitted(self)
         inputs = parse_inputs(self, X, fitting=False, expected=self._signature)
-        return self._embed(BatchDataset(inputs.signals))
+        return self._embed(engine.BatchDataset(inputs.signals))
 
-    def _build_module(self) -> PretrainingModule:
-        return build_pretraining_module(
+    def _build_module(self) -> engine.PretrainingModule:
+        return engine.build_pretraining_module(
             self.encoder_spec_,
             self.augmentation,
             self._signature,

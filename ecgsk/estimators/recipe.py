@@ -1,10 +1,12 @@
 """Recipe of stage (ii): the choices that ``"auto"`` makes for a classifier and its data."""
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ecgsk.encoders import Encoder
+from ecgsk import encoders
 from ecgsk.exceptions import RecipeWarning
 
 # docs/recipes.md has the measurements behind these numbers.
@@ -25,7 +27,7 @@ class Task:
     weights before stage (ii). `n_labelled` is a sum of weights.
     """
 
-    encoder: Encoder | None
+    encoder: encoders.Encoder | None
     is_pretrained: bool
     has_table: bool
     is_multilabel: bool

@@ -23,6 +23,8 @@ def describe_data(cohort: Cohort | None, comparison: ArmsComparison | None) -> l
     if comparison is not None:
         _check_rows(cohort, comparison)
         sides = {"training": comparison.train, "test": comparison.test}
+        if comparison.calibration is not None:
+            sides["calibration"] = comparison.calibration
     data, participants, missing, outcome = names
     split = _with_split(cohort, sides)
     return [

@@ -13,8 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 
 import ecgsk
 from ecgsk._paths import describe
+from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.datasets import Cohort
-from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
+from ecgsk.estimators import (
+    ECGDiagnosisClassifier,
+    JointEmbeddingPretrainer,
+    LabAbnormalityExplainer,
+)
 from ecgsk.evaluation._card_parts import as_table
 from ecgsk.evaluation._comparison import MIN_PATIENTS_FOR_VERDICT, ArmsComparison, ArmScore
 from ecgsk.exceptions import ECGError
@@ -29,18 +34,33 @@ _INPUTS = {
 _OMITTED_PARAMETERS = ("verbose", "device", "trainer", "encoder")
 
 
-def split_pipeline(model: Any) -> tuple[list[Any], ECGDiagnosisClassifier]:
-    """Return the preprocessing steps of a model and its classifier; raise ECGError without one."""
-    steps, last = [], model
+def split_pipeline(
+    model: Any,
+) -> tuple[list[Any], ECGDiagnosisClassifier, MultilabelCalibrator | None]:
+    """Return the preprocessing steps of a model, its classifier and their calibrator.
+
+    The classifier may be in a calibrator, or be the encoder of an explainer. Raise ECGError
+    without one.
+    """
+    steps, last, calibrator = [], model, None
     if isinstance(model, Pipeline):
         *steps, last = (step for _, step in model.steps)
+    if isinstance(last, LabAbnormalityExplainer):
+        check_is_fitted(last)
+        last, calibrator = last.encoder_, last.diagnosis_calibrator_
+    elif isinstance(last, MultilabelCalibrator):
+        check_is_fitted(last)
+        last, calibrator = last.estimator_, last
+    if isinstance(last, FrozenEstimator):
+        last = last.estimator
     if not isinstance(last, ECGDiagnosisClassifier):
         raise ECGError(
-            "model_card expected a fitted ECGDiagnosisClassifier, or a pipeline that ends in one; "
-            f"got {type(last).__name__}. Pass comparison.score_of(arm).model, for example."
+            "model_card expected a fitted ECGDiagnosisClassifier, alone, calibrated or with an "
+            f"explainer, or a pipeline that ends in one; got {type(last).__name__}. "
+            "Pass comparison.score_of(arm).model, for example."
         )
     check_is_fitted(last)
-    return steps, last
+    return steps, last, calibrator
 
 
 def describe_model(steps: list[Any], model: ECGDiagnosisClassifier) -> list[Section]:
@@ -84,7 +104,7 @@ def describe_training(
             "pre-training, epochs": _epochs(getattr(pretrainer, "history_", None))
             or _epochs(model.pretraining_history_),
             "pre-training, parameters": _changed(pretrainer),
-            "pre-training, table": _table_of(pretrainer),
+            "pre-training, table": _table_of(pretrainer, model),
         }
     else:
         facts["pre-training"] = "none"
@@ -124,7 +144,10 @@ def describe_training(
 
 
 def describe_limits(
-    model: ECGDiagnosisClassifier, cohort: Cohort | None, comparison: ArmsComparison | None
+    model: ECGDiagnosisClassifier,
+    calibrator: MultilabelCalibrator | None,
+    cohort: Cohort | None,
+    comparison: ArmsComparison | None,
 ) -> list[Section]:
     """Describe the limits of the card's figures."""
     limits = ["Scored on held-out patients of one cohort, not at another site or time."]
@@ -140,8 +163,9 @@ def describe_limits(
             f"{len(rare)} of {len(counts)} labels have fewer than {MIN_PATIENTS_FOR_VERDICT} "
             "positive test patients."
         )
+    if calibrator is None:
+        limits.append("A threshold of 0.5 is a default, not chosen on held-out patients.")
     limits += [
-        "A threshold of 0.5 is a default, not chosen on held-out patients.",
         "Records must have the leads, sampling rate and length above.",
     ]
     if model.inputs == "ecg":
@@ -160,11 +184,13 @@ def _epochs(history: pd.DataFrame | None) -> str:
     return "" if history is None or history.empty else str(len(history))
 
 
-def _table_of(pretrainer: JointEmbeddingPretrainer) -> str | None:
-    scaler = getattr(pretrainer, "scaler_", None)
-    if scaler is None:
-        return "none, signals alone" if hasattr(pretrainer, "history_") else None
-    return ", ".join(map(str, scaler.columns_))
+def _table_of(pretrainer: JointEmbeddingPretrainer, model: ECGDiagnosisClassifier) -> str:
+    """Return the columns of a frozen pre-training, or of one inside the model's fit."""
+    if hasattr(pretrainer, "history_"):
+        columns = [] if pretrainer.scaler_ is None else pretrainer.scaler_.columns_
+    else:
+        columns = model.clinical_columns_
+    return ", ".join(map(str, columns)) or "none, signals alone"
 
 
 def _changed(estimator: Any) -> str:

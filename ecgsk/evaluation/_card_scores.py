@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.estimators import ECGDiagnosisClassifier
 from ecgsk.evaluation._card_parts import TO_FILL, as_table
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
@@ -31,10 +32,13 @@ def score_of_model(
 
 
 def describe_scores(
-    model: ECGDiagnosisClassifier, score: ArmScore | None, comparison: ArmsComparison | None
+    model: ECGDiagnosisClassifier,
+    calibrator: MultilabelCalibrator | None,
+    score: ArmScore | None,
+    comparison: ArmsComparison | None,
 ) -> list[Section]:
     """Describe scores on the test patients: macro, per label and per subgroup."""
-    thresholds = Section("Thresholds", *_thresholds(model))
+    thresholds = Section("Thresholds", *_thresholds(model, calibrator))
     if score is None or comparison is None or comparison.held_out is None:
         empty = [Section(name, TO_FILL) for name in ("Performance", "Calibration", "Subgroups")]
         return [*empty, thresholds]
@@ -93,14 +97,17 @@ def _of_setting(frame: pd.DataFrame, score: ArmScore) -> pd.Series:
     return (frame["label_fraction"] == score.label_fraction) & (frame["archive"] == score.archive)
 
 
-def _thresholds(model: ECGDiagnosisClassifier) -> tuple[str, pd.DataFrame | None]:
+def _thresholds(
+    model: ECGDiagnosisClassifier, calibrator: MultilabelCalibrator | None
+) -> tuple[str, pd.DataFrame | None]:
     if model.thresholds_ is None:
         return "The most probable class is predicted.", None
     text = "A label is predicted if its probability exceeds the threshold."
-    if (model.thresholds_ == 0.5).all():
+    thresholds = model.thresholds_ if calibrator is None else calibrator.thresholds_
+    if calibrator is not None:
+        text += " Thresholds and calibration were set on held-out patients."
+    elif (thresholds == 0.5).all():
         return f"{text} It is the default of 0.5 for each label.", None
-    names = model.label_names_ or range(len(model.thresholds_))
-    table = as_table(
-        {str(name): f"{t:.4g}" for name, t in zip(names, model.thresholds_, strict=True)}
-    )
+    names = model.label_names_ or range(len(thresholds))
+    table = as_table({str(name): f"{t:.4g}" for name, t in zip(names, thresholds, strict=True)})
     return text, table.set_axis(["label", "threshold"], axis=1)

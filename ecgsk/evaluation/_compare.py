@@ -1,34 +1,23 @@
 """Fit each arm on the training patients of one split and score it on the test patients."""
 
-import time
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
 from ecgsk._alignment import check_row_order
 from ecgsk._patients import find_patients, number_patients
-from ecgsk._progress import progress_bar
 from ecgsk.checks.fitting import check_column_names, check_training_table
 from ecgsk.checks.roles import split_roles
-from ecgsk.encoders.registry import resolve_encoder
-from ecgsk.estimators import (
-    ECGDiagnosisClassifier,
-    JointEmbeddingPretrainer,
-    LabAbnormalityExplainer,
-)
-from ecgsk.estimators.recipe import Recipe, Task, resolve_recipe
-from ecgsk.evaluation._arms import ARMS, JOINT_EMBEDDING, WITH_TABLE, ArmSetting
+from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
+from ecgsk.evaluation._arms import ARMS, WITH_TABLE
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._held_out import HeldOut
-from ecgsk.exceptions import TableWarning
-from ecgsk.metrics import masked_roc_auc
+from ecgsk.evaluation._jobs import ArmData, Setting, plan_jobs, run_jobs
 from ecgsk.model_selection import check_patient_split, patient_split
 from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals.columns import find_ecg_column
@@ -50,6 +39,8 @@ def compare_arms(
     split: tuple[np.ndarray, np.ndarray] | None = None,
     n_resamples: int = 1000,
     random_state: Any = None,
+    n_jobs: int | None = None,
+    callback: Callable[[ArmsComparison, ArmScore], None] | None = None,
     verbose: int = 1,
 ) -> ArmsComparison:
     """Compare the joint embedding with baselines and an upper bound, on one split by patient.
@@ -93,9 +84,17 @@ def compare_arms(
         Number of resamples of the patient bootstrap.
     random_state : int, RandomState or None
         Seed of split, subsets, training and bootstrap.
+    n_jobs : int or None, default=None
+        Number of processes that fit arms, by joblib; None is 1 outside a
+        ``joblib.parallel_config``, and -1 one for each core. Arms that share a pre-training
+        wait for it. Scores do not depend on it at one number of torch threads; a process
+        beside others has its share of the cores.
+    callback : callable or None, default=None
+        Called in this process as ``callback(comparison, score)`` when an arm ends, with the
+        comparison of the arms so far. The joint embedding is fitted first.
     verbose : int, default=1
-        0 is silent, 1 shows progress over the arms, 2 the epochs of each fit too. Estimators
-        that are given have their own.
+        0 is silent, 1 shows one progress bar over all arms, 2 the epochs of each fit too.
+        Estimators that are given have their own.
 
     Returns
     -------
@@ -150,114 +149,22 @@ def compare_arms(
     targets = _lab_targets(labs, reference_ranges)
     settings = list(_settings(Y, patients, train, label_fractions, archive_sizes, rng))
     held_out = HeldOut.of_records(X, Y, patients, test, n_resamples, seed)
-    comparer = _Comparer(X, Y, targets, patients, held_out, test, pretrainer, classifier)
-    scores = []
-    jobs = [(setting, name) for setting in settings for name in names]
-    for setting, name in (bar := progress_bar(jobs, unit="arm", show=verbose > 0)):
-        bar.set_description_str(f"{setting.label_fraction:.0%} of labels, {name}")
-        scores.append(comparer.score(setting, name))
+    jobs = plan_jobs(settings, names, patients, pretrainer, classifier, has_table=bool(columns))
     known = held_out.Y.notna().any(axis=1).to_numpy()
-    return ArmsComparison(scores, train, test, len(np.unique(held_out.patients[known])), held_out)
+    n_test_patients = len(np.unique(held_out.patients[known]))
+    scores: dict[int, ArmScore] = {}
 
+    def comparison() -> ArmsComparison:
+        ordered = [scores[number] for number in sorted(scores)]
+        return ArmsComparison(ordered, train, test, n_test_patients, held_out)
 
-@dataclass(frozen=True)
-class _Setting:
-    """Rows with labels and rows of stage (i) for one label fraction and archive size."""
-
-    label_fraction: float
-    archive: int
-    labelled: np.ndarray
-    pretraining: np.ndarray
-
-
-@dataclass
-class _Comparer:
-    """Data of a comparison and the fitted pretrainers that its settings share."""
-
-    X: pd.DataFrame
-    Y: pd.DataFrame
-    labs: pd.DataFrame | None
-    patients: np.ndarray
-    held_out: HeldOut
-    test: np.ndarray
-    pretrainer: JointEmbeddingPretrainer
-    classifier: ECGDiagnosisClassifier
-    pretrained: dict[tuple[str, bytes], JointEmbeddingPretrainer] = field(default_factory=dict)
-
-    def score(self, setting: _Setting, arm: str) -> ArmScore:
-        """Fit one arm in one setting and score it on the test patients."""
-        start = time.perf_counter()
-        model = ARMS[arm](self._arm_setting(setting))
-        X = self.X if arm in WITH_TABLE else self.X[[find_ecg_column(self.X)]]
-        # The joint embedding may distil from the tables of rows without labels.
-        rows = setting.pretraining if arm == JOINT_EMBEDDING else setting.labelled
-        Y = self.Y.iloc[rows].copy()
-        Y[~np.isin(rows, setting.labelled)] = np.nan
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TableWarning)  # compare_arms warned of all rows
-            model.fit(X.iloc[rows], Y, groups=self.patients[rows])
-            seconds = time.perf_counter() - start
-            P = model.predict_proba(self.X.iloc[self.test])
-        auroc, auprc = (
-            self.held_out.bootstrap(P, statistic) for statistic in ("roc_auc", "average_precision")
-        )
-        return ArmScore(
-            setting.label_fraction,
-            setting.archive,
-            arm,
-            setting.labelled,
-            auroc,
-            auprc,
-            seconds,
-            model,
-            self._laboratories(model, setting),
-            P.astype(np.float32),
-        )
-
-    def _arm_setting(self, setting: _Setting) -> ArmSetting:
-        def pretrain(pretrainer: JointEmbeddingPretrainer) -> JointEmbeddingPretrainer:
-            key = (repr(pretrainer.objective), setting.pretraining.tobytes())
-            if key not in self.pretrained:
-                rows = setting.pretraining
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", TableWarning)
-                    pretrainer.fit(self.X.iloc[rows], groups=self.patients[rows])
-                self.pretrained[key] = pretrainer
-            return self.pretrained[key]
-
-        return ArmSetting(
-            self.pretrainer,
-            self.classifier,
-            pretrain,
-            len(setting.pretraining),
-            len(setting.labelled),
-            self._joint_recipe(setting),
-        )
-
-    def _joint_recipe(self, setting: _Setting) -> Recipe:
-        """Resolve how the joint embedding is fine-tuned, as its classifier does."""
-        task = Task(
-            encoder=resolve_encoder(self.pretrainer.encoder),
-            is_pretrained=True,
-            has_table=bool(_clinical_columns(self.X, self.classifier)),
-            is_multilabel=True,
-            n_labelled=len(setting.labelled),
-            n_labelled_patients=len(np.unique(self.patients[setting.labelled])),
-        )
-        return resolve_recipe(clone(self.classifier).set_params(inputs="ecg"), task)
-
-    def _laboratories(self, model: ECGDiagnosisClassifier, setting: _Setting) -> pd.Series | None:
-        if self.labs is None or model.inputs != "ecg":
-            return None
-        ecg = self.X[[find_ecg_column(self.X)]]
-        rows = setting.pretraining
-        explainer = LabAbnormalityExplainer(FrozenEstimator(model))
-        explainer.fit(ecg.iloc[rows], self.labs.iloc[rows], groups=self.patients[rows])
-        Y = self.labs.iloc[self.test]
-        per_target = masked_roc_auc(
-            Y.to_numpy(), explainer.predict_proba(ecg.iloc[self.test]), None
-        )
-        return pd.Series(per_target, index=explainer.label_names_)
+    data = ArmData(X, Y, targets, patients, held_out, test)
+    with closing(run_jobs(data, jobs, n_jobs, show=verbose > 0)) as ended:
+        for number, score in ended:
+            scores[number] = score
+            if callback is not None:
+                callback(comparison(), score)
+    return comparison()
 
 
 def _clinical_columns(X: pd.DataFrame, *estimators: Any) -> list[Any]:
@@ -320,7 +227,7 @@ def _settings(Y, patients, train, label_fractions, archive_sizes, rng):
         labelled, archive = train[is_labelled], rng.permutation(train[~is_labelled])
         for size in _distinct_sizes(archive_sizes, len(archive)):
             rows = np.sort(np.concatenate([labelled, archive[:size]]))
-            yield _Setting(fraction, size, labelled, rows)
+            yield Setting(fraction, size, labelled, rows)
 
 
 def _distinct_sizes(archive_sizes, n_archive: int) -> list[int]:

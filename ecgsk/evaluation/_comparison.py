@@ -94,6 +94,8 @@ class ArmsComparison:
         Labels and patients of the test records: ``Y``, ``patients`` and
         ``demographics`` (age, sex, race and ethnicity, without those that X lacks).
         Without it, methods that need labels raise ECGError.
+    calibration : ndarray of int or None
+        Row numbers of X by which the model was calibrated, if they are on neither side.
     """
 
     scores: list[ArmScore] = field(repr=False)
@@ -101,6 +103,7 @@ class ArmsComparison:
     test: np.ndarray = field(repr=False)
     n_test_patients: int
     held_out: HeldOut | None = field(default=None, repr=False)
+    calibration: np.ndarray | None = field(default=None, repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return macro scores, one row for each arm and setting.

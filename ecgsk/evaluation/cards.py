@@ -37,7 +37,8 @@ def model_card(
     ----------
     model : ECGDiagnosisClassifier or Pipeline
         Fitted. The steps of a pipeline before the classifier are listed as
-        preprocessing.
+        preprocessing. The classifier may be calibrated by a MultilabelCalibrator, or be the
+        encoder of a LabAbnormalityExplainer: the thresholds are then those of the calibration.
     cohort : Cohort, optional
         Cohort of the comparison, with the same rows. Adds patients, labels and missing values.
     comparison : ArmsComparison, optional
@@ -100,15 +101,15 @@ def card_sections(
     intended_use: str | None,
 ) -> list[Section]:
     """Return the sections of a card, for Markdown or an HTML page."""
-    steps, classifier = _card_fit.split_pipeline(model)
+    steps, classifier, calibrator = _card_fit.split_pipeline(model)
     score = _card_scores.score_of_model(classifier, comparison)
     sections = [
         Section("Intended use", f"{intended_use or TO_FILL}\n\n{_USE}"),
         *_card_fit.describe_model(steps, classifier),
         *_card_data.describe_data(cohort, comparison),
         *_card_fit.describe_training(classifier, score, comparison),
-        *_card_scores.describe_scores(classifier, score, comparison),
-        *_card_fit.describe_limits(classifier, cohort, comparison),
+        *_card_scores.describe_scores(classifier, calibrator, score, comparison),
+        *_card_fit.describe_limits(classifier, calibrator, cohort, comparison),
     ]
     answered = {section.heading for section in sections if section.text != TO_FILL}
     return [*sections, checklist(answered)]

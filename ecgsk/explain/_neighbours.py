@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.neighbors import NearestNeighbors
+from sklearn.metrics import pairwise_distances_chunked
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
@@ -150,9 +150,7 @@ class SimilarPatients(BaseEstimator):
         if not len(embedding):
             return []
         n_patients = min(n_patients, len(np.unique(self.patients_)))
-        search = NearestNeighbors(metric="cosine", algorithm="brute")
-        search.fit(self.embedding_.astype(np.float32))
-        nearest = self._nearest(search, embedding, n_patients)
+        nearest = self._nearest(embedding, n_patients)
         facts = self._facts(np.unique(np.concatenate([rows for rows, _ in nearest])))
         return [
             [
@@ -163,15 +161,15 @@ class SimilarPatients(BaseEstimator):
         ]
 
     def _nearest(
-        self, search: NearestNeighbors, embedding: np.ndarray, n_patients: int
+        self, embedding: np.ndarray, n_patients: int
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the nearest rows of different patients, and their distances, per record."""
         found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        n_records = len(self.patients_)
+        known, n_records = self.embedding_.astype(np.float32), len(self.patients_)
         n_wanted = min(_RECORDS_PER_PATIENT * n_patients, n_records)
         while left := [i for i in range(len(embedding)) if i not in found]:
             for i, distances, rows in zip(
-                left, *search.kneighbors(embedding[left], n_wanted), strict=True
+                left, *_nearest_rows(embedding[left], known, n_wanted), strict=True
             ):
                 _, first = np.unique(self.patients_[rows], return_index=True)
                 if len(first) >= n_patients or n_wanted == n_records:
@@ -192,6 +190,23 @@ class SimilarPatients(BaseEstimator):
             )
             for row, has, table in zip(rows.tolist(), present, tables, strict=True)
         }
+
+
+def _nearest_rows(x: np.ndarray, known: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return cosine distances and numbers of the ``n`` nearest known rows, nearest first.
+
+    As scikit-learn's NearestNeighbors, whose package takes much longer to import.
+    """
+
+    def nearest(distances: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.argpartition(distances, n - 1, axis=1)[:, :n]
+        of_rows = np.take_along_axis(distances, rows, axis=1)
+        order = np.argsort(of_rows, axis=1)
+        return np.take_along_axis(of_rows, order, 1), np.take_along_axis(rows, order, 1)
+
+    parts = pairwise_distances_chunked(x, known, reduce_func=nearest, metric="cosine")
+    distances, rows = zip(*parts, strict=True)
+    return np.concatenate(distances), np.concatenate(rows)
 
 
 def _check_finite(embedding: np.ndarray) -> None:

@@ -6,7 +6,6 @@ from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ecgsk._safe_text import without_controls
@@ -33,7 +32,10 @@ def render(template: str, **context: Any) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> Any:
+    # A page alone needs jinja2, and not an explanation as text.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("ecgsk.explain"),
         autoescape=True,

@@ -48,6 +48,7 @@ from ecgsk.io._store_files import (
     settle,
 )
 from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown, wanted_leads
+from ecgsk.io._wfdb_search import find_records
 from ecgsk.io.ecg_folder import DEFAULT_GAIN, describe_format, write_table
 from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS
@@ -164,7 +165,7 @@ def ingest_wfdb(
     """
     folder, out = Path(folder).resolve(), Path(out).resolve()
     _check_jobs(n_jobs)
-    names = find_records(folder, aside=out)
+    names = find_records(folder, aside=out, name="ingest_wfdb")
     settings = _settings(folder, transform, leads, duration, gain, chunk_size)
     seen = size_and_time(locate(out, MANIFEST))
     if not overwrite and _is_current(out, folder, names, settings):
@@ -207,26 +208,6 @@ def _convert_chunks(folder: Path, journal: Journal, n_jobs: int | None, progress
             "again with a smaller n_jobs or chunk_size: finished chunks are kept if chunk_size "
             "is the same."
         ) from error
-
-
-def find_records(folder: Path, *, aside: Path | None = None) -> list[str]:
-    """Return the sorted paths, without suffix, of all WFDB headers in a folder but in `aside`."""
-    names = []
-    for place, folders, files in os.walk(folder, onerror=_say_skipped):
-        folders[:] = [name for name in folders if Path(place, name) != aside]
-        inside = Path(place).relative_to(folder)
-        names += [(inside / name[:-4]).as_posix() for name in files if name.endswith(".hea")]
-    if not names:
-        raise RecordReadError(
-            f"ingest_wfdb: no .hea file in {folder}"
-            f"{'' if folder.is_dir() else ', which is not a folder'}. "
-            "Give the folder that holds the WFDB records."
-        )
-    return sorted(names)
-
-
-def _say_skipped(error: OSError) -> None:
-    _logger.warning("ingest_wfdb: skipped %s: %s", error.filename, error.strerror)
 
 
 def _check_jobs(n_jobs: int | None) -> None:

@@ -176,7 +176,7 @@ def read_wfdb_record(
     >>> from ecgsk.io import read_wfdb_record
     >>> ecg = read_wfdb_record("mimic-iv-ecg/files/p1000/p10000032/s1/1")  # doctest: +SKIP
     """
-    wanted, sampling_rate = _checked(leads, sampling_rate, duration, "read_wfdb_record")
+    wanted, sampling_rate = check_wanted(leads, sampling_rate, duration, "read_wfdb_record")
     header = read_header(record_path(path), leads)
     rate = sampling_rate or header.layout.sampling_rate
     n_samples = round((duration or header.layout.seconds) * rate)
@@ -203,7 +203,7 @@ def read_wfdb_records(
     """
     if errors not in ("list", "raise"):
         raise ValueError(f"{name}: errors must be 'list' or 'raise', got {errors!r}.")
-    wanted, sampling_rate = _checked(leads, sampling_rate, duration, name)
+    wanted, sampling_rate = check_wanted(leads, sampling_rate, duration, name)
     kept, headers, broken = _read_headers(paths, names, leads, errors, verify, progress)
     if not len(paths):
         raise RecordReadError(f"{name}: its table names no record. Download it again.")
@@ -233,9 +233,10 @@ def read_wfdb_records(
     return ECGArray(storage), kept, headers, broken
 
 
-def _checked(
+def check_wanted(
     leads: Leads, sampling_rate: float | None, duration: float | None, name: str
 ) -> tuple[tuple[str, ...], float | None]:
+    """Return leads and sampling rate, checked, after a check of the duration."""
     if sampling_rate is not None:
         sampling_rate = check_sampling_rate(sampling_rate, name=name)
     if duration is not None and not 0 < duration < math.inf:

@@ -70,7 +70,8 @@ class WFDBStorage(ECGStorage):
         self.checksums = np.array([header.checksums for header in headers], np.uint16)
         # Size and time of the files, to detect a later change; about 5 us each.
         self._states = self._find_states()
-        self._has_warned = False
+        #: Leads that differ from the checksums of their header, by row, of the records read.
+        self.differing: dict[int, tuple[str, ...]] = {}
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -82,8 +83,9 @@ class WFDBStorage(ECGStorage):
         for place, row in enumerate(rows):
             if leads := self.read_record(row, out[place]):
                 differing[int(row)] = leads
-        if differing and not self._has_warned:
-            self._has_warned = True
+        has_warned = bool(self.differing)
+        self.differing |= differing
+        if differing and not has_warned:
             row, leads = next(iter(differing.items()))
             warn(
                 f"{len(differing)} of {len(rows)} records differ from the checksums of their "
@@ -159,6 +161,7 @@ class WFDBStorage(ECGStorage):
         storage.paths = tuple(self.paths[row] for row in used)
         storage.layouts = tuple(self.layouts[row] for row in used)
         storage.checksums, storage._states = self.checksums[used], self._states[used]
+        storage.differing = {}
         return storage, compacted
 
     def _find_states(self) -> np.ndarray:
@@ -178,5 +181,5 @@ class WFDBStorage(ECGStorage):
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {
             "_states_now": hashlib.blake2b(self._find_states().tobytes(), digest_size=16).digest(),
-            "_has_warned": False,  # a hash is the same before and after a warning
+            "differing": {},  # a hash is the same before and after a warning
         }

@@ -1,9 +1,15 @@
 """Transformers of ECGs and tables: resampling, filtering, leads, laboratory values."""
 
-from ecgsk.preprocessing._abnormality import LabAbnormality
-from ecgsk.preprocessing._bandpass import BandpassFilter
-from ecgsk.preprocessing._clinical_scaler import ClinicalScaler
-from ecgsk.preprocessing._resample import Resample
-from ecgsk.preprocessing._select_leads import SelectLeads
+from typing import TYPE_CHECKING
+
+from ecgsk._lazy import import_on_first_use
+
+if TYPE_CHECKING:
+    from ecgsk.preprocessing._abnormality import LabAbnormality
+    from ecgsk.preprocessing._bandpass import BandpassFilter
+    from ecgsk.preprocessing._clinical_scaler import ClinicalScaler
+    from ecgsk.preprocessing._resample import Resample
+    from ecgsk.preprocessing._select_leads import SelectLeads
 
 __all__ = ["BandpassFilter", "ClinicalScaler", "LabAbnormality", "Resample", "SelectLeads"]
+__getattr__, __dir__ = import_on_first_use(__name__)

@@ -142,9 +142,11 @@ def _clipped(
         # A run of n_held equal samples contains one of every n_held-th sample.
         seen = (signals[..., ::n_held] == extreme[..., None]).any(axis=2)
         for record, lead in np.argwhere(moves & seen):
-            at = np.flatnonzero(signals[record, lead] == extreme[record, lead])
+            trace = signals[record, lead]
+            at = np.flatnonzero(trace == extreme[record, lead])
             starts = at[: 1 - n_held][at[n_held - 1 :] - at[: 1 - n_held] == n_held - 1]
-            steps = np.abs(np.diff(signals[record, lead], prepend=np.nan)[starts])
+            starts = starts[starts > 0]  # nothing is before the first sample
+            steps = np.abs(trace[starts].astype(np.float64) - trace[starts - 1])
             least = _CLIPPED_STEP * (high - low)[record, lead]
             clipped[record, lead] |= (steps > least).any()
     return clipped

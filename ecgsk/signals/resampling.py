@@ -16,7 +16,7 @@ _MAX_RELATIVE_ERROR = 1e-6
 
 
 @lru_cache(64)
-def _ratio(from_rate: float, to_rate: float) -> Fraction:
+def resampling_ratio(from_rate: float, to_rate: float) -> Fraction:
     """Return the ratio of two sampling rates as written: 360.1 Hz means 3601/10.
 
     A ratio of larger numbers than 50,000, such as that of 100 to 1000/3.9 Hz, is replaced by
@@ -42,7 +42,7 @@ def _ratio(from_rate: float, to_rate: float) -> Fraction:
 
 def resampled_length(n_samples: int, from_rate: float, to_rate: float) -> int:
     """Return the number of samples after `resample`: ``ceil(n_samples * to_rate / from_rate)``."""
-    ratio = _ratio(from_rate, to_rate)
+    ratio = resampling_ratio(from_rate, to_rate)
     return -(-n_samples * ratio.numerator // ratio.denominator)
 
 
@@ -52,7 +52,7 @@ def resample(signals: np.ndarray, from_rate: float, to_rate: float) -> np.ndarra
     The dtype is kept, and equal rates return the input itself. An output sample is
     NaN when an input sample that is nearest to it, or to which it is nearest, is.
     """
-    ratio = _ratio(from_rate, to_rate)
+    ratio = resampling_ratio(from_rate, to_rate)
     if ratio == 1:
         return signals
     return filter_spectrum(

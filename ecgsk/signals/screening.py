@@ -27,15 +27,15 @@ FLAT_MV = 1e-3
 #: Amplitude in mV above which a surface ECG is implausible, usually a detached electrode.
 IMPLAUSIBLE_MV = 20.0
 # Largest offset of an electrode in mV that recorders must accept (IEC 60601-2-25).
-_MAX_OFFSET_MV = 300.0
+MAX_OFFSET_MV = 300.0
 # Range in mV that some lead of a record in mV exceeds: a tenth of a small square of ECG paper.
-_SMALLEST_MV = 0.01
+SMALLEST_MV = 0.01
 # Share of implausible samples above which a lead is missing. An ECG in uV has more: 21 % or
 # more of the samples of half of its leads, in LUDB, Brugada-HUCA and simulated records.
-_MAX_SHARE = 0.05
+MAX_SHARE = 0.05
 # Range in mV and number of equal extremes from which a lead is at the rails of its ADC. Short or
 # clipped waves have fewer.
-_RAIL_RANGE_MV, _MIN_RAIL_SAMPLES = 5.0, 10
+RAIL_RANGE_MV, MIN_RAIL_SAMPLES = 5.0, 10
 # Amplitude of a plain array above which a sample is missing. Normalised ECGs reach 20.
 _IMPLAUSIBLE_NUMBER = 1000.0
 # Standard deviation of a plain record above which it is not in mV. A surface ECG has 0.05-0.5 in
@@ -72,8 +72,8 @@ def is_clean(x: np.ndarray, *, in_millivolt: bool = True) -> np.ndarray:
     if in_millivolt:
         with np.errstate(invalid="ignore"):
             spread = high - low
-        clean &= (spread >= FLAT_MV).all(axis=1) & (spread >= _SMALLEST_MV).any(axis=1)
-        wide = np.flatnonzero(clean & (spread > _RAIL_RANGE_MV).any(axis=1))
+        clean &= (spread >= FLAT_MV).all(axis=1) & (spread >= SMALLEST_MV).any(axis=1)
+        wide = np.flatnonzero(clean & (spread > RAIL_RANGE_MV).any(axis=1))
         clean[wide] = ~_at_rails(x[wide], high[wide], low[wide]).any(axis=(1, 2))
     return clean
 
@@ -100,7 +100,7 @@ def screen(x: np.ndarray, *, in_millivolt: bool = True) -> tuple[np.ndarray, np.
         beyond = _beyond_offset(x) if in_millivolt else np.abs(x) > _IMPLAUSIBLE_NUMBER
         n_present = np.count_nonzero(~np.isnan(x), axis=2)
         # One repeated value encodes missing samples; another unit gives different values.
-        large = np.count_nonzero(beyond, axis=2) > _MAX_SHARE * n_present
+        large = np.count_nonzero(beyond, axis=2) > MAX_SHARE * n_present
         large &= _spread(np.where(beyond, x, np.nan)) > IMPLAUSIBLE_MV
         screened = np.where(beyond | large[:, :, None], x.dtype.type(np.nan), x)
         if in_millivolt:
@@ -116,7 +116,7 @@ def screen(x: np.ndarray, *, in_millivolt: bool = True) -> tuple[np.ndarray, np.
     moving = large | (has_signal & (spread > 0))
     refused = np.full(len(x), "", dtype=object)
     if in_millivolt:
-        refused[np.fmax.reduce(spread, axis=1, initial=0) < _SMALLEST_MV] = TOO_SMALL
+        refused[np.fmax.reduce(spread, axis=1, initial=0) < SMALLEST_MV] = TOO_SMALL
     refused[~has_signal.any(axis=1)] = NO_SIGNAL
     refused[large.any(axis=1) & (2 * large.sum(axis=1) >= moving.sum(axis=1))] = TOO_LARGE
     refused[infinite] = INFINITE
@@ -147,21 +147,21 @@ def _beyond_offset(x: np.ndarray) -> np.ndarray:
     size = np.abs(x)
     beyond = size > IMPLAUSIBLE_MV
     near = np.count_nonzero(size <= IMPLAUSIBLE_MV, axis=2)
-    for record, lead in np.argwhere(near <= _MAX_SHARE * (~np.isnan(x)).sum(axis=2)):
+    for record, lead in np.argwhere(near <= MAX_SHARE * (~np.isnan(x)).sum(axis=2)):
         trace = x[record, lead]
-        possible = trace[size[record, lead] <= _MAX_OFFSET_MV]
+        possible = trace[size[record, lead] <= MAX_OFFSET_MV]
         if len(possible):
             beyond[record, lead] = np.abs(trace - np.median(possible)) > IMPLAUSIBLE_MV
-    return beyond | (size > _MAX_OFFSET_MV)
+    return beyond | (size > MAX_OFFSET_MV)
 
 
 def _at_rails(x: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
     """Return which samples are at a value of an ADC's rail, from the extremes of each lead."""
     found = np.zeros(x.shape, dtype=bool)
-    wide = high - low > _RAIL_RANGE_MV
+    wide = high - low > RAIL_RANGE_MV
     if not wide.any():
         return found
-    least = max(_MAX_SHARE * x.shape[2], _MIN_RAIL_SAMPLES)
+    least = max(MAX_SHARE * x.shape[2], MIN_RAIL_SAMPLES)
     for extreme in (high, low):
         held = x == extreme[:, :, None]
         often = wide & (np.count_nonzero(held, axis=2) >= least)

@@ -131,9 +131,15 @@ def _butterworth_gain(low: float | None, high: float | None, order: int, rate: f
 
 def _gaps_at(missing: np.ndarray, n_out: int, ratio: float) -> np.ndarray:
     """Return where samples are missing at the new rate."""
-    nearest_in = np.rint(np.arange(n_out) / ratio).astype(int)
-    gaps = missing[..., np.minimum(nearest_in, missing.shape[-1] - 1)]
+    nearest_in, nearest_out = nearest_samples(missing.shape[-1], n_out, ratio)
+    gaps = missing[..., nearest_in]
     *lead, time = np.nonzero(missing)
-    nearest_out = np.minimum(np.rint(time * ratio).astype(int), n_out - 1)
-    gaps[(*lead, nearest_out)] = True
+    gaps[(*lead, nearest_out[time])] = True
     return gaps
+
+
+def nearest_samples(n_in: int, n_out: int, ratio: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the input sample nearest to each output sample, and the reverse."""
+    nearest_in = np.minimum(np.rint(np.arange(n_out) / ratio).astype(int), n_in - 1)
+    nearest_out = np.minimum(np.rint(np.arange(n_in) * ratio).astype(int), n_out - 1)
+    return nearest_in, nearest_out

@@ -73,7 +73,7 @@ class Checkpoint(Callback):
                     restore(value)
         torch.set_rng_state(state["random"].cpu())
         if "random_cuda" in state:
-            torch.cuda.set_rng_state(state["random_cuda"].cpu())
+            torch.cuda.set_rng_state(state["random_cuda"].cpu(), net.device)
         _log.info("Resume at epoch %d from %s.", len(net.history) + 1, self.path)
         return len(net.history)
 
@@ -108,7 +108,7 @@ def _state(net) -> dict[str, Any]:
         "random": torch.get_rng_state(),
     }
     if torch.device(net.device).type == "cuda":
-        state["random_cuda"] = torch.cuda.get_rng_state()
+        state["random_cuda"] = torch.cuda.get_rng_state(net.device)
     return state
 
 

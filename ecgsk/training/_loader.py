@@ -48,7 +48,7 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         batches = self._batches()
         if self.resident is not None:
-            yield from map(self.resident.batch, batches)
+            yield from self.resident.batches(batches)
         elif self.device.type == "cpu":
             yield from map(self.dataset.__getitems__, batches)
         else:
@@ -72,11 +72,14 @@ class BatchLoader:
 
     def _gather(self, rows: np.ndarray) -> tuple[Tensor | None, float, Batch]:
         """Read a batch into memory that a GPU copies from directly."""
-        rest = self.dataset.without_signals(rows)
-        if self.dataset.signals is None:
-            return None, 1.0, rest
-        raw, gain = self.dataset.raw_signals(rows)
-        return raw.pin_memory() if self.device.type == "cuda" else raw, gain, rest
+        inputs, targets = self.dataset.without_signals(rows)
+        raw, gain = None, 1.0
+        if self.dataset.signals is not None:
+            raw, gain = self.dataset.raw_signals(rows)
+        if self.device.type == "cuda":  # a copy from other memory may wait for the GPU
+            inputs = {name: values.pin_memory() for name, values in inputs.items()}
+            targets, raw = targets.pin_memory(), None if raw is None else raw.pin_memory()
+        return raw, gain, (inputs, targets)
 
 
 class ResidentDataset:
@@ -91,34 +94,48 @@ class ResidentDataset:
             self.raw, self.gain = self._read(dataset)
 
     def _read(self, dataset: BatchDataset) -> tuple[Tensor, float]:
-        starts = range(0, len(dataset), _RECORDS_PER_READ)
+        """Read all signals into one tensor: to join parts would take their memory twice."""
         rows = np.arange(len(dataset))
-        batches = [rows[start : start + _RECORDS_PER_READ] for start in starts]
-        parts = [
-            (raw.to(self.device), gain) for raw, gain in read_ahead(dataset.raw_signals, batches)
+        pieces = [
+            rows[start : start + _RECORDS_PER_READ]
+            for start in range(0, len(rows), _RECORDS_PER_READ)
         ]
-        if len({(raw.dtype, gain) for raw, gain in parts}) > 1:  # stored in several forms
-            parts = [(decode(raw, gain), 1.0) for raw, gain in parts]
-        return torch.cat([raw for raw, _ in parts]), parts[0][1]
+        out, gain = torch.empty(0), 1.0
+        for piece, (raw, raw_gain) in zip(
+            pieces, read_ahead(dataset.raw_signals, pieces), strict=True
+        ):
+            if not piece[0]:
+                shape = (len(rows), *raw.shape[1:])
+                out, gain = torch.empty(shape, dtype=raw.dtype, device=self.device), raw_gain
+            elif (raw.dtype, raw_gain) != (out.dtype, gain):  # stored in several forms
+                out, raw, gain = decode(out, gain), decode(raw, raw_gain), 1.0
+            out[piece[0] : piece[-1] + 1] = raw.to(self.device)
+        return out, gain
 
-    def batch(self, rows: np.ndarray) -> Batch:
-        """Gather a batch on the device."""
-        index = torch.from_numpy(rows).to(self.device, non_blocking=True)
-        inputs = {name: values[index] for name, values in self.inputs.items()}
-        if self.raw is not None:
-            inputs["ecg"] = decode(self.raw[index], self.gain)
-        return inputs, self.targets[index]
+    def batches(self, batches: Sequence[np.ndarray]) -> Iterator[Batch]:
+        """Gather batches on the device; the row numbers of all are copied to it at once."""
+        if not batches:
+            return
+        order = torch.from_numpy(np.concatenate(batches)).to(self.device)
+        for index in order.split([len(batch) for batch in batches]):
+            inputs = {name: values[index] for name, values in self.inputs.items()}
+            if self.raw is not None:
+                inputs["ecg"] = decode(self.raw[index], self.gain)
+            yield inputs, self.targets[index]
 
 
 def fits_on_gpu(dataset: BatchDataset, device: torch.device) -> bool:
     """Return whether all records fit into half of a GPU's free memory."""
     if device.type != "cuda" or not len(dataset):
         return False
-    n_bytes = 0
+    inputs, targets = dataset.without_signals(np.arange(1))
+    n_bytes = sum(values.nbytes for values in (*inputs.values(), targets))
     if dataset.signals is not None:
-        n_bytes = dataset.raw_signals(np.arange(1))[0].nbytes * len(dataset)
+        n_bytes += dataset.raw_signals(np.arange(1))[0].nbytes
     free, _ = torch.cuda.mem_get_info(device)
-    return n_bytes <= _RESIDENT_SHARE * free
+    # Torch keeps the memory of an earlier fit, such as a pre-training, for the next one.
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return n_bytes * len(dataset) <= _RESIDENT_SHARE * free
 
 
 def to_device(inputs: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -72,7 +72,8 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
         raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}.")
     if precision == "auto":
         if device.type == "cuda":
-            enabled = torch.cuda.is_bf16_supported()
+            # Cards before Ampere emulate it, slower than they compute float32.
+            enabled = torch.cuda.is_bf16_supported(including_emulation=False)
         else:
             enabled = device.type == "cpu" and _cpu_multiplies_bfloat16()
     else:

@@ -105,6 +105,8 @@ def fit_net(
         accumulation_steps=trainer.accumulation_steps,
         checkpoint=checkpoint,
         distributed=distributed,
+        # Callbacks of a user may read the loss after every step.
+        defers_losses=device.type == "cuda" and not trainer.callbacks,
         verbose=0,
     )
     with (

@@ -7,6 +7,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping
 from torch import nn
 
+from ecgsk._tally import tally
 from ecgsk.exceptions import ECGError
 from ecgsk.training._checkpoint import Checkpoint
 from ecgsk.training.device import autocast
@@ -23,6 +24,8 @@ class ECGNet(NeuralNet):
     A batch goes through the network in `accumulation_steps` parts; the step is that of the
     mean of the parts' losses. A KeyboardInterrupt comes out of ``fit``; skorch treats every
     one as the signal of its ``EarlyStopping``, and would return a half-trained net.
+    With `defers_losses`, the losses of an epoch are copied from a GPU at its end: skorch waits
+    for that of every step, and the GPU then waits for the next step.
     """
 
     def __init__(
@@ -32,12 +35,14 @@ class ECGNet(NeuralNet):
         accumulation_steps: int = 1,
         checkpoint: Checkpoint | None = None,
         distributed: DistributedContext | None = None,
+        defers_losses: bool = False,
         **kwargs,
     ):
         self.precision = precision
         self.accumulation_steps = accumulation_steps
         self.checkpoint = checkpoint
         self.distributed = distributed
+        self.defers_losses = defers_losses
         super().__init__(*args, **kwargs)
 
     def initialize_callbacks(self):
@@ -87,6 +92,24 @@ class ECGNet(NeuralNet):
             epochs -= self.checkpoint.resume(self)
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
 
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run the steps of an epoch."""
+        if iterator is None or not self.defers_losses:
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            return
+        losses, rows = [], []
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            losses.append(step["loss"].detach())
+            self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+            rows.append(self.history[-1]["batches"][-1])
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        if losses:
+            for row, loss in zip(rows, torch.stack(losses).tolist(), strict=True):
+                row[f"{prefix}_loss"] = loss
+        self.history.record(f"{prefix}_batch_count", len(losses))
+
     def train_step_single(self, batch, **fit_params):
         """Compute the gradients of a batch, whole or in parts, in one process or several."""
         if self.accumulation_steps == 1:
@@ -95,6 +118,7 @@ class ECGNet(NeuralNet):
             step = self._step_in_parts(batch, **fit_params)
         if self.distributed is not None:
             self.distributed.average_step(self.module_, step["loss"])
+        tally(len(batch[1]))
         return step
 
     def _step_in_parts(self, batch, **fit_params):
@@ -134,7 +158,27 @@ class MeanOutput(nn.Module):
         return output.mean()
 
 
+class NoOptimizer:
+    """Stands where a net that is only used has its optimiser.
+
+    The first of torch's own imports torch's compiler, which takes a second.
+    """
+
+    def __init__(self, named_parameters, **settings):
+        self.state: dict = {}
+
+    def step(self, closure=None):
+        """Raise: such a net is not trained."""
+        raise ECGError("the net of a loaded model cannot be trained further. Fit the estimator.")
+
+
 def wrap_trained(module: nn.Module, criterion: nn.Module | None = None) -> ECGNet:
     """Wrap a module that needs no training into a net, as after a fit."""
-    net = ECGNet(module.eval(), criterion=criterion or MeanOutput(), train_split=None, verbose=0)
+    net = ECGNet(
+        module.eval(),
+        criterion=criterion or MeanOutput(),
+        optimizer=NoOptimizer,
+        train_split=None,
+        verbose=0,
+    )
     return net.initialize()

@@ -35,13 +35,7 @@ def predict_batches(
     filled up to a multiple of `multiple` records by repeating the last: the order in which
     torch adds up depends on the size of the batch. `verbose` shows progress after ten seconds.
     """
-    # ``module.to()`` traverses all layers, which takes as long as one record: skip it where
-    # the device matches.
-    with _move_lock:
-        if next(module.parameters(), torch.empty(0, device=device)).device.type != device.type:
-            module = module.to(device)
-        if module.training:
-            module.eval()
+    device = _place(module, device)
     if batch_size is None:
         per_thread = _RECORDS_PER_CPU_THREAD * torch.get_num_threads()
         batch_size = per_thread if device.type == "cpu" else _RECORDS_ON_GPU
@@ -64,6 +58,23 @@ def predict_batches(
             outputs.append(call(**inputs)[:n_records].float().cpu().numpy())
             bar.update(n_records)
     return np.concatenate(outputs)
+
+
+def _place(module: nn.Module, device: torch.device) -> torch.device:
+    """Move a module to a device, in evaluation mode; return the device that it is on."""
+    # ``module.to()`` traverses all layers, which takes as long as one record: skip it where
+    # the device matches.
+    with _move_lock:
+        first = next(module.parameters(), None)
+        here = device if first is None else first.device
+        if here.type != device.type or device.index not in (None, here.index):
+            # Weights that are copied in inference mode can be neither trained nor explained.
+            with torch.inference_mode(False):
+                module.to(device)
+            here = device
+        if module.training:
+            module.eval()
+    return here
 
 
 def embed_batches(

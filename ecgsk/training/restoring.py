@@ -54,10 +54,17 @@ def restore_module(
         with forked_rng(0, torch.device("cpu")):  # fresh weights are drawn and replaced
             module = build()
         _compare(module, tensors)
+        module.load_state_dict(tensors)
     else:
-        module.to_empty(device="cpu")
-    module.load_state_dict(tensors)
+        # Module.to_empty would import a library of symbolic mathematics.
+        laid_out = {name: _like(meta, tensors[name]) for name, meta in module.state_dict().items()}
+        module.load_state_dict(laid_out, assign=True)
     return module
+
+
+def _like(meta: Tensor, values: Tensor) -> Tensor:
+    """Return values in the dtype and memory format of a tensor on the meta device."""
+    return torch.empty_strided(meta.shape, meta.stride(), dtype=meta.dtype).copy_(values)
 
 
 def _build_on_meta(build: Callable[[], nn.Module], n_arrays: int, ours: bool) -> nn.Module | None:

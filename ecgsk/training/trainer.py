@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from skorch.callbacks import Callback
 
 from ecgsk.exceptions import ECGError
 
@@ -33,10 +32,10 @@ class Trainer(BaseEstimator):
         Epochs without a lower validation loss after which training stops.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the training steps. ``"auto"`` is bfloat16 where the hardware
-        multiplies in it. Predictions are float32.
+        multiplies in it; a GPU that emulates it gets float32. Predictions are float32.
     compile : bool, default=False
-        Compile the encoder with ``torch.compile`` for training. It pays on a GPU, in
-        fits of minutes.
+        Compile the encoder with ``torch.compile`` for training, which takes about half a
+        minute first. Not measured on a GPU.
     accumulation_steps : int, default=1
         Parts in which a batch goes through the network, where a whole batch does not
         fit into memory. A contrastive objective compares the records of one part.
@@ -148,6 +147,8 @@ def _can_write(folder: Any) -> bool:
 
 
 def _is_callback(value: Any) -> bool:
+    from skorch.callbacks import Callback  # with torch, two seconds: only where there are some
+
     if (
         isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
     ):  # skorch's (name, callback)

@@ -338,3 +338,26 @@ def test_training_rows_without_a_label_raise(compare, comparison, Y):
 def test_missing_patients_raise(compare, X):
     with pytest.raises(ECGError, match="compare_arms expected groups, the patient of each record"):
         compare(X=X.drop(columns="subject_id"))
+
+
+def test_scores_do_not_depend_on_n_jobs(compare, cohort):
+    given = {"labs": cohort.labs[["potassium"]], "reference_ranges": cohort.reference_ranges}
+    one, two = (compare(n_jobs=n_jobs, **given) for n_jobs in (1, 2))
+    pd.testing.assert_frame_equal(
+        one.to_frame().drop(columns="seconds"), two.to_frame().drop(columns="seconds")
+    )
+    pd.testing.assert_frame_equal(one.differences(), two.differences())
+    pd.testing.assert_frame_equal(one.laboratories(), two.laboratories())
+    shared = [two.score_of(arm).model.encoder.estimator for arm in (JOINT_EMBEDDING, MULTIMODAL)]
+    np.testing.assert_array_equal(*(pretrainer.scale_[0] for pretrainer in shared))
+
+
+def test_callback_gets_the_joint_embedding_first(compare):
+    seen = []
+    final = compare(
+        arms=[TABLE, RANDOM, JOINT_EMBEDDING],
+        callback=lambda comparison, score: seen.append((len(comparison.scores), score.arm)),
+    )
+    assert [n for n, _ in seen] == [1, 2, 3]
+    assert seen[0][1] == JOINT_EMBEDDING
+    assert [score.arm for score in final.scores] == [TABLE, RANDOM, JOINT_EMBEDDING]

@@ -89,6 +89,24 @@ def test_finished_fit_is_not_done_again(train_linear, tmp_path):
     assert count.n_batches == 0
 
 
+def test_random_state_is_that_of_the_gpu_of_the_fit(train_linear, tmp_path, monkeypatch):
+    """Workers of a search train on several GPUs of one machine."""
+    asked = []
+    monkeypatch.setattr(
+        torch.cuda, "get_rng_state", lambda device: asked.append(device) or torch.get_rng_state()
+    )
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: asked.append(device))
+    monkeypatch.setattr(Checkpoint, "_load", lambda self, device: torch.load(tmp_path / "state.pt"))
+    net, checkpoint = train_linear(), Checkpoint(tmp_path, "fit")
+    net.device = "cuda:1"
+    checkpoint.on_epoch_end(net)
+    content = checkpoint.path.read_bytes()[:-32]
+    (tmp_path / "state.pt").write_bytes(content)
+    net.history.clear()
+    checkpoint.resume(net)
+    assert asked == ["cuda:1", "cuda:1"]
+
+
 def test_another_fit_has_another_file(train_linear, linear_data, tmp_path):
     train_linear(checkpoint_folder=tmp_path)
     for change in ({"seed": 1}, {"learning_rate": 0.1}, {"training": linear_data(seed=3)}):

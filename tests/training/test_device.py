@@ -63,6 +63,21 @@ def test_automatic_precision_goes_by_what_torch_may_use(monkeypatch, capability,
         assert (a @ a).dtype == dtype
 
 
+@pytest.mark.parametrize("capability", [7, 8])
+def test_automatic_precision_is_float32_on_a_gpu_that_emulates_bfloat16(monkeypatch, capability):
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    properties = type("Properties", (), {"major": capability})()
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True)
+    chosen = {}
+    monkeypatch.setattr(torch, "autocast", lambda device, **options: chosen.update(options))
+    autocast(torch.device("cuda"), "auto")
+    assert chosen["enabled"] is (capability >= 8)
+
+
 @pytest.mark.parametrize("wrong", ["float16", "half", None])
 def test_unknown_precision(wrong):
     with pytest.raises(ValueError, match=f"'auto', 'float32' or 'bfloat16', got {wrong!r}"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ecgsk.signals import ECGArray
 from ecgsk.signals.concat import ConcatStorage
 from ecgsk.signals.storage import INT16_NAN, ArrayStorage
+from ecgsk.training import _loader
 from ecgsk.training._loader import BatchLoader, ResidentDataset, fits_on_gpu, read_ahead
 from ecgsk.training.batches import BatchDataset, decode
 from ecgsk.training.signals import Signals
@@ -83,7 +84,51 @@ def test_parts_stored_in_several_ways_are_kept_as_millivolts():
     both = pd.concat([pd.Series(one), pd.Series(other)]).array
     assert isinstance(both.storage, ConcatStorage)
     data = dataset(both)
-    assert_same([ResidentDataset(data, CPU).batch(np.arange(8))], [data.__getitems__(np.arange(8))])
+    resident = ResidentDataset(data, CPU)
+    assert_same(resident.batches([np.arange(8)]), [data.__getitems__(np.arange(8))])
+
+
+@given(st.lists(st.sampled_from([100, 200, None]), min_size=3, max_size=3))
+def test_a_resident_dataset_joins_reads_of_every_form(gains):
+    """A storage of one's own may return int16 of a gain in one read, and float32 in another."""
+    data = dataset(stored())
+    read = {0: gains[0], 3: gains[1], 6: gains[2]}
+
+    def raw_signals(rows):
+        ecg, gain = data.__getitems__(rows)[0]["ecg"], read[rows[0]]
+        if gain is None:
+            return ecg, 1.0
+        return torch.where(ecg.isnan(), INT16_NAN, ecg * gain).round().to(torch.int16), gain
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_loader, "_RECORDS_PER_READ", 3)
+        patch.setattr(data, "raw_signals", raw_signals)
+        resident = ResidentDataset(data, CPU)
+    (got,) = resident.batches([np.arange(9)])
+    expected = data.__getitems__(np.arange(9))[0]["ecg"]
+    torch.testing.assert_close(got[0]["ecg"], expected, rtol=0, atol=0.006, equal_nan=True)
+    is_one_form = len(set(gains)) == 1 and gains[0] is not None
+    assert resident.raw.dtype == (torch.int16 if is_one_form else torch.float32)
+
+
+def test_row_numbers_of_an_epoch_are_copied_to_the_device_at_once(monkeypatch):
+    loader, copies, copy = BatchLoader(dataset(stored()), 2, resident=True), [], torch.Tensor.to
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda self, *args, **kw: copies.append(self) or copy(self, *args, **kw)
+    )
+    assert len(list(loader)) == 5
+    assert len(copies) == 1
+
+
+def test_everything_a_gpu_copies_is_in_pinned_memory(monkeypatch):
+    """A copy from other memory may wait for the kernels before it."""
+    pinned = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self) or self)
+    loader = BatchLoader(dataset(stored()), 4, device="cuda", resident=False)
+    raw, _, (inputs, targets) = loader._gather(np.array([0, 1]))
+    given = {id(tensor) for tensor in (raw, targets, *inputs.values())}
+    assert {id(tensor) for tensor in pinned} == given
+    assert set(inputs) == {"table", "patients"}
 
 
 def test_every_epoch_asks_for_its_order():
@@ -136,9 +181,17 @@ def test_batches_for_another_device_are_read_ahead_in_their_stored_form():
         assert all(tensor.is_meta for tensor in (targets, *inputs.values()))
 
 
-@pytest.mark.parametrize(("free", "resident"), [(1000, True), (400, False)])
-def test_records_stay_on_a_gpu_that_has_twice_their_memory_free(monkeypatch, free, resident):
+@pytest.mark.parametrize(
+    ("free", "cached", "resident"), [(864, 0, True), (863, 0, False), (500, 400, True)]
+)
+def test_records_stay_on_a_gpu_that_has_twice_their_memory_free(
+    monkeypatch, free, cached, resident
+):
+    """Memory that torch holds for later, as after a pre-training, is free."""
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10 * free))
-    data = dataset(stored())  # 9 records of 2 x 6 samples of 2 bytes: 216
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: cached + 70)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 70)
+    # 9 records of 2 x 6 samples of 2 bytes, with 3 numbers, a patient and a target: 48 bytes.
+    data = dataset(stored())
     assert fits_on_gpu(data, torch.device("cuda")) is resident
     assert not fits_on_gpu(data, CPU)  # its memory is where they are

@@ -1,0 +1,157 @@
+"""Report of ``ecgsk demo``: the explained ECG, the comparison in one sentence, then details."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ecgsk._safe_text import write_csv, write_text
+from ecgsk.datasets import Cohort
+from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison
+from ecgsk.evaluation.rounded_tables import (
+    arms_table,
+    differences_table,
+    gap_closed_table,
+    laboratories_table,
+)
+from ecgsk.explain import Explanation, Section, write_report
+from ecgsk.plotting.figures import format_probability, write_figure
+
+_VERDICTS = {
+    "better": "the joint embedding is better",
+    "worse": "the joint embedding is worse",
+    "not shown": "no difference is shown",
+    "too few patients": "too few test patients for a verdict",
+}
+_RECORDED = {True: "present", False: "absent", None: "not known"}
+TABLES = ("arms", "differences", "gap_closed", "laboratories")
+
+
+def write_explanation(explanation: Explanation, out: Path) -> None:
+    """Write page, picture and JSON of one explanation."""
+    write_figure(explanation.plot(), out / "explanation.png")
+    write_text(out / "explanation.html", explanation.to_html())
+    write_text(out / "explanation.json", json.dumps(explanation.to_dict(), indent=1))
+
+
+def conclusion(comparison: ArmsComparison) -> str:
+    """Return what the intervals of the differences say, one sentence for each other arm."""
+    lines = [
+        f"Difference in macro AUROC over the diagnoses, {comparison.n_test_patients:,} test "
+        "patients with labels, with the 95 % interval of a patient bootstrap:"
+    ]
+    differences, gap = comparison.differences(), comparison.gap_closed()
+    rounded = differences_table(differences)["macro AUROC [95 %]"]
+    for arm, interval, verdict in zip(
+        differences["arm"], rounded, differences["verdict"], strict=True
+    ):
+        lines.append(f"joint embedding minus {arm}: {interval}: {_VERDICTS[verdict]}.")
+    for baseline, share in gap_closed_table(gap).itertuples(index=False):
+        lines.append(f"Share of the gap from {baseline} to multimodal that is closed: {share}.")
+    return "\n".join(lines)
+
+
+def write_results(
+    title: str,
+    caution: str,
+    cohort: Cohort,
+    comparison: ArmsComparison,
+    explanation: Explanation,
+    out: Path,
+) -> None:
+    """Write the tables, the figure of the arms and the report."""
+    frame, arms = comparison.to_frame(), comparison.plot()
+    differences, gap = comparison.differences(), comparison.gap_closed()
+    laboratories = comparison.laboratories()
+    for name, table in zip(TABLES, (frame, differences, gap, laboratories), strict=True):
+        write_csv(table, out / f"{name}.csv")
+    write_figure(arms, out / "arms.png")
+    arms.set_layout_engine("none")  # keep this layout for the page
+    sections = [
+        Section(
+            "One ECG of a test patient, explained",
+            "The model saw the signal alone. The record is the one with the highest predicted "
+            "laboratory abnormality among the test patients; explanation.html beside this page "
+            "has the full explanation.",
+            _prediction_and_truth(explanation),
+            explanation.plot(),
+        ),
+        Section(
+            "Does the joint embedding help?",
+            figure=arms,
+            lines=conclusion(comparison),
+        ),
+        Section(
+            "Joint embedding minus each other arm",
+            f"Paired over {comparison.n_test_patients:,} test patients with labels. A verdict "
+            "needs at least 20 patients and an AUROC interval that excludes zero. The "
+            "multimodal arm is the upper bound.",
+            differences_table(differences),
+        ),
+        Section(
+            "Share of the gap closed",
+            "(joint embedding - baseline) / (multimodal - baseline), macro AUROC.",
+            gap_closed_table(gap),
+        ),
+        Section(
+            "Arms",
+            "All arms share one encoder, one recipe and the same test patients. Confidence "
+            "intervals are patient bootstraps. Arms are fitted side by side; seconds exclude "
+            "the pre-training that another arm did.",
+            arms_table(frame),
+        ),
+        Section(
+            "Laboratory abnormalities from the ECG alone: AUROC",
+            table=laboratories_table(laboratories),
+        ),
+        Section("The explanation as text", lines=explanation.to_text()),
+        Section("Cohort", table=_counts(cohort, comparison), details=cohort.DESCR.strip()),
+    ]
+    write_report(out / "report.html", title=title, lead=caution, sections=sections)
+
+
+def _prediction_and_truth(explanation: Explanation) -> pd.DataFrame:
+    """Return the top predictions beside what is recorded for the patient."""
+    findings = [
+        ("diagnosis", d.title, d.probability, "above" if d.predicted else "below", d.recorded)
+        for d in explanation.top_diagnoses()
+    ] + [
+        (
+            "laboratory",
+            f.title,
+            f.probability,
+            f"base rate {format_probability(f.base_rate)}",
+            f.recorded,
+        )
+        for f in explanation.top_laboratories()
+    ]
+    return pd.DataFrame(
+        {
+            "": kind,
+            "finding": title,
+            "predicted probability": format_probability(probability),
+            "threshold or base rate": beside,
+            "recorded": _RECORDED[recorded],
+        }
+        for kind, title, probability, beside, recorded in findings
+    )
+
+
+def _counts(cohort: Cohort, comparison: ArmsComparison) -> pd.DataFrame:
+    """Return the numbers of records and patients on both sides of the split."""
+    groups = cohort.groups.to_numpy()
+    known = cohort.Y.iloc[comparison.test].notna().any(axis=1)
+    sides = (
+        ("training", comparison.train, comparison.score_of(JOINT_EMBEDDING).n_labelled),
+        ("test", comparison.test, int(known.sum())),
+    )
+    return pd.DataFrame(
+        {
+            "side": side,
+            "records": f"{len(rows):,}",
+            "patients": f"{len(np.unique(groups[rows])):,}",
+            "with labels": f"{n:,}",
+        }
+        for side, rows, n in sides
+    )

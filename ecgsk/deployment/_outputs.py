@@ -1,0 +1,1 @@
+"""Everything that a fitted model predicts for records: diagnoses and laboratory findings."""

@@ -1,0 +1,73 @@
+"""Finished parts of a long prediction, kept in a hidden folder beside the output."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ecgsk._files import replace_file
+from ecgsk._safe_text import write_csv
+
+
+class Parts:
+    """Tables of finished chunks, each in a file named by what it was made of.
+
+    The name holds a digest of the model, the settings, and the records with the state of
+    their files: a part of another model, or of records that have changed, is not found.
+    Pages of a part carry checksums, and a damaged part counts as not finished.
+    """
+
+    def __init__(self, out: Path):
+        self.folder = out.with_name(f".parts-{out.name}")
+
+    def path(self, number: int, digest: str) -> Path:
+        """Return the path of a part."""
+        return self.folder / f"{number:06d}-{digest}.parquet"
+
+    def is_finished(self, path: Path) -> bool:
+        """Return whether a part is there and whole."""
+        try:
+            self.read(path)
+        # pyarrow raises errors of many classes for damaged files.
+        except Exception:
+            return False
+        return True
+
+    def read(self, path: Path, columns: list[str] | None = None) -> pa.Table:
+        """Read a part, or some columns of it, and compare its checksums."""
+        return pq.read_table(path, columns=columns, page_checksum_verification=True)
+
+    def add(self, path: Path, table: pa.Table) -> None:
+        """Write a part, whole or not at all."""
+        with replace_file(path) as new:
+            pq.write_table(table, new, write_page_checksum=True)
+
+    def publish(self, paths: Sequence[Path], schema: pa.Schema, out: Path) -> None:
+        """Write the parts as one table, one part in memory at a time, and remove them."""
+        tables = (self.read(path) for path in paths)
+        if out.suffix == ".csv":
+            write_csv(_as_frames(tables), out)
+        else:
+            with replace_file(out) as new, pq.ParquetWriter(new, schema) as writer:
+                for table in tables:
+                    writer.write_table(table.cast(schema))
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove all parts."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _as_frames(tables: Iterator[pa.Table]) -> Iterator[pd.DataFrame]:
+    for table in tables:
+        yield as_frame(table)
+
+
+def as_frame(table: pa.Table) -> pd.DataFrame:
+    """Return a table with nullable decisions and missing text as None."""
+    mapping: dict[Any, Any] = {pa.bool_(): pd.BooleanDtype()}
+    return table.replace_schema_metadata(None).to_pandas(types_mapper=mapping.get)

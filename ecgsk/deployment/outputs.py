@@ -1,0 +1,133 @@
+"""Inputs and outputs of a fitted model: the signals it needs and everything it predicts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from ecgsk.estimators import ECGDiagnosisClassifier, LabAbnormalityExplainer
+from ecgsk.estimators.labs import diagnosis_thresholds, predict_with_diagnoses
+from ecgsk.exceptions import ECGError, LeadMismatchError
+from ecgsk.io.sources import Wanted
+from ecgsk.preprocessing import SelectLeads
+from ecgsk.signals.derived_leads import find_derivations
+from ecgsk.signals.leads import LIMB_LEADS
+
+# In batches of a multiple of this, torch's CPU kernels add up in one order, so that the
+# prediction of a record does not depend on the others.
+_MULTIPLE = 16
+
+
+def last_step(model: Any, *, name: str) -> ECGDiagnosisClassifier | LabAbnormalityExplainer:
+    """Return the predictor of a model; raise unless it predicts from ECGs with named leads."""
+    last = model[-1] if isinstance(model, Pipeline) else model
+    if not isinstance(last, ECGDiagnosisClassifier | LabAbnormalityExplainer):
+        raise ECGError(
+            f"{name}: expected a fitted ECGDiagnosisClassifier or LabAbnormalityExplainer, or a "
+            f"pipeline that ends in one; got a {type(last).__name__}. Save the one that predicts."
+        )
+    if _encoder(last).leads_ is None:
+        raise ECGError(
+            f"{name} was fitted on plain arrays, which have no lead names to select a record's "
+            "leads by. Fit it on an ECG column."
+        )
+    return last
+
+
+def needs_table(model: Any) -> bool:
+    """Return whether the model predicts from the clinical table too."""
+    last = model[-1] if isinstance(model, Pipeline) else model
+    return getattr(_encoder(last), "inputs", "ecg") != "ecg"
+
+
+def check_ecg_only(model: Any, *, name: str) -> None:
+    """Raise where a model needs a clinical table, which files of ECGs lack."""
+    if needs_table(model):
+        last = model[-1] if isinstance(model, Pipeline) else model
+        raise ECGError(
+            f"{name} has inputs={_encoder(last).inputs!r}, but a record has no clinical table. "
+            "Use a model with inputs='ecg', or predict a DataFrame with the columns."
+        )
+
+
+def wanted_signals(model: Any) -> Wanted:
+    """Return the leads and the duration that the first step of a model needs."""
+    first = model[0] if isinstance(model, Pipeline) else model
+    last = _encoder(model[-1] if isinstance(model, Pipeline) else model)
+    leads = [getattr(first, "leads_in_", last.leads_)]
+    if isinstance(first, SelectLeads):
+        leads = [first.leads]
+        if first.derive:
+            leads += [first.leads_in_, *_underived(first.leads)]
+    return Wanted(leads, last.shape_[1] / last.sampling_rate_)
+
+
+def _underived(leads: Any) -> list[tuple[str, ...]]:
+    """Return the leads from which all can be derived, if they hold such."""
+    kept = tuple(lead for lead in leads if lead in ("I", "II") or lead not in LIMB_LEADS)
+    try:
+        find_derivations(kept, leads, name="")
+    except LeadMismatchError:
+        return []
+    return [kept]
+
+
+def _encoder(last: Any) -> Any:
+    return getattr(last, "encoder_", last)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Names of what a model predicts, with the thresholds; `classes` are those of one column."""
+
+    diagnoses: tuple[str, ...] = ()
+    diagnosis_thresholds: tuple[float, ...] = ()
+    laboratories: tuple[str, ...] = ()
+    laboratory_thresholds: tuple[float, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, model: Any) -> "Outputs":
+        """Return the outputs of a fitted model."""
+        last = model[-1] if isinstance(model, Pipeline) else model
+        if last.label_names_ is None:
+            return cls(classes=tuple(map(str, last.classes_)))
+        names, thresholds = tuple(map(str, last.label_names_)), tuple(map(float, last.thresholds_))
+        if isinstance(last, ECGDiagnosisClassifier):
+            return cls(names, thresholds)
+        labels = tuple(map(str, getattr(last.encoder_, "label_names_", None) or ()))
+        cuts = tuple(map(float, diagnosis_thresholds(last))) if labels else ()
+        return cls(labels, cuts, names, thresholds)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Thresholds by column of a table of predictions."""
+        pairs = zip(self.diagnoses, self.diagnosis_thresholds, strict=True)
+        found = {f"probability/{name}": threshold for name, threshold in pairs}
+        pairs = zip(self.laboratories, self.laboratory_thresholds, strict=True)
+        return found | {f"laboratory/{name}": threshold for name, threshold in pairs}
+
+
+def predict_all(model: Any, X: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the probabilities of a model, by the field of `Outputs` that names the columns.
+
+    The prediction of a record is the same alone and among others, bit for bit on one machine.
+    """
+    n_records = len(X)
+    rows = np.minimum(np.arange(-(-n_records // _MULTIPLE) * _MULTIPLE), n_records - 1)
+    X = X.iloc[rows]
+    last = model
+    if isinstance(model, Pipeline):
+        X, last = model[:-1].transform(X) if len(model) > 1 else X, model[-1]
+    if last.label_names_ is None:
+        found = {"classes": last.predict_proba(X)}
+    elif isinstance(last, ECGDiagnosisClassifier):
+        found = {"diagnoses": last.predict_proba(X)}
+    else:
+        abnormal, diagnoses = predict_with_diagnoses(last, X)
+        found = {"laboratories": abnormal}
+        if diagnoses is not None:
+            found["diagnoses"] = diagnoses
+    return {name: p[:n_records] for name, p in found.items()}

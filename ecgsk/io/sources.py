@@ -1,0 +1,268 @@
+"""Sources of records: WFDB records, folders of them, stores and tables, opened in parts."""
+
+import hashlib
+import math
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from ecgsk.exceptions import ECGError, RecordReadError
+from ecgsk.io._record_state import source_stamp
+from ecgsk.io._store_files import has_store
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, record_path, shown, wanted_leads
+from ecgsk.io._wfdb_search import find_records
+from ecgsk.io.ecg_folder import read_ecg_folder
+from ecgsk.io.wfdb_folder import comments_frame
+from ecgsk.io.wfdb_storage import WFDBStorage
+from ecgsk.signals import ECGArray
+from ecgsk.signals.columns import find_ecg_column
+from ecgsk.signals.refitted import refit
+
+# Samples per lead are rounded down, so that a model's own resampling gives its number of
+# samples; this is the share of a sample by which products of floats may miss a whole number.
+_ROUNDING = 1e-6
+_OWN_COLUMNS = ("ecg", "path", "note")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Signals that are wanted of every record.
+
+    `leads` are alternatives: the first that a record has is read. Without `duration` or
+    `sampling_rate`, in seconds and Hz, a record keeps its own.
+    """
+
+    leads: Sequence[Leads]
+    duration: float | None = None
+    sampling_rate: float | None = None
+
+    def n_samples(self, rate: float, n_stored: int) -> int:
+        """Return the samples per lead of a record at a rate."""
+        if self.duration is None:
+            return n_stored
+        return max(1, math.floor(self.duration * rate + _ROUNDING))
+
+
+@dataclass
+class Opened:
+    """Opened records: tables of equal leads, rate and length, and reasons for the others.
+
+    A table has the columns ``ecg``, ``path`` and ``note`` (a doubt about the header), what
+    else the source states of its records, and their names as index. `places` are their
+    places in the source, and `broken` are reasons by place.
+    """
+
+    frames: list[pd.DataFrame] = field(default_factory=list)
+    places: list[np.ndarray] = field(default_factory=list)
+    broken: dict[int, str] = field(default_factory=dict)
+
+
+class RecordSource(ABC):
+    """Named records that are opened a part at a time; a part pickles small.
+
+    Attributes
+    ----------
+    names : sequence of str
+        One per record.
+    own_files : bool
+        True if each record has files of its own, of which some may be broken.
+    """
+
+    names: Sequence[str]
+    own_files: bool
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @abstractmethod
+    def take(self, rows: slice) -> "RecordSource":
+        """Return some of the records."""
+
+    def name(self, place: int) -> str:
+        """Return the name of a record as text."""
+        return shown(str(self.names[place]))
+
+    @abstractmethod
+    def path(self, place: int) -> str:
+        """Return the path of a record, or of the store that holds it."""
+
+    @abstractmethod
+    def state(self) -> str:
+        """Return a digest that changes with the records, their names and their files."""
+
+    @abstractmethod
+    def open(self, wanted: Wanted) -> Opened:
+        """Open all records; samples are read later."""
+
+
+class WFDBRecords(RecordSource):
+    """WFDB records of one folder, by their paths within it."""
+
+    own_files = True
+
+    def __init__(self, folder: str, names: Sequence[str]):
+        self.folder, self.names = folder, names
+
+    def take(self, rows: slice) -> "WFDBRecords":
+        """Return some of the records."""
+        return WFDBRecords(self.folder, self.names[rows])
+
+    def path(self, place: int) -> str:
+        """Return the path of a record, without suffix."""
+        return shown(os.path.join(self.folder, self.names[place]))
+
+    def state(self) -> str:
+        """Return a digest of paths, headers, and sizes and times of the signal files."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name in self.names:
+            path = record_path(os.path.join(self.folder, f"{name}.hea"))
+            digest.update(f"{path} {source_stamp(path)}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def open(self, wanted: Wanted) -> Opened:
+        """Read the headers; group the records by leads, rate and length."""
+        opened = Opened()
+        kinds: dict[tuple, list[tuple[int, RecordHeader]]] = {}
+        for place, name in enumerate(self.names):
+            try:
+                leads, header = self._read_header(name, wanted)
+            except ECGError as error:
+                opened.broken[place] = str(error)
+                continue
+            rate = wanted.sampling_rate or header.layout.sampling_rate
+            stored = math.ceil(header.layout.seconds * rate - _ROUNDING)
+            kind = (leads, rate, wanted.n_samples(rate, stored))
+            kinds.setdefault(kind, []).append((place, header))
+        for (leads, rate, n_samples), members in kinds.items():
+            places = np.array([place for place, _ in members])
+            headers = [header for _, header in members]
+            ecg = ECGArray(WFDBStorage(headers, leads, rate, n_samples))
+            opened.frames.append(self._frame(places, ecg, headers))
+            opened.places.append(places)
+        return opened
+
+    def _read_header(self, name: str, wanted: Wanted) -> tuple[tuple[str, ...], RecordHeader]:
+        path = record_path(os.path.join(self.folder, f"{name}.hea"))
+        first: ECGError | None = None
+        for leads in wanted.leads:
+            try:
+                return wanted_leads(leads), read_header(path, leads)
+            except ECGError as error:
+                first = first or error
+        assert first is not None
+        raise first
+
+    def _frame(
+        self, places: np.ndarray, ecg: ECGArray, headers: list[RecordHeader]
+    ) -> pd.DataFrame:
+        own = {
+            "ecg": ecg,
+            "path": [self.path(place) for place in places],
+            "note": [_note(header) for header in headers],
+        }
+        comments = comments_frame(headers)
+        kept = comments.columns.difference([*_OWN_COLUMNS, "record"], sort=False)
+        frame = pd.concat([pd.DataFrame(own), comments[kept]], axis=1)
+        return frame.set_axis(pd.Index([self.name(place) for place in places], name="record"))
+
+
+def _note(header: RecordHeader) -> str:
+    if not header.uncalibrated:
+        return ""
+    return f"no gain stated in {', '.join(header.uncalibrated)}: 200 units per mV assumed"
+
+
+class TableRecords(RecordSource):
+    """Records of a table with an ECG column, such as a store's."""
+
+    own_files = False
+
+    def __init__(self, frame: pd.DataFrame, location: str):
+        self.frame, self.location = frame, location
+        self.names = frame.index.tolist()
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, location: str, *, name: str) -> "TableRecords":
+        """Take the records of any table with an ECG column, named by ``record`` or its index."""
+        column = find_ecg_column(table, name=name)
+        if column is None:
+            raise ECGError(
+                f"{name}: expected a table with an ECG column, got the columns "
+                f"{', '.join(map(str, table.columns))}. Make one with ECGArray.from_numpy(...)."
+            )
+        names = table.get("record", table.index)
+        kept = [c for c in table if c not in (column, *_OWN_COLUMNS, "record")]
+        frame = table[kept].set_axis(pd.Index([str(n) for n in names], name="record"))
+        own = {"ecg": table[column].array, "path": location, "note": ""}
+        return cls(pd.concat([pd.DataFrame(own, index=frame.index), frame], axis=1), location)
+
+    def take(self, rows: slice) -> "TableRecords":
+        """Return some of the records."""
+        return TableRecords(self.frame.iloc[rows], self.location)
+
+    def path(self, place: int) -> str:
+        """Return the path of the store; empty for a table in memory."""
+        return self.location
+
+    def state(self) -> str:
+        """Return a digest of names and samples, of files by path, size and time of change."""
+        return joblib.hash((self.location, list(self.names), self.frame["ecg"].array))
+
+    def open(self, wanted: Wanted) -> Opened:
+        """Select the leads; crop or pad to the wanted length."""
+        ecg = self.frame["ecg"].array
+        for leads in map(wanted_leads, wanted.leads):
+            if set(leads) <= set(ecg.leads):
+                ecg = ecg.select_leads(leads)
+                break
+        rate = wanted.sampling_rate or ecg.sampling_rate
+        n_stored = math.ceil(ecg.duration * rate - _ROUNDING)
+        ecg = refit(ecg, rate, wanted.n_samples(rate, n_stored))
+        return Opened([self.frame.assign(ecg=ecg)], [np.arange(len(self))])
+
+
+def find_sources(paths: Sequence[str | Path], *, name: str) -> list[RecordSource]:
+    """Return the sources at some paths, in order; `name` is the reader that errors begin with.
+
+    A path is that of a WFDB record, with or without suffix, of a folder of WFDB records,
+    or of a folder that `write_ecg_folder`, `write_cohort` or `ingest_wfdb` wrote.
+    """
+    if not paths:
+        raise RecordReadError(f"{name}: expected at least one path of records, got none.")
+    return [_find_source(os.fspath(path), name) for path in paths]
+
+
+def _find_source(path: str, name: str) -> RecordSource:
+    record = record_path(path)
+    if os.path.exists(f"{record}.hea"):
+        return WFDBRecords(os.path.dirname(path), [os.path.basename(record)])
+    if os.path.isdir(path):
+        if has_store(Path(path)):
+            table, extra = read_ecg_folder(path)
+            return TableRecords.of(_inputs_of(table, extra), path, name=name)
+        return WFDBRecords(path, find_records(Path(path), name=name))
+    if os.path.exists(path):
+        raise RecordReadError(
+            f"{name}: {path} is in no format that is read. Expected a WFDB record (.hea), a "
+            "folder of WFDB records, or a folder that `ecgsk ingest` or `ecgsk cohort` wrote."
+        )
+    raise RecordReadError(
+        f"record {shown(record)}: there is no header {shown(record)}.hea, and no folder of this "
+        "name. Give the path of a WFDB record, of a folder of them, or of a store."
+    )
+
+
+def _inputs_of(table: pd.DataFrame, extra: dict[str, Any]) -> pd.DataFrame:
+    """Return the table without the labels and results of a cohort."""
+    roles = extra.get("roles")
+    if not isinstance(roles, dict):
+        return table
+    named = roles.get("X", {}).get("columns", list(table.columns))
+    return table[[column for column in table if column in named]]
