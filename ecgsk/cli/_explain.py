@@ -53,8 +53,8 @@ def _check_model(model: BaseEstimator, name: str) -> None:
             f"{name}: expected a pipeline that ends in a LabAbnormalityExplainer or a classifier; "
             f"got a {type(model).__name__}. Save make_pipeline(..., explainer)."
         )
-    last_step(model, name=name)
     check_ecg_only(model, name=name)
+    last_step(model, name=name)
 
 
 def _choose(
