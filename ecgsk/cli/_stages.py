@@ -47,16 +47,11 @@ class Sides:
 
 @dataclass(frozen=True)
 class StageTargets:
-    """Targets that the training patients can teach: each has both classes among them."""
+    """Targets to learn: each has both classes among the training patients."""
 
     diagnoses: pd.DataFrame | None
     laboratories: pd.DataFrame | None
     reference_ranges: pd.DataFrame | None
-
-    def known(self) -> np.ndarray:
-        """Return whether a target of each record is known."""
-        parts = [part for part in (self.diagnoses, self.laboratories) if part is not None]
-        return np.any([part.notna().any(axis=1).to_numpy() for part in parts], axis=0)
 
 
 @dataclass(frozen=True)
@@ -197,10 +192,10 @@ def _known_targets(cohort: Cohort) -> np.ndarray:
     return np.any([table.notna().any(axis=1).to_numpy() for table in tables], axis=0)
 
 
-def read_targets(cohort: Cohort, train: np.ndarray) -> StageTargets:
-    """Select the diagnoses and laboratory abnormalities that training rows can teach.
+def read_targets(cohort: Cohort, train: np.ndarray, *, pretrain: bool = True) -> StageTargets:
+    """Select the diagnoses and laboratory abnormalities with both classes in training.
 
-    Raise ECGError where there is none: then a fit would be in vain.
+    Raise ECGError where there is none, or none that trains an encoder without pre-training.
     """
     diagnoses = _learnable(cohort.Y, train, "diagnoses")
     abnormal, ranges = cohort.get("lab_abnormalities"), cohort.reference_ranges
@@ -215,6 +210,11 @@ def read_targets(cohort: Cohort, train: np.ndarray) -> StageTargets:
             "with a reference range is known as present in some and as absent in other training "
             "patients. Add diagnoses or laboratory values to the cohort; to pre-train an encoder "
             "without them, use JointEmbeddingPretrainer in Python."
+        )
+    if diagnoses is None and not pretrain:
+        raise ECGError(
+            "ecgsk train: without pre-training and without diagnoses nothing trains the encoder. "
+            "Leave out --no-pretrain, or add diagnoses to the cohort."
         )
     return StageTargets(diagnoses, laboratories, ranges if len(ranges) else None)
 
@@ -266,11 +266,6 @@ def fit_stages(
         classifier.set_params(encoder=classifier.encoder if pretrainer is None else pretrainer)
         encoder = classifier.fit(
             X.iloc[train], targets.diagnoses.iloc[train], groups=groups.iloc[train]
-        )
-    elif pretrainer is None:
-        raise ECGError(
-            "ecgsk train: without pre-training and without diagnoses nothing trains the encoder. "
-            "Leave out --no-pretrain, or add diagnoses to the cohort."
         )
     if targets.laboratories is not None:
         frozen = encoder if encoder is pretrainer else FrozenEstimator(encoder)

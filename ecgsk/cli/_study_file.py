@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -212,8 +212,3 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     # JSON's text and numbers are TOML's too.
     return json.dumps(value)
-
-
-def without_max_epochs(settings: TrainSettings) -> TrainSettings:
-    """Return settings whose tables alone state the epochs."""
-    return replace(settings, max_epochs=None)

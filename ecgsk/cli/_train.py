@@ -68,7 +68,7 @@ def run(folder: Path, out: Path, settings: TrainSettings, *, overwrite: bool) ->
         val_size=settings.val_size,
         seed=settings.seed,
     )
-    targets = read_targets(cohort, sides.train)
+    targets = read_targets(cohort, sides.train, pretrain=settings.pretrain)
     say(f"{sides_table(cohort, targets, sides).to_string(index=False)}\nSplit: {sides.source}.")
     fixed = fit_settings(out / CHECKPOINTS)
     pretrainer, classifier, explainer = build_estimators(settings, **fixed)
@@ -85,6 +85,8 @@ def run(folder: Path, out: Path, settings: TrainSettings, *, overwrite: bool) ->
         f"ecgsk {ecgsk.__version__}: repeat this run with\n"
         f"  ecgsk train {folder.resolve().name} --out NEW --config {STUDY_FILE}",
     )
+    if any((out / CHECKPOINTS).glob("*")):
+        say(f"Epochs in {out / CHECKPOINTS} are not repeated, if the settings are the same.")
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / STUDY_FILE, study)
     steps = _preprocessing(settings)
