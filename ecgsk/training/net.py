@@ -61,7 +61,7 @@ class ECGNet(NeuralNet):
             self.initialize()
         if isinstance(self.optimizer_, NoOptimizer):
             raise ECGError(
-                "the net of a loaded model cannot be trained further. Fit the estimator."
+                "this net cannot be trained further: fit the estimator instead."
             )
         self.notify("on_train_begin", X=X, y=y)
         with suppress(StopTraining):
