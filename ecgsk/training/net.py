@@ -60,9 +60,7 @@ class ECGNet(NeuralNet):
         if not self.initialized_:
             self.initialize()
         if isinstance(self.optimizer_, NoOptimizer):
-            raise ECGError(
-                "this net cannot be trained further: fit the estimator instead."
-            )
+            raise ECGError("this net cannot be trained further: fit the estimator instead.")
         self.notify("on_train_begin", X=X, y=y)
         with suppress(StopTraining):
             self.fit_loop(X, y, **fit_params)
