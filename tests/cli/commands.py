@@ -199,6 +199,53 @@ COMMANDS: dict[str, Example] = {
         ),
         marks=("slow",),
     ),
+    "train": Example(
+        good="{cohort} --out {new} --max-epochs 1 --resamples 20",
+        work="ecgsk.cli._train.run",
+        failing=(
+            *(f"{folder} --out {{new}}" for folder in _BROKEN),
+            *(f"{{cohort}} --out {out}" for out in BAD_OUTS),
+            *(f"{{cohort}} --out {{new}} --encoder {x}" for x in ("none",)),
+            *(f"{{cohort}} --out {{new}} --objective {x}" for x in ("none",)),
+            *(f"{{cohort}} --out {{new}} --val-size {x}" for x in ("0", "1", "nan", "-1")),
+            *(f"{{cohort}} --out {{new}} --sampling-rate {x}" for x in ("0", "nan", "-1")),
+            *(f"{{cohort}} --out {{new}} --val-fold {x}" for x in ("99", "-1")),
+            *("{cohort} --out {new} --low 40 --high 1", "{cohort} --out {new} --low nan"),
+            *(f"{{cohort}} --out {{new}} --config {x}" for x in ("{bytes}", "{table}")),
+        ),
+        wrong=(
+            *(f"{folder} --out {{new}}" for folder in _NO_FOLDERS),
+            *(f"{{cohort}} --out {{new}} --seed {x}" for x in _BAD_SEEDS),
+            *("{cohort} --max-epochs 0", "{cohort} --resamples 0", "{cohort} --out {file}", ""),
+            *("{cohort} --out {new} --config {absent}", "{cohort} --out {new} --config {empty}"),
+        ),
+        marks=("slow",),
+    ),
+    "predict": Example(
+        good="{model} {records}",
+        work="ecgsk.cli._predict.run",
+        failing=(
+            *(f"{folder} {{records}}" for folder in (*_BROKEN, "{cohort}")),
+            *(f"{{model}} {records}" for records in (*_BROKEN, "{absent}", "{file}")),
+            *(f"{{model}} {{records}} --out {out}.csv" for out in BAD_OUTS),
+            *("{model} {records} --out {new}.txt", "{model} {records} --out {table}"),
+        ),
+        wrong=(
+            *(f"{folder} {{records}}" for folder in _NO_FOLDERS),
+            *(f"{{model}} {{records}} --jobs {x}" for x in ("0", "x")),
+            *("{model} {records} --chunk-size 0", "{model} {records} --out {empty}", "{model}"),
+        ),
+        prints=True,
+    ),
+    "export": Example(
+        good="{model} {new}.onnx",
+        work="ecgsk.cli._export.run",
+        failing=(
+            *(f"{folder} {{new}}.onnx" for folder in (*_BROKEN, "{cohort}")),
+            *(f"{{model}} {out}.onnx" for out in BAD_OUTS),
+        ),
+        wrong=(*(f"{folder} {{new}}.onnx" for folder in _NO_FOLDERS), "{model} {empty}", "{model}"),
+    ),
     "explain": Example(
         good="{records}/a --model {model}",
         work="ecgsk.cli._explain.run",
