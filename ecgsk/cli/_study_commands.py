@@ -82,7 +82,7 @@ def demo(
     from ecgsk.cli._workers import resolve_jobs, start_workers
 
     n_jobs = resolve_jobs(_MAX_DEMO_JOBS)
-    start_workers(n_jobs, "ecgsk.evaluation")
+    start_workers(n_jobs)
     from ecgsk.cli._demo import FULL, QUICK, mimic_study, run, synthetic_study
 
     size = FULL if full else QUICK

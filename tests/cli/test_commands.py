@@ -214,11 +214,12 @@ def test_records_that_are_left_out_end_with_exit_code_3(run_main, words, place, 
     calls = {
         "ingest": f"{records} {{new}} --jobs 1",
         "cohort csv": f"{records} {{table}} {{new}}1 --key record --patient patient",
+        "predict": f"{{model}} {records} --out {{new}}2.csv",
     }
     for name, call in calls.items():
         code, out, message = run_main(*words(name, call), "--json")
         assert code == 3, message
-        assert json.loads(out)["n_broken"] == 1
+        assert json.loads(out)["n_left_out" if name == "predict" else "n_broken"] == 1
 
 
 @pytest.mark.parametrize("name", REGISTERED)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*in spite of doubts:UserWarning
 @pytest.fixture(scope="module")
 def store(cohort, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bulk") / "store"
-    return write_ecg_folder(cohort.stored[["ecg"]], folder, progress=False)
+    return write_ecg_folder(cohort.X[["ecg"]], folder, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_what_cannot_be_predicted_has_the_reason(explaining, write_patient, tmp_
     path = write_patient("in/cut")
     path.with_suffix(".dat").write_bytes(b"cut")
     write_patient("in/few", leads=("I", "II"))
-    path = write_patient("in/flat")
+    path = write_patient("in/flat", seconds=10)
     size = path.with_suffix(".dat").stat().st_size
     path.with_suffix(".dat").write_bytes(bytes(size))
     with pytest.warns(SignalQualityWarning) as warned:
@@ -173,8 +173,8 @@ def test_a_model_without_resampling_refuses_other_rates(classifier, write_patien
 
 def test_eight_leads_are_enough_for_a_model_that_derives(classifier, cohort, write_patient):
     eight = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
-    select = SelectLeads(STANDARD_12_LEADS, derive=True).fit(cohort.stored)
-    model = make_pipeline(select, Resample(100).fit(cohort.stored), classifier)
+    select = SelectLeads(STANDARD_12_LEADS, derive=True).fit(cohort.X)
+    model = make_pipeline(select, Resample(100).fit(cohort.X), classifier)
     paths = [write_patient("twelve"), write_patient("eight", leads=eight)]
     twelve, few = of(predict_records(model, paths, progress=False), "probability/")
     np.testing.assert_allclose(few, twelve, atol=1e-3)
@@ -197,7 +197,7 @@ def test_classes_are_predicted_by_name(make_classifier, store, stored, Y):
 
 
 def test_a_model_of_the_table_predicts_a_table_alone(make_classifier, cohort, Y, store):
-    columns = cohort.stored[["ecg", "age", "heart_rate", "subject_id"]]
+    columns = cohort.X[["ecg", "age", "heart_rate", "subject_id"]]
     model = make_classifier(inputs="ecg+clinical").fit(columns, Y)
     frame = predict_records(model, columns, chunk_size=16, progress=False)
     expected = model.predict_proba(columns)
@@ -207,7 +207,7 @@ def test_a_model_of_the_table_predicts_a_table_alone(make_classifier, cohort, Y,
 
 
 def test_records_without_a_cell_are_not_predicted(explaining, stored):
-    frame = X.iloc[:3].copy()
+    frame = stored.iloc[:3].copy()
     frame.loc[frame.index[1], "ecg"] = pd.NA
     with pytest.warns(SignalQualityWarning, match="1 of 3 records"):
         assert predict_records(explaining, frame)["usable"].tolist() == [True, False, True]
@@ -395,5 +395,5 @@ def test_a_real_cohort_is_predicted_from_its_folder(explaining, real_data, tmp_p
     cohort = load_brugada_huca(real_data / "brugada_huca")
     folder = write_cohort(cohort, tmp_path / "cohort", progress=False)
     frame = predict_records(explaining, folder, progress=False)
-    assert len(frame) == len(cohort.stored)
+    assert len(frame) == len(cohort.X)
     assert frame["usable"].all()
