@@ -242,6 +242,15 @@ COMMANDS: dict[str, Example] = {
             *("{model} {records} --out {empty}", "{model}", ""),
         ),
     ),
+    "export": Example(
+        good="{model} {new}.onnx",
+        work="ecgsk.cli._export.run",
+        failing=(
+            *(f"{folder} {{new}}.onnx" for folder in (*_BROKEN, "{cohort}")),
+            *(f"{{model}} {out}.onnx" for out in BAD_OUTS),
+        ),
+        wrong=(*(f"{folder} {{new}}.onnx" for folder in _NO_FOLDERS), "{model} {empty}", "{model}"),
+    ),
     "explain": Example(
         good="{records}/a --model {model}",
         work="ecgsk.cli._explain.run",
