@@ -25,6 +25,7 @@ import platform
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,7 +62,8 @@ def parts_of(run: Run) -> Iterator[tuple[str, float, Callable[[], dict[str, Any]
 @contextmanager
 def limit(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in the block after some seconds, where the system can."""
-    if not hasattr(signal, "SIGALRM"):
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (hasattr(signal, "SIGALRM") and is_main):
         yield
         return
 

@@ -32,6 +32,7 @@ from ecgsk.training.signals import Signals
 
 GAIN = 1000.0  # steps of int16 per mV
 N_LABELS = 20
+PRECISION_SECONDS = 45.0  # after which no further seed starts
 SECONDS = 10  # length of a record
 NOISE_SD = 0.58  # mV, of numbers between -1 and 1
 
@@ -358,7 +359,10 @@ def precision(run: Run) -> dict[str, Any]:
     """Compare the AUROC of both precisions: mean difference of seeds, 95 % t interval."""
     X, Y, train, test = learnable(run)
     auroc: dict[str, list[float]] = {"bfloat16": [], "float32": []}
+    start = perf_counter()
     for seed in range(run.sizes.seeds):
+        if seed > 1 and perf_counter() - start > PRECISION_SECONDS:
+            break
         for name, scores in auroc.items():
             model = classifier(
                 run,

@@ -144,3 +144,43 @@ def write_record_into() -> Callable[..., np.ndarray]:
         return signal
 
     return write
+
+
+@pytest.fixture(scope="session")
+def explaining(classifier, X, cohort):
+    """Fit a small pipeline that predicts diagnoses and laboratory findings."""
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.pipeline import make_pipeline
+
+    from ecgsk import LabAbnormalityExplainer
+    from ecgsk.preprocessing import Resample
+
+    explainer = LabAbnormalityExplainer(
+        FrozenEstimator(classifier), reference_ranges=cohort.reference_ranges
+    )
+    return make_pipeline(Resample(100), explainer).fit(X, cohort.labs)
+
+
+@pytest.fixture(scope="session")
+def ecg_500hz():
+    """A patient's ECG at 500 Hz, of shape (12, 5000)."""
+    from ecgsk.datasets import make_clinical_ecg
+
+    return make_clinical_ecg(n_subjects=1, sampling_rate=500, random_state=1).X["ecg"].iloc[:1]
+
+
+@pytest.fixture
+def write_patient(write_record, ecg_500hz, tmp_path):
+    """Write that ECG as another hospital's device does: rate, length and lead order differ."""
+
+    from ecgsk.signals.resampling import resample
+
+    def write(name, rate=500, seconds=12, leads=STANDARD_12_LEADS[::-1]):
+        signal = ecg_500hz.ecg.to_numpy()[0]
+        signal = np.concatenate([signal, signal], axis=1)[:, : round(seconds * 500)]
+        signal = resample(signal, 500, rate)
+        places = [STANDARD_12_LEADS.index(lead) for lead in leads]
+        write_record(name, leads=leads, rate=rate, signal=signal[places])
+        return tmp_path / name
+
+    return write

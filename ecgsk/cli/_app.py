@@ -1,11 +1,13 @@
 """Command line ``ecgsk``: its commands in the order of the help."""
 
+import gc
+
 import typer
 
 from ecgsk.cli._cohort import cohort_app
 from ecgsk.cli._data_commands import check, ingest
 from ecgsk.cli._ending import run_to_end
-from ecgsk.cli._model_commands import explain, info, predict, train
+from ecgsk.cli._model_commands import explain, export, info, predict, train
 from ecgsk.cli._study_commands import demo, evaluate
 
 app = typer.Typer(
@@ -32,8 +34,11 @@ app.command()(evaluate)
 app.command()(predict)
 app.command()(explain)
 app.command()(info)
+app.command()(export)
 
 
 def main() -> None:
     """Run the command line; print errors about input without a traceback."""
+    # Imports leave a million objects, which a search for garbage would visit again and again.
+    gc.set_threshold(50_000, 20, 20)
     run_to_end(app)

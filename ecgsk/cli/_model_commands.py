@@ -1,4 +1,4 @@
-"""Options of the commands for one model: train, predict, explain and info."""
+"""Options of the commands for one model: train, predict, explain, info and export."""
 
 from pathlib import Path
 from typing import Annotated, Optional
@@ -228,3 +228,23 @@ def info(
     from ecgsk.cli._info import run
 
     run(model)
+
+
+@command("no file was written. Run the command again.")
+def export(
+    model: Annotated[
+        Path,
+        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
+    ],
+    out: Annotated[Path, typer.Argument(help="ONNX file to write.", dir_okay=False)],
+) -> None:
+    """Export a saved model to ONNX, with its preprocessing and calibration.
+
+    The probabilities under ONNX Runtime equal those of the model; leads, sampling
+    rate, unit and thresholds are in the file's metadata. Needs ecgsk[onnx]:
+
+        ecgsk export ecgsk-demo/model model.onnx
+    """
+    from ecgsk.cli._export import run
+
+    run(model, out)

@@ -8,6 +8,7 @@ import typer
 from ecgsk.cli._ending import command
 
 MAX_SEED = 2**32 - 1  # of NumPy's generator
+_MAX_DEMO_JOBS = 3  # three of its arms are long
 
 
 @command(
@@ -78,6 +79,10 @@ def demo(
         raise typer.BadParameter("--ed needs --mimic-ecg and --hosp.")
     if label_fraction is not None and not 0 < label_fraction <= 1:
         raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {label_fraction:g}.")
+    from ecgsk.cli._workers import resolve_jobs, start_workers
+
+    n_jobs = resolve_jobs(_MAX_DEMO_JOBS)
+    start_workers(n_jobs)
     from ecgsk.cli._demo import FULL, QUICK, mimic_study, run, synthetic_study
 
     size = FULL if full else QUICK
@@ -85,7 +90,7 @@ def demo(
         study = mimic_study(size, mimic_ecg, hosp, ed, label_fraction)
     else:
         study = synthetic_study(size, subjects, label_fraction, seed)
-    run(study, out, seed, open_report=open_report)
+    run(study, out, seed, n_jobs, open_report=open_report)
 
 
 @command(

@@ -304,7 +304,10 @@ def _predict_chunk(
     parent: int,
 ) -> pa.Table:
     """Predict a chunk, in this process or in a worker."""
-    if os.getpid() != parent:
+    if os.getpid() == parent:
+        # A copy opens its files anew: the pages of one memory map would add up in memory.
+        chunk = pickle.loads(pickle.dumps(chunk))
+    else:
         # The caller warns once of all records.
         warnings.filterwarnings("ignore", category=SignalQualityWarning)
         if digest not in _models:

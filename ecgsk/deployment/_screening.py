@@ -7,7 +7,6 @@ over NaN. Work that only incomplete records need is in a branch of :func:`torch.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ecgsk.signals.screening import (
     FLAT_MV,
@@ -133,24 +132,15 @@ def _spread(x: Tensor, kept: Tensor) -> Tensor:
 def _bridged(x: Tensor, present: Tensor) -> Tensor:
     """Replace missing samples by a line, ends by the nearest sample, and empty leads by 0."""
     n = x.shape[2]
-    before = _last_present(present)
-    after = n - 1 - _last_present(present.flip(2)).flip(2)
-    first, last = before.clamp(min=0), after.clamp(max=n - 1)
-    first, last = torch.where(before < 0, last, first), torch.where(after >= n, first, last)
+    # Times of the present samples, ascending; the nearest before and after each sample.
+    times = torch.arange(n)
+    ordered = torch.where(present, times, n - 1).sort(2).values
+    n_before = present.long().cumsum(2)
+    n_present = n_before[:, :, -1:]
+    first = ordered.gather(2, torch.minimum(n_before - 1, n_present - 1).clamp(min=0))
+    last = ordered.gather(2, torch.minimum(n_before, n_present - 1).clamp(min=0))
     values = torch.where(present, x, 0.0).double()
     y0, y1 = values.gather(2, first), values.gather(2, last)
-    times = torch.arange(n, dtype=torch.float64)
     slope = (y1 - y0) / (last - first).clamp(min=1).double()
-    line = slope * (times - first.double()) + y0
+    line = slope * (times - first).double() + y0
     return torch.where(present, x, line.to(x.dtype))
-
-
-def _last_present(present: Tensor) -> Tensor:
-    """Return the last present sample up to each time, or -1: a running maximum."""
-    n = present.shape[2]
-    last = torch.where(present, torch.arange(n), -1)
-    step = 1
-    while step < n:
-        last = torch.maximum(last, F.pad(last, (step, 0), value=-1)[..., :n])
-        step *= 2
-    return last

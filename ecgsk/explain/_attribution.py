@@ -96,11 +96,12 @@ def attribute(
     edges = _edges(signal, sampling_rate)
     inputs = [signal] if table is None else [signal, np.asarray(table, dtype=np.float32)]
     random_module = shuffled_copy(module, random_state).eval()
+    numbers = list(diagnoses.values())
+    with _evaluating(module):
+        found = _ablate(module, inputs, edges, numbers)
+    of_random = _ablate(random_module, inputs, edges, numbers)
     out = []
-    for name, number in diagnoses.items():
-        with _evaluating(module):
-            effects = _ablate(module, inputs, edges, number)
-        random_effects = _ablate(random_module, inputs, edges, number)
+    for name, effects, random_effects in zip(diagnoses, found, of_random, strict=True):
         size = np.abs(effects)
         shares = size / (size.sum() or 1)
         lengths = np.diff(edges)
@@ -160,9 +161,9 @@ def _edges(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
 
 
 def _ablate(
-    module: nn.Module, inputs: list[np.ndarray], edges: np.ndarray, number: int
+    module: nn.Module, inputs: list[np.ndarray], edges: np.ndarray, numbers: list[int]
 ) -> np.ndarray:
-    """Return the effect of each beat in each lead on a logit, of shape (n_leads, n_beats)."""
+    """Return effects on logits, of shape (n_logits, n_leads, n_beats)."""
     first = next(module.parameters(), torch.empty(0))
     ecg, *table = (torch.from_numpy(x)[None].to(first.device) for x in inputs)
     n_leads, n_beats = ecg.shape[1], len(edges) - 1
@@ -171,13 +172,13 @@ def _ablate(
     flat = torch.where(ecg.isnan(), ecg, 0.0)  # missing samples stay missing
     effects = []
     with torch.no_grad():
-        complete = module(ecg, *table)[0, number]
-        numbers = torch.arange(n_leads * n_beats, device=ecg.device)
-        for some in numbers.split(_ABLATIONS_PER_BATCH):
+        complete = module(ecg, *table)[:, numbers]
+        segments = torch.arange(n_leads * n_beats, device=ecg.device)
+        for some in segments.split(_ABLATIONS_PER_BATCH):
             ablated = torch.where(segment == some[:, None, None], flat, ecg)
             rows = (x.expand(len(some), -1) for x in table)
-            effects.append(complete - module(ablated, *rows)[:, number])
-    found = torch.cat(effects).reshape(n_leads, n_beats).cpu().numpy().astype(np.float64)
+            effects.append(complete - module(ablated, *rows)[:, numbers])
+    found = torch.cat(effects).T.reshape(-1, n_leads, n_beats).cpu().numpy().astype(np.float64)
     return np.where(np.abs(found) < _ROUNDING_ERROR, 0.0, found)
 
 

@@ -56,7 +56,10 @@ def _database(loader: str, **more: tuple[str, ...]) -> Example:
 
 
 _CSV = "{records} {table} {new} --key record --patient patient"
-_MODEL_FOLDERS = ("{empty}", "{garbage}", "{cohort}")
+#: Folders that are there and hold no cohort, or a damaged one; and paths that are no folder.
+_BROKEN = ("{empty}", "{garbage}", "{listed}", "{cut}", "{swapped}")
+_NO_FOLDERS = ("{absent}", "{file}", "{file}/below")
+_BAD_SEEDS = ("-1", "x", str(2**32), str(2**70))
 
 COMMANDS: dict[str, Example] = {
     "ingest": Example(
@@ -65,18 +68,28 @@ COMMANDS: dict[str, Example] = {
         failing=(
             "{empty} {new} --jobs 1",
             "{garbage} {new} --jobs 1",
-            "{records} {cohort} --jobs 1",
-            "{records} {new} --jobs 1 --duration -1",
-            "{records} {new} --jobs 1 --sampling-rate nan",
-            *(f"{{records}} {out} --jobs 1" for out in BAD_OUTS),
+            *(f"{{records}} {out} --jobs 1" for out in ("{garbage}", "{cohort}", *BAD_OUTS)),
+            *(
+                f"{{records}} {{new}} --sampling-rate {x}"
+                for x in ("0", "-1", "nan", "inf", "1e12")
+            ),
+            *(f"{{records}} {{new}} --duration {x}" for x in ("0", "-1", "nan", "inf", "1e15")),
+            *(f"{{records}} {{new}} --band {x}" for x in ("40 1", "1 90")),
         ),
-        wrong=("{absent} {new}", "{file} {new}", "{records} {new} --jobs 0", "{records}", ""),
+        wrong=(
+            *(f"{folder} {{new}}" for folder in _NO_FOLDERS),
+            *(f"{{records}} {{new}} --jobs {x}" for x in ("0", "x", "1.5")),
+            "{records} {file}",
+            *(f"{{records}} {{new}} --band {x}" for x in ("-1 2", "nan 1")),
+            "{records}",
+            "",
+        ),
     ),
     "check": Example(
         good="{cohort}",
         work="ecgsk.cli._check.run",
-        failing=("{empty}", "{garbage}", "{records}", "{dated}"),
-        wrong=("{absent}", "{file}", ""),
+        failing=(*_BROKEN, "{records}", "{dated}"),
+        wrong=(*_NO_FOLDERS, "{cohort} --unknown", ""),
         prints=True,
     ),
     "cohort mimic-iv": Example(
@@ -85,13 +98,17 @@ COMMANDS: dict[str, Example] = {
         failing=(
             "{new} --ecg {empty} --hosp {empty}",
             "{cohort} --ecg {empty} --hosp {empty}",
-            "{new} --ecg {empty} --hosp {empty} --set none=1",
+            "{new} --ecg {garbage} --hosp {garbage}",
+            *(
+                f"{{new}} --ecg {{empty}} --hosp {{empty}} --set {x}"
+                for x in ("none=1", "min_count", "min_count=x", "min_count=-1", "=")
+            ),
             "{new} --ecg {empty} --hosp {empty} --memory-limit banana",
             *(f"{out} --ecg {{empty}} --hosp {{empty}}" for out in BAD_OUTS),
         ),
         wrong=(
             "{new}",
-            "{new} --ecg {absent} --hosp {empty}",
+            *(f"{{new}} --ecg {folder} --hosp {{empty}}" for folder in _NO_FOLDERS),
             "{file} --ecg {empty} --hosp {empty}",
         ),
         loader="load_mimic_iv",
@@ -150,8 +167,18 @@ COMMANDS: dict[str, Example] = {
     "demo": Example(
         good="--out {new} --subjects 100",
         work="ecgsk.cli._demo.run",
-        failing=("--mimic-ecg {empty} --hosp {empty} --out {new}",),
-        wrong=("--subjects 0", "--subjects x", "--label-fraction nan", "--hosp {empty}"),
+        failing=(
+            *(f"--subjects 100 --out {out}" for out in BAD_OUTS),
+            *(f"--out {{new}} --mimic-ecg {x} --hosp {x}" for x in ("{empty}", "{garbage}")),
+        ),
+        wrong=(
+            *(f"--out {{new}} --subjects {n}" for n in ("0", "99", "x")),
+            *(f"--out {{new}} --label-fraction {x}" for x in ("0", "2", "nan", "x")),
+            *(f"--out {{new}} --seed {x}" for x in _BAD_SEEDS),
+            *(f"--out {{new}} --mimic-ecg {x} --hosp {x}" for x in _NO_FOLDERS),
+            *("--mimic-ecg {empty}", "--hosp {empty}", "--ed {empty}"),
+            "--subjects 100 --out {file}",
+        ),
         marks=("slow",),
     ),
     "train": Example(
@@ -183,27 +210,61 @@ COMMANDS: dict[str, Example] = {
     "evaluate": Example(
         good="{cohort} --out {new} --max-epochs 1 --resamples 20",
         work="ecgsk.cli._evaluate.run",
-        failing=("{empty}", "{garbage}", *(f"{{cohort}} --out {out}" for out in BAD_OUTS)),
-        wrong=("{absent}", "{file}", "{cohort} --test-size nan", "{cohort} --encoder none", ""),
+        failing=(
+            *(f"{folder} --out {{new}}" for folder in _BROKEN),
+            *(f"{{cohort}} --out {out}" for out in BAD_OUTS),
+            "{cohort} --out {new} --test-size 1e-9",
+        ),
+        wrong=(
+            *(f"{folder} --out {{new}}" for folder in _NO_FOLDERS),
+            *(f"{{cohort}} --label-fraction {x}" for x in ("0", "2", "nan", "x", "inf")),
+            *(f"{{cohort}} --test-size {x}" for x in ("0", "1", "nan")),
+            *(f"{{cohort}} --seed {x}" for x in _BAD_SEEDS),
+            *("{cohort} --arm none", "{cohort} --encoder none", "{cohort} --out {file}"),
+            *("{cohort} --max-epochs 0", "{cohort} --resamples 0", ""),
+        ),
         marks=("slow",),
+    ),
+    "predict": Example(
+        good="{model} {records} --out {new}.csv",
+        work="ecgsk.cli._predict.run",
+        failing=(
+            *(f"{{model}} {records} --out {{new}}.csv" for records in ("{absent}", "{file}")),
+            *(f"{{model}} {folder} --out {{new}}.csv" for folder in _BROKEN),
+            *(f"{folder} {{records}} --out {{new}}.csv" for folder in (*_BROKEN, "{cohort}")),
+            *(f"{{model}} {{records}} --out {out}.csv" for out in BAD_OUTS),
+            "{model} {records} --out {new}.txt",
+        ),
+        wrong=(
+            *(f"{folder} {{records}}" for folder in _NO_FOLDERS),
+            *(f"{{model}} {{records}} --jobs {x}" for x in ("0", "x", "1.5")),
+            *(f"{{model}} {{records}} --chunk-size {x}" for x in ("0", "x")),
+            *("{model} {records} --out {empty}", "{model}", ""),
+        ),
     ),
     "explain": Example(
         good="{records}/a --model {model}",
         work="ecgsk.cli._explain.run",
         failing=(
-            "{absent} --model {model}",
-            "{garbage}/x --model {model}",
-            *(f"{{records}}/a --model {folder}" for folder in _MODEL_FOLDERS),
+            *(f"{record} --model {{model}}" for record in ("{absent}", "{file}", "{garbage}/x")),
+            *(f"{{records}}/a --model {folder}" for folder in (*_BROKEN, "{cohort}")),
+            *(f"{{records}}/a --model {{model}} --out {out}" for out in BAD_OUTS),
+            "{records} --model {model} --limit 1",
+            "{records} --model {model} --record nobody",
         ),
-        wrong=("{records}/a", "{records}/a --model {absent}", "{records}/a --model {file}"),
+        wrong=(
+            *(f"{{records}}/a --model {folder}" for folder in _NO_FOLDERS),
+            *("{records}/a", "{records}/a --model {model} --out {file}"),
+            "{records}/a --model {model} --limit 0",
+        ),
         by_name=("patient", "leads"),
         prints=True,
     ),
     "info": Example(
         good="{model}",
         work="ecgsk.cli._info.run",
-        failing=_MODEL_FOLDERS,
-        wrong=("{absent}", "{file}", ""),
+        failing=(*_BROKEN, "{cohort}"),
+        wrong=(*_NO_FOLDERS, ""),
         by_name=(
             "clinical_columns",
             "laboratories",

@@ -27,7 +27,10 @@ def test_help_names_the_commands(invoke):
             "evaluate",
             ["--out", "--arm", "--label-fraction", "--test-size", "--encoder", "--max-epochs"],
         ),
-        ("explain", ["WFDB record, with or without .hea", "--model", "--out"]),
+        (
+            "explain",
+            ["with or without .hea", "--model", "--out", "--record", "--limit"],
+        ),
     ],
 )
 def test_help_names_every_option(invoke, command, names):

@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 import ecgsk
 from ecgsk import LabAbnormalityExplainer
+from ecgsk.datasets import write_cohort
 from ecgsk.preprocessing import Resample, SelectLeads
 from ecgsk.signals import STANDARD_12_LEADS
 
@@ -195,3 +196,59 @@ def test_out_is_a_file(fail, model, write_patient):
     record = write_patient("r")
     message = fail("explain", record, "--model", model, "--out", record.with_suffix(".hea"))
     assert "is a file" in message
+
+
+def test_several_records_have_a_folder_each_and_an_index(invoke, model, write_patient, tmp_path):
+    paths = [write_patient("p7"), tmp_path / "p <8>"]
+    write_patient("p8", 250).with_suffix(".hea").rename(tmp_path / "p <8>.hea")
+    text = invoke("explain", *paths, "--model", model, "--out", tmp_path / "out")
+    assert text.index("ECG p7") < text.index("ECG p <8>")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["001-p7", "002-p_8_", "index.html"]
+    assert (tmp_path / "out" / "002-p_8_" / "report.html").exists()
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert '<a href="001-p7/report.html">ECG p7' in page
+    assert "ECG p &lt;8&gt;" in page
+    assert "Left out" not in page
+
+
+def test_records_of_a_store_are_explained_by_name(run_main, model, cohort, tmp_path):
+    folder = write_cohort(cohort, tmp_path / "cohort")
+    names = [str(name) for name in cohort.X.index[[4, 2]]]
+    chosen = [part for name in names for part in ("--record", name)]
+    code, out, _ = run_main("explain", folder, *chosen, "--model", model, "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert [str(record["record"]) for record in found["records"]] == sorted(names)
+    assert found["left_out"] == []
+    code, out, _ = run_main("explain", folder, *chosen[:2], "--model", model)
+    assert re.match(rf"ECG {names[0]}: .*\d+ years", out)
+
+
+def test_too_many_records_and_unknown_names_are_refused(fail, model, cohort, tmp_path):
+    folder = write_cohort(cohort, tmp_path / "cohort")
+    message = fail("explain", folder, "--model", model)
+    assert "expected at most 20 records, as each takes seconds" in message
+    assert f"; found {len(cohort.X)}." in message
+    message = fail("explain", folder, "--model", model, "--record", "nobody")
+    assert f"no record is called 'nobody'. Its {len(cohort.X)} records have names" in message
+
+
+def test_records_left_out_are_named_and_end_in_exit_code_3(
+    run_main, fail, model, write_patient, tmp_path
+):
+    write_patient("in/good")
+    write_patient("in/cut").with_suffix(".dat").write_bytes(b"cut")
+    out = tmp_path / "out"
+    code, text, _ = run_main("explain", tmp_path / "in", "--model", model, "--out", out)
+    assert code == 3
+    assert "cut: left out: record " in text
+    assert "<h2>Left out</h2>" in (out / "index.html").read_text("utf-8")
+    write_patient("in/good").with_suffix(".dat").write_bytes(b"cut")
+    message = fail("explain", tmp_path / "in", "--model", model)
+    assert "none of 2 records can be explained; the first: record" in message
+
+
+def test_help_teaches_both_uses(invoke):
+    text = invoke("explain", "--help")
+    assert "ecgsk explain store --record p1 --record p7 --model ecgsk-demo/model" in text

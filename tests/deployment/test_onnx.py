@@ -67,7 +67,7 @@ def records(n_records, n_leads, n_samples, rng):
         elif kind == 2:
             record[:, start] = -9999
         elif kind == 3:
-            record[lead] += 250
+            record[lead] += 25
         elif kind == 4:
             record[lead] = (record[lead] * 20).clip(-4, 4)
         else:
