@@ -12,8 +12,8 @@ _MAX_DEMO_JOBS = 3  # three of its arms are long
 
 
 @command(
-    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
-    "the folder to begin anew."
+    "{out} holds the explanation, if it was printed, and in checkpoints the finished epochs. The "
+    "same command goes on from there; delete the folder to begin anew."
 )
 def demo(
     out: Annotated[

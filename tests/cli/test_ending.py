@@ -115,8 +115,8 @@ def test_ctrl_c_during_the_demo(tmp_path):
     assert run.returncode == 130
     assert "Traceback" not in run.stderr
     assert run.stderr.endswith(
-        f"interrupted: {out}/checkpoints holds the finished epochs. The same command goes on from "
-        "there; delete the folder to begin anew.\n"
+        f"interrupted: {out} holds the explanation, if it was printed, and in checkpoints the "
+        "finished epochs. The same command goes on from there; delete the folder to begin anew.\n"
     )
     assert len(list((out / "checkpoints").glob("*.pt"))) >= 1
 
