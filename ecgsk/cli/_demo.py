@@ -40,6 +40,9 @@ from ecgsk.persistence import save
 from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
 from ecgsk.training import Trainer
 
+# Expected time: pre-training passes over the training records to which all arms are equal, of
+# which a compute-matched and a self-supervised one are the larger part (docs/results.md).
+_PASSES_PER_RECORD, _N_LONG_ARMS, _N_TIMED = 94, 3, 512
 _FILES = [
     "report.html",
     PAGE,
@@ -128,12 +131,15 @@ def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: boo
     say(f"{study.title}: {cohort.shape[0]:,} records, {cohort.Y.shape[1]} diagnoses")
     steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
     X = steps.fit_transform(cohort.X)
-    course = _Course(study, steps, X, out, start)
     # A finished fit in the checkpoints is not repeated: the same command goes on from there.
     settings: dict[str, Any] = {
         "trainer": Trainer(checkpoint_folder=out / CHECKPOINTS),
         "verbose": 0,
     }
+    pretrainer = JointEmbeddingPretrainer(study.size.encoder, **study.size.pretraining, **settings)
+    if study.size is FULL:
+        _say_expected_time(study, X, n_jobs)
+    course = _Course(study, steps, X, out, start)
     comparison = compare_arms(
         X,
         cohort.Y,
@@ -141,9 +147,7 @@ def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: boo
         cohort.groups,
         label_fractions=(study.label_fraction,),
         test_size=study.size.test_size,
-        pretrainer=JointEmbeddingPretrainer(
-            study.size.encoder, **study.size.pretraining, **settings
-        ),
+        pretrainer=pretrainer,
         classifier=ECGDiagnosisClassifier(study.size.encoder, **settings),
         random_state=seed,
         n_jobs=n_jobs,
@@ -162,6 +166,24 @@ def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: boo
     )
     if open_report:
         _open(report)
+
+
+def _say_expected_time(study: Study, X: pd.DataFrame, n_jobs: int) -> None:
+    """Estimate the time of all arms from a short pre-training in one thread, and print it."""
+    probe = JointEmbeddingPretrainer(study.size.encoder, max_epochs=1, random_state=0, verbose=0)
+    rows = X.iloc[:_N_TIMED]
+    with threadpool_limits(1):
+        probe.fit(rows.iloc[: _N_TIMED // 8])  # the first fit loads libraries
+        start = time.perf_counter()
+        probe.fit(rows)
+        seconds = (time.perf_counter() - start) / len(rows)
+    n_passes = _PASSES_PER_RECORD * len(X) * (1 - study.size.test_size)
+    minutes = seconds * n_passes / min(n_jobs, _N_LONG_ARMS) / 60
+    say(
+        f"Expected time: about {max(1, round(minutes))} min in {n_jobs} processes of one thread, "
+        f"estimated from one epoch over {len(rows)} records on this machine; more if other "
+        "programs run beside."
+    )
 
 
 @dataclass

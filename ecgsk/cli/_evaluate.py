@@ -56,6 +56,7 @@ class Settings:
     encoder: str
     max_epochs: int | None
     n_resamples: int
+    n_jobs: int
     seed: int
 
 
@@ -105,6 +106,7 @@ def _compare(
         split=_split_of_cohort(cohort) if settings.test_size is None else None,
         test_size=_TEST_SIZE if settings.test_size is None else settings.test_size,
         n_resamples=settings.n_resamples,
+        n_jobs=settings.n_jobs,
         random_state=settings.seed,
     )
 

@@ -165,11 +165,14 @@ COMMANDS: dict[str, Example] = {
         by_name=("columns",),
     ),
     "demo": Example(
-        good="--out {new} --subjects 100",
+        good="--out {new} --subjects 100 --jobs 1",
         work="ecgsk.cli._demo.run",
         failing=(
-            *(f"--subjects 100 --out {out}" for out in BAD_OUTS),
-            *(f"--out {{new}} --mimic-ecg {x} --hosp {x}" for x in ("{empty}", "{garbage}")),
+            *(f"--subjects 100 --jobs 1 --out {out}" for out in BAD_OUTS),
+            *(
+                f"--out {{new}} --jobs 1 --mimic-ecg {x} --hosp {x}"
+                for x in ("{empty}", "{garbage}")
+            ),
         ),
         wrong=(
             *(f"--out {{new}} --subjects {n}" for n in ("0", "99", "x")),
@@ -178,6 +181,7 @@ COMMANDS: dict[str, Example] = {
             *(f"--out {{new}} --mimic-ecg {x} --hosp {x}" for x in _NO_FOLDERS),
             *("--mimic-ecg {empty}", "--hosp {empty}", "--ed {empty}"),
             "--subjects 100 --out {file}",
+            *(f"--out {{new}} --jobs {n}" for n in ("0", "-1", "x")),
         ),
         marks=("slow",),
     ),
@@ -221,7 +225,7 @@ COMMANDS: dict[str, Example] = {
             *(f"{{cohort}} --test-size {x}" for x in ("0", "1", "nan")),
             *(f"{{cohort}} --seed {x}" for x in _BAD_SEEDS),
             *("{cohort} --arm none", "{cohort} --encoder none", "{cohort} --out {file}"),
-            *("{cohort} --max-epochs 0", "{cohort} --resamples 0", ""),
+            *("{cohort} --max-epochs 0", "{cohort} --resamples 0", "{cohort} --jobs 0", ""),
         ),
         marks=("slow",),
     ),
