@@ -361,7 +361,7 @@ def test_a_killed_prediction_goes_on(explaining, store, predicted, counted, tmp_
     with subprocess.Popen(
         arguments, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     ) as run:
-        while len([*parts.glob("*-*.parquet")]) < 5 and run.poll() is None:
+        while len([*parts.glob("0*.parquet")]) < 5 and run.poll() is None:
             time.sleep(0.005)
         run.send_signal(signal.SIGKILL)
     assert run.returncode == -signal.SIGKILL
