@@ -35,13 +35,12 @@ def test_a_part_is_finished_once_it_is_whole(parts):
 def test_every_change_of_a_part_is_noticed(parts):
     path = parts.path(0, "digest")
     parts.add(path, table(*"abcdefgh"))
-    whole, expected = path.read_bytes(), parts.read(path)
+    whole = path.read_bytes()
     for place in range(0, len(whole), 7):
         content = bytearray(whole)
         content[place] ^= 0x10
         path.write_bytes(content)
-        # A byte of the footer that holds no value may change.
-        assert not parts.is_finished(path) or parts.read(path).equals(expected)
+        assert not parts.is_finished(path)
     path.write_bytes(whole[:-1])
     assert not parts.is_finished(path)
 
