@@ -73,7 +73,7 @@ def in_bulk(options: argparse.Namespace) -> None:
         print("made; start again to measure, in a process that has made nothing")
         return
     model, out = ecgsk.load(folder / encoder), folder / f"{encoder}-{jobs}.parquet"
-    done = sum(1 for _ in (folder / f".parts-{out.name}").glob("*.parquet")) * 1024
+    done = sum(1 for _ in (folder / f".parts-{out.name}").glob("*.part")) * 1024
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = perf_counter()
     with warnings.catch_warnings():

@@ -69,3 +69,10 @@ def test_controls_do_not_reach_a_page(sign):
     assert "a\ufffd&lt;b&gt;<svg>\ufffd</svg>3" in text
     assert to_html_text(f"<{sign}>") == "&lt;\ufffd&gt;"
     assert without_controls("a\tb\nÄ患") == "a\tb\nÄ患"
+
+
+def test_a_table_in_parts_is_written_as_the_whole(tmp_path):
+    frame = pd.DataFrame({"text": [*RUN, *KEPT], "n": 1.5})
+    write_csv(frame, tmp_path / "whole.csv")
+    write_csv((frame.iloc[i : i + 3] for i in range(0, len(frame), 3)), tmp_path / "parts.csv")
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()

@@ -138,7 +138,7 @@ _Model = Annotated[
 ]
 
 
-@command("finished chunks are kept. The same command goes on from there.")
+@command("with --out, the finished chunks are kept, and the same command goes on from there.")
 def predict(
     model: _Model,
     records: _Records,

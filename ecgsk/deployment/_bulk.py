@@ -89,9 +89,9 @@ def predict_records(
 
     Notes
     -----
-    The prediction of a record does not depend on the others, on `chunk_size` or `n_jobs`,
-    bit for bit on one kind of processor. It equals ``predict_proba`` of the model but for
-    float32 rounding, about 1e-7.
+    The prediction of a record does not depend on the others, on `chunk_size` or `n_jobs`, but
+    for the last bit of a float64 sum. It equals ``predict_proba`` of the model but for float32
+    rounding, about 1e-7.
 
     Examples
     --------
@@ -99,7 +99,6 @@ def predict_records(
     >>> from ecgsk.datasets import make_clinical_ecg
     >>> from ecgsk.deployment import predict_records
     >>> cohort = make_clinical_ecg(30, random_state=0)
-    >>> labels = ["conduction_disorder", "sinus_tachycardia"]
     >>> model = ECGDiagnosisClassifier(max_epochs=1, random_state=0, verbose=0)
     >>> model = model.fit(cohort.X[["ecg"]], cohort.Y.iloc[:, :2])
     >>> predict_records(model, cohort.X[["ecg"]], progress=False).shape[0] == len(cohort.X)

@@ -1,5 +1,7 @@
 """Finished parts of a long prediction, kept in a hidden folder beside the output."""
 
+import hashlib
+import io
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +13,9 @@ import pyarrow.parquet as pq
 
 from ecgsk._files import replace_file
 from ecgsk._safe_text import write_csv
+from ecgsk.exceptions import DamagedFileError
+
+_N_DIGEST = 32  # bytes of a SHA-256
 
 
 class Parts:
@@ -18,7 +23,7 @@ class Parts:
 
     The name holds a digest of the model, the settings, and the records with the state of
     their files: a part of another model, or of records that have changed, is not found.
-    Pages of a part carry checksums, and a damaged part counts as not finished.
+    A part is Parquet with its SHA-256 at the end; a damaged one counts as not finished.
     """
 
     def __init__(self, out: Path):
@@ -26,25 +31,30 @@ class Parts:
 
     def path(self, number: int, digest: str) -> Path:
         """Return the path of a part."""
-        return self.folder / f"{number:06d}-{digest}.parquet"
+        return self.folder / f"{number:06d}-{digest}.part"
 
     def is_finished(self, path: Path) -> bool:
         """Return whether a part is there and whole."""
         try:
-            self.read(path)
-        # pyarrow raises errors of many classes for damaged files.
-        except Exception:
+            self.read(path, columns=[])
+        except (OSError, DamagedFileError):
             return False
         return True
 
     def read(self, path: Path, columns: list[str] | None = None) -> pa.Table:
-        """Read a part, or some columns of it, and compare its checksums."""
-        return pq.read_table(path, columns=columns, page_checksum_verification=True)
+        """Read a part, or some columns of it, and compare its checksum."""
+        content = path.read_bytes()
+        body, stated = content[:-_N_DIGEST], content[-_N_DIGEST:]
+        if hashlib.sha256(body).digest() != stated:
+            raise DamagedFileError(f"{path} is damaged. Start the prediction again.")
+        return pq.read_table(pa.BufferReader(body), columns=columns)
 
     def add(self, path: Path, table: pa.Table) -> None:
         """Write a part, whole or not at all."""
+        body = io.BytesIO()
+        pq.write_table(table, body)
         with replace_file(path) as new:
-            pq.write_table(table, new, write_page_checksum=True)
+            new.write_bytes(body.getvalue() + hashlib.sha256(body.getvalue()).digest())
 
     def publish(self, paths: Sequence[Path], schema: pa.Schema, out: Path) -> None:
         """Write the parts as one table, one part in memory at a time, and remove them."""

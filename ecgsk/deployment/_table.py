@@ -24,8 +24,6 @@ _BATCH = 256  # records in memory at once
 # These concern all records of a kind, and the others one record.
 _OF_KIND = (LeadMismatchError, SamplingRateError, DurationError)
 _OF_RECORD = (SignalQualityError, UnitError, RecordReadError)
-#: Text columns that every table has, in order, around ``usable``.
-_TEXT = ("record", "path", "reason", "quality")
 
 
 def table_schema(outputs: Outputs, facts: dict[str, Any] | None = None) -> pa.Schema:
@@ -122,17 +120,13 @@ def _predict_batch(
     if not usable.any():
         predicted = pd.DataFrame(index=batch.index[:0])
     else:
+        table = batch.drop(columns=["path", "note"]) if needs_table(model) else batch[["ecg"]]
         in_memory = ECGArray.from_numpy(
             signals[usable], sampling_rate=ecg.sampling_rate, leads=ecg.leads
         )
-        X = (
-            batch[usable].drop(columns=["path", "note"])
-            if needs_table(model)
-            else batch.loc[usable, []]
-        )
-        predicted = _as_columns(predict_all(model, X.assign(ecg=in_memory)), outputs, X.index)
-    for place in batch.index[~usable]:
-        reasons[place] = f"not predicted: {found.loc[place, 'quality']}"
+        X = table[usable].assign(ecg=in_memory)
+        predicted = _as_columns(predict_all(model, X), outputs, X.index)
+    reasons |= found.loc[~usable, "quality"].to_dict()
     return found.join(predicted)
 
 

@@ -212,8 +212,9 @@ class TableRecords(RecordSource):
         return self.location
 
     def state(self) -> str:
-        """Return a digest of names and samples, of files by path, size and time of change."""
-        return joblib.hash((self.location, list(self.names), self.frame["ecg"].array))
+        """Return a digest of the table and its samples, those of files by path, size and time."""
+        columns = [self.frame[name].array for name in self.frame]
+        return joblib.hash((self.location, self.names, list(self.frame), columns))
 
     def open(self, wanted: Wanted) -> Opened:
         """Select the leads; crop or pad to the wanted length."""

@@ -361,11 +361,11 @@ def test_a_killed_prediction_goes_on(explaining, store, predicted, counted, tmp_
     with subprocess.Popen(
         arguments, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     ) as run:
-        while len([*parts.glob("*-*.parquet")]) < 5 and run.poll() is None:
+        while len([*parts.glob("0*.part")]) < 5 and run.poll() is None:
             time.sleep(0.005)
         run.send_signal(signal.SIGKILL)
     assert run.returncode == -signal.SIGKILL
-    n_done = len(list(parts.glob("0*.parquet")))
+    n_done = len(list(parts.glob("0*.part")))
     assert n_done >= 5
     write_predictions(ecgsk.load(model), store, out, chunk_size=2, progress=False)
     assert len(counted) == -(-len(predicted) // 2) - n_done

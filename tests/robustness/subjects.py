@@ -1,7 +1,7 @@
 """Valid inputs of every reader, and what it may answer when one of their files is changed."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,7 @@ from ecgsk.datasets import (
 )
 from ecgsk.encoders import ResNet1d
 from ecgsk.exceptions import ECGError
-from ecgsk.io import ingest_wfdb, read_ecg_folder, read_wfdb_folder
+from ecgsk.io import ingest_wfdb, read_ecg_folder, read_ecgs, read_wfdb_folder
 from ecgsk.persistence import load, save
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.training import Trainer
@@ -119,8 +119,18 @@ def write_records(folder: Path) -> None:
 
 def _read_folder(folder: Path) -> dict[str, np.ndarray]:
     X = read_wfdb_folder(folder, leads=_LEADS, sampling_rate=100, duration=1.0, progress=False)
+    return _signals(X, X["record"])
+
+
+def _read_any(folder: Path) -> dict[str, np.ndarray]:
+    X = read_ecgs(folder, leads=_LEADS, sampling_rate=100, duration=1.0)
+    return _signals(X, X.index)
+
+
+def _signals(X: pd.DataFrame, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return the samples of the records that can be read."""
     signals = {}
-    for record, row in zip(X["record"], range(len(X)), strict=True):
+    for row, record in enumerate(names):
         name = Path(str(record)).name
         try:
             signals[name] = X["ecg"].iloc[[row]].ecg.to_numpy()[0]
@@ -357,6 +367,7 @@ _WFDB_FILES = tuple(f"{name}.{end}" for name in _RECORDS for end in ("hea", "hea
 
 SUBJECTS = (
     WfdbReading("wfdb", _WFDB_FILES, _read_folder),
+    WfdbReading("any source", _WFDB_FILES, _read_any),
     WfdbReading("ingest", _WFDB_FILES, _ingest),
     Reading("store", tuple(f"store/{n}" for n in ("ecg.json", "ecg.npy", "records.parquet")),
             _write_store, _read_store),

@@ -14,9 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ecgsk import ECGDiagnosisClassifier
 from ecgsk.datasets import make_clinical_ecg, read_cohort, write_cohort, write_cohort_report
+from ecgsk.deployment import write_predictions
 from ecgsk.encoders import ResNet1d
 from ecgsk.io import ingest_wfdb, read_ecg_folder, write_ecg_folder
 from ecgsk.persistence import load, save
@@ -93,6 +95,18 @@ def _read_report(folder: Path) -> Any:
     return "report"
 
 
+def _predict(folder: Path, seed: int) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    records, out = _cohort(0).X[["ecg"]], folder / "predictions.parquet"
+    write_predictions(_model(seed), records, out, chunk_size=4, overwrite=True, progress=False)
+
+
+def _read_predictions(folder: Path) -> Any:
+    return pd.read_parquet(folder / "predictions.parquet").to_dict()
+
+
 def _checkpointed(folder: Path) -> Any:
     import torch
 
@@ -135,6 +149,12 @@ WRITERS = (
         lambda folder: write_cohort_report(_cohort(0), folder / "report"),
         lambda folder: write_cohort_report(_cohort(1), folder / "report"),
         _read_report,
+    ),
+    Writer(
+        "write_predictions",
+        lambda folder: _predict(folder, 0),
+        lambda folder: _predict(folder, 1),
+        _read_predictions,
     ),
 )  # fmt: skip
 

@@ -1,1 +1,0 @@
-"""Everything that a fitted model predicts for records: diagnoses and laboratory findings."""
