@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from ecgsk.cli._comparison import comparison_document
 from ecgsk.cli._demo_report import (
     PAGE,
     TABLES,
@@ -161,7 +162,7 @@ def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: boo
         f"\n{seconds:.0f} s. Open {report}\n"
         f"Beside it in {out.resolve()}: {', '.join(_FILES[1:-1])} and the model.\n"
         f"Explain your own record: ecgsk explain RECORD --model {out / 'model'}",
-        _document(comparison, out.resolve(), seconds),
+        comparison_document(comparison, out.resolve(), seconds) | {"files": _FILES},
     )
     if open_report:
         _open(report)
@@ -268,28 +269,6 @@ def _explain_richest(model: Pipeline, study: Study, rows: np.ndarray) -> Explana
     return explain_row(
         model, X[shown].iloc[row], study.lab_targets.iloc[row], study.cohort.Y.iloc[row]
     )
-
-
-def _document(comparison: ArmsComparison, out: Path, seconds: float) -> dict[str, Any]:
-    """Return the result as JSON values."""
-    tables = {
-        "arms": comparison.to_frame(),
-        "differences": comparison.differences(),
-        "gap_closed": comparison.gap_closed(),
-    }
-    return {
-        "out": str(out),
-        "report": str(out / "report.html"),
-        "files": _FILES,
-        "seconds": round(seconds, 1),
-        "n_test_patients": comparison.n_test_patients,
-    } | {name: _records(table) for name, table in tables.items()}
-
-
-def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return the rows of a table; JSON has no NaN and no infinity."""
-    finite = table.astype(object).where(~table.isin([np.inf, -np.inf]) & table.notna(), None)
-    return finite.to_dict("records")
 
 
 def _open(page: Path) -> None:

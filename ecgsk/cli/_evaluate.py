@@ -12,8 +12,9 @@ import pandas as pd
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk._safe_text import write_text
+from ecgsk.cli._comparison import comparison_document
 from ecgsk.cli._ending import CHECKPOINTS, fit_settings
-from ecgsk.cli._output import say
+from ecgsk.cli._output import finish, say
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
@@ -75,9 +76,11 @@ def run(folder: Path, out: Path, settings: Settings) -> None:
     say(f"\n{comparison.summary()}\n")
     _write(f"Evaluation on {folder.resolve().name}", cohort, steps, comparison, out)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-    say(
-        f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
-        "report.html, tables as CSV and LaTeX, figures, model_card.md and the model."
+    seconds = time.perf_counter() - start
+    finish(
+        f"{seconds:.0f} s. Written to {out.resolve()}:\n"
+        "report.html, tables as CSV and LaTeX, figures, model_card.md and the model.",
+        comparison_document(comparison, out.resolve(), seconds),
     )
 
 

@@ -185,6 +185,32 @@ COMMANDS: dict[str, Example] = {
         ),
         marks=("slow",),
     ),
+    "train": Example(
+        good="{cohort} --out {new} --encoder resnet10 --max-epochs 1 --resamples 20",
+        work="ecgsk.cli._train.run",
+        failing=(
+            "{empty} --out {new}",
+            "{garbage} --out {new}",
+            "{cohort} --out {new} --val-fold 99",
+            "{cohort} --out {new} --config {table}",
+            *(f"{{cohort}} --out {out}" for out in BAD_OUTS),
+        ),
+        wrong=(
+            "{absent}",
+            "{file}",
+            "{cohort} --out {file}",
+            "{cohort} --encoder none",
+            "{cohort} --objective none",
+            "{cohort} --max-epochs 0",
+            "{cohort} --val-size nan",
+            "{cohort} --high 70",
+            "{cohort} --sampling-rate inf",
+            "{cohort} --test-fold 1",
+            "{cohort} --config {absent}",
+            "",
+        ),
+        marks=("slow",),
+    ),
     "evaluate": Example(
         good="{cohort} --out {new} --max-epochs 1 --resamples 20",
         work="ecgsk.cli._evaluate.run",
@@ -219,6 +245,15 @@ COMMANDS: dict[str, Example] = {
             *(f"{{model}} {{records}} --chunk-size {x}" for x in ("0", "x")),
             *("{model} {records} --out {empty}", "{model}", ""),
         ),
+    ),
+    "export": Example(
+        good="{model} {new}.onnx",
+        work="ecgsk.cli._export.run",
+        failing=(
+            *(f"{folder} {{new}}.onnx" for folder in (*_BROKEN, "{cohort}")),
+            *(f"{{model}} {out}.onnx" for out in BAD_OUTS),
+        ),
+        wrong=(*(f"{folder} {{new}}.onnx" for folder in _NO_FOLDERS), "{model} {empty}", "{model}"),
     ),
     "explain": Example(
         good="{records}/a --model {model}",
