@@ -183,7 +183,7 @@ def stages_table(stages: FittedStages, targets: StageTargets) -> pd.DataFrame:
     rows = []
     pretraining = losses.get("Pre-training")
     objective = _objective(stages)
-    columns = ", ".join(map(str, stages.encoder.clinical_columns_)) or "none: signals alone"
+    columns = ", ".join(map(str, stages.encoder.clinical_columns_)) or "none"
     rows.append(
         (
             "i. Pre-training",
