@@ -5,7 +5,7 @@ import multiprocessing
 import pytest
 import torch
 
-from ecgsk.training.device import autocast, forked_rng, resolve_device
+from ecgsk.training.device import autocast, forked_rng, resolve_device, threads_for
 
 CPU = torch.device("cpu")
 
@@ -119,3 +119,15 @@ def test_workers_of_a_search_take_a_gpu_each(monkeypatch, process, gpu):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(multiprocessing.current_process(), "name", process)
     assert resolve_device("auto") == torch.device("cuda", gpu)
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(8, 1), (16, 1), (17, 2), (32, 2), (256, 4)])
+def test_threads_grow_with_the_batch_up_to_torchs_own_number(batch_size, expected):
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        with threads_for(batch_size, CPU):
+            assert torch.get_num_threads() == expected
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(before)
