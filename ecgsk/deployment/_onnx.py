@@ -76,9 +76,8 @@ def export(model: Any, path: str | PathLike) -> Path:
     >>> from ecgsk.encoders import ResNet1d
     >>> X, Y = make_clinical_ecg(n_subjects=20, random_state=0, return_X_y=True)
     >>> model = ECGDiagnosisClassifier(ResNet1d(10, width=4), max_epochs=1, verbose=0).fit(X, Y)
-    >>> folder = getfixture("tmp_path")
-    >>> ecgsk.export(model, folder / "model.onnx").name
-    'model.onnx'
+    >>> ecgsk.export(model, "model.onnx")  # doctest: +SKIP
+    PosixPath('model.onnx')
     """
     onnx = _import_onnx()
     parts = take_model_apart(model)
