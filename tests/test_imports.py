@@ -68,3 +68,19 @@ def test_name_is_looked_up_once():
 def test_names_are_listed_before_their_first_use():
     listed = "import ecgsk; assert {'load', 'save', 'compare_arms'} < {*dir(ecgsk)}"
     assert imported_by(listed, ("ecgsk.persistence",)) == []
+
+
+def test_a_loaded_model_needs_neither_the_compiler_nor_symbolic_mathematics(tmp_path):
+    make = (
+        "import numpy as np, ecgsk; from ecgsk.encoders import ResNet1d\n"
+        "X = np.random.default_rng(0).normal(size=(8, 2, 100)).astype('float32')\n"
+        "model = ecgsk.ECGDiagnosisClassifier(ResNet1d(10, width=2), max_epochs=1, verbose=0)\n"
+        f"ecgsk.save(model.fit(X, [0, 1] * 4), {str(tmp_path / 'model')!r})"
+    )
+    use = (
+        f"import numpy as np, ecgsk; model = ecgsk.load({str(tmp_path / 'model')!r})\n"
+        "model.predict_proba(np.ones((1, 2, 100), 'float32') * np.arange(100) / 50)"
+    )
+    compiler = ("torch._dynamo", "sympy", "captum", "matplotlib", "sklearn.neighbors")
+    assert imported_by(make, ("torch._dynamo",)) == ["torch._dynamo"]
+    assert imported_by(use, compiler) == []

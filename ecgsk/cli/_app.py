@@ -39,6 +39,10 @@ app.command()(export)
 
 def main() -> None:
     """Run the command line; print errors about input without a traceback."""
-    # Imports leave a million objects, which a search for garbage would visit again and again.
+    # Imports leave a million objects. Each search for garbage among them takes a tenth of a second,
+    # and Python's last one, when a command ends, most of one.
     gc.set_threshold(50_000, 20, 20)
-    run_to_end(app)
+    try:
+        run_to_end(app)
+    finally:
+        gc.freeze()

@@ -60,10 +60,12 @@ def _check_free(out: Path, overwrite: bool) -> None:
 def _roles_text(cohort: Cohort) -> str:
     """Return a line per role with the columns that were taken for it."""
     roles = cohort.roles["role"]
-    lines = ["Columns:"]
-    for role, columns in roles.groupby(roles, sort=False):
-        lines.append(f"  {role:<12} {', '.join(map(str, columns.index))}")
-    return "\n".join(lines)
+    width = roles.str.len().max()
+    lines = [
+        f"  {role:<{width}}  {', '.join(map(str, columns.index))}"
+        for role, columns in roles.groupby(roles, sort=False)
+    ]
+    return "\n".join(["Columns:", *lines])
 
 
 def _left_out(cohort: Cohort) -> pd.DataFrame:

@@ -11,9 +11,18 @@ import numpy as np
 import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from ecgsk.cli._demo_report import TABLES, conclusion, write_explanation, write_results
+from ecgsk.cli._comparison import comparison_document
+from ecgsk.cli._demo_report import (
+    PAGE,
+    TABLES,
+    conclusion,
+    write_page,
+    write_picture,
+    write_results,
+)
 from ecgsk.cli._ending import CHECKPOINTS
 from ecgsk.cli._explain import explain_row
 from ecgsk.cli._output import finish, say
@@ -31,9 +40,12 @@ from ecgsk.persistence import save
 from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
 from ecgsk.training import Trainer
 
+# Expected time: pre-training passes over the training records to which all arms are equal, of
+# which a compute-matched and a self-supervised one are the larger part (docs/results.md).
+_PASSES_PER_RECORD, _N_LONG_ARMS, _N_TIMED = 94, 3, 512
 _FILES = [
     "report.html",
-    "explanation.html",
+    PAGE,
     "explanation.json",
     "explanation.png",
     *(f"{name}.csv" for name in TABLES),
@@ -44,17 +56,18 @@ _FILES = [
 
 @dataclass(frozen=True)
 class Size:
-    """Size of a study: patients, share of labels, test set and encoder."""
+    """Size of a study: patients, share of labels, test set, encoder and stage (i)."""
 
     subjects: int
     label_fraction: float
     test_size: float
     encoder: Encoder
+    pretraining: dict[str, Any]  # parameters of the pretrainer
 
 
 # Chosen on the cohorts of seeds 0 to 2 (docs/results.md): the whole demo takes two minutes.
-QUICK = Size(1500, 0.2, 0.4, ResNet1d(depth=10, width=8))
-FULL = Size(5000, 0.1, 0.25, ResNet1d())
+QUICK = Size(1500, 0.2, 0.45, ResNet1d(depth=10, width=8), {"max_epochs": 10, "batch_size": 64})
+FULL = Size(5000, 0.1, 0.25, ResNet1d(), {})
 
 
 @dataclass(frozen=True)
@@ -118,12 +131,15 @@ def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: boo
     say(f"{study.title}: {cohort.shape[0]:,} records, {cohort.Y.shape[1]} diagnoses")
     steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
     X = steps.fit_transform(cohort.X)
-    course = _Course(study, steps, X, out, start)
     # A finished fit in the checkpoints is not repeated: the same command goes on from there.
     settings: dict[str, Any] = {
         "trainer": Trainer(checkpoint_folder=out / CHECKPOINTS),
         "verbose": 0,
     }
+    pretrainer = JointEmbeddingPretrainer(study.size.encoder, **study.size.pretraining, **settings)
+    if study.size is FULL:
+        _say_expected_time(study, X, n_jobs)
+    course = _Course(study, steps, X, out, start)
     comparison = compare_arms(
         X,
         cohort.Y,
@@ -131,7 +147,7 @@ def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: boo
         cohort.groups,
         label_fractions=(study.label_fraction,),
         test_size=study.size.test_size,
-        pretrainer=JointEmbeddingPretrainer(study.size.encoder, **settings),
+        pretrainer=pretrainer,
         classifier=ECGDiagnosisClassifier(study.size.encoder, **settings),
         random_state=seed,
         n_jobs=n_jobs,
@@ -146,10 +162,28 @@ def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: boo
         f"\n{seconds:.0f} s. Open {report}\n"
         f"Beside it in {out.resolve()}: {', '.join(_FILES[1:-1])} and the model.\n"
         f"Explain your own record: ecgsk explain RECORD --model {out / 'model'}",
-        _document(comparison, out.resolve(), seconds),
+        comparison_document(comparison, out.resolve(), seconds) | {"files": _FILES},
     )
     if open_report:
         _open(report)
+
+
+def _say_expected_time(study: Study, X: pd.DataFrame, n_jobs: int) -> None:
+    """Estimate the time of all arms from a short pre-training in one thread, and print it."""
+    probe = JointEmbeddingPretrainer(study.size.encoder, max_epochs=1, random_state=0, verbose=0)
+    rows = X.iloc[:_N_TIMED]
+    with threadpool_limits(1):
+        probe.fit(rows.iloc[: _N_TIMED // 8])  # the first fit loads libraries
+        start = time.perf_counter()
+        probe.fit(rows)
+        seconds = (time.perf_counter() - start) / len(rows)
+    n_passes = _PASSES_PER_RECORD * len(X) * (1 - study.size.test_size)
+    minutes = seconds * n_passes / min(n_jobs, _N_LONG_ARMS) / 60
+    say(
+        f"Expected time: about {max(1, round(minutes))} min in {n_jobs} processes of one thread, "
+        f"estimated from one epoch over {len(rows)} records on this machine; more if other "
+        "programs run beside."
+    )
 
 
 @dataclass
@@ -171,20 +205,22 @@ class _Course:
                 f"[{score.auroc.low:.3f}, {score.auroc.high:.3f}], {score.seconds:.0f} s"
             )
         if score.arm == JOINT_EMBEDDING:
-            self._explain(comparison)
+            with threadpool_limits(1):  # further threads only wait where other arms have the cores
+                self._explain(comparison)
 
     def _explain(self, comparison: ArmsComparison) -> None:
         held_out, unseen = _halves(comparison.test, self.study.cohort)
         model = _final_model(self.steps, comparison, self.study, self.X, held_out)
-        self.explanation = _explain_highest(model, self.study, unseen)
-        write_explanation(self.explanation, self.out)
-        save(model, self.out / "model", overwrite=True)
+        self.explanation = _explain_richest(model, self.study, unseen)
+        write_page(self.explanation, self.out)
         with tqdm.external_write_mode():
             say(
                 f"\n{self.explanation.to_text()}\n\n"
                 f"After {time.perf_counter() - self.start:.0f} s. The same with the ECG: "
-                f"{self.out.resolve() / 'explanation.html'}\n"
+                f"{self.out.resolve() / PAGE}\n"
             )
+        write_picture(self.explanation, self.out)
+        save(model, self.out / "model", overwrite=True)
 
 
 def _halves(rows: np.ndarray, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
@@ -223,34 +259,16 @@ def _final_model(
     return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
 
 
-def _explain_highest(model: Pipeline, study: Study, rows: np.ndarray) -> Explanation:
-    """Explain the record with the highest predicted laboratory abnormality, beside its truth."""
-    X = study.cohort.X.iloc[rows]
-    row = rows[[int(model.predict_proba(X[["ecg"]]).max(axis=1).argmax())]]
+def _explain_richest(model: Pipeline, study: Study, rows: np.ndarray) -> Explanation:
+    """Explain the record with the most recorded findings, which the prediction has no part in."""
+    known = study.lab_targets.iloc[rows], study.cohort.Y.iloc[rows]
+    n_found = sum((table == 1).sum(axis=1).to_numpy() for table in known)
+    row = rows[[int(np.argmax(n_found))]]
+    X = study.cohort.X
     shown = [name for name in ("ecg", "age", "sex", "male") if name in X]
-    known = study.lab_targets.iloc[row], study.cohort.Y.iloc[row]
-    return explain_row(model, study.cohort.X[shown].iloc[row], *known)
-
-
-def _document(comparison: ArmsComparison, out: Path, seconds: float) -> dict[str, Any]:
-    """Return the result as JSON values."""
-    tables = {
-        "arms": comparison.to_frame(),
-        "differences": comparison.differences(),
-        "gap_closed": comparison.gap_closed(),
-    }
-    return {
-        "folder": str(out),
-        "files": _FILES,
-        "seconds": round(seconds, 1),
-        "n_test_patients": comparison.n_test_patients,
-    } | {name: _records(table) for name, table in tables.items()}
-
-
-def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Return the rows of a table; JSON has no NaN and no infinity."""
-    finite = table.astype(object).where(~table.isin([np.inf, -np.inf]) & table.notna(), None)
-    return finite.to_dict("records")
+    return explain_row(
+        model, X[shown].iloc[row], study.lab_targets.iloc[row], study.cohort.Y.iloc[row]
+    )
 
 
 def _open(page: Path) -> None:

@@ -25,14 +25,19 @@ _VERDICTS = {
     "too few patients": "too few test patients for a verdict",
 }
 _RECORDED = {True: "present", False: "absent", None: "not known"}
+PAGE = "explanation.html"
 TABLES = ("arms", "differences", "gap_closed", "laboratories")
 
 
-def write_explanation(explanation: Explanation, out: Path) -> None:
-    """Write page, picture and JSON of one explanation."""
-    write_figure(explanation.plot(), out / "explanation.png")
-    write_text(out / "explanation.html", explanation.to_html())
+def write_page(explanation: Explanation, out: Path) -> None:
+    """Write page and JSON of one explanation."""
+    write_text(out / PAGE, explanation.to_html())
     write_text(out / "explanation.json", json.dumps(explanation.to_dict(), indent=1))
+
+
+def write_picture(explanation: Explanation, out: Path) -> None:
+    """Write the picture of one explanation."""
+    write_figure(explanation.plot(), out / "explanation.png")
 
 
 def conclusion(comparison: ArmsComparison) -> str:
@@ -71,9 +76,9 @@ def write_results(
     sections = [
         Section(
             "One ECG of a test patient, explained",
-            "The model saw the signal alone. The record is the one with the highest predicted "
-            "laboratory abnormality among the test patients; explanation.html beside this page "
-            "has the full explanation.",
+            "The model saw the signal alone. Of the test patients that it was not calibrated on, "
+            "this record has the most recorded diagnoses and abnormal laboratory values. "
+            f"{PAGE} beside this page has the full explanation.",
             _prediction_and_truth(explanation),
             explanation.plot(),
         ),

@@ -12,8 +12,9 @@ import pandas as pd
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from ecgsk._safe_text import write_text
+from ecgsk.cli._comparison import comparison_document
 from ecgsk.cli._ending import CHECKPOINTS, fit_settings
-from ecgsk.cli._output import say
+from ecgsk.cli._output import finish, say
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
@@ -55,6 +56,7 @@ class Settings:
     encoder: str
     max_epochs: int | None
     n_resamples: int
+    n_jobs: int
     seed: int
 
 
@@ -74,9 +76,11 @@ def run(folder: Path, out: Path, settings: Settings) -> None:
     say(f"\n{comparison.summary()}\n")
     _write(f"Evaluation on {folder.resolve().name}", cohort, steps, comparison, out)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-    say(
-        f"{time.perf_counter() - start:.0f} s. Written to {out.resolve()}:\n"
-        "report.html, tables as CSV and LaTeX, figures, model_card.md and the model."
+    seconds = time.perf_counter() - start
+    finish(
+        f"{seconds:.0f} s. Written to {out.resolve()}:\n"
+        "report.html, tables as CSV and LaTeX, figures, model_card.md and the model.",
+        comparison_document(comparison, out.resolve(), seconds),
     )
 
 
@@ -102,6 +106,7 @@ def _compare(
         split=_split_of_cohort(cohort) if settings.test_size is None else None,
         test_size=_TEST_SIZE if settings.test_size is None else settings.test_size,
         n_resamples=settings.n_resamples,
+        n_jobs=settings.n_jobs,
         random_state=settings.seed,
     )
 

@@ -15,6 +15,8 @@ from ecgsk._safe_text import to_html_text, write_text
 from ecgsk.cli._ending import end_incomplete
 from ecgsk.cli._output import say, show
 from ecgsk.deployment.outputs import check_ecg_only, last_step, wanted_signals
+from ecgsk.estimators import LabAbnormalityExplainer
+from ecgsk.estimators.diagnosis_explanations import explain_diagnoses
 from ecgsk.exceptions import ECGError
 from ecgsk.explain import Explanation
 from ecgsk.io.sources import RecordSource, find_sources
@@ -45,11 +47,11 @@ def run(
 
 
 def _check_model(model: BaseEstimator, name: str) -> None:
-    """Raise unless the model is an explainer whose only input is an ECG with named leads."""
-    if not isinstance(model, Pipeline) or not hasattr(model[-1], "explain"):
+    """Raise unless the model is a pipeline whose only input is an ECG with named leads."""
+    if not isinstance(model, Pipeline):
         raise ECGError(
-            f"{name}: expected a pipeline that ends in a LabAbnormalityExplainer; got a "
-            f"{type(model).__name__}. Save make_pipeline(..., explainer)."
+            f"{name}: expected a pipeline that ends in a LabAbnormalityExplainer or a classifier; "
+            f"got a {type(model).__name__}. Save make_pipeline(..., explainer)."
         )
     check_ecg_only(model, name=name)
     last_step(model, name=name)
@@ -147,10 +149,15 @@ def explain_row(
     """
     prepared = model[:-1].transform(X) if len(model) > 1 else X
     explainer = model[-1]
-    n_similar = 0 if explainer.similar_patients_ is None else _N_SIMILAR
-    (explanation,) = explainer.explain(
-        prepared, y, diagnoses, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar
-    )
+    if isinstance(explainer, LabAbnormalityExplainer):
+        n_similar = 0 if explainer.similar_patients_ is None else _N_SIMILAR
+        (explanation,) = explainer.explain(
+            prepared, y, diagnoses, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar
+        )
+    else:
+        (explanation,) = explain_diagnoses(
+            explainer, prepared, diagnoses, n_attributions=_N_ATTRIBUTIONS
+        )
     (problem,) = X["ecg"].ecg.quality()["problem"]
     return replace(explanation, ecg=X["ecg"].array[0], quality=problem)
 

@@ -12,8 +12,8 @@ _MAX_DEMO_JOBS = 3  # three of its arms are long
 
 
 @command(
-    "{out}/checkpoints holds the finished epochs. The same command goes on from there; delete "
-    "the folder to begin anew."
+    "{out} holds the explanation, if it was printed, and in checkpoints the finished epochs. The "
+    "same command goes on from there; delete the folder to begin anew."
 )
 def demo(
     out: Annotated[
@@ -53,6 +53,13 @@ def demo(
             "[default: 0.2; 0.1 with --full; 1 with --mimic-ecg]"
         ),
     ] = None,
+    jobs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            help="Processes that fit arms side by side. [default: one for each core, at most 3]",
+            min=1,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
     open_report: Annotated[
         bool, typer.Option("--open", help="Open the report in the browser.")
@@ -81,8 +88,8 @@ def demo(
         raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {label_fraction:g}.")
     from ecgsk.cli._workers import resolve_jobs, start_workers
 
-    n_jobs = resolve_jobs(_MAX_DEMO_JOBS)
-    start_workers(n_jobs, "ecgsk.evaluation")
+    n_jobs = resolve_jobs(_MAX_DEMO_JOBS) if jobs is None else jobs
+    start_workers(n_jobs)
     from ecgsk.cli._demo import FULL, QUICK, mimic_study, run, synthetic_study
 
     size = FULL if full else QUICK
@@ -131,6 +138,9 @@ def evaluate(
     resamples: Annotated[
         int, typer.Option(help="Bootstrap resamples of the patients.", min=1)
     ] = 1000,
+    jobs: Annotated[
+        int, typer.Option(help="Processes that fit arms side by side; -1 takes every core.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
 ) -> None:
     """Compare all arms on one cohort and write tables, figures and a model card.
@@ -151,10 +161,14 @@ def evaluate(
     for share in fractions:
         if not 0 < share <= 1:
             raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {share:g}.")
+    if jobs == 0:
+        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
     if test_size is not None and not 0 < test_size < 1:
         raise typer.BadParameter(f"--test-size must be in (0, 1), got {test_size:g}.")
     if encoder not in ENCODERS:
         raise typer.BadParameter(f"--encoder must be one of {', '.join(ENCODERS)}; got {encoder}.")
     if unknown := [name for name in arm or () if name not in ARMS]:
         raise typer.BadParameter(f"--arm must be one of {', '.join(ARMS)}; got {unknown[0]}.")
-    run(cohort, out, Settings(arm, fractions, test_size, encoder, max_epochs, resamples, seed))
+    run(
+        cohort, out, Settings(arm, fractions, test_size, encoder, max_epochs, resamples, jobs, seed)
+    )

@@ -4,8 +4,11 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import inf
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from ecgsk.encoders.registry import ENCODERS
 from ecgsk.estimators import (
@@ -31,6 +34,7 @@ _ESTIMATORS: dict[str, type] = {
     "trainer": Trainer,
     "augmentation": Augmentation,
 }
+_OBJECTIVES = ("auto", *OBJECTIVES)
 _WITH_EPOCHS = ("pretrainer", "classifier")
 
 
@@ -59,30 +63,22 @@ class TrainSettings:
     trainer: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Mapping[str, Any] = field(default_factory=dict)
 
-    def check(self) -> None:
-        """Raise ECGError for a value that cannot be used; needs no cohort."""
+    def find_problem(self) -> tuple[str, str] | None:
+        """Return name and expected value of a setting that cannot be used; needs no cohort."""
         rules = [
             ("encoder", self.encoder in ENCODERS, f"one of {', '.join(ENCODERS)}"),
-            ("objective", self.objective in ("auto", *OBJECTIVES), _one_of_objectives()),
+            ("objective", self.objective in _OBJECTIVES, f"one of {', '.join(_OBJECTIVES)}"),
             ("max_epochs", self.max_epochs is None or self.max_epochs >= 1, "1 or more"),
             ("val_size", 0 < self.val_size < 1, "between 0 and 1"),
-            ("sampling_rate", self.sampling_rate > 0, "above 0 Hz"),
-            ("low", self.low >= 0, "0 (no edge) or more, in Hz"),
+            ("sampling_rate", 0 < self.sampling_rate < inf, "above 0 Hz"),
+            ("low", 0 <= self.low < inf, "0 (no edge) or more, in Hz"),
             ("high", not self.high or self.high > self.low, "0 (no edge) or above low, in Hz"),
             ("high", self.high < self.sampling_rate / 2, "below half the sampling_rate"),
             ("resamples", self.resamples >= 1, "1 or more"),
             ("seed", 0 <= self.seed < 2**32, "0 to 2**32 - 1"),
             ("test_fold", not self.test_fold or bool(self.val_fold), "given with val_fold"),
         ]
-        for name, is_right, expected in rules:
-            if not is_right:
-                raise ECGError(
-                    f"ecgsk train: {name} must be {expected}; got {getattr(self, name)!r}."
-                )
-
-
-def _one_of_objectives() -> str:
-    return f"one of auto, {', '.join(OBJECTIVES)}"
+        return next(((name, expected) for name, is_right, expected in rules if not is_right), None)
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -98,7 +94,8 @@ _LISTS = ("val_fold", "test_fold")
 def read_settings(options: Mapping[str, Any], config: Path | None) -> TrainSettings:
     """Merge defaults, the file and the options; an option that is None was not given.
 
-    Raise ECGError for a name that is not known or a value that cannot be used.
+    Raise ECGError for a name of the file that is not known or a value that cannot be used, and
+    BadParameter for such an option.
     """
     stated = {} if config is None else _read_file(config)
     given = {name: value for name, value in options.items() if value not in (None, [])}
@@ -109,7 +106,12 @@ def read_settings(options: Mapping[str, Any], config: Path | None) -> TrainSetti
         for table in _WITH_EPOCHS:
             stated[table] = {k: v for k, v in stated.get(table, {}).items() if k != "max_epochs"}
     settings = TrainSettings(**(stated | given))
-    settings.check()
+    if problem := settings.find_problem():
+        name, expected = problem
+        text = f"must be {expected}; got {getattr(settings, name)!r}."
+        if name in given:
+            raise typer.BadParameter(f"--{name.replace('_', '-')} {text}")
+        raise ECGError(f"ecgsk train: {name} {text}")
     return settings
 
 

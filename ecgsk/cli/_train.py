@@ -273,7 +273,8 @@ def _card(
 def _as_json(value: Any) -> Any:
     """Return plain values; NaN and infinity, which JSON lacks, become null."""
     if isinstance(value, dict):
-        return {str(name).replace(" ", "_"): _as_json(item) for name, item in value.items()}
+        # Keys in snake case: "AUROC low" is auroc_low.
+        return {str(k).lower().replace(" ", "_"): _as_json(item) for k, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_as_json(item) for item in value]
     if isinstance(value, np.generic):

@@ -89,12 +89,12 @@ def load_brugada_huca(
     X = pd.DataFrame({"ecg": pd.Series(signals, index=table.index), "subject_id": table.index})
     # An atypical case is neither healthy nor confirmed.
     Y = table[_LABELS].astype("float64").where(table[_LABELS].isin([0, 1]))
+    X.attrs["population"] = "patients of Brugada-HUCA"  # a model that is fitted on X states it
     if return_X_y:
         return X, Y
     return Cohort(
         X,
         Y,
-        population="patients of Brugada-HUCA",
         DESCR=f"Brugada-HUCA: {len(X):,} records of as many subjects, 100 Hz, 12 s. "
         "CC BY-SA 4.0, PhysioNet.",
         diagnosis=table["brugada"].rename("diagnosis"),

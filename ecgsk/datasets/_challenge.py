@@ -166,12 +166,14 @@ def load_challenge(
         index=frame.index,
     )
     X["sex"] = X["sex"].astype(pd.CategoricalDtype(["F", "M"]))
+    X.attrs["population"] = (
+        "patients of the PhysioNet/CinC Challenge"  # a model that is fitted on X states it
+    )
     if return_X_y:
         return X, Y
     return Cohort(
         X,
         Y,
-        population="patients of the PhysioNet/CinC Challenge",
         DESCR=f"PhysioNet/CinC Challenge: {len(X):,} records, {X['ecg'].dtype}. Patients are not "
         "stated: each record counts as its own. CC BY 4.0, Perez Alday et al., Reyna et al.",
         codes=known[known["label" if labels == "scored" else "code"].isin(Y.columns)],

@@ -131,12 +131,12 @@ def load_code15(
     X["sex"] = X["sex"].astype(pd.CategoricalDtype(["F", "M"])).where(known)
     warn_of_unread(exams["is_male"], X["sex"], "is_male", name="load_code15")
     Y = exams[_LABELS].apply(_flags)
+    X.attrs["population"] = "patients of CODE-15 %"  # a model that is fitted on X states it
     if return_X_y:
         return X, Y
     return Cohort(
         X,
         Y,
-        population="patients of CODE-15 %",
         DESCR=f"CODE-15 %, 400 Hz, {len(parts)} of its 18 parts: {len(X):,} records of "
         f"{X['subject_id'].nunique():,} patients. CC BY 4.0, Ribeiro et al., Zenodo.",
         exams=exams[[name for name in _FOLLOW_UP if name in exams]],

@@ -192,7 +192,6 @@ def load_csv(
         labs=values,
         reference_ranges=bounds,
         folds=None if numbers is None else numbers.iloc[place].set_axis(index).rename("fold"),
-        population=population,
         DESCR=f"{len(X):,} records of {Path(recordings).name} joined to {Path(table).name} by "
         f"{key}, of {X['subject_id'].nunique():,} patients ({patient}).",
         roles=roles.rename_axis("column"),

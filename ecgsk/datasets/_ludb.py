@@ -123,12 +123,12 @@ def load_ludb(
         min_count=min_count,
         name="load_ludb",
     )
+    X.attrs["population"] = "patients of LUDB"  # a model that is fitted on X states it
     if return_X_y:
         return X, Y
     return Cohort(
         X,
         Y,
-        population="patients of LUDB",
         DESCR=f"LUDB: {len(X):,} records of as many subjects, 500 Hz, 10 s. "
         "ODC-By 1.0, Kalyakulina et al., PhysioNet.",
         broken=broken,

@@ -131,6 +131,7 @@ def load_ptbxl(
     found = [set(_known_labels(text, labels_of)) for text in database["scp_codes"]]
     stated = [labels or None for labels in found]
     Y = label_table(stated, X.index, min_count=min_count, name=f"load_ptbxl(task={task!r})")
+    X.attrs["population"] = "patients of PTB-XL"  # a model that is fitted on X states it
     if return_X_y:
         return X, Y
     labelled = int(Y.notna().any(axis=1).sum())
@@ -138,7 +139,6 @@ def load_ptbxl(
         X,
         Y,
         folds=database["strat_fold"].astype("int64").rename("fold"),
-        population="patients of PTB-XL",
         DESCR=f"PTB-XL, {sampling_rate} Hz, task {task!r}: {len(X):,} records of "
         f"{X['subject_id'].nunique():,} subjects, {labelled:,} of them labelled. "
         "CC BY 4.0, Wagner et al., PhysioNet.",

@@ -28,6 +28,10 @@ _MAX_RESPONSE = 2**20
 class LinearFilter(nn.Module):
     """Filter that bridges missing samples, and sets them to NaN again."""
 
+    nearest: Tensor
+    start: Tensor
+    end: Tensor
+
     def __init__(self, linear: nn.Module, gain: float, nearest: tuple | None = None):
         super().__init__()
         self.bridge, self.linear, self.gain = GapBridging(), linear, gain
@@ -61,6 +65,8 @@ class LinearFilter(nn.Module):
 class WholeMatrix(nn.Module):
     """Linear map of whole records as one matrix."""
 
+    matrix: Tensor
+
     def __init__(self, matrix: np.ndarray):
         super().__init__()
         self.register_buffer("matrix", torch.from_numpy(matrix.astype(np.float32)))
@@ -77,6 +83,9 @@ class BlockMatrix(nn.Module):
     `first` is the time of its first column, relative to the input sample of the first row. A
     convolution with thousands of taps is ten times as slow in ONNX Runtime.
     """
+
+    times: Tensor
+    matrix: Tensor
 
     def __init__(self, taps: np.ndarray, first: int, down: int, n_samples: int, n_out: int):
         super().__init__()

@@ -103,6 +103,9 @@ def _check_calibrator(calibrator: MultilabelCalibrator) -> None:
 class Calibration(nn.Module):
     """Sigmoid or beta calibration of probabilities, in float64."""
 
+    coef: Tensor
+    calibrated: Tensor
+
     def __init__(self, calibrator: MultilabelCalibrator):
         super().__init__()
         fitted = calibrator.calibrator_
@@ -122,6 +125,9 @@ class Calibration(nn.Module):
 
 class Head(nn.Module):
     """Linear head, probabilities and calibration, in float64."""
+
+    weight: Tensor
+    bias: Tensor
 
     def __init__(self, model: Any, calibrators: Sequence[MultilabelCalibrator]):
         super().__init__()

@@ -40,7 +40,11 @@ class LeadSelection(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the selected leads of signals (n, leads, times)."""
         # Not a product with a matrix: 0 times a missing sample is missing.
-        return torch.stack([sum(x[:, i] * f for i, f in terms) for terms in self.factors], dim=1)
+        leads = []
+        for terms in self.factors:
+            first, *others = [x[:, place] * factor for place, factor in terms]
+            leads.append(sum(others, first))
+        return torch.stack(leads, dim=1)
 
 
 def translate_steps(
@@ -63,7 +67,7 @@ def translate_steps(
     for _, step in reversed(steps):
         lengths.append(_length_before(step, lengths[-1]))
     taken = SignalInput(leads, rate, lengths.pop())
-    modules = []
+    modules: list[nn.Module] = []
     for (_, step), n_samples in zip(steps, [taken.n_samples, *reversed(lengths)], strict=False):
         if isinstance(step, SelectLeads):
             wanted = canonical_leads(step.leads)

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.estimators import ECGDiagnosisClassifier, LabAbnormalityExplainer
+from ecgsk.estimators.diagnosis_explanations import split_calibrator
 from ecgsk.estimators.labs import diagnosis_thresholds, predict_with_diagnoses
 from ecgsk.exceptions import ECGError, LeadMismatchError
 from ecgsk.io.sources import Wanted
@@ -20,13 +22,17 @@ from ecgsk.signals.leads import LIMB_LEADS
 _MULTIPLE = 16
 
 
-def last_step(model: Any, *, name: str) -> ECGDiagnosisClassifier | LabAbnormalityExplainer:
+def last_step(
+    model: Any, *, name: str
+) -> ECGDiagnosisClassifier | MultilabelCalibrator | LabAbnormalityExplainer:
     """Return the predictor of a model; raise unless it predicts from ECGs with named leads."""
     last = model[-1] if isinstance(model, Pipeline) else model
-    if not isinstance(last, ECGDiagnosisClassifier | LabAbnormalityExplainer):
+    predictor, _ = split_calibrator(last)
+    if not isinstance(predictor, ECGDiagnosisClassifier | LabAbnormalityExplainer):
         raise ECGError(
-            f"{name}: expected a fitted ECGDiagnosisClassifier or LabAbnormalityExplainer, or a "
-            f"pipeline that ends in one; got a {type(last).__name__}. Save the one that predicts."
+            f"{name}: expected a fitted ECGDiagnosisClassifier or LabAbnormalityExplainer, alone "
+            "or in a MultilabelCalibrator, or a pipeline that ends in one; got a "
+            f"{type(predictor).__name__}. Save the one that predicts."
         )
     if _encoder(last).leads_ is None:
         raise ECGError(
@@ -75,7 +81,8 @@ def _underived(leads: Any) -> list[tuple[str, ...]]:
 
 
 def _encoder(last: Any) -> Any:
-    return getattr(last, "encoder_", last)
+    predictor, _ = split_calibrator(last)
+    return getattr(predictor, "encoder_", predictor)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Outputs:
         if last.label_names_ is None:
             return cls(classes=tuple(map(str, last.classes_)))
         names, thresholds = tuple(map(str, last.label_names_)), tuple(map(float, last.thresholds_))
-        if isinstance(last, ECGDiagnosisClassifier):
+        if not isinstance(last, LabAbnormalityExplainer):
             return cls(names, thresholds)
         labels = tuple(map(str, getattr(last.encoder_, "label_names_", None) or ()))
         cuts = tuple(map(float, diagnosis_thresholds(last))) if labels else ()
@@ -123,7 +130,7 @@ def predict_all(model: Any, X: pd.DataFrame) -> dict[str, np.ndarray]:
         X, last = model[:-1].transform(X) if len(model) > 1 else X, model[-1]
     if last.label_names_ is None:
         found = {"classes": last.predict_proba(X)}
-    elif isinstance(last, ECGDiagnosisClassifier):
+    elif not isinstance(last, LabAbnormalityExplainer):
         found = {"diagnoses": last.predict_proba(X)}
     else:
         abnormal, diagnoses = predict_with_diagnoses(last, X)

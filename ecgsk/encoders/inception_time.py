@@ -27,7 +27,7 @@ class _Inception(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         squeezed = self.bottleneck(x)
         branches = [convolution(squeezed) for convolution in self.convolutions]
-        return torch.relu(self.norm(torch.cat([*branches, self.maximum(x)], dim=1)))
+        return self.norm(torch.cat([*branches, self.maximum(x)], dim=1)).relu_()
 
 
 class _Residual(nn.Module):
@@ -41,7 +41,7 @@ class _Residual(nn.Module):
         self.shortcut = nn.Sequential(conv(n_in, n_out), nn.BatchNorm2d(n_out))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.inceptions(x) + self.shortcut(x))
+        return self.shortcut(x).add_(self.inceptions(x)).relu_()
 
 
 class InceptionTimeModule(EncoderModule):

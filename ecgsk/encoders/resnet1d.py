@@ -6,6 +6,7 @@ from ecgsk.encoders._base import Encoder, EncoderModule
 from ecgsk.encoders._layers import (
     RESNET_SHORTEST,
     ResidualBlock,
+    activation,
     as_image,
     bottleneck_expansion,
     channels_last,
@@ -23,10 +24,10 @@ class ResNet1dModule(EncoderModule):
         self.stem = nn.Sequential(
             conv(n_leads, width, 7, 2),
             nn.BatchNorm2d(width),
-            nn.ReLU(),
+            activation(),
             conv(width, width, kernel_size),
             nn.BatchNorm2d(width),
-            nn.ReLU(),
+            activation(),
             nn.MaxPool2d((1, 3), (1, 2), (0, 1)),
         )
         expansion = bottleneck_expansion(depth)

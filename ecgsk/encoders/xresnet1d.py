@@ -6,6 +6,7 @@ from ecgsk.encoders._base import Encoder, EncoderModule
 from ecgsk.encoders._layers import (
     RESNET_SHORTEST,
     ResidualBlock,
+    activation,
     as_image,
     bottleneck_expansion,
     channels_last,
@@ -24,7 +25,7 @@ class XResNet1dModule(EncoderModule):
         stem: list[nn.Module] = []
         n_in = n_leads
         for n_out, stride in ((width // 2, 2), (width // 2, 1), (width, 1)):
-            stem += [conv(n_in, n_out, _STEM_KERNEL, stride), nn.BatchNorm2d(n_out), nn.ReLU()]
+            stem += [conv(n_in, n_out, _STEM_KERNEL, stride), nn.BatchNorm2d(n_out), activation()]
             n_in = n_out
         self.stem = nn.Sequential(*stem, nn.MaxPool2d((1, 3), (1, 2), (0, 1)))
         n_out = width * bottleneck_expansion(depth)

@@ -229,22 +229,28 @@ def _model_signals(model: ECGDiagnosisClassifier, X: Any, ecg: ECGArray | None) 
 
 def describe_model(
     encoder: Any,
-    n_measured: np.ndarray,
+    n_measured: np.ndarray | None,
     calibrator: calibration.MultilabelCalibrator | None,
     diagnosis_calibrator: calibration.MultilabelCalibrator | None,
 ) -> dict[str, Any]:
-    """Return the description of the model that the page shows."""
-    low, high = f"{n_measured.min():,}", f"{n_measured.max():,}"
-    return {
+    """Return the description of the model that the page shows.
+
+    `n_measured` is None for a model without laboratories.
+    """
+    facts = {
         "training population": encoder.training_population_ or "not stated",
         "diagnosis model": describe(encoder),
         "leads": list(encoder.leads_ or ()),
         "sampling rate, Hz": encoder.sampling_rate_,
-        "training records per laboratory finding": low if low == high else f"{low} to {high}",
-        "calibrated diagnoses": _count_calibrated(diagnosis_calibrator),
-        "calibrated laboratory findings": _count_calibrated(calibrator),
-        "software": f"ecgsk {ecgsk.__version__}",
     }
+    if n_measured is not None:
+        low, high = f"{n_measured.min():,}", f"{n_measured.max():,}"
+        n_records = low if low == high else f"{low} to {high}"
+        facts["training records per laboratory finding"] = n_records
+    facts["calibrated diagnoses"] = _count_calibrated(diagnosis_calibrator)
+    if n_measured is not None:
+        facts["calibrated laboratory findings"] = _count_calibrated(calibrator)
+    return facts | {"software": f"ecgsk {ecgsk.__version__}"}
 
 
 def _count_calibrated(calibrator: calibration.MultilabelCalibrator | None) -> str:

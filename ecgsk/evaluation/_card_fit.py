@@ -20,6 +20,7 @@ from ecgsk.estimators import (
     JointEmbeddingPretrainer,
     LabAbnormalityExplainer,
 )
+from ecgsk.estimators.diagnosis_explanations import split_calibrator
 from ecgsk.evaluation._card_parts import as_table
 from ecgsk.evaluation._comparison import MIN_PATIENTS_FOR_VERDICT, ArmsComparison, ArmScore
 from ecgsk.exceptions import ECGError
@@ -50,9 +51,7 @@ def split_pipeline(
         last, calibrator = last.encoder_, last.diagnosis_calibrator_
     elif isinstance(last, MultilabelCalibrator):
         check_is_fitted(last)
-        last, calibrator = last.estimator_, last
-    if isinstance(last, FrozenEstimator):
-        last = last.estimator
+        last, calibrator = split_calibrator(last)
     if not isinstance(last, ECGDiagnosisClassifier):
         raise ECGError(
             "model_card expected a fitted ECGDiagnosisClassifier, alone, calibrated or with an "

@@ -1,5 +1,6 @@
 """Jobs of a comparison: plan, fit and score each arm, in one process or in several."""
 
+import sys
 import time
 import warnings
 from collections.abc import Generator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from joblib.externals.loky import process_executor
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
@@ -245,5 +247,8 @@ def _run(
     tally_file: Path,
 ) -> tuple[int, ArmScore, list[warnings.WarningMessage]]:
     """Run a job, perhaps in another process; its warnings come back with the score."""
+    # loky takes a process that grew by 300 MB for one that leaks, and starts another; but a
+    # longer fit needs more memory than a short one before it.
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     with warnings.catch_warnings(record=True) as caught, tallied(tally_file):
         return number, data.score(job, pretrainer), list(caught)

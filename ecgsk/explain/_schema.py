@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from ecgsk.explain._content import ExplanationContent
-from ecgsk.explain._text import DISCLAIMER
+from ecgsk.explain._text import disclaimer
 
 
 def explanation_schema() -> dict[str, Any]:
@@ -50,7 +50,7 @@ def explanation_dict(content: ExplanationContent) -> dict[str, Any]:
         "attributions": [_fields(a) for a in content.attributions],
         "similar": [_fields(s) for s in content.similar],
         "model": {_in_snake_case(name): _as_json(fact) for name, fact in content.model.items()},
-        "note": " ".join(DISCLAIMER),
+        "note": " ".join(disclaimer(content)),
     }
 
 

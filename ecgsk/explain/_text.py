@@ -4,10 +4,11 @@ from ecgsk.explain._content import ExplanationContent
 from ecgsk.explain._parts import Diagnosis, display_name
 from ecgsk.plotting.figures import format_probability
 
-DISCLAIMER = (
+_DISCLAIMER = (
     "Laboratory findings are predicted from the ECG and stand beside the diagnoses;",
     "they do not cause them. Research use only.",
 )
+_WITHOUT_LABORATORIES = ("Diagnoses are predicted from the ECG. Research use only.",)
 # Maximum number of findings for, and against, each diagnosis.
 _N_EVIDENCE = 2
 _RECORDED = {True: "recorded: present", False: "recorded: absent", None: ""}
@@ -43,7 +44,12 @@ def explanation_text(content: ExplanationContent, n_diagnoses: int, n_laboratori
             f"  {f.title:<{width}}  p {format_probability(f.probability):<5} "
             f"base rate {format_probability(f.base_rate)}{reference}{recorded}"
         )
-    return "\n".join([*lines, *DISCLAIMER])
+    return "\n".join([*lines, *disclaimer(content)])
+
+
+def disclaimer(content: ExplanationContent) -> tuple[str, ...]:
+    """Return the lines that say what the predictions are not."""
+    return _DISCLAIMER if content.laboratories else _WITHOUT_LABORATORIES
 
 
 def _decision(content: ExplanationContent, d: Diagnosis) -> str:

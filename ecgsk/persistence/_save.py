@@ -206,9 +206,12 @@ def _read_file(folder: Path, name: str) -> bytes:
     path = folder / name
     try:
         if not path.exists():
+            # The commands write a model into a folder of their output.
+            inner = folder / "model"
+            mend = f"Give {inner}." if (inner / name).exists() else "Check the path."
             raise FileNotFoundError(
                 f"ecgsk.load: expected {MANIFEST} and {WEIGHTS}, as ecgsk.save writes them, in "
-                f"{folder}. Check the path."
+                f"{folder}. {mend}"
             )
         if not path.is_file():
             raise DamagedFileError(f"ecgsk.load: {path} is not a file. Copy the folder again.")

@@ -89,14 +89,19 @@ def _cpu_multiplies_bfloat16() -> bool:
     return probe is not None and allowed and bool(probe())
 
 
+_RECORDS_PER_CPU_THREAD = 16  # fewest records of a batch that pay for one more thread
+
+
 @contextmanager
 def threads_for(batch_size: int, device: torch.device) -> Iterator[None]:
-    """Limit the CPU threads inside the block to one per 64 records of a batch.
+    """Limit the CPU threads inside the block to one per 16 records of a batch.
 
-    With fewer records a thread waits more than it computes, which slows a fit on shared cores.
+    With fewer records a thread waits more than it computes. benchmarks/encoders.py has the
+    measurements.
     """
     before = torch.get_num_threads()  # set for the whole process: under process_state_lock
-    wanted = before if device.type != "cpu" else min(before, -(-batch_size // 64))
+    most = -(-batch_size // _RECORDS_PER_CPU_THREAD)
+    wanted = before if device.type != "cpu" else min(before, most)
     torch.set_num_threads(wanted)
     try:
         yield

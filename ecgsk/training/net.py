@@ -59,6 +59,8 @@ class ECGNet(NeuralNet):
         """Train until the last epoch or early stopping; an interrupt comes through."""
         if not self.initialized_:
             self.initialize()
+        if isinstance(self.optimizer_, NoOptimizer):
+            raise ECGError("this net cannot be trained further: fit the estimator instead.")
         self.notify("on_train_begin", X=X, y=y)
         with suppress(StopTraining):
             self.fit_loop(X, y, **fit_params)
@@ -166,10 +168,6 @@ class NoOptimizer:
 
     def __init__(self, named_parameters, **settings):
         self.state: dict = {}
-
-    def step(self, closure=None):
-        """Raise: such a net is not trained."""
-        raise ECGError("the net of a loaded model cannot be trained further. Fit the estimator.")
 
 
 def wrap_trained(module: nn.Module, criterion: nn.Module | None = None) -> ECGNet:

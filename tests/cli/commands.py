@@ -165,11 +165,14 @@ COMMANDS: dict[str, Example] = {
         by_name=("columns",),
     ),
     "demo": Example(
-        good="--out {new} --subjects 100",
+        good="--out {new} --subjects 100 --jobs 1",
         work="ecgsk.cli._demo.run",
         failing=(
-            *(f"--subjects 100 --out {out}" for out in BAD_OUTS),
-            *(f"--out {{new}} --mimic-ecg {x} --hosp {x}" for x in ("{empty}", "{garbage}")),
+            *(f"--subjects 100 --jobs 1 --out {out}" for out in BAD_OUTS),
+            *(
+                f"--out {{new}} --jobs 1 --mimic-ecg {x} --hosp {x}"
+                for x in ("{empty}", "{garbage}")
+            ),
         ),
         wrong=(
             *(f"--out {{new}} --subjects {n}" for n in ("0", "99", "x")),
@@ -178,6 +181,33 @@ COMMANDS: dict[str, Example] = {
             *(f"--out {{new}} --mimic-ecg {x} --hosp {x}" for x in _NO_FOLDERS),
             *("--mimic-ecg {empty}", "--hosp {empty}", "--ed {empty}"),
             "--subjects 100 --out {file}",
+            *(f"--out {{new}} --jobs {n}" for n in ("0", "-1", "x")),
+        ),
+        marks=("slow",),
+    ),
+    "train": Example(
+        good="{cohort} --out {new} --encoder resnet10 --max-epochs 1 --resamples 20",
+        work="ecgsk.cli._train.run",
+        failing=(
+            "{empty} --out {new}",
+            "{garbage} --out {new}",
+            "{cohort} --out {new} --val-fold 99",
+            "{cohort} --out {new} --config {table}",
+            *(f"{{cohort}} --out {out}" for out in BAD_OUTS),
+        ),
+        wrong=(
+            "{absent}",
+            "{file}",
+            "{cohort} --out {file}",
+            "{cohort} --encoder none",
+            "{cohort} --objective none",
+            "{cohort} --max-epochs 0",
+            "{cohort} --val-size nan",
+            "{cohort} --high 70",
+            "{cohort} --sampling-rate inf",
+            "{cohort} --test-fold 1",
+            "{cohort} --config {absent}",
+            "",
         ),
         marks=("slow",),
     ),
@@ -195,7 +225,7 @@ COMMANDS: dict[str, Example] = {
             *(f"{{cohort}} --test-size {x}" for x in ("0", "1", "nan")),
             *(f"{{cohort}} --seed {x}" for x in _BAD_SEEDS),
             *("{cohort} --arm none", "{cohort} --encoder none", "{cohort} --out {file}"),
-            *("{cohort} --max-epochs 0", "{cohort} --resamples 0", ""),
+            *("{cohort} --max-epochs 0", "{cohort} --resamples 0", "{cohort} --jobs 0", ""),
         ),
         marks=("slow",),
     ),
@@ -215,6 +245,15 @@ COMMANDS: dict[str, Example] = {
             *(f"{{model}} {{records}} --chunk-size {x}" for x in ("0", "x")),
             *("{model} {records} --out {empty}", "{model}", ""),
         ),
+    ),
+    "export": Example(
+        good="{model} {new}.onnx",
+        work="ecgsk.cli._export.run",
+        failing=(
+            *(f"{folder} {{new}}.onnx" for folder in (*_BROKEN, "{cohort}")),
+            *(f"{{model}} {out}.onnx" for out in BAD_OUTS),
+        ),
+        wrong=(*(f"{folder} {{new}}.onnx" for folder in _NO_FOLDERS), "{model} {empty}", "{model}"),
     ),
     "explain": Example(
         good="{records}/a --model {model}",

@@ -1,7 +1,14 @@
 """``ecgsk demo``: a complete run, its files, and errors."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+import webbrowser
+from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
 
@@ -10,6 +17,7 @@ import pandas as pd
 import pytest
 
 import ecgsk
+from ecgsk.cli import _demo
 from ecgsk.evaluation import ARMS, JOINT_EMBEDDING, compare_arms
 
 # So few patients calibrate next to nothing, and the demo says so.
@@ -37,7 +45,7 @@ def demo(request, invoke, make_pretrainer, make_classifier, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "tiny":
             patch.setattr("ecgsk.cli._demo.compare_arms", partial(compare_arms, **models))
-        text = invoke("demo", "--subjects", 100, "--label-fraction", 0.3, "--out", out)
+        text = invoke("demo", "--subjects", 100, "--label-fraction", 0.3, "--jobs", 1, "--out", out)
     return text, out
 
 
@@ -70,6 +78,24 @@ def test_further_tables(demo):
     laboratories = pd.read_csv(out / "laboratories.csv").set_index("target")
     assert "potassium high" in laboratories.index
     assert laboratories[JOINT_EMBEDDING].dropna().between(0, 1).all()
+
+
+def test_report_opens_with_the_explained_ecg_and_the_conclusion(demo):
+    text, out = demo
+    page = (out / "report.html").read_text("utf-8")
+    headings = re.findall("<h2>(.*?)</h2>", page)
+    assert headings[:2] == [
+        "One ECG of a test patient, explained",
+        "Does the joint embedding help?",
+    ]
+    first = page[page.index(headings[0]) : page.index(headings[1])]
+    assert "<svg" in first
+    assert re.search("<td>(present|absent)</td>", first)
+    differences = pd.read_csv(out / "differences.csv").set_index("arm")
+    signal = differences.loc["signal only"]
+    said = f"joint embedding minus signal only: {signal.auroc_difference:+.3f} "
+    assert said in text
+    assert said in page
 
 
 class _Page(HTMLParser):
@@ -121,6 +147,7 @@ def test_one_patient_is_explained(demo):
     assert "Nothing here says anything about a real patient" in (
         out / "explanation.html"
     ).read_text("utf-8")
+    assert text.index("Training population") < text.index("table only: AUROC")  # at once
     known = {d["recorded"] for d in explanation["diagnoses"]}
     assert known <= {True, False, None}
     assert known != {None}
@@ -156,6 +183,8 @@ def test_demo_on_mimic_iv_s_layout(invoke, real_data, tmp_path):
         tree / "hosp",
         "--ed",
         tree / "ed",
+        "--jobs",
+        1,
         "--out",
         tmp_path / "out",
     )
@@ -184,7 +213,8 @@ def test_emergency_folder_alone(fail, tmp_path):
 
 
 def test_incomplete_mimic_folders_raise(fail, tmp_path):
-    message = fail("demo", "--mimic-ecg", tmp_path, "--hosp", tmp_path, "--out", tmp_path / "out")
+    folders = ("--mimic-ecg", tmp_path, "--hosp", tmp_path)
+    message = fail("demo", *folders, "--jobs", 1, "--out", tmp_path / "out")
     assert message.startswith("error: ")
     assert str(tmp_path) in message
     assert "does not exist" in fail("demo", "--mimic-ecg", tmp_path / "absent", "--hosp", tmp_path)
@@ -210,3 +240,61 @@ def test_demo_out_is_a_file(fail, tmp_path):
     (tmp_path / "out").write_text("mine", "utf-8")
     assert "is a file" in fail("demo", "--out", tmp_path / "out")
     assert (tmp_path / "out").read_text("utf-8") == "mine"
+
+
+def test_json_has_the_scores(invoke, make_pretrainer, make_classifier, tmp_path):
+    models = {"pretrainer": make_pretrainer(), "classifier": make_classifier()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecgsk.cli._demo.compare_arms", partial(compare_arms, **models))
+        patch.setattr("ecgsk.cli._demo.webbrowser.open", lambda page: False)
+        options = ("--subjects", 100, "--jobs", 1, "--out", tmp_path / "out", "--open", "--json")
+        text = invoke("demo", *options)
+    document = json.loads(text[text.index("{\n") :])
+    assert document["report"] == str(tmp_path / "out" / "report.html")
+    assert {row["arm"] for row in document["arms"]} == set(ARMS)
+    assert len(document["differences"]) == len(ARMS) - 1
+    assert set(document["files"]) == _FILES
+
+
+def test_full_study_prints_its_expected_time(capsys, make_pretrainer, monkeypatch):
+    monkeypatch.setattr(_demo, "_N_TIMED", 32)
+    study = _demo.synthetic_study(
+        replace(_demo.FULL, encoder=make_pretrainer().encoder), 40, 0.5, 0
+    )
+    _demo._say_expected_time(study, study.cohort.X, n_jobs=2)
+    line = capsys.readouterr().out
+    assert re.match(r"Expected time: about \d+ min in 2 processes .* on this machine", line)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(False, "No browser"), (webbrowser.Error, "No browser"), (True, "")]
+)
+def test_report_opens_where_there_is_a_browser(monkeypatch, capsys, tmp_path, error, words):
+    def fake(page):
+        assert page == (tmp_path / "report.html").as_uri()
+        if error is webbrowser.Error:
+            raise webbrowser.Error
+        return error
+
+    monkeypatch.setattr("ecgsk.cli._demo.webbrowser.open", fake)
+    _demo._open(tmp_path / "report.html")
+    assert capsys.readouterr().out.startswith(words)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_processes_and_the_same_command_goes_on(tmp_path):
+    command = [sys.executable, "-m", "ecgsk", "demo", "--subjects", "100", "--jobs", "2"]
+    command += ["--out", str(tmp_path / "out")]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while run.poll() is None and not list(tmp_path.glob("out/checkpoints/*.pt")):
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal sends it: to the workers too
+    _, message = run.communicate(timeout=60)
+    assert run.returncode == 130, message
+    assert "Traceback" not in message
+    assert "interrupted: " in message
+    kept = len(list(tmp_path.glob("out/checkpoints/*.pt")))
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert kept >= 1
+    assert not (tmp_path / "out" / "checkpoints").exists()

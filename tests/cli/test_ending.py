@@ -97,7 +97,7 @@ DEMO = """
             os.kill(os.getpid(), signal.SIGINT)
         return train(self, *args, **kwargs)
     ECGNet.train_step_single = step
-    sys.argv = ["ecgsk", "demo", "--subjects", "100", "--out", sys.argv[1]]
+    sys.argv = ["ecgsk", "demo", "--subjects", "100", "--jobs", "1", "--out", sys.argv[1]]
     main()
 """
 
@@ -115,10 +115,9 @@ def test_ctrl_c_during_the_demo(tmp_path):
     assert run.returncode == 130
     assert "Traceback" not in run.stderr
     assert run.stderr.endswith(
-        f"interrupted: {out}/checkpoints holds the finished epochs. The same command goes on from "
-        "there; delete the folder to begin anew.\n"
+        f"interrupted: {out} holds the explanation, if it was printed, and in checkpoints the "
+        "finished epochs. The same command goes on from there; delete the folder to begin anew.\n"
     )
-    assert "epoch 2 of" in run.stderr  # a log has a line per epoch
     assert len(list((out / "checkpoints").glob("*.pt"))) >= 1
 
 

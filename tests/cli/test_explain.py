@@ -154,10 +154,20 @@ def test_model_explains_nothing(fail, classifier, pretrainer, X, write_patient, 
     record = write_patient("r")
     for name, other in [
         ("ECGDiagnosisClassifier", classifier),
-        ("Pipeline", make_pipeline(Resample(100).fit(X), pretrainer)),
+        ("JointEmbeddingPretrainer", make_pipeline(Resample(100).fit(X), pretrainer)),
     ]:
         message = fail("explain", record, "--model", ecgsk.save(other, tmp_path / name))
-        assert f"ends in a LabAbnormalityExplainer; got a {name}" in message
+        assert "expected a " in message
+        assert f"got a {name}" in message
+
+
+def test_model_without_laboratories_explains_diagnoses(
+    invoke, classifier, X, write_patient, tmp_path
+):
+    folder = ecgsk.save(make_pipeline(Resample(100).fit(X), classifier), tmp_path / "model")
+    text = invoke("explain", write_patient("r"), "--model", folder)
+    assert "Diagnoses, not calibrated" in text
+    assert "Laborator" not in text
 
 
 def test_model_of_plain_arrays(fail, make_pretrainer, X, write_patient, tmp_path):

@@ -3,6 +3,7 @@
 import tomllib
 
 import pytest
+import typer
 
 from ecgsk.cli._study_file import (
     TrainSettings,
@@ -94,6 +95,11 @@ def test_epochs_of_the_command_line_win_over_those_of_the_tables(study):
 def test_settings_that_cannot_be_used_are_refused(study, text, message):
     with pytest.raises(ECGError, match=message):
         read_settings({}, study(text))
+
+
+def test_option_that_cannot_be_used_is_wrong_usage(study):
+    with pytest.raises(typer.BadParameter, match="--val-size must be between 0 and 1; got 2"):
+        read_settings({"val_size": 2.0}, study())
 
 
 def test_resolved_file_repeats_the_run(study):

@@ -28,6 +28,7 @@ def test_table_and_labels(brugada):
     np.testing.assert_array_equal(cohort.Y, [[0, 0, 0], [1, 1, 0], [np.nan, 1, 1]])
     assert cohort.diagnosis.tolist() == [0, 1, 2]
     X, _ = load_brugada_huca(brugada, leads=["II"], return_X_y=True)
+    assert X.attrs["population"] == "patients of Brugada-HUCA"
     assert X.columns.tolist() == ["ecg", "subject_id"]
     with pytest.raises(RecordReadError, match=r"there is no .*metadata\.csv.*Brugada-HUCA"):
         load_brugada_huca(brugada / "files")

@@ -40,6 +40,7 @@ def test_scored_labels_merge_equal_classes(tree):
 
 def test_all_labels_are_codes(tree):
     X, Y = load_challenge(tree, labels="all", return_X_y=True)
+    assert X.attrs["population"] == "patients of the PhysioNet/CinC Challenge"
     assert Y.columns.tolist() == sorted([AF, RBBB, COMPLETE_RBBB, NOT_SCORED])
     assert Y[NOT_SCORED].tolist()[:3] == [0, 0, 1]
     assert Y.index.equals(X.index)

@@ -71,6 +71,7 @@ def test_only_present_parts_are_loaded(folder):
 @pytest.mark.parametrize(("exam", "length"), [(11, LONG), (12, 4096), (13, SHORT), (14, LONG)])
 def test_zero_padding_is_missing(folder, exam, length):
     X, _ = load_code15(folder, return_X_y=True)
+    assert X.attrs["population"] == "patients of CODE-15 %"
     signal = X.loc[[exam], "ecg"].ecg.to_numpy()[0]
     start = (4096 - length) // 2
     expected = tracing(exam, length).T

@@ -90,6 +90,11 @@ def test_one_column_may_be_given_as_text(load):
     assert again.Y.equals(load().Y)
 
 
+def test_x_alone_has_its_population(load):
+    X, _ = load(population="adults", return_X_y=True)
+    assert X.attrs["population"] == "adults"
+
+
 def test_ranges_are_in_the_order_of_the_laboratories(load, tmp_path):
     (tmp_path / "ranges.csv").write_text(
         "laboratory,low,high,unit\nurea,1,2,x\npotassium,,5.1,mM\n"

@@ -44,6 +44,7 @@ def test_table_and_statements(ludb):
     ]
     assert cohort.Y["Left atrial hypertrophy"].tolist() == [1, 1, 0]
     X, Y = load_ludb(ludb, leads=["II"], min_count=2, return_X_y=True)
+    assert X.attrs["population"] == "patients of LUDB"
     assert Y.columns.tolist() == ["Left atrial hypertrophy", "Sinus rhythm"]
     assert X["ecg"].ecg.leads == ("II",)
 

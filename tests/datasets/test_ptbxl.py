@@ -80,6 +80,7 @@ def test_superclasses_and_table(tree):
 @pytest.mark.parametrize("rate", [100, 500])
 def test_signals_of_either_rate(tree, rate):
     X, Y = load_ptbxl(tree, sampling_rate=rate, return_X_y=True)
+    assert X.attrs["population"] == "patients of PTB-XL"
     assert X["ecg"].ecg.sampling_rate == rate
     assert X["ecg"].ecg.leads == STANDARD_12_LEADS
     signals = X["ecg"].ecg.to_numpy()

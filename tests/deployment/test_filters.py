@@ -53,5 +53,5 @@ def test_bandpass_equals_numpy(edges):
 
 
 def test_bandpass_of_long_records_is_refused():
-    with pytest.raises(ECGError, match="records of 10,000 samples.*Put Resample before"):
+    with pytest.raises(ECGError, match=r"records of 10,000 samples.*Put Resample before"):
         _filters.bandpass_filter(10_000, 1000, BandpassFilter())

@@ -163,3 +163,24 @@ def test_ablating_the_top_beats_loses_more_than_random_ones(fitted):
         named.append(lost(effects.argsort()[-n_taken:]))
         random += [lost(rng.permutation(effects.size)[:n_taken]) for _ in range(5)]
     assert np.mean(named) > 2 * np.mean(random)
+
+
+@pytest.mark.parametrize("encoder", ["resnet10", "net1d"])
+def test_effects_equal_those_of_captum(encoder):
+    from captum.attr import FeatureAblation
+
+    torch.manual_seed(0)
+    network = resolve_encoder(encoder).build(len(LEADS), 5 * RATE)
+    module = nn.Sequential(network, nn.Linear(network.n_features, 3)).eval()
+    ecg = make_ecg()
+    found = attribute(module, ecg, LEADS, RATE, {"a": 2, "b": 0})
+    edges = np.round(np.array([beat[0] for beat in found[0].beats] + [5.0]) * RATE).astype(int)
+    n_beats = len(edges) - 1
+    beat = np.repeat(np.arange(n_beats), np.diff(edges))
+    mask = torch.from_numpy(np.arange(len(LEADS))[:, None] * n_beats + beat)[None]
+    for target, part in zip((2, 0), found, strict=True):
+        expected = FeatureAblation(module).attribute(
+            torch.from_numpy(ecg)[None], target=target, feature_mask=mask, perturbations_per_eval=16
+        )[0].numpy()  # fmt: skip
+        effects = part.values * np.diff(edges)[beat]
+        np.testing.assert_allclose(effects, expected, rtol=1e-5, atol=2e-5)

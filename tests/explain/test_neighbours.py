@@ -110,3 +110,18 @@ def test_invalid_training_records_are_refused(embedding, patients, message):
 def test_invalid_queries_are_refused(similar, embedding, n_patients, message):
     with pytest.raises(ValueError, match=message):
         similar.find(embedding, n_patients)
+
+
+def test_nearest_rows_equal_those_of_scikit_learn():
+    from sklearn.neighbors import NearestNeighbors
+
+    from ecgsk.explain._neighbours import _nearest_rows
+
+    rng = np.random.default_rng(0)
+    known, new = (rng.normal(size=(n, 8)).astype(np.float32) for n in (200, 7))
+    search = NearestNeighbors(metric="cosine", algorithm="brute").fit(known)
+    for n in (1, 12, 200):
+        for found, expected in zip(
+            _nearest_rows(new, known, n), search.kneighbors(new, n), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)

@@ -38,7 +38,7 @@ def test_text_without_diagnoses_or_findings(make_explanation):
     assert "Diagnoses" not in make_explanation(diagnoses=[]).to_text()
     assert "Laboratory abn" not in make_explanation(laboratories=[]).to_text()
     bare = make_explanation("a", [], []).to_text()
-    assert bare.startswith("ECG a\nLaboratory findings are predicted from")
+    assert bare == "ECG a\nDiagnoses are predicted from the ECG. Research use only."
 
 
 @given(probabilities, st.floats(0, 1, exclude_min=True))

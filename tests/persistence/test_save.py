@@ -347,6 +347,14 @@ def test_missing_file(folder, name):
         ecgsk.load(folder)
 
 
+def test_folder_that_holds_a_model_folder_is_named(folder):
+    outer = folder.parent / "outer"
+    outer.mkdir()
+    folder.rename(outer / "model")
+    with pytest.raises(FileNotFoundError, match=f"Give {re.escape(str(outer / 'model'))}"):
+        ecgsk.load(outer)
+
+
 @pytest.mark.parametrize("refit", [True, False])
 def test_save_names_what_to_save_of_a_search(X, Y, tiny, quick, tmp_path, refit):
     search = GridSearchCV(

@@ -5,9 +5,11 @@ import pytest
 import torch
 from skorch.callbacks import PassthroughScoring
 from skorch.helper import predefined_split
+from torch import nn
 
+from ecgsk.exceptions import ECGError
 from ecgsk.training._loader import BatchLoader
-from ecgsk.training.net import ECGNet
+from ecgsk.training.net import ECGNet, wrap_trained
 
 
 def weights(net):
@@ -68,3 +70,9 @@ class TableLayer(torch.nn.Module):
 
 def without_seconds(net):
     return [{name: row[name] for name in row if name != "dur"} for row in net.history]
+
+
+def test_net_of_a_loaded_model_is_not_trained_further():
+    net = wrap_trained(nn.Linear(2, 1), nn.MSELoss())
+    with pytest.raises(ECGError, match="cannot be trained further"):
+        net.fit(torch.zeros(4, 2), torch.zeros(4, 1))

@@ -116,3 +116,15 @@ def test_other_names_and_kinds_are_refused():
     # Of another precision they are converted, as load_state_dict does.
     restored = restore_module(build, {**weights, "bias": np.ones(1, dtype=np.float64)}, [])
     assert restored.bias.dtype == torch.float32
+
+
+def test_restored_tensors_keep_dtype_and_memory_format():
+    def build():
+        return nn.Conv2d(3, 4, (1, 5)).to(memory_format=torch.channels_last)
+
+    weights = {name: values.numpy() for name, values in build().double().state_dict().items()}
+    restored = restore_module(build, weights, [])
+    assert restored.weight.is_contiguous(memory_format=torch.channels_last)
+    assert restored.weight.dtype == torch.float32
+    assert restored.weight.requires_grad
+    np.testing.assert_array_equal(restored.weight.detach(), weights["weight"].astype(np.float32))
