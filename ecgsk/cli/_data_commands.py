@@ -1,7 +1,7 @@
 """Options of the commands for files of ECGs: ingest and check."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -15,18 +15,18 @@ def ingest(
     ],
     out: Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)],
     sampling_rate: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Hz to resample to. [default: as recorded]"),
     ] = None,
     band: Annotated[
-        Optional[tuple[float, float]],  # noqa: UP045
+        tuple[float, float] | None,
         typer.Option(
             help="Edges of the band-pass in Hz; 0 leaves an edge open. [default: no filter]",
             min=0,
         ),
     ] = None,
     duration: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Seconds: longer records are cropped, shorter ones padded. [default: "
             "that of most records; others are listed as broken]"

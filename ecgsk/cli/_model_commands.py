@@ -1,7 +1,7 @@
 """Options of the commands for one model: train, predict, explain, info and export."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -25,57 +25,57 @@ def train(
         Path, typer.Option(help="Folder for model, model card, report and tables.", file_okay=False)
     ] = Path("ecgsk-model"),
     encoder: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Encoder, by name. [default: resnet18]"),
     ] = None,
     objective: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="Objective of the pre-training. [default: clip with a table, else ecg_contrast]"
         ),
     ] = None,
     pretrain: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(help="Stage (i). [default: pretrain]", show_default=False),
     ] = None,
     max_epochs: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
     ] = None,
     val_fold: Annotated[
-        Optional[list[int]],  # noqa: UP045
+        list[int] | None,
         typer.Option(
             help="Fold of the cohort to hold out for calibration; may be repeated. "
             "[default: the cohort's split, or --val-size]"
         ),
     ] = None,
     test_fold: Annotated[
-        Optional[list[int]],  # noqa: UP045
+        list[int] | None,
         typer.Option(
             help="Fold to score on; may be repeated. [default: half of the patients of --val-fold]"
         ),
     ] = None,
     val_size: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Share of patients to hold out, half for calibration and half for scores. "
             "[default: 0.3]"
         ),
     ] = None,
     sampling_rate: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Resample to this rate, Hz. [default: 100]"),
     ] = None,
     low: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Lower edge of the band-pass, Hz; 0 is none. [default: 0.5]"),
     ] = None,
     high: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Upper edge of the band-pass, Hz; 0 is none. [default: 40]"),
     ] = None,
     config: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="TOML file with these options and parameters of the estimators; options win.",
             exists=True,
@@ -83,11 +83,11 @@ def train(
         ),
     ] = None,
     resamples: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Bootstrap resamples of the patients. [default: 1000]", min=1),
     ] = None,
     seed: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Random seed. [default: 0]", min=0, max=MAX_SEED),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a model in --out.")] = False,
@@ -143,7 +143,7 @@ def predict(
     model: _Model,
     records: _Records,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="File to write, .parquet or .csv. [default: print the predictions]",
             dir_okay=False,
@@ -185,11 +185,11 @@ def explain(
         ),
     ],
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Folder for report.html, explanation.json and figure.", file_okay=False),
     ] = None,
     record: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="Name of a record to explain, of those found; may be repeated."),
     ] = None,
     limit: Annotated[

@@ -1,7 +1,7 @@
 """Options of the commands that compare arms: demo and evaluate."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -20,19 +20,19 @@ def demo(
         Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
     ] = Path("ecgsk-demo"),
     mimic_ecg: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="MIMIC-IV-ECG folder, with record_list.csv.", exists=True, file_okay=False
         ),
     ] = None,
     hosp: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="MIMIC-IV hosp folder, with labevents.csv.gz.", exists=True, file_okay=False
         ),
     ] = None,
     ed: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="MIMIC-IV-ED folder, with triage.csv.gz.", exists=True, file_okay=False),
     ] = None,
     full: Annotated[
@@ -40,21 +40,21 @@ def demo(
         typer.Option("--full", help="5,000 patients and the default encoder: takes much longer."),
     ] = False,
     subjects: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(
             help="Number of patients in the synthetic cohort. [default: 1500; 5000 with --full]",
             min=100,
         ),
     ] = None,
     label_fraction: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Share of patients with known diagnoses. "
             "[default: 0.2; 0.1 with --full; 1 with --mimic-ecg]"
         ),
     ] = None,
     jobs: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(
             help="Processes that fit arms side by side. [default: one for each core, at most 3]",
             min=1,
@@ -115,24 +115,24 @@ def evaluate(
         Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
     ] = Path("ecgsk-evaluation"),
     arm: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="Arm to fit; may be repeated. [default: all]"),
     ] = None,
     label_fraction: Annotated[
-        Optional[list[float]],  # noqa: UP045
+        list[float] | None,
         typer.Option(
             help="Share of training patients with known diagnoses; may be repeated. [default: 1]"
         ),
     ] = None,
     test_size: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Share of records in the test set. [default: the cohort's split, or 0.25]"
         ),
     ] = None,
     encoder: Annotated[str, typer.Option(help="Encoder of every arm.")] = "resnet18",
     max_epochs: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
     ] = None,
     resamples: Annotated[
