@@ -26,6 +26,7 @@ from ecgsk.cli._demo_report import (
 from ecgsk.cli._ending import CHECKPOINTS
 from ecgsk.cli._explain import explain_row
 from ecgsk.cli._output import finish, say
+from ecgsk.cli._preprocessing import preprocessing_steps
 from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
 from ecgsk.encoders import Encoder, ResNet1d
 from ecgsk.estimators import (
@@ -37,7 +38,7 @@ from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, ArmScore, compare_
 from ecgsk.explain import Explanation
 from ecgsk.model_selection import patient_split
 from ecgsk.persistence import save
-from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
+from ecgsk.preprocessing import LabAbnormality
 from ecgsk.training import Trainer
 
 # Expected time: pre-training passes over the training records to which all arms are equal, of
@@ -129,7 +130,7 @@ def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: boo
     out.mkdir(parents=True, exist_ok=True)
     cohort = study.cohort
     say(f"{study.title}: {cohort.shape[0]:,} records, {cohort.Y.shape[1]} diagnoses")
-    steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
+    steps = make_pipeline(*preprocessing_steps())
     X = steps.fit_transform(cohort.X)
     # A finished fit in the checkpoints is not repeated: the same command goes on from there.
     settings: dict[str, Any] = {

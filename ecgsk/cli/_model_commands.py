@@ -6,8 +6,17 @@ from typing import Annotated
 import typer
 
 from ecgsk.cli._ending import command
-
-MAX_SEED = 2**32 - 1  # of NumPy's generator
+from ecgsk.cli._options import (
+    BAND_HELP,
+    MAX_SEED,
+    MODEL_FOLDER,
+    Band,
+    CohortFolder,
+    Jobs,
+    MaxEpochs,
+    ModelFolder,
+    Records,
+)
 
 
 @command(
@@ -15,12 +24,7 @@ MAX_SEED = 2**32 - 1  # of NumPy's generator
     "the folder to begin anew."
 )
 def train(
-    cohort: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder that `ecgsk cohort` or write_cohort wrote.", exists=True, file_okay=False
-        ),
-    ],
+    cohort: CohortFolder,
     out: Annotated[
         Path, typer.Option(help="Folder for model, model card, report and tables.", file_okay=False)
     ] = Path("ecgsk-model"),
@@ -38,10 +42,7 @@ def train(
         bool | None,
         typer.Option(help="Stage (i). [default: pretrain]", show_default=False),
     ] = None,
-    max_epochs: Annotated[
-        int | None,
-        typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
-    ] = None,
+    max_epochs: MaxEpochs = None,
     val_fold: Annotated[
         list[int] | None,
         typer.Option(
@@ -66,13 +67,8 @@ def train(
         float | None,
         typer.Option(help="Resample to this rate, Hz. [default: 100]"),
     ] = None,
-    low: Annotated[
-        float | None,
-        typer.Option(help="Lower edge of the band-pass, Hz; 0 is none. [default: 0.5]"),
-    ] = None,
-    high: Annotated[
-        float | None,
-        typer.Option(help="Upper edge of the band-pass, Hz; 0 is none. [default: 40]"),
+    band: Annotated[
+        Band, typer.Option(help=f"{BAND_HELP} [default: 0.5 40]", metavar="LOW HIGH", min=0)
     ] = None,
     config: Annotated[
         Path | None,
@@ -113,35 +109,17 @@ def train(
         "test_fold": test_fold,
         "val_size": val_size,
         "sampling_rate": sampling_rate,
-        "low": low,
-        "high": high,
+        "band": band,
         "resamples": resamples,
         "seed": seed,
     }
     run(cohort, out, read_settings(options, config), overwrite=overwrite)
 
 
-_Records = Annotated[
-    list[Path],
-    typer.Argument(
-        help="WFDB records, with or without .hea, folders of them, and folders that `ecgsk ingest` "
-        "or `ecgsk cohort` wrote."
-    ),
-]
-_Model = Annotated[
-    Path,
-    typer.Argument(
-        help="Model folder that ecgsk.save, `ecgsk train` or `ecgsk demo` wrote.",
-        exists=True,
-        file_okay=False,
-    ),
-]
-
-
 @command("with --out, the finished chunks are kept, and the same command goes on from there.")
 def predict(
-    model: _Model,
-    records: _Records,
+    model: ModelFolder,
+    records: Records,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -149,9 +127,7 @@ def predict(
             dir_okay=False,
         ),
     ] = None,
-    jobs: Annotated[
-        int, typer.Option(help="Processes, each of which loads the model; -1 takes every core.")
-    ] = 1,
+    jobs: Jobs = 1,
     chunk_size: Annotated[
         int, typer.Option(help="Records per task, and per step of what is kept.", min=1)
     ] = 1024,
@@ -168,22 +144,13 @@ def predict(
     """
     from ecgsk.cli._predict import run
 
-    if jobs == 0:
-        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
     run(model, records, out, jobs, chunk_size, overwrite)
 
 
 @command("the reports that were finished are kept. Run the command again.")
 def explain(
-    records: _Records,
-    model: Annotated[
-        Path,
-        typer.Option(
-            help="Model folder that ecgsk.save, `ecgsk train` or `ecgsk demo` wrote.",
-            exists=True,
-            file_okay=False,
-        ),
-    ],
+    records: Records,
+    model: Annotated[Path, typer.Option(**MODEL_FOLDER)],
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for report.html, explanation.json and figure.", file_okay=False),
@@ -211,12 +178,7 @@ def explain(
 
 
 @command("nothing was changed.")
-def info(
-    model: Annotated[
-        Path,
-        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
-    ],
-) -> None:
+def info(model: ModelFolder) -> None:
     """Show everything that a saved model holds about patients.
 
     Prints numbers of training patients and records, labels, clinical columns with
@@ -232,10 +194,7 @@ def info(
 
 @command("no file was written. Run the command again.")
 def export(
-    model: Annotated[
-        Path,
-        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
-    ],
+    model: ModelFolder,
     out: Annotated[Path, typer.Argument(help="ONNX file to write.", dir_okay=False)],
 ) -> None:
     """Export a saved model to ONNX, with its preprocessing and calibration.

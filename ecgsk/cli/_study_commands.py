@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ecgsk.cli._ending import command
+from ecgsk.cli._options import CohortFolder, Jobs, MaxEpochs, Resamples, Seed
 
-MAX_SEED = 2**32 - 1  # of NumPy's generator
 _MAX_DEMO_JOBS = 3  # three of its arms are long
 
 
@@ -60,7 +60,7 @@ def demo(
             min=1,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
+    seed: Seed = 0,
     open_report: Annotated[
         bool, typer.Option("--open", help="Open the report in the browser.")
     ] = False,
@@ -105,12 +105,7 @@ def demo(
     "the folder to begin anew."
 )
 def evaluate(
-    cohort: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder that `ecgsk cohort` or write_cohort wrote.", exists=True, file_okay=False
-        ),
-    ],
+    cohort: CohortFolder,
     out: Annotated[
         Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
     ] = Path("ecgsk-evaluation"),
@@ -131,17 +126,10 @@ def evaluate(
         ),
     ] = None,
     encoder: Annotated[str, typer.Option(help="Encoder of every arm.")] = "resnet18",
-    max_epochs: Annotated[
-        int | None,
-        typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
-    ] = None,
-    resamples: Annotated[
-        int, typer.Option(help="Bootstrap resamples of the patients.", min=1)
-    ] = 1000,
-    jobs: Annotated[
-        int, typer.Option(help="Processes that fit arms side by side; -1 takes every core.")
-    ] = 1,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
+    max_epochs: MaxEpochs = None,
+    resamples: Resamples = 1000,
+    jobs: Jobs = 1,
+    seed: Seed = 0,
 ) -> None:
     """Compare all arms on one cohort and write tables, figures and a model card.
 
@@ -161,8 +149,6 @@ def evaluate(
     for share in fractions:
         if not 0 < share <= 1:
             raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {share:g}.")
-    if jobs == 0:
-        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
     if test_size is not None and not 0 < test_size < 1:
         raise typer.BadParameter(f"--test-size must be in (0, 1), got {test_size:g}.")
     if encoder not in ENCODERS:
