@@ -1,7 +1,6 @@
 """Run ``ecgsk train``: fit the three stages on a cohort folder, and write a report."""
 
 import json
-import math
 import shutil
 import warnings
 from pathlib import Path
@@ -13,6 +12,7 @@ from scipy.special import expit
 from sklearn.pipeline import make_pipeline
 
 import ecgsk
+from ecgsk._json_values import json_value, snake_case
 from ecgsk._safe_text import write_csv, write_text
 from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.cli._ending import CHECKPOINTS, fit_settings
@@ -223,7 +223,7 @@ def _write(
         "seconds": round(stages.seconds, 1),
         "made_with": f"ecgsk {ecgsk.__version__}",
     }
-    document = _as_json(document)
+    document = json_value(document, snake_case)
     write_text(out / "training_report.json", json.dumps(document, indent=1))
     return document
 
@@ -261,18 +261,6 @@ def _card(
             seed=settings.seed,
         )
     return as_markdown("Model card", card_sections(stages.model, cohort, comparison, None))
-
-
-def _as_json(value: Any) -> Any:
-    """Return plain values; NaN and infinity, which JSON lacks, become null."""
-    if isinstance(value, dict):
-        # Keys in snake case: "AUROC low" is auroc_low.
-        return {str(k).lower().replace(" ", "_"): _as_json(item) for k, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _finish(
