@@ -140,6 +140,16 @@ def sole_writer(path: str | PathLike, seconds: float | None = None) -> Iterator[
         lock.release()
 
 
+def check_writable(folder: str | PathLike, *, name: str) -> None:
+    """Raise ECGError unless files can be written into a folder, absent or not.
+
+    For before hours of work; `name` is the writer. Parents are created.
+    """
+    with sole_writer(folder, seconds=0):
+        if os.path.exists(folder) and not os.access(folder, os.W_OK):
+            raise ECGError(f"{name}: no permission to write into {folder}. Choose another.")
+
+
 def _sign(lock: str) -> None:
     """Write process and machine of the holder into a lock file."""
     since = time.strftime("%Y-%m-%d %H:%M:%S")

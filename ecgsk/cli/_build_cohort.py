@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ecgsk._files import sole_writer
+from ecgsk._files import check_writable
 from ecgsk._safe_text import write_csv
 from ecgsk.checks import check_table
 from ecgsk.cli._output import finish, say
@@ -52,9 +52,7 @@ def _check_free(out: Path, overwrite: bool) -> None:
         raise ECGError(
             f"ecgsk cohort: {out} already holds a cohort. Choose another folder, or --overwrite."
         )
-    with sole_writer(out, seconds=0):  # raises where nothing can be written
-        if os.path.exists(out) and not os.access(out, os.W_OK):
-            raise ECGError(f"ecgsk cohort: no permission to write into {out}. Choose another.")
+    check_writable(out, name="ecgsk cohort")
 
 
 def _roles_text(cohort: Cohort) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -46,17 +46,17 @@ def mimic_iv(
         typer.Option(help="MIMIC-IV's hosp, with labevents.csv.gz.", exists=True, file_okay=False),
     ],
     ed: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="MIMIC-IV-ED's ed, with triage.csv.gz.", exists=True, file_okay=False),
     ] = None,
     store: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="Folder that `ecgsk ingest` wrote from --ecg.", exists=True, file_okay=False
         ),
     ] = None,
     settings: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",

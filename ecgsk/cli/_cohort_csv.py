@@ -1,7 +1,7 @@
 """Options of ``ecgsk cohort csv``: a folder of recordings and one table."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -50,11 +50,11 @@ def csv(
         str, typer.Option(help="Column of the patient; KEY again if each has one record.")
     ],
     labels: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(metavar=SEVERAL, help="Columns of 0, 1 or missing (not known)."),
     ] = None,
     statements: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             metavar=SEVERAL,
             help="Columns of text or codes: each value becomes a label. A cell may hold several, "
@@ -62,11 +62,11 @@ def csv(
         ),
     ] = None,
     labs: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(metavar=SEVERAL, help="Columns of laboratory targets."),
     ] = None,
     ranges: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="Reference ranges: a table with laboratory, low, high and unit.",
             exists=True,
@@ -74,25 +74,25 @@ def csv(
         ),
     ] = None,
     drop: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             metavar=SEVERAL,
             help="Columns to leave out: what was not known when the ECG was taken.",
         ),
     ] = None,
     missing: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             metavar="COLUMN=VALUE",
             help="A value that means missing or not known; may be repeated.",
         ),
     ] = None,
     fold: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Column of folds. [default: ten, drawn by patient]"),
     ] = None,
     header_columns: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(
             metavar=SEVERAL,
             help="Clinical columns to take from the recordings, such as age,sex.",

@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +17,7 @@ Out = Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)]
 SEVERAL = "A,B,..."  # columns, separated by commas; the option may be repeated
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the cohort in OUT.")]
 Leads = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option(
         metavar="I,II,...",
         help="Leads to read, in this order; MLII=II for a lead that the files call MLII. "
@@ -30,11 +30,11 @@ Errors = Annotated[
 ]
 MinCount = Annotated[int, typer.Option(help="Minimum number of ECGs per label.", min=1)]
 Rate = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(help="Hz; other records are resampled. [default: as recorded]"),
 ]
 Duration = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option(
         help="Seconds; longer records are cropped, shorter ones padded. [default: as recorded]"
     ),

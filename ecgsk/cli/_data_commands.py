@@ -1,11 +1,12 @@
 """Options of the commands for files of ECGs: ingest and check."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from ecgsk.cli._ending import command
+from ecgsk.cli._options import BAND_HELP, Band, Jobs
 
 
 @command("{out} holds the chunks that are finished. The same command goes on from there.")
@@ -15,24 +16,20 @@ def ingest(
     ],
     out: Annotated[Path, typer.Argument(help="Folder to write.", file_okay=False)],
     sampling_rate: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Hz to resample to. [default: as recorded]"),
     ] = None,
     band: Annotated[
-        Optional[tuple[float, float]],  # noqa: UP045
-        typer.Option(
-            help="Edges of the band-pass in Hz; 0 leaves an edge open. [default: no filter]",
-            min=0,
-        ),
+        Band, typer.Option(help=f"{BAND_HELP} [default: no filter]", metavar="LOW HIGH", min=0)
     ] = None,
     duration: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Seconds: longer records are cropped, shorter ones padded. [default: "
             "that of most records; others are listed as broken]"
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1 takes every core.")] = -1,
+    jobs: Jobs = -1,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Read all records again, and replace what OUT holds."),
@@ -52,8 +49,6 @@ def ingest(
     """
     from ecgsk.cli._ingest import run
 
-    if jobs == 0:
-        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
     run(folder, out, sampling_rate, band, duration, jobs, overwrite)
 
 

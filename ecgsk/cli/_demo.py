@@ -26,6 +26,8 @@ from ecgsk.cli._demo_report import (
 from ecgsk.cli._ending import CHECKPOINTS
 from ecgsk.cli._explain import explain_row
 from ecgsk.cli._output import finish, say
+from ecgsk.cli._preprocessing import preprocessing_steps
+from ecgsk.cli._stages import Sides, StageTargets, fit_explainer, split_rows
 from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
 from ecgsk.encoders import Encoder, ResNet1d
 from ecgsk.estimators import (
@@ -35,9 +37,8 @@ from ecgsk.estimators import (
 )
 from ecgsk.evaluation import JOINT_EMBEDDING, ArmsComparison, ArmScore, compare_arms
 from ecgsk.explain import Explanation
-from ecgsk.model_selection import patient_split
 from ecgsk.persistence import save
-from ecgsk.preprocessing import BandpassFilter, LabAbnormality, Resample
+from ecgsk.preprocessing import LabAbnormality
 from ecgsk.training import Trainer
 
 # Expected time: pre-training passes over the training records to which all arms are equal, of
@@ -129,7 +130,7 @@ def run(study: Study, out: Path, seed: int, n_jobs: int = 1, *, open_report: boo
     out.mkdir(parents=True, exist_ok=True)
     cohort = study.cohort
     say(f"{study.title}: {cohort.shape[0]:,} records, {cohort.Y.shape[1]} diagnoses")
-    steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
+    steps = make_pipeline(*preprocessing_steps())
     X = steps.fit_transform(cohort.X)
     # A finished fit in the checkpoints is not repeated: the same command goes on from there.
     settings: dict[str, Any] = {
@@ -209,9 +210,12 @@ class _Course:
                 self._explain(comparison)
 
     def _explain(self, comparison: ArmsComparison) -> None:
-        held_out, unseen = _halves(comparison.test, self.study.cohort)
-        model = _final_model(self.steps, comparison, self.study, self.X, held_out)
-        self.explanation = _explain_richest(model, self.study, unseen)
+        # One half of the test patients calibrates, an ECG of the other is explained.
+        halves = split_rows(self.study.cohort, comparison.test, 0.5, seed=0)
+        sides = Sides(comparison.train, *halves, source="the split of the arms")
+        score = comparison.score_of(JOINT_EMBEDDING)
+        model = _final_model(self.steps, score, self.study, self.X, sides)
+        self.explanation = _explain_richest(model, self.study, sides.test)
         write_page(self.explanation, self.out)
         with tqdm.external_write_mode():
             say(
@@ -223,19 +227,11 @@ class _Course:
         save(model, self.out / "model", overwrite=True)
 
 
-def _halves(rows: np.ndarray, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
-    """Split test rows by patient into calibration rows and rows to explain."""
-    kept, explained = patient_split(
-        cohort.groups.iloc[rows], test_size=0.5, random_state=0, Y=cohort.Y.iloc[rows]
-    )
-    return rows[kept], rows[explained]
-
-
 def _final_model(
-    steps: Pipeline, comparison: ArmsComparison, study: Study, X: pd.DataFrame, held_out: np.ndarray
+    steps: Pipeline, score: ArmScore, study: Study, X: pd.DataFrame, sides: Sides
 ) -> Pipeline:
     """Return preprocessing, diagnosis model and laboratory heads as one pipeline."""
-    score, cohort, rows = comparison.score_of(JOINT_EMBEDDING), study.cohort, comparison.train
+    cohort = study.cohort
     explainer = LabAbnormalityExplainer(
         FrozenEstimator(score.model),
         reference_ranges=cohort.reference_ranges,
@@ -243,19 +239,10 @@ def _final_model(
         random_state=0,
     )
     # Stage (iii) uses the same labelled records as stage (ii).
-    Y = cohort.Y.where(pd.Series(range(len(X)), cohort.Y.index).isin(score.labelled), np.nan)
-    explainer.fit(
-        X.iloc[rows],
-        study.lab_targets.iloc[rows],
-        diagnoses=Y.iloc[rows],
-        groups=cohort.groups.iloc[rows],
-    )
-    explainer.calibrate(
-        X.iloc[held_out],
-        study.lab_targets.iloc[held_out],
-        cohort.Y.iloc[held_out],
-        groups=cohort.groups.iloc[held_out],
-    )
+    hidden = np.setdiff1d(sides.train, score.labelled)
+    Y = cohort.Y.mask(pd.Series(range(len(X)), cohort.Y.index).isin(hidden))
+    targets = StageTargets(Y, study.lab_targets, cohort.reference_ranges)
+    fit_explainer(explainer, X, targets, cohort.groups, sides)
     return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
 
 

@@ -15,6 +15,7 @@ from ecgsk._safe_text import write_text
 from ecgsk.cli._comparison import comparison_document
 from ecgsk.cli._ending import CHECKPOINTS, fit_settings
 from ecgsk.cli._output import finish, say
+from ecgsk.cli._preprocessing import preprocessing_steps
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
@@ -33,7 +34,6 @@ from ecgsk.exceptions import ECGError
 from ecgsk.explain import Section, write_report
 from ecgsk.persistence import save
 from ecgsk.plotting.figures import write_figure
-from ecgsk.preprocessing import BandpassFilter, Resample
 
 _TEST_SIZE = 0.25
 _FIGURE_TITLES = {
@@ -71,7 +71,7 @@ def run(folder: Path, out: Path, settings: Settings) -> None:
         )
     say(f"{cohort}\n")
     out.mkdir(parents=True, exist_ok=True)
-    steps = make_pipeline(Resample(100), BandpassFilter(0.5, 40))
+    steps = make_pipeline(*preprocessing_steps())
     comparison = _compare(steps.fit_transform(cohort.X), cohort, settings, out / CHECKPOINTS)
     say(f"\n{comparison.summary()}\n")
     _write(f"Evaluation on {folder.resolve().name}", cohort, steps, comparison, out)

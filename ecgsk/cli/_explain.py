@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from ecgsk._files import check_writable
 from ecgsk._safe_text import to_html_text, write_text
 from ecgsk.cli._ending import end_incomplete
 from ecgsk.cli._output import say, show
@@ -33,6 +34,8 @@ def run(
     paths: Sequence[Path], model_folder: Path, out: Path | None, names: Sequence[str], limit: int
 ) -> None:
     """Print the explanations of records; write a page, JSON and picture of each to ``out``."""
+    if out is not None:
+        check_writable(out, name="ecgsk explain")
     model = load(model_folder)
     _check_model(model, f"ecgsk explain: the model in {model_folder}")
     found = _choose(find_sources(paths, name="ecgsk explain"), names, limit)

@@ -9,8 +9,8 @@ from sklearn.pipeline import make_pipeline
 
 from ecgsk.cli._ending import end_incomplete
 from ecgsk.cli._output import finish
+from ecgsk.cli._preprocessing import preprocessing_steps
 from ecgsk.io import ingest_wfdb, read_ecg_folder
-from ecgsk.preprocessing import BandpassFilter, Resample
 from ecgsk.signals.columns import find_ecg_column
 
 
@@ -23,12 +23,9 @@ def run(
     jobs: int,
     overwrite: bool,
 ) -> None:
-    """Ingest, and print a summary; a band edge of 0 Hz is open."""
+    """Ingest, and print a summary."""
     start = time.perf_counter()
-    steps = [Resample(sampling_rate)] if sampling_rate is not None else []
-    if band is not None and any(band):
-        low, high = (edge or None for edge in band)
-        steps.append(BandpassFilter(low, high))
+    steps = preprocessing_steps(sampling_rate, band)
     ingest_wfdb(
         folder,
         out,

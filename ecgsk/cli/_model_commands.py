@@ -1,13 +1,22 @@
 """Options of the commands for one model: train, predict, explain, info and export."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from ecgsk.cli._ending import command
-
-MAX_SEED = 2**32 - 1  # of NumPy's generator
+from ecgsk.cli._options import (
+    BAND_HELP,
+    MAX_SEED,
+    MODEL_FOLDER,
+    Band,
+    CohortFolder,
+    Jobs,
+    MaxEpochs,
+    ModelFolder,
+    Records,
+)
 
 
 @command(
@@ -15,67 +24,54 @@ MAX_SEED = 2**32 - 1  # of NumPy's generator
     "the folder to begin anew."
 )
 def train(
-    cohort: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder that `ecgsk cohort` or write_cohort wrote.", exists=True, file_okay=False
-        ),
-    ],
+    cohort: CohortFolder,
     out: Annotated[
         Path, typer.Option(help="Folder for model, model card, report and tables.", file_okay=False)
     ] = Path("ecgsk-model"),
     encoder: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Encoder, by name. [default: resnet18]"),
     ] = None,
     objective: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="Objective of the pre-training. [default: clip with a table, else ecg_contrast]"
         ),
     ] = None,
     pretrain: Annotated[
-        Optional[bool],  # noqa: UP045
+        bool | None,
         typer.Option(help="Stage (i). [default: pretrain]", show_default=False),
     ] = None,
-    max_epochs: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
-    ] = None,
+    max_epochs: MaxEpochs = None,
     val_fold: Annotated[
-        Optional[list[int]],  # noqa: UP045
+        list[int] | None,
         typer.Option(
             help="Fold of the cohort to hold out for calibration; may be repeated. "
             "[default: the cohort's split, or --val-size]"
         ),
     ] = None,
     test_fold: Annotated[
-        Optional[list[int]],  # noqa: UP045
+        list[int] | None,
         typer.Option(
             help="Fold to score on; may be repeated. [default: half of the patients of --val-fold]"
         ),
     ] = None,
     val_size: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Share of patients to hold out, half for calibration and half for scores. "
             "[default: 0.3]"
         ),
     ] = None,
     sampling_rate: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Resample to this rate, Hz. [default: 100]"),
     ] = None,
-    low: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Lower edge of the band-pass, Hz; 0 is none. [default: 0.5]"),
-    ] = None,
-    high: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Upper edge of the band-pass, Hz; 0 is none. [default: 40]"),
+    band: Annotated[
+        Band, typer.Option(help=f"{BAND_HELP} [default: 0.5 40]", metavar="LOW HIGH", min=0)
     ] = None,
     config: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="TOML file with these options and parameters of the estimators; options win.",
             exists=True,
@@ -83,11 +79,11 @@ def train(
         ),
     ] = None,
     resamples: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Bootstrap resamples of the patients. [default: 1000]", min=1),
     ] = None,
     seed: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(help="Random seed. [default: 0]", min=0, max=MAX_SEED),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a model in --out.")] = False,
@@ -113,45 +109,25 @@ def train(
         "test_fold": test_fold,
         "val_size": val_size,
         "sampling_rate": sampling_rate,
-        "low": low,
-        "high": high,
+        "band": band,
         "resamples": resamples,
         "seed": seed,
     }
     run(cohort, out, read_settings(options, config), overwrite=overwrite)
 
 
-_Records = Annotated[
-    list[Path],
-    typer.Argument(
-        help="WFDB records, with or without .hea, folders of them, and folders that `ecgsk ingest` "
-        "or `ecgsk cohort` wrote."
-    ),
-]
-_Model = Annotated[
-    Path,
-    typer.Argument(
-        help="Model folder that ecgsk.save, `ecgsk train` or `ecgsk demo` wrote.",
-        exists=True,
-        file_okay=False,
-    ),
-]
-
-
 @command("with --out, the finished chunks are kept, and the same command goes on from there.")
 def predict(
-    model: _Model,
-    records: _Records,
+    model: ModelFolder,
+    records: Records,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="File to write, .parquet or .csv. [default: print the predictions]",
             dir_okay=False,
         ),
     ] = None,
-    jobs: Annotated[
-        int, typer.Option(help="Processes, each of which loads the model; -1 takes every core.")
-    ] = 1,
+    jobs: Jobs = 1,
     chunk_size: Annotated[
         int, typer.Option(help="Records per task, and per step of what is kept.", min=1)
     ] = 1024,
@@ -168,28 +144,19 @@ def predict(
     """
     from ecgsk.cli._predict import run
 
-    if jobs == 0:
-        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
     run(model, records, out, jobs, chunk_size, overwrite)
 
 
 @command("the reports that were finished are kept. Run the command again.")
 def explain(
-    records: _Records,
-    model: Annotated[
-        Path,
-        typer.Option(
-            help="Model folder that ecgsk.save, `ecgsk train` or `ecgsk demo` wrote.",
-            exists=True,
-            file_okay=False,
-        ),
-    ],
+    records: Records,
+    model: Annotated[Path, typer.Option(**MODEL_FOLDER)],
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Folder for report.html, explanation.json and figure.", file_okay=False),
     ] = None,
     record: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="Name of a record to explain, of those found; may be repeated."),
     ] = None,
     limit: Annotated[
@@ -211,12 +178,7 @@ def explain(
 
 
 @command("nothing was changed.")
-def info(
-    model: Annotated[
-        Path,
-        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
-    ],
-) -> None:
+def info(model: ModelFolder) -> None:
     """Show everything that a saved model holds about patients.
 
     Prints numbers of training patients and records, labels, clinical columns with
@@ -232,10 +194,7 @@ def info(
 
 @command("no file was written. Run the command again.")
 def export(
-    model: Annotated[
-        Path,
-        typer.Argument(help="Model folder that ecgsk.save wrote.", exists=True, file_okay=False),
-    ],
+    model: ModelFolder,
     out: Annotated[Path, typer.Argument(help="ONNX file to write.", dir_okay=False)],
 ) -> None:
     """Export a saved model to ONNX, with its preprocessing and calibration.

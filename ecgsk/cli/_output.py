@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ecgsk._json_values import json_value
+
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print the result, warnings and errors alone.")
 ]
@@ -48,12 +50,16 @@ def say(text: str = "") -> None:
 
 def show(text: str, document: Any) -> None:
     """Print the result of a command: the text, or under --json the document."""
-    typer.echo(json.dumps(document, indent=1) if _mode.as_json else text)
+    typer.echo(_render(document) if _mode.as_json else text)
 
 
 def finish(text: str, document: Any) -> None:
     """Print what was written and where: nothing under --quiet, the document under --json."""
     if _mode.as_json:
-        typer.echo(json.dumps(document, indent=1))
+        typer.echo(_render(document))
     else:
         say(text)
+
+
+def _render(document: Any) -> str:
+    return json.dumps(json_value(document), indent=1)

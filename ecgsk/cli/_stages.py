@@ -159,7 +159,7 @@ def _random_sides(cohort: Cohort, val_size: float, seed: int) -> Sides:
             f"calibrate on others and score on others; the cohort has {n_patients}."
         )
     n_held_out = max(round(val_size * n_patients), 2)
-    train, held_out = _split(cohort, np.arange(len(cohort.X)), n_held_out, seed)
+    train, held_out = split_rows(cohort, np.arange(len(cohort.X)), n_held_out, seed)
     calibration, test = _halves(cohort, held_out, seed)
     source = f"{val_size:.0%} of the patients at random, halved into calibration and test"
     return Sides(train, calibration, test, source)
@@ -171,10 +171,10 @@ def _halves(cohort: Cohort, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np
             "ecgsk train: expected at least 2 held-out patients, to calibrate on one and score on "
             "the other. Name more folds."
         )
-    return _split(cohort, rows, 0.5, seed)
+    return split_rows(cohort, rows, 0.5, seed)
 
 
-def _split(
+def split_rows(
     cohort: Cohort, rows: np.ndarray, size: float | int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split rows by patient, with balanced labels where there are enough patients."""
@@ -275,10 +275,14 @@ def fit_stages(
         seconds = time.perf_counter() - start
         calibrator = explainer.diagnosis_calibrator_
         return FittedStages(model, explainer.encoder_, explainer, calibrator, seconds)
-    calibrator = _calibrate_diagnoses(encoder, explainer.coverage, X, targets, groups, sides)
-    last: tuple[str, Any] = ("ecgdiagnosisclassifier", encoder)
-    if calibrator is not None:
-        last = ("multilabelcalibrator", calibrator)
+    calibrator, last = None, ("ecgdiagnosisclassifier", encoder)
+    if (known := _held_out_diagnoses(targets, sides)) is not None:
+        calibrator = MultilabelCalibrator(FrozenEstimator(encoder), coverage=explainer.coverage)
+        rows = sides.calibration
+        last = (
+            "multilabelcalibrator",
+            calibrator.fit(X.iloc[rows], known, groups=groups.iloc[rows]),
+        )
     seconds = time.perf_counter() - start
     return FittedStages(Pipeline([*steps.steps, last]), encoder, None, calibrator, seconds)
 
@@ -303,28 +307,18 @@ def fit_explainer(
     if not labs.iloc[held_out].notna().any(axis=None):
         say("Not calibrated: no laboratory value of a calibration patient is known.")
         return explainer
-    known = None if Y is None or not Y.iloc[held_out].notna().any(axis=None) else Y.iloc[held_out]
-    if Y is not None and known is None:
-        say("Diagnoses are not calibrated: none of a calibration patient is known.")
+    known = _held_out_diagnoses(targets, sides)
     return explainer.calibrate(
         X.iloc[held_out], labs.iloc[held_out], known, groups=groups.iloc[held_out]
     )
 
 
-def _calibrate_diagnoses(
-    classifier: ECGDiagnosisClassifier,
-    coverage: float,
-    X: pd.DataFrame,
-    targets: StageTargets,
-    groups: pd.Series,
-    sides: Sides,
-) -> MultilabelCalibrator | None:
-    """Calibrate a model without laboratories; None where no label is known."""
-    held_out = sides.calibration
-    assert targets.diagnoses is not None  # read_targets raises without any target
-    Y = targets.diagnoses.iloc[held_out]
-    if not Y.notna().any(axis=None):
-        say("Diagnoses are not calibrated: none of a calibration patient is known.")
+def _held_out_diagnoses(targets: StageTargets, sides: Sides) -> pd.DataFrame | None:
+    """Return the diagnoses of calibration patients; None if none is known."""
+    if targets.diagnoses is None:
         return None
-    calibrator = MultilabelCalibrator(FrozenEstimator(classifier), coverage=coverage)
-    return calibrator.fit(X.iloc[held_out], Y, groups=groups.iloc[held_out])
+    Y = targets.diagnoses.iloc[sides.calibration]
+    if Y.notna().any(axis=None):
+        return Y
+    say("Diagnoses are not calibrated: none of a calibration patient is known.")
+    return None

@@ -1,13 +1,13 @@
 """Options of the commands that compare arms: demo and evaluate."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from ecgsk.cli._ending import command
+from ecgsk.cli._options import CohortFolder, Jobs, MaxEpochs, Resamples, Seed
 
-MAX_SEED = 2**32 - 1  # of NumPy's generator
 _MAX_DEMO_JOBS = 3  # three of its arms are long
 
 
@@ -20,19 +20,19 @@ def demo(
         Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
     ] = Path("ecgsk-demo"),
     mimic_ecg: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="MIMIC-IV-ECG folder, with record_list.csv.", exists=True, file_okay=False
         ),
     ] = None,
     hosp: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             help="MIMIC-IV hosp folder, with labevents.csv.gz.", exists=True, file_okay=False
         ),
     ] = None,
     ed: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="MIMIC-IV-ED folder, with triage.csv.gz.", exists=True, file_okay=False),
     ] = None,
     full: Annotated[
@@ -40,27 +40,27 @@ def demo(
         typer.Option("--full", help="5,000 patients and the default encoder: takes much longer."),
     ] = False,
     subjects: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(
             help="Number of patients in the synthetic cohort. [default: 1500; 5000 with --full]",
             min=100,
         ),
     ] = None,
     label_fraction: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Share of patients with known diagnoses. "
             "[default: 0.2; 0.1 with --full; 1 with --mimic-ecg]"
         ),
     ] = None,
     jobs: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(
             help="Processes that fit arms side by side. [default: one for each core, at most 3]",
             min=1,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
+    seed: Seed = 0,
     open_report: Annotated[
         bool, typer.Option("--open", help="Open the report in the browser.")
     ] = False,
@@ -105,43 +105,31 @@ def demo(
     "the folder to begin anew."
 )
 def evaluate(
-    cohort: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder that `ecgsk cohort` or write_cohort wrote.", exists=True, file_okay=False
-        ),
-    ],
+    cohort: CohortFolder,
     out: Annotated[
         Path, typer.Option(help="Folder for report, tables, figures and model.", file_okay=False)
     ] = Path("ecgsk-evaluation"),
     arm: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="Arm to fit; may be repeated. [default: all]"),
     ] = None,
     label_fraction: Annotated[
-        Optional[list[float]],  # noqa: UP045
+        list[float] | None,
         typer.Option(
             help="Share of training patients with known diagnoses; may be repeated. [default: 1]"
         ),
     ] = None,
     test_size: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(
             help="Share of records in the test set. [default: the cohort's split, or 0.25]"
         ),
     ] = None,
     encoder: Annotated[str, typer.Option(help="Encoder of every arm.")] = "resnet18",
-    max_epochs: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Epochs of each stage. [default: as the estimators]", min=1),
-    ] = None,
-    resamples: Annotated[
-        int, typer.Option(help="Bootstrap resamples of the patients.", min=1)
-    ] = 1000,
-    jobs: Annotated[
-        int, typer.Option(help="Processes that fit arms side by side; -1 takes every core.")
-    ] = 1,
-    seed: Annotated[int, typer.Option(help="Random seed.", min=0, max=MAX_SEED)] = 0,
+    max_epochs: MaxEpochs = None,
+    resamples: Resamples = 1000,
+    jobs: Jobs = 1,
+    seed: Seed = 0,
 ) -> None:
     """Compare all arms on one cohort and write tables, figures and a model card.
 
@@ -161,8 +149,6 @@ def evaluate(
     for share in fractions:
         if not 0 < share <= 1:
             raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {share:g}.")
-    if jobs == 0:
-        raise typer.BadParameter("--jobs must be a number of processes, or -1 for all; got 0.")
     if test_size is not None and not 0 < test_size < 1:
         raise typer.BadParameter(f"--test-size must be in (0, 1), got {test_size:g}.")
     if encoder not in ENCODERS:

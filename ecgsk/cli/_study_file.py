@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import inf
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from ecgsk.cli._preprocessing import BAND, SAMPLING_RATE
 from ecgsk.encoders.registry import ENCODERS
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
@@ -42,7 +43,7 @@ _WITH_EPOCHS = ("pretrainer", "classifier")
 class TrainSettings:
     """Options of the command and, by table of the file, parameters of the estimators.
 
-    ``low`` and ``high`` of 0 are no edge. ``max_epochs`` of None leaves that of each estimator.
+    An edge of 0 of ``band`` is open. ``max_epochs`` of None leaves that of each estimator.
     """
 
     encoder: str = "resnet18"
@@ -52,9 +53,8 @@ class TrainSettings:
     val_fold: tuple[int, ...] = ()
     test_fold: tuple[int, ...] = ()
     val_size: float = 0.3
-    sampling_rate: float = 100.0
-    low: float = 0.5
-    high: float = 40.0
+    sampling_rate: float = SAMPLING_RATE
+    band: tuple[float, ...] = BAND
     resamples: int = 1000
     seed: int = 0
     pretrainer: Mapping[str, Any] = field(default_factory=dict)
@@ -71,9 +71,12 @@ class TrainSettings:
             ("max_epochs", self.max_epochs is None or self.max_epochs >= 1, "1 or more"),
             ("val_size", 0 < self.val_size < 1, "between 0 and 1"),
             ("sampling_rate", 0 < self.sampling_rate < inf, "above 0 Hz"),
-            ("low", 0 <= self.low < inf, "0 (no edge) or more, in Hz"),
-            ("high", not self.high or self.high > self.low, "0 (no edge) or above low, in Hz"),
-            ("high", self.high < self.sampling_rate / 2, "below half the sampling_rate"),
+            ("band", _is_band(self.band), "two edges in Hz, low below high; 0 leaves an edge open"),
+            (
+                "band",
+                2 * max(self.band, default=0) < self.sampling_rate,
+                "below half the sampling rate",
+            ),
             ("resamples", self.resamples >= 1, "1 or more"),
             ("seed", 0 <= self.seed < 2**32, "0 to 2**32 - 1"),
             ("test_fold", not self.test_fold or bool(self.val_fold), "given with val_fold"),
@@ -85,10 +88,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("encoder", "objective"), (str,)),
     "pretrain": (bool,),
     **dict.fromkeys(("max_epochs", "resamples", "seed"), (int,)),
-    **dict.fromkeys(("val_size", "sampling_rate", "low", "high"), (int, float)),
+    **dict.fromkeys(("val_size", "sampling_rate", "band"), (int, float)),
     **dict.fromkeys(("val_fold", "test_fold"), (int,)),
 }
-_LISTS = ("val_fold", "test_fold")
+_LISTS = ("val_fold", "test_fold", "band")
 
 
 def read_settings(options: Mapping[str, Any], config: Path | None) -> TrainSettings:
@@ -113,6 +116,13 @@ def read_settings(options: Mapping[str, Any], config: Path | None) -> TrainSetti
             raise typer.BadParameter(f"--{name.replace('_', '-')} {text}")
         raise ECGError(f"ecgsk train: {name} {text}")
     return settings
+
+
+def _is_band(edges: Sequence[float]) -> bool:
+    if len(edges) != 2:
+        return False
+    low, high = edges
+    return 0 <= low < inf and (high == 0 or low < high < inf)
 
 
 def _read_file(path: Path) -> dict[str, Any]:

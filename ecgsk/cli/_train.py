@@ -1,7 +1,6 @@
 """Run ``ecgsk train``: fit the three stages on a cohort folder, and write a report."""
 
 import json
-import math
 import shutil
 import warnings
 from pathlib import Path
@@ -10,13 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 
 import ecgsk
+from ecgsk._json_values import json_value, snake_case
 from ecgsk._safe_text import write_csv, write_text
 from ecgsk.calibration import MultilabelCalibrator
 from ecgsk.cli._ending import CHECKPOINTS, fit_settings
 from ecgsk.cli._output import finish, say
+from ecgsk.cli._preprocessing import preprocessing_steps
 from ecgsk.cli._stages import (
     FittedStages,
     Sides,
@@ -49,7 +50,6 @@ from ecgsk.exceptions import ECGError
 from ecgsk.explain import write_report
 from ecgsk.persistence import save
 from ecgsk.plotting.figures import write_figure
-from ecgsk.preprocessing import BandpassFilter, Resample
 
 MODEL = "model"
 STUDY_FILE = "study.toml"
@@ -89,7 +89,7 @@ def run(folder: Path, out: Path, settings: TrainSettings, *, overwrite: bool) ->
         say(f"Epochs in {out / CHECKPOINTS} are not repeated, if the settings are the same.")
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / STUDY_FILE, study)
-    steps = _preprocessing(settings)
+    steps = make_pipeline(*preprocessing_steps(settings.sampling_rate, settings.band))
     X = steps.fit_transform(cohort.X)
     _say_stages(pretrainer, targets)
     stages = fit_stages(
@@ -123,13 +123,6 @@ def _check_coverage(coverage: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         MultilabelCalibrator(coverage=coverage).fit(P, pd.DataFrame({"label": (P > 0.5)[:, 0]}))
-
-
-def _preprocessing(settings: TrainSettings) -> Pipeline:
-    steps: list[Any] = [Resample(settings.sampling_rate)]
-    if settings.low or settings.high:
-        steps.append(BandpassFilter(settings.low or None, settings.high or None))
-    return make_pipeline(*steps)
 
 
 def _say_stages(pretrainer: Any, targets: StageTargets) -> None:
@@ -230,7 +223,7 @@ def _write(
         "seconds": round(stages.seconds, 1),
         "made_with": f"ecgsk {ecgsk.__version__}",
     }
-    document = _as_json(document)
+    document = json_value(document, snake_case)
     write_text(out / "training_report.json", json.dumps(document, indent=1))
     return document
 
@@ -268,18 +261,6 @@ def _card(
             seed=settings.seed,
         )
     return as_markdown("Model card", card_sections(stages.model, cohort, comparison, None))
-
-
-def _as_json(value: Any) -> Any:
-    """Return plain values; NaN and infinity, which JSON lacks, become null."""
-    if isinstance(value, dict):
-        # Keys in snake case: "AUROC low" is auroc_low.
-        return {str(k).lower().replace(" ", "_"): _as_json(item) for k, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _finish(

@@ -1,13 +1,11 @@
 """JSON form of an explanation, and its published schema."""
 
 import json
-import math
-import re
-from collections.abc import Mapping
 from dataclasses import fields
 from importlib.resources import files
 from typing import Any
 
+from ecgsk._json_values import json_value, snake_case
 from ecgsk.explain._content import ExplanationContent
 from ecgsk.explain._text import disclaimer
 
@@ -37,8 +35,8 @@ def explanation_dict(content: ExplanationContent) -> dict[str, Any]:
     """Return the JSON form: everything but the signal."""
     return {
         "version": 1,
-        "record": _as_json(content.record),
-        "patient": _as_json(dict(content.patient)),
+        "record": json_value(content.record),
+        "patient": json_value(content.patient),
         "quality": content.quality,
         "diagnoses": [
             _fields(d, predicted=bool(d.predicted), decision=d.decision) for d in content.diagnoses
@@ -49,7 +47,7 @@ def explanation_dict(content: ExplanationContent) -> dict[str, Any]:
         "evidence": [_fields(e, supports=e.supports, seen=e.seen) for e in content.evidence],
         "attributions": [_fields(a) for a in content.attributions],
         "similar": [_fields(s) for s in content.similar],
-        "model": {_in_snake_case(name): _as_json(fact) for name, fact in content.model.items()},
+        "model": json_value(content.model, snake_case),
         "note": " ".join(disclaimer(content)),
     }
 
@@ -57,22 +55,4 @@ def explanation_dict(content: ExplanationContent) -> dict[str, Any]:
 def _fields(item: Any, **computed: Any) -> dict[str, Any]:
     """Return the fields of a part that its repr shows, and computed ones."""
     held = {f.name: getattr(item, f.name) for f in fields(item) if f.repr}
-    return {name: _as_json(value) for name, value in (held | computed).items()}
-
-
-def _in_snake_case(title: str) -> str:
-    """Return the key of a title that the page shows, such as ``sampling_rate_hz``."""
-    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
-
-
-def _as_json(value: Any) -> Any:
-    """Return a JSON value: null for NaN and infinity, text for dates."""
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, (tuple, list)):
-        return [_as_json(part) for part in value]
-    if isinstance(value, Mapping):
-        return {str(key): _as_json(part) for key, part in value.items()}
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
+    return {name: json_value(value) for name, value in (held | computed).items()}

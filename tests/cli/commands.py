@@ -203,7 +203,7 @@ COMMANDS: dict[str, Example] = {
             "{cohort} --objective none",
             "{cohort} --max-epochs 0",
             "{cohort} --val-size nan",
-            "{cohort} --high 70",
+            "{cohort} --band 0.5 70",
             "{cohort} --sampling-rate inf",
             "{cohort} --test-fold 1",
             "{cohort} --config {absent}",

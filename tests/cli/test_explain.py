@@ -192,6 +192,13 @@ def test_model_needs_a_table(fail, make_classifier, X, Y, cohort, write_patient,
     assert f"has inputs='{inputs}', but a record has no clinical table" in message
 
 
+def test_nothing_is_printed_before_out_is_found_not_to_be_writable(run_main, model, write_patient):
+    record = write_patient("r")
+    below = record.with_suffix(".hea") / "below"
+    code, out, _ = run_main("explain", record, "--model", model, "--out", below)
+    assert (code, out) == (1, "")
+
+
 def test_out_is_a_file(fail, model, write_patient):
     record = write_patient("r")
     message = fail("explain", record, "--model", model, "--out", record.with_suffix(".hea"))

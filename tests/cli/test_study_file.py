@@ -19,7 +19,7 @@ STUDY = """
 encoder = "resnet10"
 val_fold = [9, 10]
 max_epochs = 7
-low = 1
+band = [1, 0]
 
 [pretrainer]
 max_epochs = 3
@@ -47,8 +47,8 @@ def test_defaults_hold_where_nothing_is_given():
 
 
 def test_options_win_over_the_file(study):
-    settings = read_settings({"encoder": "s4", "val_fold": [1], "low": None}, study())
-    assert (settings.encoder, settings.val_fold, settings.low) == ("s4", (1,), 1)
+    settings = read_settings({"encoder": "s4", "val_fold": [1], "band": None}, study())
+    assert (settings.encoder, settings.val_fold, settings.band) == ("s4", (1,), (1, 0))
     assert settings.classifier == {"fine_tune": "probe"}
 
 
@@ -85,8 +85,12 @@ def test_epochs_of_the_command_line_win_over_those_of_the_tables(study):
         ("seed 3", "is not a TOML file"),
         ("encoder = 'resnet99'", "encoder must be one of"),
         ("objective = 'guess'", "objective must be one of auto, clip"),
-        ("low = 50", "high must be .* above low"),
-        ("high = 60", "below half the sampling_rate"),
+        ("band = [50, 40]", "band must be two edges in Hz, low below high"),
+        ("band = [0.5]", "band must be two edges"),
+        ("band = 40", "band must be two edges"),
+        ("band = [nan, 40]", "band must be two edges"),
+        ("band = []", "band must be two edges"),
+        ("band = [0.5, 60]", "below half the sampling rate"),
         ("val_size = 1.0", "val_size must be between 0 and 1"),
         ("test_fold = 3", "given with val_fold"),
         ("max_epochs = 0", "max_epochs must be 1 or more"),

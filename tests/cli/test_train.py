@@ -205,14 +205,14 @@ def test_without_table_and_pretraining_signals_are_enough(write, invoke, small, 
         ({"Y": None}, ["--no-pretrain"], "nothing trains the encoder"),
         ({}, ["--val-fold", 99], "folds of the cohort as val_fold"),
         ({}, ["--encoder", "resnet99"], "encoder must be one of"),
-        ({}, ["--high", 70], "below half the sampling_rate"),
+        ({}, ["--band", 0.5, 70], "below half the sampling rate"),
         ({}, ["--test-fold", 1], "given with val_fold"),
     ],
 )
 def test_mistake_is_an_error_before_any_cost(
     write, small, fail, tmp_path, changes, arguments, message, monkeypatch
 ):
-    monkeypatch.setattr(_train, "_preprocessing", lambda _: pytest.fail("signals are read"))
+    monkeypatch.setattr(_train, "preprocessing_steps", lambda *_: pytest.fail("signals are read"))
     if "Y" in changes:
         changes = changes | {"Y": pd.DataFrame(index=small.X.index)}
     out = tmp_path / "out"
