@@ -27,7 +27,7 @@ from ecgsk.cli._ending import CHECKPOINTS
 from ecgsk.cli._explain import explain_row
 from ecgsk.cli._output import finish, say
 from ecgsk.cli._preprocessing import preprocessing_steps
-from ecgsk.cli._stages import Sides, StageTargets, fit_explainer, split_rows
+from ecgsk.cli._stages import Sides, StageData, StageTargets, fit_explainer, split_rows
 from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
 from ecgsk.encoders import Encoder, ResNet1d
 from ecgsk.estimators import (
@@ -242,7 +242,7 @@ def _final_model(
     hidden = np.setdiff1d(sides.train, score.labelled)
     Y = cohort.Y.mask(pd.Series(range(len(X)), cohort.Y.index).isin(hidden))
     targets = StageTargets(Y, study.lab_targets, cohort.reference_ranges)
-    fit_explainer(explainer, X, targets, cohort.groups, sides)
+    fit_explainer(explainer, X, StageData(cohort, targets, sides))
     return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
 
 

@@ -72,7 +72,6 @@ def write_results(
     for name, table in zip(TABLES, (frame, differences, gap, laboratories), strict=True):
         write_csv(table, out / f"{name}.csv")
     write_figure(arms, out / "arms.png")
-    arms.set_layout_engine("none")  # keep this layout for the page
     sections = [
         Section(
             "One ECG of a test patient, explained",

@@ -139,7 +139,6 @@ def _write(
     figures = _draw(comparison, score)
     for name, figure in figures.items():
         write_figure(figure, out / f"{name}.png")
-        figure.set_layout_engine("none")  # keep this layout for the page
     model = Pipeline([*steps.steps, ("ecgdiagnosisclassifier", score.model)])
     card = card_sections(model, cohort, comparison, None)
     text = as_markdown(f"Model card: {score.arm}", card)

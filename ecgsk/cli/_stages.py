@@ -55,6 +55,15 @@ class StageTargets:
 
 
 @dataclass(frozen=True)
+class StageData:
+    """Cohort, targets to learn from it, and the sides of its rows."""
+
+    cohort: Cohort
+    targets: StageTargets
+    sides: Sides
+
+
+@dataclass(frozen=True)
 class FittedStages:
     """Fitted stages and the model that predicts with them.
 
@@ -235,9 +244,7 @@ def _learnable(frame: pd.DataFrame, train: np.ndarray, kind: str) -> pd.DataFram
 def fit_stages(
     steps: Pipeline,
     X: pd.DataFrame,
-    targets: StageTargets,
-    groups: pd.Series,
-    sides: Sides,
+    data: StageData,
     *,
     pretrainer: JointEmbeddingPretrainer | None,
     classifier: ECGDiagnosisClassifier,
@@ -251,8 +258,8 @@ def fit_stages(
         Fitted preprocessing of `X`, to be saved with the model.
     X : DataFrame
         Preprocessed records of the cohort.
-    targets, groups, sides
-        Targets, patient and side of each record.
+    data : StageData
+        Cohort, targets and sides.
     pretrainer : JointEmbeddingPretrainer or None
         Unfitted; None leaves stage (i) out.
     classifier, explainer : unfitted estimators
@@ -261,7 +268,7 @@ def fit_stages(
     """
     start = time.perf_counter()
     encoder: Any = pretrainer
-    train = sides.train
+    groups, targets, train = data.cohort.groups, data.targets, data.sides.train
     if targets.diagnoses is not None:
         classifier.set_params(encoder=classifier.encoder if pretrainer is None else pretrainer)
         encoder = classifier.fit(
@@ -270,15 +277,15 @@ def fit_stages(
     if targets.laboratories is not None:
         frozen = encoder if encoder is pretrainer else FrozenEstimator(encoder)
         explainer.set_params(encoder=frozen, reference_ranges=targets.reference_ranges)
-        fit_explainer(explainer, X, targets, groups, sides)
+        fit_explainer(explainer, X, data)
         model = Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
         seconds = time.perf_counter() - start
         calibrator = explainer.diagnosis_calibrator_
         return FittedStages(model, explainer.encoder_, explainer, calibrator, seconds)
     calibrator, last = None, ("ecgdiagnosisclassifier", encoder)
-    if (known := _held_out_diagnoses(targets, sides)) is not None:
+    if (known := _held_out_diagnoses(data)) is not None:
         calibrator = MultilabelCalibrator(FrozenEstimator(encoder), coverage=explainer.coverage)
-        rows = sides.calibration
+        rows = data.sides.calibration
         last = (
             "multilabelcalibrator",
             calibrator.fit(X.iloc[rows], known, groups=groups.iloc[rows]),
@@ -288,15 +295,11 @@ def fit_stages(
 
 
 def fit_explainer(
-    explainer: LabAbnormalityExplainer,
-    X: pd.DataFrame,
-    targets: StageTargets,
-    groups: pd.Series,
-    sides: Sides,
+    explainer: LabAbnormalityExplainer, X: pd.DataFrame, data: StageData
 ) -> LabAbnormalityExplainer:
     """Fit stage (iii) on training patients; calibrate it and the diagnoses on held-out ones."""
-    train, held_out = sides.train, sides.calibration
-    Y, labs = targets.diagnoses, targets.laboratories
+    groups, train, held_out = data.cohort.groups, data.sides.train, data.sides.calibration
+    Y, labs = data.targets.diagnoses, data.targets.laboratories
     assert labs is not None  # the caller has laboratories
     explainer.fit(
         X.iloc[train],
@@ -307,17 +310,17 @@ def fit_explainer(
     if not labs.iloc[held_out].notna().any(axis=None):
         say("Not calibrated: no laboratory value of a calibration patient is known.")
         return explainer
-    known = _held_out_diagnoses(targets, sides)
+    known = _held_out_diagnoses(data)
     return explainer.calibrate(
         X.iloc[held_out], labs.iloc[held_out], known, groups=groups.iloc[held_out]
     )
 
 
-def _held_out_diagnoses(targets: StageTargets, sides: Sides) -> pd.DataFrame | None:
+def _held_out_diagnoses(data: StageData) -> pd.DataFrame | None:
     """Return the diagnoses of calibration patients; None if none is known."""
-    if targets.diagnoses is None:
+    if data.targets.diagnoses is None:
         return None
-    Y = targets.diagnoses.iloc[sides.calibration]
+    Y = data.targets.diagnoses.iloc[data.sides.calibration]
     if Y.notna().any(axis=None):
         return Y
     say("Diagnoses are not calibrated: none of a calibration patient is known.")

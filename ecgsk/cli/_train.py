@@ -20,7 +20,7 @@ from ecgsk.cli._output import finish, say
 from ecgsk.cli._preprocessing import preprocessing_steps
 from ecgsk.cli._stages import (
     FittedStages,
-    Sides,
+    StageData,
     StageTargets,
     choose_sides,
     fit_stages,
@@ -43,7 +43,7 @@ from ecgsk.cli._training_report import (
     sides_table,
     stages_table,
 )
-from ecgsk.datasets import Cohort, read_cohort
+from ecgsk.datasets import read_cohort
 from ecgsk.evaluation.cards import as_markdown, card_sections
 from ecgsk.evaluation.single_model import score_model
 from ecgsk.exceptions import ECGError
@@ -69,7 +69,8 @@ def run(folder: Path, out: Path, settings: TrainSettings, *, overwrite: bool) ->
         seed=settings.seed,
     )
     targets = read_targets(cohort, sides.train, pretrain=settings.pretrain)
-    say(f"{sides_table(cohort, targets, sides).to_string(index=False)}\nSplit: {sides.source}.")
+    data = StageData(cohort, targets, sides)
+    say(f"{sides_table(data).to_string(index=False)}\nSplit: {sides.source}.")
     fixed = fit_settings(out / CHECKPOINTS)
     pretrainer, classifier, explainer = build_estimators(settings, **fixed)
     _check_coverage(explainer.coverage)
@@ -95,15 +96,13 @@ def run(folder: Path, out: Path, settings: TrainSettings, *, overwrite: bool) ->
     stages = fit_stages(
         steps,
         X,
-        targets,
-        cohort.groups,
-        sides,
+        data,
         pretrainer=pretrainer,
         classifier=classifier,
         explainer=explainer,
     )
-    scores = _score(X, stages, targets, cohort, sides, settings)
-    document = _write(folder, out, cohort, stages, targets, sides, scores, settings, study)
+    scores = _score(X, stages, data, settings)
+    document = _write(folder, out, data, stages, scores, settings, study)
     save(stages.model, out / MODEL, overwrite=True)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     _finish(out, stages, scores, document)
@@ -138,15 +137,11 @@ def _say_stages(pretrainer: Any, targets: StageTargets) -> None:
 
 
 def _score(
-    X: pd.DataFrame,
-    stages: FittedStages,
-    targets: StageTargets,
-    cohort: Cohort,
-    sides: Sides,
-    settings: TrainSettings,
+    X: pd.DataFrame, stages: FittedStages, data: StageData, settings: TrainSettings
 ) -> dict[str, Scores]:
     """Score diagnoses and laboratories on the test patients; what cannot be scored is absent."""
-    patients = cohort.groups.to_numpy()[sides.test]
+    targets, test = data.targets, data.sides.test
+    patients = data.cohort.groups.to_numpy()[test]
     parts: list[tuple[str, str, pd.DataFrame | None, Any, MultilabelCalibrator | None]] = [
         ("diagnoses", "Diagnoses", targets.diagnoses, stages.classifier, stages.calibrator)
     ]
@@ -165,10 +160,10 @@ def _score(
     for name, kind, Y, model, calibrator in parts:
         if Y is None or model is None:
             continue
-        raw = expit(model.decision_function(X.iloc[sides.test]))  # before calibration
+        raw = expit(model.decision_function(X.iloc[test]))  # before calibration
         part = score_targets(
             kind,
-            Y.iloc[sides.test],
+            Y.iloc[test],
             raw,
             calibrator,
             patients,
@@ -185,10 +180,8 @@ def _score(
 def _write(
     folder: Path,
     out: Path,
-    cohort: Cohort,
+    data: StageData,
     stages: FittedStages,
-    targets: StageTargets,
-    sides: Sides,
     scores: dict[str, Scores],
     settings: TrainSettings,
     study: str,
@@ -200,22 +193,21 @@ def _write(
     if losses:
         frame = pd.concat(losses, names=["stage", "epoch"]).reset_index()
         write_csv(frame, out / "history.csv")
-    _write_split(cohort, sides, out)
+    _write_split(data, out)
     figures = draw_figures(stages, scores, settings.seed, settings.resamples)
     for name, figure in figures.items():
         write_figure(figure, out / f"{name}.png")
-        figure.set_layout_engine("none")  # keep this layout for the page
     if stages.classifier is not None:
-        write_text(out / "model_card.md", _card(cohort, stages, targets, sides, scores, settings))
+        write_text(out / "model_card.md", _card(data, stages, scores, settings))
     title = f"Training on {folder.resolve().name}"
-    sections = report_sections(cohort, stages, targets, sides, scores, figures, study)
+    sections = report_sections(data, stages, scores, figures, study)
     write_report(out / "report.html", title=title, lead=_LEAD, sections=sections)
     document = {
         "model": str(out / MODEL),
-        "split": sides.source,
-        "sides": sides_table(cohort, targets, sides).to_dict("records"),
+        "split": data.sides.source,
+        "sides": sides_table(data).to_dict("records"),
         "clinical_columns": [str(name) for name in stages.encoder.clinical_columns_],
-        "stages": stages_table(stages, targets).to_dict("records"),
+        "stages": stages_table(stages, data.targets).to_dict("records"),
         "scores": {
             name: {"macro": part.macro, "labels": part.labels.to_dict("records")}
             for name, part in scores.items()
@@ -228,25 +220,20 @@ def _write(
     return document
 
 
-def _write_split(cohort: Cohort, sides: Sides, out: Path) -> None:
+def _write_split(data: StageData, out: Path) -> None:
     """Write the side of each record, so that nobody scores the model on other sides later."""
-    names = pd.Series("not used", index=cohort.X.index, name="side")
-    for side, rows in sides.items():
+    names = pd.Series("not used", index=data.cohort.X.index, name="side")
+    for side, rows in data.sides.items():
         names.iloc[rows] = side
-    frame = pd.DataFrame({"subject_id": cohort.groups, "side": names})
+    frame = pd.DataFrame({"subject_id": data.cohort.groups, "side": names})
     write_csv(frame, out / "split.csv", index=True)
 
 
 def _card(
-    cohort: Cohort,
-    stages: FittedStages,
-    targets: StageTargets,
-    sides: Sides,
-    scores: dict[str, Scores],
-    settings: TrainSettings,
+    data: StageData, stages: FittedStages, scores: dict[str, Scores], settings: TrainSettings
 ) -> str:
-    comparison = None
-    classifier, Y = stages.classifier, targets.diagnoses
+    comparison, cohort, sides = None, data.cohort, data.sides
+    classifier, Y = stages.classifier, data.targets.diagnoses
     if "diagnoses" in scores and classifier is not None and Y is not None:
         comparison = score_model(
             classifier,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ecgsk._paths import describe
 from ecgsk.calibration import MultilabelCalibrator
-from ecgsk.cli._stages import FittedStages, Sides, StageTargets
+from ecgsk.cli._stages import FittedStages, StageData, StageTargets
 from ecgsk.datasets import Cohort
 from ecgsk.evaluation import LabelScoresDisplay, MultilabelCalibrationDisplay
 from ecgsk.evaluation.rounded_tables import format_interval
@@ -127,12 +127,13 @@ def _decisions(
     return pd.DataFrame(facts | table, index=P.columns.rename("label"))
 
 
-def sides_table(cohort: Cohort, targets: StageTargets, sides: Sides) -> pd.DataFrame:
+def sides_table(data: StageData) -> pd.DataFrame:
     """Count records and patients on each side, and those with known targets."""
+    targets = data.targets
     parts = {"diagnoses": targets.diagnoses, "laboratory values": targets.laboratories}
     rows = []
-    for side, numbers in sides.items():
-        patients = cohort.groups.iloc[numbers]
+    for side, numbers in data.sides.items():
+        patients = data.cohort.groups.iloc[numbers]
         row: dict[str, Any] = {
             "side": side,
             "records": len(numbers),
@@ -303,21 +304,20 @@ def draw_figures(
 
 
 def report_sections(
-    cohort: Cohort,
+    data: StageData,
     stages: FittedStages,
-    targets: StageTargets,
-    sides: Sides,
     scores: Mapping[str, Scores],
     figures: Mapping[str, Any],
     settings: str,
 ) -> list[Section]:
     """Return the sections of the report."""
-    counts = sides_table(cohort, targets, sides).map(_thousands)
+    cohort, targets = data.cohort, data.targets
+    counts = sides_table(data).map(_thousands)
     losses = figures.get("training")
     sections = [
         Section(
             "Patients",
-            f"Split: {sides.source}. {_INDEPENDENCE}",
+            f"Split: {data.sides.source}. {_INDEPENDENCE}",
             counts,
             details=cohort.DESCR.strip() or None,
         ),

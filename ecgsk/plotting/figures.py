@@ -40,6 +40,7 @@ def write_figure(figure: Figure, path: str | PathLike) -> None:
     """Write a figure for a report at 150 dots per inch, whole or not at all."""
     with replace_file(path) as new:
         figure.savefig(new, dpi=150)
+    figure.set_layout_engine("none")  # drawn again in a page, it keeps this layout
 
 
 def panel_axes(
