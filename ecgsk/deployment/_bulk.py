@@ -246,7 +246,7 @@ class _Work:
         except BrokenProcessPool as error:
             raise ECGError(
                 f"{self.name}: a worker process was killed, probably because memory ran out. "
-                "Start again with a smaller n_jobs."
+                "Start again with fewer processes (n_jobs)."
             ) from error
         finally:
             _models.pop(self.digest, None)
@@ -254,36 +254,32 @@ class _Work:
     def report(self, tables: Iterable[pa.Table]) -> None:
         """Warn once of all records; raise if none was predicted."""
         n_records = 0
-        left: list[dict[str, str]] = []
-        doubtful: list[dict[str, str]] = []
-        n_left = n_doubtful = 0
+        # Number and first row of those that have no prediction, and of those with doubts.
+        n = {"reason": 0, "quality": 0}
+        first: dict[str, dict[str, str]] = {}
         for table in tables:
-            rows = table.select(["record", "reason", "quality"]).to_pylist()
-            n_records += len(rows)
-            some = [row for row in rows if row["reason"]]
-            n_left, left = n_left + len(some), left or some
-            some = [row for row in rows if row["quality"] and not row["reason"]]
-            n_doubtful, doubtful = n_doubtful + len(some), doubtful or some
-        if n_left == n_records:
+            for row in table.select(["record", "reason", "quality"]).to_pylist():
+                n_records += 1
+                if kind := next((kind for kind in n if row[kind]), None):
+                    n[kind] += 1
+                    first.setdefault(kind, row)
+        if n["reason"] == n_records:
             raise RecordReadError(
                 f"{self.name}: none of {n_records} records can be predicted; the first: "
-                f"{left[0]['reason']}"
+                f"{first['reason']['reason']}"
             )
-        if left:
-            warnings.warn(
-                f"{self.name}: {n_left} of {n_records} records are not predicted, such as "
-                f"{left[0]['record']}: {left[0]['reason']} The column reason lists all.",
-                SignalQualityWarning,
-                stacklevel=3,
-            )
-        if doubtful:
-            warnings.warn(
-                f"{self.name}: {n_doubtful} of {n_records} records were predicted in spite of "
-                f"doubts about the signal, such as {doubtful[0]['record']}: "
-                f"{doubtful[0]['quality']}. The column quality lists all.",
-                SignalQualityWarning,
-                stacklevel=3,
-            )
+        for kind, text in (
+            ("reason", "are not predicted"),
+            ("quality", "were predicted in spite of doubts about the signal"),
+        ):
+            if n[kind]:
+                row = first[kind]
+                warnings.warn(
+                    f"{self.name}: {n[kind]} of {n_records} records {text}, such as "
+                    f"{row['record']}: {row[kind].rstrip('.')}. The column {kind} lists all.",
+                    SignalQualityWarning,
+                    stacklevel=3,
+                )
 
 
 def _sources(model: Any, records: Any, name: str) -> list[RecordSource]:

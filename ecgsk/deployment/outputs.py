@@ -26,7 +26,7 @@ def last_step(
     model: Any, *, name: str
 ) -> ECGDiagnosisClassifier | MultilabelCalibrator | LabAbnormalityExplainer:
     """Return the predictor of a model; raise unless it predicts from ECGs with named leads."""
-    last = model[-1] if isinstance(model, Pipeline) else model
+    last = _last(model)
     predictor, _ = split_calibrator(last)
     if not isinstance(predictor, ECGDiagnosisClassifier | LabAbnormalityExplainer):
         raise ECGError(
@@ -44,16 +44,14 @@ def last_step(
 
 def needs_table(model: Any) -> bool:
     """Return whether the model predicts from the clinical table too."""
-    last = model[-1] if isinstance(model, Pipeline) else model
-    return getattr(_encoder(last), "inputs", "ecg") != "ecg"
+    return getattr(_encoder(model), "inputs", "ecg") != "ecg"
 
 
 def check_ecg_only(model: Any, *, name: str) -> None:
     """Raise where a model needs a clinical table, which files of ECGs lack."""
     if needs_table(model):
-        last = model[-1] if isinstance(model, Pipeline) else model
         raise ECGError(
-            f"{name} has inputs={_encoder(last).inputs!r}, but a record has no clinical table. "
+            f"{name} has inputs={_encoder(model).inputs!r}, but a record has no clinical table. "
             "Use a model with inputs='ecg', or predict a DataFrame with the columns."
         )
 
@@ -61,7 +59,7 @@ def check_ecg_only(model: Any, *, name: str) -> None:
 def wanted_signals(model: Any) -> Wanted:
     """Return the leads and the duration that the first step of a model needs."""
     first = model[0] if isinstance(model, Pipeline) else model
-    last = _encoder(model[-1] if isinstance(model, Pipeline) else model)
+    last = _encoder(model)
     leads = [getattr(first, "leads_in_", last.leads_)]
     if isinstance(first, SelectLeads):
         leads = [first.leads]
@@ -80,8 +78,12 @@ def _underived(leads: Any) -> list[tuple[str, ...]]:
     return [kept]
 
 
-def _encoder(last: Any) -> Any:
-    predictor, _ = split_calibrator(last)
+def _last(model: Any) -> Any:
+    return model[-1] if isinstance(model, Pipeline) else model
+
+
+def _encoder(model: Any) -> Any:
+    predictor, _ = split_calibrator(_last(model))
     return getattr(predictor, "encoder_", predictor)
 
 
@@ -98,7 +100,7 @@ class Outputs:
     @classmethod
     def of(cls, model: Any) -> "Outputs":
         """Return the outputs of a fitted model."""
-        last = model[-1] if isinstance(model, Pipeline) else model
+        last = _last(model)
         if last.label_names_ is None:
             return cls(classes=tuple(map(str, last.classes_)))
         names, thresholds = tuple(map(str, last.label_names_)), tuple(map(float, last.thresholds_))
@@ -124,10 +126,9 @@ def predict_all(model: Any, X: pd.DataFrame) -> dict[str, np.ndarray]:
     """
     n_records = len(X)
     rows = np.minimum(np.arange(-(-n_records // _MULTIPLE) * _MULTIPLE), n_records - 1)
-    X = X.iloc[rows]
-    last = model
-    if isinstance(model, Pipeline):
-        X, last = model[:-1].transform(X) if len(model) > 1 else X, model[-1]
+    X, last = X.iloc[rows], _last(model)
+    if isinstance(model, Pipeline) and len(model) > 1:
+        X = model[:-1].transform(X)
     if last.label_names_ is None:
         found = {"classes": last.predict_proba(X)}
     elif not isinstance(last, LabAbnormalityExplainer):
