@@ -251,11 +251,8 @@ def _explain_richest(model: Pipeline, study: Study, rows: np.ndarray) -> Explana
     known = study.lab_targets.iloc[rows], study.cohort.Y.iloc[rows]
     n_found = sum((table == 1).sum(axis=1).to_numpy() for table in known)
     row = rows[[int(np.argmax(n_found))]]
-    X = study.cohort.X
-    shown = [name for name in ("ecg", "age", "sex", "male") if name in X]
-    return explain_row(
-        model, X[shown].iloc[row], study.lab_targets.iloc[row], study.cohort.Y.iloc[row]
-    )
+    cohort = study.cohort
+    return explain_row(model, cohort.X.iloc[row], study.lab_targets.iloc[row], cohort.Y.iloc[row])
 
 
 def _open(page: Path) -> None:

@@ -27,6 +27,7 @@ from ecgsk.plotting.figures import write_figure
 # Number of attributed diagnoses (about a second each) and of similar patients.
 _N_ATTRIBUTIONS = 2
 _N_SIMILAR = 3
+_SHOWN = ("ecg", "age", "sex", "male")  # columns of the page's head
 _N_NAMED = 5  # records that a message names
 
 
@@ -89,7 +90,7 @@ def explain_record(model: Pipeline, source: RecordSource, place: int) -> Explana
     if opened.broken:
         raise ECGError(opened.broken[0])
     (frame,) = opened.frames
-    return explain_row(model, frame[[c for c in ("ecg", "age", "sex", "male") if c in frame]])
+    return explain_row(model, frame)
 
 
 def _explain_all(
@@ -150,6 +151,7 @@ def explain_row(
 
     `y` and `diagnoses` are what is known of it, as in `LabAbnormalityExplainer.explain`.
     """
+    X = X[[name for name in _SHOWN if name in X]]
     prepared = model[:-1].transform(X) if len(model) > 1 else X
     explainer = model[-1]
     if isinstance(explainer, LabAbnormalityExplainer):

@@ -5,7 +5,8 @@ import time
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def plan_jobs(
         )
         recipe = resolve_recipe(clone(classifier).set_params(inputs="ecg"), task)
         for arm in arms:
-            jobs.append(_plan(setting, arm, pretrainer, classifier, recipe))
+            jobs.append(_plan(setting, arm, pretrainer, classifier, recipe, task))
     return jobs
 
 
@@ -102,6 +103,7 @@ def _plan(
     pretrainer: JointEmbeddingPretrainer,
     classifier: ECGDiagnosisClassifier,
     recipe: Recipe,
+    task: Task,
 ) -> Job:
     asked: list[JointEmbeddingPretrainer] = []
 
@@ -118,15 +120,9 @@ def _plan(
     if arm == JOINT_EMBEDDING:
         n_passes += recipe.max_epochs * (n_pretraining if recipe.distils else n_labelled)
     elif model.inputs == "ecg" and model.fine_tune != "probe":
-        scratch = resolve_recipe(model, _task_of_signal(pretrainer, n_labelled, needed))
-        n_passes += scratch.max_epochs * n_labelled
+        task = replace(task, is_pretrained=needed is not None, has_table=False)
+        n_passes += resolve_recipe(model, task).max_epochs * n_labelled
     return Job(setting, arm, model, needed, n_passes)
-
-
-def _task_of_signal(pretrainer, n_labelled: int, needed) -> Task:
-    """Return the task of an arm that sees the signal alone."""
-    encoder = resolve_encoder(pretrainer.encoder)
-    return Task(encoder, needed is not None, False, True, n_labelled, n_labelled)
 
 
 @dataclass(frozen=True)
@@ -232,9 +228,8 @@ def _passes(jobs: Sequence[Job], waits: Sequence[bool]) -> list[int]:
 def _in_order(jobs: Sequence[Job]) -> list[int]:
     """Order the joint embedding first; then the longest, so that the processes end together."""
 
-    def rank(number: int) -> int:
-        is_joint = jobs[number].arm == JOINT_EMBEDDING
-        return -sum(job.n_passes for job in jobs) if is_joint else -jobs[number].n_passes
+    def rank(number: int) -> float:
+        return -inf if jobs[number].arm == JOINT_EMBEDDING else -jobs[number].n_passes
 
     return sorted(range(len(jobs)), key=rank)
 
