@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,7 @@ def _check_model(model: BaseEstimator, name: str) -> None:
 def _choose(
     sources: Sequence[RecordSource], names: Sequence[str], limit: int
 ) -> list[tuple[RecordSource, int]]:
-    """Return the records to explain; raise if there are too many, or a name is not found."""
+    """Return the first `limit` records, or those named; raise if a name is not found."""
     n_found = sum(map(len, sources))
     places = [(source, place) for source in sources for place in range(len(source))]
     if names:
@@ -73,11 +74,12 @@ def _choose(
             )
         places = [(source, place) for source, place in places if source.name(place) in names]
     if len(places) > limit:
-        raise ECGError(
-            f"ecgsk explain: expected at most {limit} records, as each takes seconds; found "
-            f"{len(places):,}. Name some with --record, raise --limit, or use `ecgsk predict`."
+        warnings.warn(
+            f"ecgsk explain: {len(places):,} records found; the first {limit} are explained, as "
+            "each takes seconds. Name others with --record, raise --limit, or use `ecgsk predict`.",
+            stacklevel=2,
         )
-    return places
+    return places[:limit]
 
 
 def explain_record(model: Pipeline, source: RecordSource, place: int) -> Explanation:
