@@ -15,6 +15,7 @@ It has no authentication: keep it on this machine, or behind a server that has.
 
 import argparse
 import warnings
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any, Literal
@@ -27,6 +28,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 import ecgsk
+from ecgsk import LabAbnormalityExplainer
+from ecgsk.estimators.diagnosis_explanations import explain_diagnoses, split_calibrator
 from ecgsk.exceptions import ECGError
 from ecgsk.signals import ECGArray
 
@@ -61,9 +64,12 @@ class Recording(BaseModel):
 
 
 def make_app(folder: Path) -> FastAPI:
-    """Make the application of a saved pipeline that ends in a LabAbnormalityExplainer."""
+    """Make the application of a saved pipeline, such as that of `ecgsk train`."""
     pipeline = ecgsk.load(folder, device="cpu")
-    explainer, encoder = pipeline[-1], pipeline[-1].encoder_
+    last = pipeline[-1]
+    has_laboratories = isinstance(last, LabAbnormalityExplainer)
+    encoder = last.encoder_ if has_laboratories else split_calibrator(last)[0]
+    explain_rows = last.explain if has_laboratories else partial(explain_diagnoses, last)
     app, lock = FastAPI(title="ecgsk"), Lock()
 
     @app.exception_handler(ECGError)
@@ -77,7 +83,7 @@ def make_app(folder: Path) -> FastAPI:
             "sampling_rate": encoder.sampling_rate_,
             "seconds": encoder.shape_[1] / encoder.sampling_rate_,
             "diagnoses": list(getattr(encoder, "label_names_", None) or []),
-            "laboratory_findings": explainer.label_names_,
+            "laboratory_findings": last.label_names_ if has_laboratories else [],
         }
 
     @app.post("/explain")
@@ -85,7 +91,7 @@ def make_app(folder: Path) -> FastAPI:
         X = recording.to_frame()
         with lock, warnings.catch_warnings():  # warnings are of the whole process
             warnings.simplefilter("ignore")  # "quality" names leads that are missing
-            return explainer.explain(pipeline[:-1].transform(X))[0].to_dict()
+            return explain_rows(pipeline[:-1].transform(X))[0].to_dict()
 
     return app
 

@@ -4,6 +4,7 @@ import json
 import runpy
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +34,8 @@ def pipeline(classifier, cohort):
     return make_pipeline(*(step for _, step in steps.steps), explainer.fit(X, cohort.labs))
 
 
-@pytest.fixture(scope="module")
-def url(pipeline, tmp_path_factory):
-    folder = ecgsk.save(pipeline, tmp_path_factory.mktemp("served") / "model")
+@contextmanager
+def serve(folder):
     app = runpy.run_path(str(EXAMPLE))["make_app"](folder)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -47,6 +47,12 @@ def url(pipeline, tmp_path_factory):
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def url(pipeline, tmp_path_factory):
+    with serve(ecgsk.save(pipeline, tmp_path_factory.mktemp("served") / "model")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +75,16 @@ def test_answer_is_the_explanation(url, recording, pipeline, cohort):
     X = cohort.X[["ecg"]].iloc[:1].set_axis(["a record"])
     expected = pipeline[-1].explain(pipeline[:-1].transform(X))[0].to_dict()
     assert document == json.loads(json.dumps(expected))
+
+
+def test_a_model_without_laboratories_is_served(pipeline, classifier, recording, tmp_path):
+    steps = [step for _, step in pipeline.steps[:-1]]
+    folder = ecgsk.save(make_pipeline(*steps, classifier), tmp_path / "model")
+    with serve(folder) as url:
+        assert requests.get(f"{url}/model", timeout=30).json()["laboratory_findings"] == []
+        answer = requests.post(f"{url}/explain", json=recording, timeout=30)
+    assert answer.status_code == 200
+    assert answer.json()["diagnoses"]
 
 
 def test_missing_samples_and_another_unit_are_understood(url, recording):

@@ -37,7 +37,10 @@ def build(
     say(f"{cohort}\n\n{cohort.DESCR}\n")
     if "roles" in cohort:
         say(f"{_roles_text(cohort)}\n")
-    say(f"{check_table(cohort, signals=False)}\n")
+    found = check_table(cohort, signals=False)
+    say(f"{found}\n")
+    if found.errors and "roles" in cohort:
+        say("To leave a column out, run the command again with --drop NAME --overwrite.\n")
     write_cohort(cohort, out, overwrite=overwrite)
     report = write_cohort_report(cohort, out / "report", title=title)
     left_out = _left_out(cohort)

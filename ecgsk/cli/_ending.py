@@ -97,7 +97,9 @@ def run_to_end(app: Callable[[], Any]) -> None:
         _end_without_reader()
     except Exception as error:
         if _is_about_input(error):
-            _fail(f"error: {str(error) or type(error).__name__}")
+            # Two commands call functions of Python whose messages name this parameter.
+            message = str(error).replace("overwrite=True", "--overwrite")
+            _fail(f"error: {message or type(error).__name__}")
         traceback.print_exc()
         _fail("error: this is a mistake in ecgsk. Please report it, with the lines above.")
 

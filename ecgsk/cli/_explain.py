@@ -2,24 +2,26 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from ecgsk._files import check_writable
-from ecgsk._safe_text import to_html_text, write_text
+from ecgsk._safe_text import write_text
 from ecgsk.cli._ending import end_incomplete
 from ecgsk.cli._output import say, show
 from ecgsk.deployment.outputs import check_ecg_only, last_step, wanted_signals
 from ecgsk.estimators import LabAbnormalityExplainer
 from ecgsk.estimators.diagnosis_explanations import explain_diagnoses
 from ecgsk.exceptions import ECGError
-from ecgsk.explain import Explanation
+from ecgsk.explain import Explanation, Section, write_report
 from ecgsk.io.sources import RecordSource, find_sources
 from ecgsk.persistence import load
 from ecgsk.plotting.figures import write_figure
@@ -64,7 +66,7 @@ def _check_model(model: BaseEstimator, name: str) -> None:
 def _choose(
     sources: Sequence[RecordSource], names: Sequence[str], limit: int
 ) -> list[tuple[RecordSource, int]]:
-    """Return the records to explain; raise if there are too many, or a name is not found."""
+    """Return the first `limit` records, or those named; raise if a name is not found."""
     n_found = sum(map(len, sources))
     places = [(source, place) for source in sources for place in range(len(source))]
     if names:
@@ -77,11 +79,12 @@ def _choose(
             )
         places = [(source, place) for source, place in places if source.name(place) in names]
     if len(places) > limit:
-        raise ECGError(
-            f"ecgsk explain: expected at most {limit} records, as each takes seconds; found "
-            f"{len(places):,}. Name some with --record, raise --limit, or use `ecgsk predict`."
+        warnings.warn(
+            f"ecgsk explain: {len(places):,} records found; the first {limit} are explained, as "
+            "each takes seconds. Name others with --record, raise --limit, or use `ecgsk predict`.",
+            stacklevel=2,
         )
-    return places
+    return places[:limit]
 
 
 def explain_record(model: Pipeline, source: RecordSource, place: int) -> Explanation:
@@ -120,28 +123,42 @@ def _explain_all(
     documents = [explanation.to_dict() for _, explanation in done]
     show("\n\n".join(texts), {"records": documents, "left_out": left_out})
     if out is not None:
-        write_text(out / "index.html", "\n".join(_index_page(done, left_out)))
+        _write_index(out / "index.html", done, left_out)
         say(f"\nWritten to {out.resolve()}: index.html, and a folder of each record")
     end_incomplete(len(left_out))
 
 
-def _index_page(
-    done: Sequence[tuple[str, Explanation]], left_out: Sequence[dict[str, str]]
-) -> Iterator[str]:
-    """Yield the lines of a page that links to the report of each record."""
-    yield "<!DOCTYPE html>"
-    yield '<html lang="en"><head><meta charset="utf-8"><title>ECGs explained</title></head><body>'
-    yield f"<h1>{len(done)} ECGs explained</h1>\n<ul>"
+def _write_index(
+    path: Path,
+    done: Sequence[tuple[str, Explanation]],
+    left_out: Sequence[dict[str, str]],
+) -> None:
+    """Write a page that links to the report of each record."""
+    rows = []
     for folder, explanation in done:
-        title = to_html_text(explanation.title)
-        yield f'<li><a href="{to_html_text(folder)}/report.html">{title}</a></li>'
-    yield "</ul>"
+        facts = explanation.to_dict()
+        diagnoses = facts["diagnoses"]
+        rows.append(
+            {
+                "record": Markup('<a href="{}/report.html">{}</a>').format(
+                    folder, explanation.title
+                ),
+                "above threshold": _join(d for d in diagnoses if d["decision"] == "present"),
+                "uncertain": _join(d for d in diagnoses if d["decision"] == "uncertain"),
+                "signal quality": facts["quality"],
+            }
+        )
+    table = pd.DataFrame(rows, dtype=object)  # a column of strings would escape the links
+    sections = [Section("Records", table=table)]
     if left_out:
-        yield "<h2>Left out</h2>\n<ul>"
-        for left in left_out:
-            yield f"<li>{to_html_text(left['record'])}: {to_html_text(left['reason'])}</li>"
-        yield "</ul>"
-    yield "</body></html>"
+        sections.append(Section("Left out", table=pd.DataFrame(left_out)))
+    lead = "Diagnoses predicted from the ECG. Research use only."
+    title = f"{len(done)} ECG{'s' * (len(done) > 1)} explained"
+    write_report(path, title=title, lead=lead, sections=sections)
+
+
+def _join(diagnoses: Iterable[dict[str, Any]]) -> str:
+    return "; ".join(diagnosis["title"] for diagnosis in diagnoses)
 
 
 def explain_row(

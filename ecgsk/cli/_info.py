@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from ecgsk._leakage import SeenPatients
 from ecgsk._privacy import MIN_PATIENTS, MIN_PATIENTS_IN_TABLE
-from ecgsk.calibration import ConformalSets, ProbabilityCalibrator
+from ecgsk.calibration import ConformalSets, MultilabelCalibrator, ProbabilityCalibrator
 from ecgsk.cli._output import show
 from ecgsk.explain import LabEvidence, SimilarPatients
 from ecgsk.persistence import load
@@ -48,7 +48,10 @@ def describe_contents(model: BaseEstimator, header: dict[str, Any]) -> dict[str,
         "stages": [_stage(part) for part in parts if hasattr(part, "patients_seen_")],
         "clinical_columns": [_table(part) for part in parts if isinstance(part, ClinicalScaler)],
         "laboratories": [_laboratories(part) for part in parts if hasattr(part, "n_measured_")],
-        "calibration": [_calibration(part) for part in parts if isinstance(part, ConformalSets)]
+        "calibration": [
+            _thresholds(part) for part in parts if isinstance(part, MultilabelCalibrator)
+        ]
+        + [_calibration(part) for part in parts if isinstance(part, ConformalSets)]
         + [_isotonic(part) for part in parts if hasattr(part, "steps_")],
         "evidence": [_evidence(part) for part in parts if isinstance(part, LabEvidence)],
         "similar_patients": [_similar(part) for part in parts if isinstance(part, SimilarPatients)],
@@ -135,6 +138,13 @@ def _laboratories(explainer: Any) -> dict[str, Any]:
         (str(name), {"measured_records": int(n), "abnormal": _rounded(rate)})
         for name, n, rate in zip(names, explainer.n_measured_, explainer.base_rates_, strict=False)
     )
+
+
+def _thresholds(calibrator: MultilabelCalibrator) -> dict[str, Any]:
+    return {
+        "kind": "thresholds: chosen on held-out records, in place of the classifier's",
+        "thresholds": _rounded(calibrator.thresholds_),
+    }
 
 
 def _calibration(sets: ConformalSets) -> dict[str, Any]:

@@ -79,7 +79,11 @@ class TrainSettings:
             ),
             ("resamples", self.resamples >= 1, "1 or more"),
             ("seed", 0 <= self.seed < 2**32, "0 to 2**32 - 1"),
-            ("test_fold", not self.test_fold or bool(self.val_fold), "given with val_fold"),
+            (
+                "test_fold",
+                not self.test_fold or bool(self.val_fold),
+                "given with val_fold (--val-fold)",
+            ),
         ]
         return next(((name, expected) for name, is_right, expected in rules if not is_right), None)
 

@@ -41,7 +41,7 @@ def load_csv(
     labs: Sequence[str] = (),
     ranges: str | Path | None = None,
     drop: Sequence[str] = (),
-    missing: Mapping[str, Sequence[str]] | None = None,
+    missing: Mapping[str, object] | None = None,
     fold: str | None = None,
     header_columns: Sequence[str] = (),
     min_count: int = 1,
@@ -83,8 +83,8 @@ def load_csv(
         optionally, ``unit``.
     drop : sequence of str
         Columns to leave out, such as those that were not known when the ECG was taken.
-    missing : mapping of str to sequence of str, optional
-        Values of a column to take as missing, such as ``{"brugada": ["2"]}``.
+    missing : mapping of str to one value or a sequence of them, optional
+        Values of a column to take as missing, such as ``{"brugada": 2}``; compared as text.
     fold : str, optional
         Column of whole numbers; by default ten folds are drawn by patient.
     header_columns : sequence of str

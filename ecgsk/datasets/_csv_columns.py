@@ -65,9 +65,7 @@ def assign_roles(
     return pd.DataFrame({"role": roles}).rename_axis("column")
 
 
-def hide_missing(
-    table: pd.DataFrame, missing: Mapping[str, Sequence[str]], *, name: str
-) -> pd.DataFrame:
+def hide_missing(table: pd.DataFrame, missing: Mapping[str, Any], *, name: str) -> pd.DataFrame:
     """Replace values that mean missing by NaN, column by column; compare them as text."""
     table = table.copy(deep=False)
     for column, values in missing.items():
@@ -76,10 +74,11 @@ def hide_missing(
                 f"{name}: the table has no column {column!r}, named in missing; its columns are "
                 f"{', '.join(map(str, table.columns[:_SHOWN]))}."
             )
-        hidden = _as_text(table[column]).isin([str(value) for value in values])
+        texts = [str(value) for value in np.atleast_1d(np.asarray(values, dtype=object))]
+        hidden = _as_text(table[column]).isin(texts)
         if not hidden.any():
             raise ECGError(
-                f"{name}: no cell of {column!r} is {' or '.join(map(str, values))}, named in "
+                f"{name}: no cell of {column!r} is {' or '.join(texts)}, named in "
                 "missing. Compare the spelling."
             )
         table[column] = table[column].mask(hidden)

@@ -232,11 +232,17 @@ def test_records_of_a_store_are_explained_by_name(run_main, model, cohort, tmp_p
     assert re.match(rf"ECG {names[0]}: .*\d+ years", out)
 
 
-def test_too_many_records_and_unknown_names_are_refused(fail, model, cohort, tmp_path):
+def test_the_first_records_up_to_the_limit_are_explained(run_main, model, cohort, tmp_path):
     folder = write_cohort(cohort, tmp_path / "cohort")
-    message = fail("explain", folder, "--model", model)
-    assert "expected at most 20 records, as each takes seconds" in message
-    assert f"; found {len(cohort.X)}." in message
+    code, out, err = run_main("explain", folder, "--model", model, "--limit", 2, "--json")
+    assert code == 0
+    found = [str(record["record"]) for record in json.loads(out)["records"]]
+    assert found == [str(name) for name in cohort.X.index[:2]]
+    assert f"{len(cohort.X)} records found; the first 2 are explained" in err
+
+
+def test_an_unknown_name_of_a_record_is_refused(fail, model, cohort, tmp_path):
+    folder = write_cohort(cohort, tmp_path / "cohort")
     message = fail("explain", folder, "--model", model, "--record", "nobody")
     assert f"no record is called 'nobody'. Its {len(cohort.X)} records have names" in message
 

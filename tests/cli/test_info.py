@@ -77,7 +77,8 @@ def test_similar_patients_are_shown(facts_of, classifier, X, cohort):
 @pytest.mark.filterwarnings("ignore::ecgsk.exceptions.LeakageWarning")
 def test_calibration_is_shown(facts_of, classifier, X, Y):
     model = MultilabelCalibrator(FrozenEstimator(classifier), method="isotonic").fit(X, Y)
-    sets, isotonic = facts_of(model)["calibration"]
+    thresholds, sets, isotonic = facts_of(model)["calibration"]
+    assert thresholds["thresholds"] == pytest.approx(model.thresholds_.tolist(), rel=1e-3)
     assert sum(max(sets[f"patients_{word}_the_label"]) for word in ("with", "without")) >= 40
     assert "probabilities of held-out records" in isotonic["kind"]
 

@@ -95,7 +95,7 @@ def test_mistakes_end_in_a_message(fail, model, pretrainer, write_patient, tmp_p
     )
     (tmp_path / "p.csv").write_text("mine")
     message = fail("predict", model, record, "--out", tmp_path / "p.csv")
-    assert "exists. Choose another, or pass overwrite=True" in message
+    assert "exists. Choose another, or pass --overwrite" in message
     assert "or -1 for every core" in fail("predict", model, record, "--jobs", 0)
     other = ecgsk.save(pretrainer, tmp_path / "pretrainer")
     assert "got a JointEmbeddingPretrainer" in fail("predict", other, record)

@@ -149,8 +149,11 @@ def test_columns_of_headers_are_clinical_when_named(load):
 def test_text_whose_every_value_is_a_number_becomes_numbers(load):
     rows = ROWS.replace(",60,", ',"60\n",').replace(",61,", ",>89,")
     assert load(rows).X["age"].tolist() == ["60", "44", ">89"]
-    ages = load(rows, missing={"age": [">89"]}).X["age"]
-    assert ages.tolist() == pytest.approx([60, 44, np.nan], nan_ok=True)
+    for values in ([">89"], ">89"):
+        ages = load(rows, missing={"age": values}).X["age"]
+        assert ages.tolist() == pytest.approx([60, 44, np.nan], nan_ok=True)
+    ages = load(missing={"age": 60}).X["age"]
+    assert ages.isna().sum() == 1
 
 
 def test_a_parquet_table_is_read_as_the_same_csv_table(load, recordings, tmp_path):
