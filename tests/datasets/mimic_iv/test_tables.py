@@ -43,8 +43,13 @@ def test_limits_of_the_database(hospital, tmp_path):
 def test_ctrl_c_in_a_query_is_an_interrupt(tmp_path):
     """DuckDB takes the signal and raises a RuntimeError, which a caller may take for a failure."""
     endless = "SELECT sum(hash(range)) AS total FROM range(1000000000000)"
-    with MimicTables({"hosp": tmp_path}, "500MB", threads=1) as tables:
-        timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            tables.query(endless)
+    # A shell starts a background process with the signal ignored: then the query never ends.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with MimicTables({"hosp": tmp_path}, "500MB", threads=1) as tables:
+            timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                tables.query(endless)
+    finally:
+        signal.signal(signal.SIGINT, before)
