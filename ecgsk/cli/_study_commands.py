@@ -1,5 +1,6 @@
 """Options of the commands that compare arms: demo and evaluate."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from ecgsk.cli._ending import command
 from ecgsk.cli._options import CohortFolder, Jobs, MaxEpochs, Resamples, Seed
+from ecgsk.cli._output import say
 
 _MAX_DEMO_JOBS = 3  # three of its arms are long
 
@@ -88,6 +90,8 @@ def demo(
         raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {label_fraction:g}.")
     from ecgsk.cli._workers import resolve_jobs, start_workers
 
+    start = time.perf_counter()
+    say("Loading libraries and patients ...")
     n_jobs = resolve_jobs(_MAX_DEMO_JOBS) if jobs is None else jobs
     start_workers(n_jobs)
     from ecgsk.cli._demo import FULL, QUICK, mimic_study, run, synthetic_study
@@ -97,7 +101,7 @@ def demo(
         study = mimic_study(size, mimic_ecg, hosp, ed, label_fraction)
     else:
         study = synthetic_study(size, subjects, label_fraction, seed)
-    run(study, out, seed, n_jobs, open_report=open_report)
+    run(study, out, seed, n_jobs, start=start, open_report=open_report)
 
 
 @command(

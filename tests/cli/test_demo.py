@@ -286,15 +286,16 @@ def test_ctrl_c_in_processes_and_the_same_command_goes_on(tmp_path):
     command = [sys.executable, "-m", "ecgsk", "demo", "--subjects", "100", "--jobs", "2"]
     command += ["--out", str(tmp_path / "out")]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while run.poll() is None and not list(tmp_path.glob("out/checkpoints/*.pt")):
+    checkpoints = tmp_path / "out" / "checkpoints"
+    while run.poll() is None and not list(checkpoints.glob("[!.]*.pt")):  # not one half written
         time.sleep(0.05)
     os.killpg(run.pid, signal.SIGINT)  # as a terminal sends it: to the workers too
     _, message = run.communicate(timeout=60)
     assert run.returncode == 130, message
     assert "Traceback" not in message
     assert "interrupted: " in message
-    kept = len(list(tmp_path.glob("out/checkpoints/*.pt")))
+    kept = len(list(checkpoints.glob("[!.]*.pt")))
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert kept >= 1
-    assert not (tmp_path / "out" / "checkpoints").exists()
+    assert not checkpoints.exists()
