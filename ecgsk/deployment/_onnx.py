@@ -83,13 +83,13 @@ def export(model: Any, path: str | PathLike) -> Path:
     parts = take_model_apart(model)
     steps, taken = translate_steps(parts.steps, parts.encoder)
     module = ExportedModel(steps, parts)
-    graph = _trace(module, taken, parts)
-    for name, value in describe(parts, taken).items():
-        graph.metadata_props.add(key=name, value=json.dumps(value))
-    content = graph.SerializeToString()
-    compare(_run(content, taken), model, parts, taken)
-    onnx.checker.check_model(graph)
-    with replace_file(path) as temporary:
+    with replace_file(path) as temporary:  # a path that cannot be written fails here
+        graph = _trace(module, taken, parts)
+        for name, value in describe(parts, taken).items():
+            graph.metadata_props.add(key=name, value=json.dumps(value))
+        content = graph.SerializeToString()
+        compare(_run(content, taken), model, parts, taken)
+        onnx.checker.check_model(graph)
         temporary.write_bytes(content)
     return Path(path)
 

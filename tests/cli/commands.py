@@ -262,7 +262,6 @@ COMMANDS: dict[str, Example] = {
             *(f"{record} --model {{model}}" for record in ("{absent}", "{file}", "{garbage}/x")),
             *(f"{{records}}/a --model {folder}" for folder in (*_BROKEN, "{cohort}")),
             *(f"{{records}}/a --model {{model}} --out {out}" for out in BAD_OUTS),
-            "{records} --model {model} --limit 1",
             "{records} --model {model} --record nobody",
         ),
         wrong=(

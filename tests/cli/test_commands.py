@@ -178,8 +178,8 @@ def test_ctrl_c_says_what_is_kept(run_main, words, with_loader, monkeypatch, nam
         raise KeyboardInterrupt
 
     monkeypatch.setattr(CASES[name].work, interrupted)
-    code, out, message = run_main(*words(name, CASES[name].good))
-    assert (code, out) == (130, "")
+    code, _, message = run_main(*words(name, CASES[name].good))
+    assert code == 130
     assert re.match(r"interrupted: .{10,}\.", message)
     assert "{" not in message
 
