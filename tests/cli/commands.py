@@ -251,7 +251,7 @@ COMMANDS: dict[str, Example] = {
         work="ecgsk.cli._export.run",
         failing=(
             *(f"{folder} {{new}}.onnx" for folder in (*_BROKEN, "{cohort}")),
-            *(f"{{model}} {out}.onnx" for out in BAD_OUTS),
+            "{model} {file}/below.onnx",
         ),
         wrong=(*(f"{folder} {{new}}.onnx" for folder in _NO_FOLDERS), "{model} {empty}", "{model}"),
     ),

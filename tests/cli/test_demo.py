@@ -242,6 +242,7 @@ def test_demo_out_is_a_file(fail, tmp_path):
     assert (tmp_path / "out").read_text("utf-8") == "mine"
 
 
+@pytest.mark.slow
 def test_json_has_the_scores(invoke, make_pretrainer, make_classifier, tmp_path):
     models = {"pretrainer": make_pretrainer(), "classifier": make_classifier()}
     with pytest.MonkeyPatch.context() as patch:
