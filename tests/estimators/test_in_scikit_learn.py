@@ -154,7 +154,7 @@ def test_pretrainings_of_a_grid(
         fitted.append(args)
         return pretrain(*args)
 
-    monkeypatch.setattr("ecgsk.estimators.diagnosis.pretrain", count)
+    monkeypatch.setattr("ecgsk.estimators._engine.pretrain", count)
     encoder = FrozenEstimator(pretrainer) if frozen else make_pretrainer()
     grid = {"dropout": [0.1, 0.2], "trainer__weight_decay": [0.0, 0.1]}
     cv = MultilabelGroupKFold(3)
