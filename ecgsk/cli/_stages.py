@@ -100,6 +100,12 @@ def choose_sides(
     else:
         sides = _sides_of_split(cohort, seed) or _random_sides(cohort, val_size, seed)
     check_patient_split(cohort.groups, *(rows for _, rows in sides.items()))
+    n_patients = cohort.groups.iloc[sides.calibration].nunique()
+    if n_patients < _MIN_PATIENTS:
+        raise ECGError(
+            f"ecgsk train: expected at least {_MIN_PATIENTS} patients to calibrate on; got "
+            f"{n_patients}. Hold out more, by --val-size or more folds as --val-fold."
+        )
     return sides
 
 

@@ -186,7 +186,7 @@ COMMANDS: dict[str, Example] = {
         marks=("slow",),
     ),
     "train": Example(
-        good="{cohort} --out {new} --encoder resnet10 --max-epochs 1 --resamples 20",
+        good="{cohort} --out {new} --encoder resnet10 --max-epochs 1 --resamples 20 --val-size 0.5",
         work="ecgsk.cli._train.run",
         failing=(
             "{empty} --out {new}",

@@ -24,9 +24,9 @@ def patients_of(cohort, rows):
 
 
 @given(
-    n_patients=st.integers(8, 60),
+    n_patients=st.integers(30, 60),
     per_patient=st.integers(1, 3),
-    val_size=st.floats(0.15, 0.8),
+    val_size=st.floats(0.3, 0.8),
     seed=st.integers(0, 9),
 )
 def test_sides_share_no_patient_and_hold_every_record(n_patients, per_patient, val_size, seed):
@@ -36,6 +36,11 @@ def test_sides_share_no_patient_and_hold_every_record(n_patients, per_patient, v
     assert sorted(np.concatenate(rows)) == list(range(len(cohort.X)))
     assert sum(len(patients_of(cohort, part)) for part in rows) == n_patients
     assert all(map(len, rows))
+
+
+def test_one_patient_is_too_few_to_calibrate_on():
+    with pytest.raises(ECGError, match="at least 2 patients to calibrate on; got 1"):
+        choose_sides(make_cohort(8), val_size=0.25)
 
 
 def test_equal_seeds_give_equal_sides():
