@@ -194,7 +194,7 @@ def _say_expected_time(study: Study, X: pd.DataFrame, n_jobs: int) -> None:
 
 @dataclass
 class _Course:
-    """What is printed and written while the arms are fitted."""
+    """Print scores and write the explanation while the arms are fitted."""
 
     study: Study
     steps: Pipeline

@@ -71,7 +71,7 @@ def demo(
 
     The cohort is **synthetic** by default: ECGs, laboratory values and diagnoses
     share latent causes, and few patients have labels. First an ECG is explained,
-    then each arm reports its score, in about two minutes on two cores:
+    then each arm reports its score, in one to two minutes on two cores:
 
         ecgsk demo --open
 

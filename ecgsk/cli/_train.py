@@ -221,7 +221,7 @@ def _write(
 
 
 def _write_split(data: StageData, out: Path) -> None:
-    """Write the side of each record, so that nobody scores the model on other sides later."""
+    """Write split.csv, the side of each record: later scores need the test side."""
     names = pd.Series("not used", index=data.cohort.X.index, name="side")
     for side, rows in data.sides.items():
         names.iloc[rows] = side

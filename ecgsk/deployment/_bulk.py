@@ -300,7 +300,8 @@ def _predict_chunk(
 ) -> pa.Table:
     """Predict a chunk, in this process or in a worker."""
     if os.getpid() == parent:
-        # A copy opens its files anew: the pages of one memory map would add up in memory.
+        # Unpickling reopens the files. A memory map that stays open keeps all pages read so far,
+        # which took 2.9 GiB for a store of 2.4 GB.
         chunk = pickle.loads(pickle.dumps(chunk))
     else:
         # The caller warns once of all records.
