@@ -1,4 +1,4 @@
-"""Training of stage (ii) by a recipe: probe, distillation, full training."""
+"""Training of stage (ii) by a recipe: probe, a teacher's targets, full training."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ecgsk.estimators._distillation import distillation_targets
+from ecgsk.estimators._distillation import distillation_targets, measured_values
 from ecgsk.estimators._fitting import fit_module
-from ecgsk.estimators._linear_head import fit_linear_heads
+from ecgsk.estimators._linear_head import fit_late_fusion
 from ecgsk.estimators._outputs import LinearHead
 from ecgsk.estimators._targets import Targets
 from ecgsk.estimators._training_rows import TrainingRows
@@ -49,31 +49,40 @@ class DiagnosisData:
         return self.targets.values if self.is_multinomial else self.targets.as_matrix()
 
     @property
-    def distillation_rows(self) -> np.ndarray:
-        """Every row but those of the validation patients."""
+    def taught_rows(self) -> np.ndarray:
+        """Rows that a teacher's targets are for: every row but those of validation patients."""
         groups = self.rows.groups
         held_out = groups[np.setdiff1d(self.targets.labelled, self.kept)]
         return np.flatnonzero(~np.isin(groups, held_out))
 
 
 def fine_tune(
-    classifier: Any, module: DiagnosisModule, data: DiagnosisData, recipe: Recipe
+    classifier: Any,
+    module: DiagnosisModule,
+    data: DiagnosisData,
+    recipe: Recipe,
+    teacher: nn.Module | None,
 ) -> ECGNet:
     """Train the module of stage (ii) in place by a recipe.
 
-    Only parameters of the classifier are used; the backbone is initialised already.
+    Only parameters of the classifier are used; the backbone is initialised already. `teacher`
+    has the features of the probes: the module itself, another one for a student, or None where
+    no weights are trained yet. Validation patients take part in nothing but early stopping.
     """
     criterion = nn.CrossEntropyLoss() if data.is_multinomial else MaskedBCE()
-    targets = data.observed
-    if recipe.fine_tune != "full":
-        targets = _start_from_probe(classifier, module, data, recipe)
-    if recipe.fine_tune == "probe":
+    targets, rows = data.observed, data.kept
+    if recipe.has_teacher:
+        rows = data.taught_rows
+        targets = _teach(classifier, module, data, recipe, teacher)
+    elif recipe.starts_from_probe:
+        features = _features(classifier, module, data, rows)
+        _set_head(module, _fit_probe(module, features, data, recipe))
+    if not recipe.trains:
         return wrap_trained(module, criterion)
     validation = None
     if data.held_out is not None:
         held_out = data.rows.dataset(data.table, data.observed).take(data.held_out)
         validation = BatchDataset(held_out.signals, held_out.table, held_out.targets)
-    rows = data.distillation_rows if recipe.distils else data.kept
     return fit_module(
         classifier,
         module,
@@ -86,34 +95,59 @@ def fine_tune(
     )
 
 
-def _start_from_probe(
-    classifier: Any, module: DiagnosisModule, data: DiagnosisData, recipe: Recipe
+def _teach(
+    classifier: Any,
+    module: DiagnosisModule,
+    data: DiagnosisData,
+    recipe: Recipe,
+    teacher: nn.Module | None,
 ) -> np.ndarray:
-    """Fit the head as a linear probe; return the targets of further training."""
-    rows, targets = data.rows, data.observed
-    values, labelled = data.targets.as_matrix(), data.targets.labelled
-    used = np.arange(len(rows)) if recipe.distils else labelled
-    features = predict_batches(
+    """Return the teacher's targets, NaN for validation patients; start the head from a probe."""
+    rows, values = data.taught_rows, data.targets.as_matrix()
+    features = None if teacher is None else _features(classifier, teacher, data, rows)
+    if recipe.starts_from_probe:
+        assert features is not None
+        of_labelled = features[np.isin(rows, data.kept)]
+        _set_head(module, _fit_probe(module, of_labelled, data, recipe))
+    table = data.distillation_table
+    blocks = [features, None if table is None else measured_values(table[rows])]
+    targets = np.full(values.shape, np.nan, dtype=np.float32)
+    targets[rows] = distillation_targets(
+        [block for block in blocks if block is not None],
+        values[rows],
+        data.rows.groups[rows],
+        data.rows.weight[rows],
+    )
+    return targets
+
+
+def _features(
+    classifier: Any, module: nn.Module, data: DiagnosisData, rows: np.ndarray
+) -> np.ndarray:
+    """Return a module's features of some rows."""
+    return predict_batches(
         module,
-        rows.dataset(data.table).take(used),
+        data.rows.dataset(data.table).take(rows),
         device=resolve_device(classifier.device),
         method="features",
     )
-    if recipe.distils:
-        assert data.distillation_table is not None
-        targets = distillation_targets(
-            features, data.distillation_table, values, rows.groups, rows.weight
-        )
-        features = features[labelled]
-    head = fit_linear_heads(
-        features,
-        values[labelled],
-        rows.groups[labelled],
-        rows.weight[labelled],
+
+
+def _fit_probe(
+    module: DiagnosisModule, features: np.ndarray, data: DiagnosisData, recipe: Recipe
+) -> LinearHead:
+    """Fit linear heads on the features of the training rows that have labels."""
+    blocks = [features]
+    if recipe.fine_tune == "late_fusion":
+        assert module.backbone is not None
+        blocks = np.split(features, [module.backbone.n_features], axis=1)
+    return fit_late_fusion(
+        blocks,
+        data.targets.as_matrix()[data.kept],
+        data.rows.groups[data.kept],
+        data.rows.weight[data.kept],
         multinomial=data.is_multinomial,
     )
-    _set_head(module, head)
-    return targets
 
 
 def _set_head(module: DiagnosisModule, head: LinearHead) -> None:

@@ -1,6 +1,6 @@
 """Linear heads: L2-regularised logistic regression per label on fixed features."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.optimize import minimize
@@ -41,6 +41,29 @@ def fit_linear_heads(
         return _fit_standardised(
             features, targets, groups, counts.astype(features.dtype), multinomial
         )
+
+
+def fit_late_fusion(
+    blocks: Sequence[np.ndarray],
+    targets: np.ndarray,
+    groups: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+    *,
+    multinomial: bool,
+) -> LinearHead:
+    """Fit a head on each block of features by itself, and average their logits.
+
+    The result is one head on the blocks side by side. Heads that are fitted apart have a
+    penalty each: one penalty for an embedding and a table is too strong for one of them
+    (docs/recipes.md). One block gives `fit_linear_heads`.
+    """
+    heads = [
+        fit_linear_heads(block, targets, groups, sample_weight, multinomial=multinomial)
+        for block in blocks
+    ]
+    share = 1 / len(heads)
+    weight = np.concatenate([share * head.weight for head in heads], axis=1)
+    return LinearHead(weight, np.sum([share * head.bias for head in heads], axis=0))
 
 
 def _fit_standardised(features, targets, groups, counts, multinomial) -> LinearHead:

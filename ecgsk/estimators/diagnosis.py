@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,23 +17,31 @@ from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients
 from ecgsk._patients import find_patients
 from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, unchanged_on_failure
+from ecgsk.estimators._encoder_source import initialise, plan_encoder, resolve_pretrainer
 from ecgsk.estimators._inputs import Inputs, Signature, parse_inputs, select_clinical_columns
 from ecgsk.estimators._outputs import LogitsClassifierMixin, digest_records
 from ecgsk.estimators._settings import (
     check_settings,
     draw_seed,
-    inherit_settings,
     keeps_checkpoints,
 )
 from ecgsk.estimators._table_roles import TableRoles, warn_of_unknown_levels
 from ecgsk.estimators._targets import Targets, read_targets
 from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_training_rows
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
-from ecgsk.estimators.recipe import Recipe, Task, resolve_recipe, warn_near_threshold
+from ecgsk.estimators.recipe import (
+    PROBES,
+    TEACHERS,
+    Recipe,
+    Task,
+    resolve_recipe,
+    warn_near_threshold,
+)
+from ecgsk.exceptions import RecipeWarning
 from ecgsk.preprocessing import ClinicalScaler
 
 _INPUTS = ("ecg", "clinical", "ecg+clinical")
-_FINE_TUNE = ("auto", "probe", "probe_then_full", "full", "distill")
+_FINE_TUNE = ("auto", "full", "probe_then_full", *PROBES, *TEACHERS)
 
 
 class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimator):
@@ -52,18 +61,26 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         are taken from this classifier. ``FrozenEstimator(pretrainer)`` is used as it
         is; its encoder is copied, never changed.
     inputs : {"ecg", "clinical", "ecg+clinical"}, default="ecg"
-        Inputs of a prediction. ``"ecg+clinical"`` is the multimodal upper bound,
+        Inputs of a prediction. ``"ecg+clinical"`` is the multimodal reference,
         ``"clinical"`` the table alone.
-    fine_tune : {"auto", "probe", "probe_then_full", "full", "distill"}, default="auto"
-        ``"probe"`` fits a linear head on frozen features; ``"full"`` trains all weights at
-        once; ``"probe_then_full"`` starts full training from the probe. ``"distill"`` starts
-        from the probe too; its targets are the labels and the probabilities of a model of
-        embedding *and* table, for every row of X: the table is needed in ``fit`` only.
+    fine_tune : str, default="auto"
+        ``"full"`` trains all weights at once. ``"probe"`` fits a linear head on frozen
+        features, and ``"probe_then_full"`` starts full training from it.
+        ``"distill"`` and ``"self_train"`` start from the probe too. Their targets are the
+        labels and the probabilities of a teacher, for every row of X: linear heads on the
+        embedding and, for ``"distill"``, the table, which is needed in ``fit`` only.
+        ``"late_fusion"`` is for ``inputs="ecg+clinical"``: a probe of the embedding and one
+        of the table, whose log odds are averaged.
         ``"auto"`` is ``"full"`` for a fresh encoder, and for a pre-trained one where X has
         no table. With a table it is ``"distill"`` where y has many labels and 200 records or
-        more have some; else, and for a multimodal model, ``"probe"`` below 1,000 labelled
-        records and ``"probe_then_full"`` from there on. An encoder without weights to train
-        gets a ``"probe"``. ``recipe_`` has the choice and its reason.
+        more have some; else ``"probe"`` below 1,000 labelled records and
+        ``"probe_then_full"`` from there on. A multimodal model of a pre-trained encoder gets
+        ``"late_fusion"``, and an encoder without weights to train a ``"probe"``. Heads on
+        untrained features start fresh. ``recipe_`` has the choice and its reason.
+    student : Encoder, str or None, default=None
+        Architecture to train from fresh weights on the teacher's targets, instead of
+        fine-tuning the pre-trained encoder: ``"auto"`` is then ``"distill"`` where X has a
+        table, else ``"self_train"``.
     clinical_encoder : ClinicalMLP or None, default=None
         Network of the table where it is trained fully; None is ``ClinicalMLP()``.
     clinical_columns : sequence of str or None, default=None
@@ -160,6 +177,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         *,
         inputs: str = "ecg",
         fine_tune: str = "auto",
+        student: encoders.Encoder | str | None = None,
         clinical_encoder: encoders.ClinicalMLP | None = None,
         clinical_columns: Sequence[str] | None = None,
         group_column: str = "subject_id",
@@ -177,6 +195,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.encoder = encoder
         self.inputs = inputs
         self.fine_tune = fine_tune
+        self.student = student
         self.clinical_encoder = clinical_encoder
         self.clinical_columns = clinical_columns
         self.group_column = group_column
@@ -232,12 +251,14 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self._check_parameters()
         check_row_order(owner, X, y=y, sample_weight=sample_weight, groups=groups)
         seed = draw_seed(self)
-        pretrainer = self._resolve_pretrainer(seed)
+        pretrainer = resolve_pretrainer(self, seed)
         inputs = self._parse_training(X, groups, pretrainer)
         weight = check_weights(sample_weight, len(inputs), owner)
         used = np.flatnonzero(weight)
         targets = read_targets(y, len(inputs), owner, used)
-        plan = self._plan_encoder(inputs, pretrainer)
+        spec, plan = plan_encoder(self, inputs, pretrainer)
+        if spec is not None:
+            self.encoder_spec_ = spec
         roles = TableRoles(self, X, y, inputs)
         if plan is not None:
             roles.use(engine.table_of_plan(plan, inputs, owner), plan.columns)
@@ -254,8 +275,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         data = self._training_data(rows, targets, seed)
         with self._seeded(seed):
             module = self._build_module()
-            self._initialise(module, pretrainer, plan, data)
-            self._store_net(engine.fine_tune(self, module, data, self.recipe_))
+            teacher, self.pretraining_history_ = initialise(self, module, pretrainer, plan, data)
+            self._store_net(engine.fine_tune(self, module, data, self.recipe_, teacher))
         self._store_patients(X, groups, rows.numbers, pretrainer, is_nested=plan is not None)
         self._n_features_out = module.n_features
         return self
@@ -305,23 +326,6 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                 f"{owner}: clinical_encoder must be a ClinicalMLP or None, got {clinical!r}."
             )
 
-    def _resolve_pretrainer(self, seed: int) -> JointEmbeddingPretrainer | None:
-        """Return a fitted pretrainer if it is frozen, else an unfitted clone."""
-        if self.inputs == "clinical":
-            return None
-        if isinstance(self.encoder, FrozenEstimator):
-            pretrainer = self.encoder.estimator
-            if not isinstance(pretrainer, JointEmbeddingPretrainer):
-                raise TypeError(
-                    f"{type(self).__name__}: FrozenEstimator must hold a fitted "
-                    f"JointEmbeddingPretrainer, got {pretrainer!r}."
-                )
-            check_is_fitted(pretrainer)
-            return pretrainer
-        if isinstance(self.encoder, JointEmbeddingPretrainer):
-            return inherit_settings(self.encoder, self, seed)
-        return None
-
     def _parse_training(
         self, X: Any, groups: Any, pretrainer: JointEmbeddingPretrainer | None
     ) -> Inputs:
@@ -345,33 +349,18 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self._store_signature(inputs)
         return inputs
 
-    def _plan_encoder(
-        self, inputs: Inputs, pretrainer: JointEmbeddingPretrainer | None
-    ) -> engine.PretrainingPlan | None:
-        """Check the encoder against X; return the plan of a pre-training inside ``fit``."""
-        if inputs.signature is None:
-            return None
-        engine.build_augmentation(self.augmentation, inputs.signature.sampling_rate)
-        if pretrainer is None:
-            self.encoder_spec_ = engine.check_encoder(self.encoder, inputs.signature)
-            return None
-        if isinstance(self.encoder, FrozenEstimator):
-            self.encoder_spec_ = pretrainer.encoder_spec_
-            return None
-        plan = engine.plan_pretraining(pretrainer, inputs, self.clinical_columns)
-        self.encoder_spec_ = plan.encoder_spec
-        return plan
-
     def _resolve_recipe(self, rows: TrainingRows, targets: Targets, has_pretrainer: bool) -> Recipe:
         labelled = targets.labelled
         encoder = None if self.inputs == "clinical" else self.encoder_spec_
         task = Task(
             encoder=encoder,
-            is_pretrained=has_pretrainer or (encoder is not None and encoder.pretrained),
+            is_pretrained=has_pretrainer
+            or (encoder is not None and encoder.pretrained and self.student is None),
             has_table=self._table(rows) is not None,
             is_multilabel=targets.is_multilabel,
             n_labelled=float(rows.weight[labelled].sum()),
             n_labelled_patients=len(np.unique(rows.groups[labelled])),
+            has_student=self.student is not None,
         )
         recipe = resolve_recipe(self, task)
         warn_near_threshold(self, task, recipe)
@@ -392,28 +381,16 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
             scaler = self.scaler_ or ClinicalScaler().fit(self._table(rows), groups=rows.groups)
             distillation_table = scaler.transform(self._table(rows))
         kept, held_out = targets.labelled, None
-        if self.recipe_.fine_tune != "probe":
+        if self.recipe_.trains:
             kept, held_out = engine.hold_out_patients(self, rows, kept, seed)
+        elif self.early_stopping is True:
+            warnings.warn(
+                f"{type(self).__name__}: fine_tune={self.recipe_.fine_tune!r} has no epochs to "
+                "stop early: early_stopping=True holds nobody out. Set early_stopping='auto'.",
+                RecipeWarning,
+                stacklevel=4,
+            )
         return engine.DiagnosisData(rows, targets, table, distillation_table, kept, held_out)
-
-    def _initialise(
-        self,
-        module: engine.DiagnosisModule,
-        pretrainer: JointEmbeddingPretrainer | None,
-        plan: engine.PretrainingPlan | None,
-        data: engine.DiagnosisData,
-    ) -> None:
-        """Initialise the backbone: pre-trained in ``fit``, frozen, or fresh."""
-        self.pretraining_history_ = None
-        if module.backbone is None:
-            return
-        if pretrainer is None:
-            engine.initialise_backbone(module.backbone, self.encoder, data.rows.dataset())
-            return
-        net = pretrainer.net_ if plan is None else engine.pretrain(pretrainer, plan, data.rows).net
-        if plan is not None:
-            self.pretraining_history_ = engine.history_frame(net)
-        module.backbone.load_state_dict(net.module_.backbone.state_dict())
 
     def _store_patients(
         self,

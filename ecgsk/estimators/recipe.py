@@ -9,6 +9,8 @@ from typing import Any
 from ecgsk import encoders
 from ecgsk.exceptions import RecipeWarning
 
+# Modes without epochs, and modes whose targets are a teacher's.
+PROBES, TEACHERS = ("probe", "late_fusion"), ("distill", "self_train")
 # docs/recipes.md has the measurements behind these numbers.
 MIN_LABELLED_FOR_DISTILLATION = 200
 MIN_LABELLED_FOR_FULL_TRAINING = 1000
@@ -23,8 +25,8 @@ _FOLD_SIZES = (0.8, 1.25)
 class Task:
     """Properties of the training data that a recipe depends on.
 
-    `encoder` is None for a model of the table alone. `is_pretrained` is True if it has trained
-    weights before stage (ii). `n_labelled` is a sum of weights.
+    `encoder` is None for a model of the table alone. `is_pretrained` is True if it, or the
+    teacher of a student, has trained weights before stage (ii). `n_labelled` is a sum of weights.
     """
 
     encoder: encoders.Encoder | None
@@ -33,6 +35,12 @@ class Task:
     is_multilabel: bool
     n_labelled: float
     n_labelled_patients: int
+    has_student: bool = False
+
+    @property
+    def has_features(self) -> bool:
+        """True if a probe can be fitted before training: features are trained, or never are."""
+        return self.encoder is None or self.is_pretrained or not self.encoder.trains
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,10 @@ class Recipe:
 
     Attributes
     ----------
-    fine_tune : {"probe", "probe_then_full", "full", "distill"}
+    fine_tune : {"probe", "late_fusion", "probe_then_full", "full", "distill", "self_train"}
         Mode of training.
     max_epochs : int
-        Epochs; 0 for a probe.
+        Epochs; 0 for a probe or late fusion.
     learning_rate : float
         Peak of the one-cycle schedule.
     from_scratch : bool
@@ -61,26 +69,42 @@ class Recipe:
 
     @property
     def distils(self) -> bool:
-        """True if rows without labels are used, through their tables."""
+        """True if rows without labels are used through their tables."""
         return self.fine_tune == "distill"
+
+    @property
+    def has_teacher(self) -> bool:
+        """True if targets are a teacher's, of every row."""
+        return self.fine_tune in TEACHERS
+
+    @property
+    def trains(self) -> bool:
+        """True if there are epochs of training."""
+        return self.fine_tune not in PROBES
+
+    @property
+    def starts_from_probe(self) -> bool:
+        """True if the head starts as linear probe: never where features are untrained."""
+        return self.fine_tune != "full" and not (self.has_teacher and self.from_scratch)
 
 
 def resolve_recipe(classifier: Any, task: Task) -> Recipe:
     """Resolve ``fine_tune``, ``max_epochs`` and ``learning_rate`` of a classifier.
 
-    Raises ValueError if a requirement of ``fine_tune="distill"`` is missing.
+    Raises ValueError if a requirement of the mode is missing.
     """
     fine_tune, reason = _fine_tune(classifier, task)
+    from_scratch = not task.is_pretrained or task.has_student
     if fine_tune == "probe_then_full":
         epochs, learning_rate = _FROM_PROBE
     else:
-        epochs, learning_rate = _FINE_TUNING if task.is_pretrained else _FROM_SCRATCH
+        epochs, learning_rate = _FROM_SCRATCH if from_scratch else _FINE_TUNING
     if classifier.max_epochs != "auto":
         epochs = int(classifier.max_epochs)
     if classifier.learning_rate != "auto":
         learning_rate = float(classifier.learning_rate)
-    epochs = 0 if fine_tune == "probe" else epochs
-    return Recipe(fine_tune, epochs, learning_rate, not task.is_pretrained, reason)
+    epochs = 0 if fine_tune in PROBES else epochs
+    return Recipe(fine_tune, epochs, learning_rate, from_scratch, reason)
 
 
 def warn_near_threshold(classifier: Any, task: Task, recipe: Recipe) -> None:
@@ -102,26 +126,35 @@ def warn_near_threshold(classifier: Any, task: Task, recipe: Recipe) -> None:
 
 def _fine_tune(classifier: Any, task: Task) -> tuple[str, str]:
     """Return the mode of fine-tuning, and its reason."""
-    can_distil = (
-        classifier.inputs == "ecg"
-        and task.has_table
-        and task.is_multilabel
-        and task.n_labelled_patients > 1
-    )
-    if classifier.fine_tune == "distill" and not can_distil:
+    asked = classifier.fine_tune
+    if asked in TEACHERS or task.has_student:
+        _check_teacher(classifier, task)
+    if asked == "late_fusion" and classifier.inputs != "ecg+clinical":
         raise ValueError(
-            f"{type(classifier).__name__}: fine_tune='distill' needs inputs='ecg', clinical "
-            "columns in X, several columns in y and labels of two patients or more; got "
-            f"inputs={classifier.inputs!r}, {'a' if task.has_table else 'no'} table, "
-            f"{'many labels' if task.is_multilabel else 'one class per record'} and "
-            f"{task.n_labelled_patients} labelled patients. Use fine_tune='auto'."
+            f"{type(classifier).__name__}: fine_tune='late_fusion' is of ECG and table, and needs "
+            f"inputs='ecg+clinical'; got inputs={classifier.inputs!r}. Use fine_tune='auto'."
         )
-    if classifier.fine_tune != "auto":
-        return classifier.fine_tune, "asked for"
+    if asked == "probe_then_full" and not task.has_features:
+        return "full", "asked for a probe first, but the encoder is not pre-trained"
+    if asked != "auto":
+        return asked, "asked for"
+    if task.has_student:
+        return (
+            ("distill", "a student, X with a table")
+            if task.has_table
+            else ("self_train", "a student, X without clinical columns")
+        )
+    return _auto(classifier, task)
+
+
+def _auto(classifier: Any, task: Task) -> tuple[str, str]:
+    """Return the mode that ``"auto"`` is, without a student, and its reason."""
     few = task.n_labelled < MIN_LABELLED_FOR_FULL_TRAINING
     size = f"{'fewer' if few else 'not fewer'} than {MIN_LABELLED_FOR_FULL_TRAINING} labels"
     if task.encoder is None:
         return ("probe" if few else "full"), f"a table alone with {size}"
+    if classifier.inputs == "ecg+clinical" and task.has_features:
+        return "late_fusion", "ECG and table, each with a linear head of its own"
     if not task.encoder.trains:
         return "probe", "the encoder has no weights to train"
     if not task.is_pretrained:
@@ -130,6 +163,36 @@ def _fine_tune(classifier: Any, task: Task) -> tuple[str, str]:
     # either is worse than full training.
     if not task.has_table:
         return "full", "X has no clinical columns"
-    if can_distil and task.n_labelled >= MIN_LABELLED_FOR_DISTILLATION:
+    if _can_teach(task) and task.n_labelled >= MIN_LABELLED_FOR_DISTILLATION:
         return "distill", f"a table and {MIN_LABELLED_FOR_DISTILLATION} labelled records or more"
     return ("probe" if few else "probe_then_full"), f"a pre-trained encoder with {size}"
+
+
+def _can_teach(task: Task) -> bool:
+    """Return whether a teacher can be cross-fitted by patient."""
+    return task.is_multilabel and task.n_labelled_patients > 1
+
+
+def _check_teacher(classifier: Any, task: Task) -> None:
+    """Raise ValueError if a mode with a teacher, or a student, cannot be trained."""
+    owner, mode = type(classifier).__name__, classifier.fine_tune
+    what = "a student" if task.has_student else f"fine_tune={mode!r}"
+    needs_table = mode == "distill"
+    needs_features = task.has_student or mode == "self_train"
+    facts = {
+        "inputs='ecg'": classifier.inputs == "ecg",
+        "several columns in y": task.is_multilabel,
+        "labels of two patients or more": task.n_labelled_patients > 1,
+        "clinical columns in X": task.has_table or not needs_table,
+        "a pre-trained encoder": task.is_pretrained or not needs_features,
+        "fine_tune 'auto', 'distill' or 'self_train'": mode in ("auto", *TEACHERS),
+    }
+    if missing := [name for name, is_met in facts.items() if not is_met]:
+        raise ValueError(
+            f"{owner}: {what} needs {', '.join(missing)}; got inputs={classifier.inputs!r}, "
+            f"{'a' if task.has_table else 'no'} table, "
+            f"{'many labels' if task.is_multilabel else 'one class per record'}, "
+            f"{task.n_labelled_patients} labelled patients, a "
+            f"{'' if task.is_pretrained else 'not '}pre-trained encoder and fine_tune={mode!r}. "
+            f"Use fine_tune='auto'{', student=None' if task.has_student else ''}."
+        )

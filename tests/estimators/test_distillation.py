@@ -1,4 +1,4 @@
-"""fine_tune="distill": a teacher with the table, a student without."""
+"""Fits with a teacher: "distill" with the table in it, "self_train" without."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,8 @@ from skorch.callbacks import Callback
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import ResNet1d
-from ecgsk.estimators._distillation import distillation_targets
+from ecgsk.estimators._distillation import distillation_targets, measured_values
+from ecgsk.exceptions import RecipeWarning
 from ecgsk.metrics import masked_roc_auc
 from ecgsk.training import Trainer
 
@@ -30,7 +31,8 @@ def pretrained(cohort):
 
 def make(encoder, **parameters):
     parameters = {"max_epochs": 1, "random_state": 0, "verbose": False} | parameters
-    return ECGDiagnosisClassifier(encoder, fine_tune="distill", **parameters)
+    parameters = {"fine_tune": "distill"} | parameters
+    return ECGDiagnosisClassifier(encoder, **parameters)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def teaching():
     hidden = targets.copy()
     hidden[300:] = np.nan
     features = rng.normal(size=(400, 4)).astype(np.float32)
-    return features, table, hidden, groups, np.ones(400), targets
+    return [features, measured_values(table)], hidden, groups, np.ones(400), targets
 
 
 def test_the_teacher_tells_of_rows_without_labels_what_their_table_tells(teaching):
@@ -56,12 +58,12 @@ def test_the_teacher_tells_of_rows_without_labels_what_their_table_tells(teachin
 
 
 def test_a_patients_own_label_comes_back_as_the_known_share_alone(teaching):
-    features, table, targets, groups, weight, _ = teaching
+    blocks, targets, groups, weight, _ = teaching
     flipped = targets.copy()
     own = groups == 7
     flipped[own] = 1 - flipped[own]
-    before = distillation_targets(features, table, targets, groups, weight)
-    after = distillation_targets(features, table, flipped, groups, weight)
+    before = distillation_targets(blocks, targets, groups, weight)
+    after = distillation_targets(blocks, flipped, groups, weight)
     change = (flipped - targets)[own]
     np.testing.assert_allclose((after - before)[own], 0.3 * change, atol=1e-6)
     # Of five folds one has this patient, who moves what the four others are given, and
@@ -72,14 +74,14 @@ def test_a_patients_own_label_comes_back_as_the_known_share_alone(teaching):
 
 
 def test_rows_that_do_not_count_do_not_teach(teaching):
-    features, table, targets, groups, weight, _ = teaching
+    blocks, targets, groups, weight, _ = teaching
     wrong = targets.copy()
     wrong[:50] = 1 - wrong[:50]
     weight[:50] = 0
     rest = slice(50, None)
     np.testing.assert_allclose(
-        distillation_targets(features, table, targets, groups, weight)[rest],
-        distillation_targets(features, table, wrong, groups, weight)[rest],
+        distillation_targets(blocks, targets, groups, weight)[rest],
+        distillation_targets(blocks, wrong, groups, weight)[rest],
         atol=1e-5,
     )
 
@@ -146,6 +148,122 @@ def test_from_scratch_and_inside_fit(cohort):
     for encoder in (ENCODER, pretrainer):
         P = make(encoder).fit(cohort.X, cohort.Y).predict_proba(cohort.X[["ecg"]])
         assert np.isfinite(P).all()
+
+
+@pytest.fixture(scope="module")
+def alone(cohort):
+    """A pre-training that has seen no table."""
+    X = cohort.X[["ecg", "subject_id"]]
+    return FrozenEstimator(
+        JointEmbeddingPretrainer(ENCODER, max_epochs=1, random_state=0, verbose=False).fit(X)
+    )
+
+
+def test_self_training_uses_the_embedding_alone(cohort, alone, sides):
+    """No column of the table changes it, and rows without labels take part."""
+    Y = cohort.Y.copy()
+    Y.iloc[len(Y) // 2 :] = np.nan
+    trainer = Trainer(callbacks=[sides])
+    with_table, without = (
+        make(alone, fine_tune="self_train", trainer=trainer).fit(X, Y)
+        for X in (cohort.X, cohort.X[["ecg", "subject_id"]])
+    )
+    assert sorted(sides.training) == list(range(len(Y)))
+    np.testing.assert_array_equal(with_table.coef_, without.coef_)
+    assert without.clinical_columns_ == []
+
+
+@pytest.mark.parametrize("fine_tune", ["distill", "self_train", "probe_then_full"])
+def test_labels_of_validation_patients_decide_nothing_but_the_epoch(
+    cohort, pretrained, fine_tune, copy_weights, sides
+):
+    """Probe, teacher and penalty never see them: with one epoch there is nothing to choose."""
+    fits = []
+    for flip in (False, True):
+        Y = cohort.Y.copy()
+        if flip:
+            Y.iloc[sides.validation] = 1 - Y.iloc[sides.validation]
+        trainer = Trainer(validation_fraction=0.4, callbacks=[sides])
+        fits.append(
+            make(pretrained, fine_tune=fine_tune, early_stopping=True, trainer=trainer).fit(
+                cohort.X, Y
+            )
+        )
+    for one, other in zip(*(copy_weights(fit).values() for fit in fits), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("fine_tune", ["distill", "probe_then_full"])
+def test_a_head_on_untrained_features_starts_fresh(cohort, fine_tune):
+    """A probe of untrained features has weights in the thousands, which training cannot mend."""
+    fresh, tuned = (
+        make(ENCODER, fine_tune=mode, learning_rate=1e-9).fit(cohort.X, cohort.Y)
+        for mode in ("full", fine_tune)
+    )
+    np.testing.assert_allclose(tuned.coef_, fresh.coef_, atol=1e-6)
+    assert tuned.recipe_.from_scratch
+
+
+def test_the_table_alone_teaches_a_fresh_encoder(cohort, monkeypatch):
+    """Features of untrained weights take no part in the teacher."""
+    seen = []
+
+    def spy(blocks, *args):
+        seen.append([block.shape[1] for block in blocks])
+        return distillation_targets(blocks, *args)
+
+    monkeypatch.setattr("ecgsk.estimators._fine_tuning.distillation_targets", spy)
+    model = make(ENCODER).fit(cohort.X, cohort.Y)
+    n_columns = len(model.clinical_columns_)
+    assert len(seen) == 1
+    assert len(seen[0]) == 1
+    assert seen[0][0] >= 2 * n_columns
+
+
+@pytest.mark.parametrize("fine_tune", ["auto", "distill", "self_train"])
+def test_a_student_is_trained_from_fresh_weights(cohort, pretrained, fine_tune):
+    student = ResNet1d(10, width=8)
+    model = make(pretrained, fine_tune=fine_tune, student=student).fit(cohort.X, cohort.Y)
+    assert repr(model.encoder_spec_) == repr(student)
+    assert model.recipe_.from_scratch
+    assert model.recipe_.fine_tune == ("distill" if fine_tune == "auto" else fine_tune)
+    assert model.predict_proba(cohort.X[["ecg"]]).shape == cohort.Y.shape
+
+
+def test_a_students_targets_are_those_of_the_pretrained_embedding(cohort, pretrained):
+    seen = []
+    for student in (None, ENCODER):
+        targets = Targets()
+        trainer = Trainer(callbacks=[targets])
+        make(pretrained, student=student, trainer=trainer).fit(cohort.X, cohort.Y)
+        seen.append(targets.values)
+    np.testing.assert_allclose(*seen, atol=1e-5)
+
+
+def test_a_pretraining_inside_fit_can_teach_a_student(cohort):
+    pretrainer = JointEmbeddingPretrainer(ENCODER, max_epochs=1, verbose=False)
+    model = make(pretrainer, student=ResNet1d(10, width=8)).fit(cohort.X, cohort.Y)
+    assert len(model.pretraining_history_) == 1
+    assert model.transform(cohort.X).shape[1] != ENCODER.build(12, 1000).n_features
+
+
+def test_early_stopping_of_a_probe_is_named(cohort, pretrained):
+    with pytest.warns(RecipeWarning, match="holds nobody out"):
+        make(pretrained, fine_tune="probe", early_stopping=True).fit(cohort.X, cohort.Y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "missing"),
+    [
+        ({"fine_tune": "self_train"}, "a pre-trained encoder"),
+        ({"student": ENCODER}, "a pre-trained encoder"),
+        ({"student": ENCODER, "fine_tune": "full"}, "fine_tune 'auto', 'distill' or 'self_train'"),
+        ({"fine_tune": "late_fusion"}, r"inputs='ecg\+clinical'"),
+    ],
+)
+def test_modes_that_lack_something(cohort, parameters, missing):
+    with pytest.raises(ValueError, match=missing):
+        make(ENCODER, **parameters).fit(cohort.X, cohort.Y)
 
 
 @pytest.mark.parametrize(

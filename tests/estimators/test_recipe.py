@@ -36,7 +36,9 @@ def test_auto_depends_on_labels_and_table(n_labelled, many_labels, one_class):
     assert resolve(n_labelled=n_labelled, is_multilabel=False).fine_tune == one_class
     assert resolve(n_labelled=n_labelled, n_labelled_patients=1).fine_tune == one_class
     multimodal = ECGDiagnosisClassifier(inputs="ecg+clinical")
-    assert resolve(classifier=multimodal, n_labelled=n_labelled).fine_tune == one_class
+    assert resolve(classifier=multimodal, n_labelled=n_labelled).fine_tune == "late_fusion"
+    unpretrained = {"is_pretrained": False, "n_labelled": n_labelled}
+    assert resolve(classifier=multimodal, **unpretrained).fine_tune == "full"
     assert resolve(n_labelled=n_labelled, has_table=False).fine_tune == "full"
     assert resolve(n_labelled=n_labelled, is_pretrained=False).fine_tune == "full"
     assert resolve(n_labelled=n_labelled, encoder=RandomConvolution()).fine_tune == "probe"
@@ -50,7 +52,10 @@ def test_auto_depends_on_labels_and_table(n_labelled, many_labels, one_class):
         ("full", False, (20, 3e-3)),
         ("full", True, (10, 3e-3)),
         ("distill", True, (10, 3e-3)),
+        ("distill", False, (20, 3e-3)),
+        ("self_train", True, (10, 3e-3)),
         ("probe_then_full", True, (5, 1e-3)),
+        ("probe_then_full", False, (20, 3e-3)),
         ("probe", True, (0, 3e-3)),
     ],
 )
