@@ -13,9 +13,9 @@ _FOLDS = 5
 _OBSERVED_LABEL_WEIGHT = 0.3
 
 
-def measured_values(table: np.ndarray) -> np.ndarray:
-    """Return a scaled table as values, 0 where missing, with a mask of the measured ones."""
-    return np.concatenate([np.nan_to_num(table), np.isfinite(table)], axis=1, dtype=np.float32)
+def measured_values(table: np.ndarray) -> list[np.ndarray]:
+    """Return a scaled table as values, 0 where missing, and as mask of the measured ones."""
+    return [np.nan_to_num(table), np.isfinite(table).astype(np.float32)]
 
 
 def distillation_targets(

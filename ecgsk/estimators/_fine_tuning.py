@@ -110,10 +110,11 @@ def _teach(
         of_labelled = features[np.isin(rows, data.kept)]
         _set_head(module, _fit_probe(module, of_labelled, data, recipe))
     table = data.distillation_table
-    blocks = [features, None if table is None else measured_values(table[rows])]
+    blocks = [] if features is None else [features]
+    blocks += [] if table is None else measured_values(table[rows])
     targets = np.full(values.shape, np.nan, dtype=np.float32)
     targets[rows] = distillation_targets(
-        [block for block in blocks if block is not None],
+        blocks,
         values[rows],
         data.rows.groups[rows],
         data.rows.weight[rows],
@@ -140,7 +141,9 @@ def _fit_probe(
     blocks = [features]
     if recipe.fine_tune == "late_fusion":
         assert module.backbone is not None
-        blocks = np.split(features, [module.backbone.n_features], axis=1)
+        assert module.clinical is not None
+        n_ecg, n_columns = module.backbone.n_features, module.clinical.n_features // 2
+        blocks = np.split(features, [n_ecg, n_ecg + n_columns], axis=1)
     return fit_late_fusion(
         blocks,
         data.targets.as_matrix()[data.kept],
