@@ -9,9 +9,9 @@ the result with
 import numpy as np
 import pandas as pd
 
-from ecgsk.datasets._clinical.diagnoses import _severities
-from ecgsk.datasets._clinical.patients import MEANING, draw_state
-from ecgsk.datasets._clinical.table import LABORATORY, REFERENCE_RANGES, measure
+from ecgsk.datasets.clinical.diagnoses import severities as severities_of
+from ecgsk.datasets.clinical.patients import MEANING, draw_state
+from ecgsk.datasets.clinical.table import LABORATORY, REFERENCE_RANGES, measure
 from ecgsk.preprocessing import LabAbnormality
 
 # Minimum rise in frequency of a finding that belongs to a cause; it must also reach half of the
@@ -45,7 +45,7 @@ def find_causes(n_subjects=20_000, seed=0):
 
 
 def severities(state):
-    return pd.DataFrame({name: value for name, (value, _) in _severities(state).items()})
+    return pd.DataFrame({name: value for name, (value, _) in severities_of(state).items()})
 
 
 def root(state, cause, latents):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecgsk.datasets._clinical.morphology import (
+from ecgsk.datasets.clinical.morphology import (
     LATE,
     P2,
     ST,
@@ -16,8 +16,8 @@ from ecgsk.datasets._clinical.morphology import (
     draw_waves,
     ecg_signs,
 )
-from ecgsk.datasets._clinical.patients import INDEPENDENT_LEADS, AnyState, standard_age
-from ecgsk.datasets._clinical.rhythm import Beats, draw_beats
+from ecgsk.datasets.clinical.patients import INDEPENDENT_LEADS, AnyState, standard_age
+from ecgsk.datasets.clinical.rhythm import Beats, draw_beats
 
 DURATION = 10.0  # s
 GAIN = 1000  # digital units per millivolt
