@@ -78,7 +78,7 @@ def _record_chunk(
     state: AnyState, sampling_rate: float, n_samples: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Simulate eight independent leads, mV, of shape (n, 8, n_samples)."""
-    leads = _lead_vectors(state, rng)
+    leads = lead_vectors(state, rng)
     beats = draw_beats(state, DURATION, rng)
     heart_vector = _sum_beats(beats, draw_waves(state, rng), sampling_rate, n_samples)
     time = np.arange(n_samples, dtype=np.float32) / np.float32(sampling_rate)
@@ -88,7 +88,7 @@ def _record_chunk(
     return signal
 
 
-def _lead_vectors(s: AnyState, rng: np.random.Generator) -> np.ndarray:
+def lead_vectors(s: AnyState, rng: np.random.Generator) -> np.ndarray:
     """Compute direction and gain of each lead for each heart, shape (n, 8, 3).
 
     The position of the heart is constant per patient, that of the electrodes varies.
