@@ -44,7 +44,7 @@ SECOND_MODEL = {
 }
 
 
-def simulate_unlike(rng, n_patients, n_positive, n_labels, most_records, second, gain=1.0):
+def simulate_unlike(rng, n_patients, n_positive, n_labels, most_records, second, gain):
     """Return labels, scores of two models whose errors may differ, and patients.
 
     The second model adds `gain` for the label. Patient 0 has the label and `most_records`.
@@ -67,8 +67,8 @@ def simulate_unlike(rng, n_patients, n_positive, n_labels, most_records, second,
     return Y, [Y + first, gain * Y + other * np.where(Y == 1, *second[1:])], groups
 
 
-def main(repeats, n_labels):
-    """Print all tables."""
+def show_coverage(repeats):
+    """Print how often the interval of a macro AUROC covers the true value."""
     rng = np.random.default_rng(0)
     covered = []
     for seed in range(repeats):
@@ -81,6 +81,11 @@ def main(repeats, n_labels):
     by_patient, by_record = np.mean(covered, axis=0)
     print(f"macro AUROC of 5 labels, {repeats} cohorts, coverage of 95 % intervals:")
     print(f"  patients resampled {by_patient:.3f}, records resampled {by_record:.3f}\n")
+
+
+def show_few_positives(n_labels):
+    """Print how often a label's interval excludes 0 and its p-value is small."""
+    rng = np.random.default_rng(1)
     print("positive patients | interval excludes 0, p < 0.05, p < 0.01 | for unequal models")
     for n_positive in (3, 5, 10, 20, 40):
         shares = []
@@ -91,6 +96,11 @@ def main(repeats, n_labels):
             p = table["p_value"]
             shares.append(" ".join(f"{x.mean():.3f}" for x in (excludes, p < 0.05, p < 0.01)))
         print(f"{n_positive:3d} | {shares[0]} | {shares[1]}", flush=True)
+
+
+def show_unlike_errors(n_labels):
+    """Print size and power where errors differ, and where one patient has most records."""
+    rng = np.random.default_rng(0)
     print("\nequal AUROC: p <= 0.05, p <= 0.01; second model worse: p <= 0.05")
     for n_patients, most_records, n_positive in ((300, 0, 40), (60, 50, 30), (60, 50, 12)):
         print(f"{n_patients} patients, {n_positive} with the label, most records of one: "
@@ -114,7 +124,14 @@ def main(repeats, n_labels):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", nargs="+", default=["coverage", "few", "unlike"],
+                        help="coverage, few (positives), unlike (errors)")  # fmt: skip
     parser.add_argument("--repeats", type=int, default=500)
     parser.add_argument("--labels", type=int, default=400)
     arguments = parser.parse_args()
-    main(arguments.repeats, arguments.labels)
+    if "coverage" in arguments.tables:
+        show_coverage(arguments.repeats)
+    if "few" in arguments.tables:
+        show_few_positives(arguments.labels)
+    if "unlike" in arguments.tables:
+        show_unlike_errors(arguments.labels)
