@@ -7,7 +7,7 @@ from ecgsk._lazy import import_on_first_use
 if TYPE_CHECKING:
     from ecgsk.explain._assemble import assemble_explanations
     from ecgsk.explain._association import lab_associations
-    from ecgsk.explain._attribution import attribute
+    from ecgsk.explain.attribution import attribute
     from ecgsk.explain._evidence import LabEvidence
     from ecgsk.explain._explanation import Explanation, Explanations
     from ecgsk.explain._faithfulness import deletion_faithfulness
