@@ -20,12 +20,16 @@ import torch
 from recipes import SPECS
 from scipy.special import expit, logit
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.metrics import masked_roc_auc
 from ecgsk.model_selection import patient_split
-from ecgsk.preprocessing import BandpassFilter, LabAbnormality
+from ecgsk.preprocessing import BandpassFilter, ClinicalScaler, LabAbnormality
 
 
 def main() -> None:
@@ -74,8 +78,6 @@ def score_teachers(
     sides: dict[str, np.ndarray],
 ) -> pd.DataFrame:
     """Return the macro AUROC of each teacher, one column for each side."""
-    numbers = X.select_dtypes("number").columns
-    filled = X.fillna(X.iloc[labelled][numbers].median())
     encoder = FrozenEstimator(pretrainer)
 
     def log_odds(X: pd.DataFrame, inputs: str) -> dict[str, np.ndarray]:
@@ -89,14 +91,14 @@ def score_teachers(
         }
 
     embedding = log_odds(X[["ecg", "subject_id"]], "ecg")
-    both, values = log_odds(X, "clinical"), log_odds(filled, "clinical")
+    table = log_odds(X, "clinical")
+    values = values_log_odds(X.drop(columns=["ecg", "subject_id"]), Y, labelled, sides)
     teachers = {
         "embedding": embedding,
-        "table, values and masks": both,
+        "table, values and masks": table,
         "table, values": values,
-        "one head: embedding, values, masks": log_odds(X, "ecg+clinical"),
-        "one head: embedding, values": log_odds(filled, "ecg+clinical"),
-        "late fusion: embedding; values, masks": _mean([embedding, both]),
+        "one head: embedding; values, masks": log_odds(X, "ecg+clinical"),
+        "late fusion: embedding; values, masks": _mean([embedding, table]),
         "late fusion: embedding; values": _mean([embedding, values]),
     }
     known = {side: Y.iloc[rows].to_numpy() for side, rows in sides.items()}
@@ -105,6 +107,28 @@ def score_teachers(
         for name, z in teachers.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def values_log_odds(
+    table: pd.DataFrame, Y: pd.DataFrame, labelled: np.ndarray, sides: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the log odds of a probe of the values alone, the median where missing."""
+    # Fill after scaling: a column full of medians has no normal scores.
+    scaler = make_pipeline(
+        ClinicalScaler(), SimpleImputer(strategy="constant", fill_value=0.0), StandardScaler()
+    )
+    fitted = scaler.fit_transform(table.iloc[labelled])
+    scaled = {side: scaler.transform(table.iloc[rows]) for side, rows in sides.items()}
+    z = {side: np.zeros((len(rows), Y.shape[1])) for side, rows in sides.items()}
+    for i, name in enumerate(Y):
+        y = Y[name].iloc[labelled].to_numpy()
+        known = np.isfinite(y)
+        if len(np.unique(y[known])) < 2:
+            continue
+        probe = LogisticRegression(C=0.01).fit(fitted[known], y[known])
+        for side in sides:
+            z[side][:, i] = probe.decision_function(scaled[side])
+    return z
 
 
 def _mean(members: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
