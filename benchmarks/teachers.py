@@ -125,7 +125,7 @@ def values_log_odds(
         known = np.isfinite(y)
         if len(np.unique(y[known])) < 2:
             continue
-        probe = LogisticRegression(C=0.01).fit(fitted[known], y[known])
+        probe = LogisticRegression(C=0.03).fit(fitted[known], y[known])
         for side in sides:
             z[side][:, i] = probe.decision_function(scaled[side])
     return z
