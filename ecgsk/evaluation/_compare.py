@@ -46,8 +46,8 @@ def compare_arms(
     """Compare the joint embedding with baselines and an upper bound, on one split by patient.
 
     The arms are a random encoder with a linear head; the table alone; the signal
-    alone; the signal alone, trained on as many records as pre-training and
-    fine-tuning together; self-supervision from the ECG alone; the joint embedding;
+    alone; the signal alone with the epochs of pre-training and fine-tuning together,
+    stopped early; self-supervision from the ECG alone; the joint embedding;
     and, as the upper bound, ECG and table at inference. All arms share one
     encoder, the training rows of their setting and the test patients.
 

@@ -82,7 +82,7 @@ _TABLES: tuple[tuple[str, str, str, _Function, _Function], ...] = (
     ),
     (
         "label_differences",
-        "Label by label: joint embedding minus compute-matched signal arm",
+        "Label by label: joint embedding minus signal only",
         "AUROC over the test records with the label measured. p-values are two-sided "
         "permutation tests that swap the two models' scores of whole patients. They are "
         "corrected for the number of tested labels (Benjamini and Hochberg): of the labels with "

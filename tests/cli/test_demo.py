@@ -74,7 +74,7 @@ def test_further_tables(demo):
         differences["auroc_difference"], arms[JOINT_EMBEDDING] - arms[differences["arm"]].to_numpy()
     )
     gap = pd.read_csv(out / "gap_closed.csv").set_index("baseline")["gap_closed"]
-    assert {"signal only", "signal only, compute-matched"} <= set(gap.index)
+    assert {"signal only", "signal only, compute-matched, early stopping"} <= set(gap.index)
     laboratories = pd.read_csv(out / "laboratories.csv").set_index("target")
     assert "potassium high" in laboratories.index
     assert laboratories[JOINT_EMBEDDING].dropna().between(0, 1).all()

@@ -12,7 +12,8 @@ from ecgsk.datasets import Cohort, read_cohort, write_cohort
 from ecgsk.evaluation import JOINT_EMBEDDING
 from ecgsk.exceptions import TableWarning
 
-MATCHED, MULTIMODAL = "signal only, compute-matched", "multimodal (ECG + table at inference)"
+MATCHED = "signal only, compute-matched, early stopping"
+MULTIMODAL = "multimodal (ECG + table at inference)"
 ARMS = [MATCHED, JOINT_EMBEDDING, MULTIMODAL]
 TABLES = ["arms", "differences", "gap_closed", "label_differences", "per_label", "subgroups"]
 PICTURES = ["arms", "calibration", "calibration_labels", "labels", "net_benefit", "subgroups"]

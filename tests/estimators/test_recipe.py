@@ -99,7 +99,7 @@ def test_a_stated_mode_never_warns():
 @pytest.mark.parametrize("encoder", [RandomConvolution(n_features=84), ResNet1d(10, width=4)])
 def test_compared_arms_use_the_classifiers_own_recipe(cohort, monkeypatch, encoder):
     """The budget of the compute-matched arm is what the joint embedding really trains on."""
-    settings, matched = [], "signal only, compute-matched"
+    settings, matched = [], "signal only, compute-matched, early stopping"
     arm = ARMS[matched]
 
     def record(setting):

@@ -8,7 +8,7 @@ import pytest
 from ecgsk.evaluation import JOINT_EMBEDDING
 
 SIGNAL = "signal only"
-MATCHED = "signal only, compute-matched"
+MATCHED = "signal only, compute-matched, early stopping"
 MULTIMODAL = "multimodal (ECG + table at inference)"
 TABLE = "table only"
 
@@ -30,6 +30,7 @@ def test_matched_arm_sees_as_many_records_as_both_stages(
     n_pretraining = score.n_labelled + score.archive
     expected = math.ceil(2 * n_pretraining / score.n_labelled) + of_stage_two
     assert score.model.max_epochs == len(score.model.history_) == expected
+    assert "valid_loss" in score.model.history_  # it may stop earlier, on held-out patients
 
 
 def test_matched_arm_sees_as_many_records_as_distillation(
