@@ -7,7 +7,7 @@ that of `to_frame`.
 import numpy as np
 import pandas as pd
 
-from ecgsk.evaluation._arms import JOINT_EMBEDDING, SIGNAL
+from ecgsk.evaluation.arms import JOINT_EMBEDDING, SIGNAL
 
 
 def arms_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -39,7 +39,8 @@ def differences_table(frame: pd.DataFrame) -> pd.DataFrame:
 def gap_closed_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the share of the gap closed for each baseline."""
     share = _intervals(frame, "gap_closed", "", "z.0%")
-    return _with_settings(frame, {"baseline": frame["baseline"], "gap closed [95 %]": share})
+    columns = {name: frame[name] for name in ("baseline", "reference")}
+    return _with_settings(frame, columns | {"gap closed [95 %]": share})
 
 
 def per_label_table(frame: pd.DataFrame) -> pd.DataFrame:

@@ -104,9 +104,9 @@ def test_compared_arms_use_the_classifiers_own_recipe(cohort, monkeypatch, encod
 
     def record(setting):
         settings.append(setting)
-        return arm(setting)
+        return arm.make(setting)
 
-    monkeypatch.setitem(ARMS, matched, record)
+    monkeypatch.setitem(ARMS, matched, dataclasses.replace(arm, make=record))
     monkeypatch.setattr("ecgsk.estimators.recipe.MIN_LABELLED_FOR_DISTILLATION", 20)
     comparison = compare_arms(
         cohort.X,
