@@ -97,6 +97,8 @@ def expected_seconds(setting):
     arms = {}
     for name in setting.arms:
         of_labelled, of_all = EPOCHS.get(name, (0, 0))
+        if "compute-matched" in name:  # at most the records of 12 and 10 epochs
+            of_labelled = min(of_labelled, 22 * setting.n_pretraining / setting.n_labelled)
         passes = of_labelled * setting.n_labelled + of_all * setting.n_pretraining
         arms[name] = S_OF_AN_ARM + passes * MS_TRAINING / 1000
     both = 12 * setting.n_pretraining * (MS_JOINT + MS_SELF_SUPERVISED) / 1000
