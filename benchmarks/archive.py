@@ -15,7 +15,7 @@ from recipes import SPECS
 
 from ecgsk import JointEmbeddingPretrainer, compare_arms
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.evaluation._arms import JOINT_EMBEDDING, MATCHED, MULTIMODAL, SELF_SUPERVISED, SIGNAL
+from ecgsk.evaluation.arms import JOINT_EMBEDDING, MATCHED, MULTIMODAL, SELF_SUPERVISED, SIGNAL
 from ecgsk.metrics import gap_closed
 from ecgsk.preprocessing import BandpassFilter
 

@@ -25,7 +25,7 @@ from scipy.stats import spearmanr
 from ecgsk import ECGDiagnosisClassifier
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.explain import attribute
-from ecgsk.explain._attribution import shuffled_copy
+from ecgsk.explain.attribution import shuffled_copy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 COLUMNS = ["ecg", "subject_id"]

@@ -1,211 +1,137 @@
-"""Laboratory evidence on simulated patients, where the causes are known.
+"""Laboratory evidence on simulated patients, where causes and confounders are known.
 
-Fits a joint embedding and a diagnosis head on 4,000 patients, finds the links that hold, and
-measures on other patients (a) whether deleting a link's direction changes the diagnosis more
-than deleting random directions, (b) how often the first supporting finding is one that the
-diagnosis' own cause moves. Run with
+    python benchmarks/evidence.py --seed 0 1 2 --folder FOLDER
 
-    python benchmarks/evidence.py --seed 0
-
-Several seeds may be given. --embeddings FOLDER keeps the models' outputs for another run.
+For each cohort and number of training patients: how many links hold among pairs without a link
+(planted confounders and chance, `evidence_data.py`) and among pairs of a diagnosis and a finding
+of its own cause (`evidence_causes.py`); how often the first finding named is one of the cause;
+whether deleting a link's direction changes the diagnosis more than deleting random ones.
+Embeddings are read from FOLDER where they are there.
 """
 
 import argparse
-from pathlib import Path
+import warnings
 
 import numpy as np
 import pandas as pd
+import torch
 from evidence_causes import find_causes
-from sklearn.frozen import FrozenEstimator
+from evidence_data import CONFOUNDERS, SIZES, fit_heads, load_or_embed, split
+from evidence_naming import PICKS, name_causes, rates
 
-from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
-from ecgsk.datasets import make_clinical_ecg
 from ecgsk.explain import LabEvidence, deletion_faithfulness
-from ecgsk.preprocessing import LabAbnormality
 
-TRAIN, VALIDATION, TEST = range(3)
+OWN_CAUSE = "own cause"
 ARGUMENTS = ("embedding", "labs", "diagnoses", "patients")
-PICKS = {
-    "evidence": "first supporting link, by sensitivity",
-    "contribution": "supporting link of the largest contribution",
-    "odds ratio": "finding of the largest odds ratio in training, for all patients the same",
-    "phi": "finding of the largest correlation in training, for all patients the same",
-    "lift": "finding the ECG raises most above its base rate",
-    "held link": "any held link of the diagnosis",
-    "measured": "any finding measured in the record",
-}
-
-
-def fit_and_embed(seed, n_subjects):
-    """Return embedding, labels and outputs of each record, and its part of the split."""
-    cohort = make_clinical_ecg(n_subjects, random_state=seed)
-    train = (cohort.folds <= 6).to_numpy()
-    model = ECGDiagnosisClassifier(
-        JointEmbeddingPretrainer(verbose=False), random_state=seed, verbose=False
-    ).fit(cohort.X[train], cohort.Y[train])
-    heads = LabAbnormalityExplainer(
-        FrozenEstimator(model), reference_ranges=cohort.reference_ranges
-    ).fit(cohort.X[train], cohort.labs[train])
-    return {
-        "embedding": model.transform(cohort.X[["ecg"]]).astype(float),
-        "labs": LabAbnormality(cohort.reference_ranges).fit_transform(cohort.labs),
-        "diagnoses": cohort.Y,
-        "patients": cohort.groups.to_numpy(),
-        "lift": heads.predict_proba(cohort.X[["ecg"]]) / heads.base_rates_,
-        "part": np.digitize(cohort.folds, [7, 9]),
-        "weight": model.coef_.astype(float),
-        "bias": model.intercept_.astype(float),
-    }
-
-
-def load_or_fit(seed, n_subjects, folder):
-    """Read the outputs of an earlier run, or fit."""
-    path = None if folder is None else Path(folder) / f"evidence-{n_subjects}-{seed}.pkl"
-    if path is not None and path.exists():
-        return pd.read_pickle(path)
-    data = fit_and_embed(seed, n_subjects)
-    if path is not None:
-        pd.to_pickle(data, path)
-    return data
-
-
-def predict(data):
-    """Predict each diagnosis as often as it is present in the validation patients."""
-    log_odds = data["embedding"] @ data["weight"].T + data["bias"]
-    there = data["part"] == VALIDATION
-    share = data["diagnoses"][there].mean()
-    thresholds = [np.quantile(log_odds[there, i], 1 - p) for i, p in enumerate(share)]
-    return log_odds > thresholds
-
-
-def name_causes(evidence, test, training, predicted, causes):
-    """Return one row per record and diagnosis that is true, predicted and has a known cause.
-
-    Each column of `PICKS` is 1 if that way of picking a finding picks a cause, else 0, or the
-    probability of it; NaN if there is nothing to pick from.
-    """
-    links, rows = evidence.held_links_, []
-    contributions = evidence.contributions(test["embedding"])
-    for number, diagnosis in enumerate(evidence.diagnoses_):
-        if not causes[diagnosis]:
-            continue
-        causal = np.isin(evidence.findings_, causes[diagnosis])
-        held = np.flatnonzero((links["diagnosis"] == diagnosis) & (links["odds_ratio"] > 1))
-        held_causal = links["finding"].iloc[held].isin(causes[diagnosis]).to_numpy()
-        odds, phi = plain_association(evidence, training, diagnosis)
-        true = (test["diagnoses"][diagnosis] == 1).to_numpy() & predicted[:, number]
-        for record in np.flatnonzero(true):
-            given = contributions[record, held]
-            supports = np.flatnonzero(given > 0)
-            measured = test["labs"].iloc[record].notna().to_numpy()
-            picks = {
-                # Links come by sensitivity, the largest first.
-                "evidence": held_causal[supports[0]] if len(supports) else np.nan,
-                "contribution": held_causal[given.argmax()] if len(supports) else np.nan,
-                "odds ratio": causal[odds.argmax()],
-                "phi": causal[phi.argmax()],
-                "lift": causal[test["lift"][record].argmax()],
-                "held link": held_causal.mean() if len(held) else np.nan,
-                "measured": causal[measured].mean() if measured.any() else causal.mean(),
-            }
-            rows.append({"diagnosis": diagnosis, "patient": test["patients"][record], **picks})
-    return pd.DataFrame(rows)
-
-
-def plain_association(evidence, training, diagnosis):
-    """Return absolute log odds ratios and correlations in training, per finding."""
-    table = evidence.links_[evidence.links_["diagnosis"] == diagnosis].set_index("finding")
-    odds = np.log(table["odds_ratio"].reindex(evidence.findings_)).abs().fillna(0)
-    phi = training["labs"].corrwith(training["diagnoses"][diagnosis]).abs().fillna(0)
-    return odds.to_numpy(), phi.to_numpy()
-
-
-def rates(rows, n_resamples=1000):
-    """Return how often each pick is a cause, over records and over diagnoses, with intervals.
-
-    Rows without evidence are left out, so that all picks use the same records.
-    """
-    rows = rows[rows["evidence"].notna()]
-    patients, diagnoses = (pd.factorize(rows[name])[0] for name in ("patient", "diagnosis"))
-    values = rows[list(PICKS)].to_numpy(float)
-    rng, n = np.random.default_rng(0), patients.max() + 1
-    weights = [
-        np.ones(n),
-        *(np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(n_resamples)),
-    ]
-    over_records, over_diagnoses = [], []
-    for weight in weights:
-        w = weight[patients]
-        over_records.append(w @ values / w.sum())
-        counts = np.bincount(diagnoses, weights=w)
-        sums = np.array([np.bincount(diagnoses, weights=w * v) for v in values.T])
-        over_diagnoses.append((sums[:, counts > 0] / counts[counts > 0]).mean(axis=1))
-    table = {}
-    for name, found in (("records", over_records), ("diagnoses", over_diagnoses)):
-        found = np.array(found)
-        table[f"over {name}"] = [with_interval(column) for column in found.T]
-        table[f"evidence less it, over {name}"] = [
-            with_interval(column) for column in (found[:, :1] - found).T
-        ]
-    return pd.DataFrame(table, index=list(PICKS.values()))
-
-
-def with_interval(values):
-    """Format the estimate (the first value) and the interval of its resamples."""
-    low, high = np.quantile(values[1:], [0.025, 0.975])
-    return f"{values[0]:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
-    parser.add_argument("--subjects", type=int, default=4000)
-    parser.add_argument("--embeddings", help="folder for the models' outputs")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="training patients")
+    parser.add_argument("--folder", help="folder for the embeddings")
+    parser.add_argument("--deletion", action="store_true", help="deletion of directions too")
     args = parser.parse_args()
-    causes, named = find_causes(), []
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    causes, pairs, named = find_causes(), [], []
     for seed in args.seed:
-        data = load_or_fit(seed, args.subjects, args.embeddings)
-        train, validation, test = (select(data, part) for part in (TRAIN, VALIDATION, TEST))
-        evidence = LabEvidence(random_state=seed).fit(*arguments(train), weight=data["weight"])
-        evidence.validate(*arguments(validation))
-        predicted = predict(data)[data["part"] == TEST]
-        describe(seed, evidence, causes)
-        for directions in ("concepts", "isotropic"):
-            table = deletion_faithfulness(
-                evidence, *arguments(test), predicted, directions=directions
-            )
-            print(f"\nseed {seed}: deletion against random {directions}")
-            print(table.tail(1).round(3).to_string(index=False))
-        rows = name_causes(evidence, test, train, predicted, causes)
-        print(f"\nseed {seed}: {len(rows)} true and predicted diagnoses with a known cause,")
-        print(f"evidence for {rows['evidence'].notna().mean():.1%}; how often it names a cause")
-        print(rows.groupby("diagnosis")[list(PICKS)].mean().round(2).to_string())
-        print(rates(rows).to_string())
-        named.append(rows.assign(patient=f"{seed} " + rows["patient"].astype(str)))
-    if len(named) > 1:
-        print("\nall seeds")
-        print(rates(pd.concat(named)).to_string())
+        data = load_or_embed(seed, args.folder)
+        for size in args.sizes:
+            train, validation, test = split(data, size)
+            evidence, heads = fit(train, validation, seed)
+            pairs.append(classify(evidence.links_, causes).assign(cohort=seed, size=size))
+            predicted = predict(heads, validation, test)
+            rows = name_causes(evidence, train, test, predicted, causes)
+            named.append(rows.assign(cohort=seed, size=size))
+            if args.deletion:
+                print(f"\ncohort {seed}, {size} training patients: deletion")
+                print(deletion(evidence, test, predicted))
+    show_pairs(pd.concat(pairs))
+    show_named(pd.concat(named))
 
 
-def select(data, part):
-    """Return the records of one part."""
-    chosen = data["part"] == part
-    return {name: data[name][chosen] for name in (*ARGUMENTS, "lift")}
+def fit(train, validation, seed):
+    """Fit heads and links in training patients, and find which links hold in others."""
+    heads = fit_heads(train)
+    evidence = LabEvidence(random_state=seed).fit(*arguments(train), weight=heads[0])
+    return evidence.validate(*arguments(validation)), heads
 
 
 def arguments(part):
     return [part[name] for name in ARGUMENTS]
 
 
-def describe(seed, evidence, causes):
-    links, held = evidence.links_, evidence.held_links_
-    named = zip(held["diagnosis"], held["finding"], strict=True)
-    n_own = sum(finding in causes[diagnosis] for diagnosis, finding in named)
-    print(
-        f"\nseed {seed}: of {links['odds_ratio'].notna().sum()} pairs {len(held)} hold, "
-        f"{(held['odds_ratio'] > 1).sum()} with an odds ratio above 1; {n_own} of "
-        f"{sum(map(len, causes.values()))} pairs of a diagnosis and its cause's finding hold"
-    )
+def predict(heads, validation, test):
+    """Predict each diagnosis as often as it is present in the validation patients."""
+    weight, intercept = heads
+    thresholds = [
+        np.quantile(values, 1 - share)
+        for values, share in zip(
+            (validation["embedding"] @ weight.T + intercept).T,
+            validation["diagnoses"].mean(),
+            strict=True,
+        )
+    ]
+    return test["embedding"] @ weight.T + intercept > thresholds
+
+
+# -- pairs ----------------------------------------------------------------------------------
+
+
+def classify(links, causes):
+    """Return the pairs whose truth is known, with ``kind`` and ``holds``."""
+    kinds = [
+        kind_of(diagnosis, finding, causes)
+        for diagnosis, finding in zip(links["diagnosis"], links["finding"], strict=True)
+    ]
+    pairs = links[["diagnosis", "finding", "holds"]].assign(kind=kinds)
+    return pairs[pairs["kind"].notna()]
+
+
+def kind_of(diagnosis, finding, causes):
+    """Return the confounder of a pair without a link, `OWN_CAUSE`, or None if not known."""
+    label, lab = confounder_of(diagnosis), confounder_of(finding)
+    if label is None and lab is None:
+        return OWN_CAUSE if finding in causes[diagnosis] else None
+    if label == lab:
+        return label
+    # One column of the simulator: without a link if the planted one depends on age or nothing.
+    planted = label if lab is None else lab if label is None else None
+    return planted if planted in ("age", "none") else None
+
+
+def confounder_of(name):
+    """Return the confounder of a planted column, None for one of the simulator."""
+    for kind in CONFOUNDERS:
+        if name.startswith((f"{kind} label ", f"{kind} lab ")):
+            return kind
+    return None
+
+
+def show_pairs(pairs):
+    """Print the share of pairs that hold, and each cohort's."""
+    print("\nshare of pairs whose link holds (each cohort)")
+    for kind in (*CONFOUNDERS, OWN_CAUSE):
+        cells = []
+        for _, of_size in pairs[pairs["kind"] == kind].groupby("size"):
+            cohorts = of_size.groupby("cohort")["holds"].mean()
+            each = ", ".join(f"{share:.2f}" for share in cohorts)
+            cells.append(f"{of_size['holds'].mean():.3f} ({each}) of {len(of_size)}")
+        print(f"{kind:<18}" + "".join(f"{cell:<36}" for cell in cells))
+
+
+def show_named(named):
+    for size, rows in named.groupby("size"):
+        print(f"\n{size} training patients: {len(rows)} true and predicted diagnoses with a known")
+        print(f"cause; evidence for {rows['evidence'].notna().mean():.1%}; each cohort's in ()")
+        print(rates(rows).to_string())
+        print(rows.groupby("diagnosis")[list(PICKS)].mean().round(2).to_string())
+
+
+def deletion(evidence, test, predicted):
+    table = deletion_faithfulness(evidence, *arguments(test), predicted)
+    return table.tail(1).round(3).to_string(index=False)
 
 
 if __name__ == "__main__":

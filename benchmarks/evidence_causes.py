@@ -9,14 +9,16 @@ the result with
 import numpy as np
 import pandas as pd
 
-from ecgsk.datasets._clinical.diagnoses import _severities
-from ecgsk.datasets._clinical.patients import MEANING, draw_state
-from ecgsk.datasets._clinical.table import LABORATORY, REFERENCE_RANGES, measure
+from ecgsk.datasets.clinical.diagnoses import diagnosis_probability
+from ecgsk.datasets.clinical.diagnoses import severities as severities_of
+from ecgsk.datasets.clinical.patients import LIMITS, MEANING, draw_state
+from ecgsk.datasets.clinical.table import LABORATORY, REFERENCE_RANGES, measure
 from ecgsk.preprocessing import LabAbnormality
 
 # Minimum rise in frequency of a finding that belongs to a cause; it must also reach half of the
 # largest rise.
 LEAST_RISE = 0.02
+NO_LIMITS = (-np.inf, np.inf)
 
 
 def find_causes(n_subjects=20_000, seed=0):
@@ -44,8 +46,30 @@ def find_causes(n_subjects=20_000, seed=0):
     }
 
 
+def causes_of_findings(n_subjects=20_000, seed=0):
+    """Return, for each finding, the latent that moves it most and a shift towards the finding.
+
+    Each latent moves by one standard deviation to either side, with all others fixed.
+    """
+    state = draw_state(n_subjects, np.random.default_rng(seed))
+    before, rises = findings(state).mean(), {}
+    for name in (name for name in MEANING if not name.endswith("_territory")):
+        for shift in np.array([-1, 1]) * round(float(state[name].std()), 3):
+            moved = {**state, name: np.clip(state[name] + shift, *LIMITS.get(name, NO_LIMITS))}
+            rises[name, shift] = findings(moved).mean() - before
+    rises = pd.DataFrame(rises)
+    largest = {finding: rises.loc[finding].idxmax() for finding in rises.index}
+    return {name: key for name, key in largest.items() if rises.loc[name, key] >= LEAST_RISE}
+
+
+def log_odds(latent):
+    """Return the log odds of each diagnosis, as coded by the average coder."""
+    probability = diagnosis_probability({name: latent[name].to_numpy() for name in latent})
+    return np.log(probability / (1 - probability))
+
+
 def severities(state):
-    return pd.DataFrame({name: value for name, (value, _) in _severities(state).items()})
+    return pd.DataFrame({name: value for name, (value, _) in severities_of(state).items()})
 
 
 def root(state, cause, latents):
@@ -76,3 +100,6 @@ def findings(state):
 if __name__ == "__main__":
     for diagnosis, names in find_causes().items():
         print(f"{diagnosis:30}{', '.join(names) or '-'}")
+    print()
+    for finding, (latent, shift) in causes_of_findings().items():
+        print(f"{finding:30}{latent} {shift:+g}")

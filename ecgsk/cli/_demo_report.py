@@ -52,7 +52,7 @@ def conclusion(comparison: ArmsComparison) -> str:
         differences["arm"], rounded, differences["verdict"], strict=True
     ):
         lines.append(f"joint embedding minus {arm}: {interval}: {_VERDICTS[verdict]}.")
-    for baseline, share in gap_closed_table(gap).itertuples(index=False):
+    for baseline, _, share in gap_closed_table(gap).itertuples(index=False):
         lines.append(f"Share of the gap from {baseline} to multimodal that is closed: {share}.")
     return "\n".join(lines)
 
@@ -90,12 +90,12 @@ def write_results(
             "Joint embedding minus each other arm",
             f"Paired over {comparison.n_test_patients:,} test patients with labels. A verdict "
             "needs at least 20 patients and an AUROC interval that excludes zero. The "
-            "multimodal arm is the upper bound.",
+            "multimodal arm has the table at inference too.",
             differences_table(differences),
         ),
         Section(
             "Share of the gap closed",
-            "(joint embedding - baseline) / (multimodal - baseline), macro AUROC.",
+            "(joint embedding - baseline) / (multimodal reference - baseline), macro AUROC.",
             gap_closed_table(gap),
         ),
         Section(

@@ -19,6 +19,7 @@ from ecgsk.cli._preprocessing import preprocessing_steps
 from ecgsk.datasets import Cohort, read_cohort
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.evaluation import (
+    ARMS,
     JOINT_EMBEDDING,
     ArmsComparison,
     ArmScore,
@@ -50,7 +51,7 @@ _FIGURE_TITLES = {
 class Settings:
     """Options of the command; see its help."""
 
-    arms: Sequence[str] | None
+    arms: Sequence[str] | None  # or "ablation"
     label_fractions: Sequence[float]
     test_size: float | None
     encoder: str
@@ -162,9 +163,13 @@ def _write(
 
 
 def _reported_score(comparison: ArmsComparison) -> ArmScore:
-    """Return the score of the joint-embedding arm, or of the first arm without it."""
+    """Return the score of the joint-embedding arm, or of the first arm without it.
+
+    The model of a table's view is the last choice, since it does not predict from X.
+    """
     arms = [score.arm for score in comparison.scores]
-    return comparison.score_of(JOINT_EMBEDDING if JOINT_EMBEDDING in arms else arms[0])
+    arms.sort(key=lambda name: (name != JOINT_EMBEDDING, ARMS[name].view is not None))
+    return comparison.score_of(arms[0])
 
 
 def _draw(comparison: ArmsComparison, score: ArmScore) -> dict[str, Any]:

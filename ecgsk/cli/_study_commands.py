@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -115,8 +115,15 @@ def evaluate(
     ] = Path("ecgsk-evaluation"),
     arm: Annotated[
         list[str] | None,
-        typer.Option(help="Arm to fit; may be repeated. [default: all]"),
+        typer.Option(help="Arm to fit; may be repeated. [default: those of --arms]"),
     ] = None,
+    arms: Annotated[
+        Literal["default", "ablation"],
+        typer.Option(
+            help="Set of arms to fit: those of a paper's table, or all, which change one part of "
+            "the joint embedding at a time."
+        ),
+    ] = "default",
     label_fraction: Annotated[
         list[float] | None,
         typer.Option(
@@ -158,7 +165,12 @@ def evaluate(
     if encoder not in ENCODERS:
         raise typer.BadParameter(f"--encoder must be one of {', '.join(ENCODERS)}; got {encoder}.")
     if unknown := [name for name in arm or () if name not in ARMS]:
-        raise typer.BadParameter(f"--arm must be one of {', '.join(ARMS)}; got {unknown[0]}.")
+        raise typer.BadParameter(f"--arm must be one of {'; '.join(ARMS)}; got {unknown[0]}.")
+    if arm and arms == "ablation":
+        raise typer.BadParameter("--arm and --arms ablation exclude each other.")
+    fitted = "ablation" if arms == "ablation" else arm
     run(
-        cohort, out, Settings(arm, fractions, test_size, encoder, max_epochs, resamples, jobs, seed)
+        cohort,
+        out,
+        Settings(fitted, fractions, test_size, encoder, max_epochs, resamples, jobs, seed),
     )

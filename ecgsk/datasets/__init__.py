@@ -7,7 +7,6 @@ from ecgsk._lazy import import_on_first_use
 if TYPE_CHECKING:
     from ecgsk.datasets._brugada import load_brugada_huca
     from ecgsk.datasets._challenge import load_challenge
-    from ecgsk.datasets._clinical.cohort import make_clinical_ecg, synthesize_ecg
     from ecgsk.datasets._code15 import load_code15
     from ecgsk.datasets._cohort import Cohort
     from ecgsk.datasets._cohort_folder import read_cohort, write_cohort
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ecgsk.datasets._mimic_iv._load import load_mimic_iv
     from ecgsk.datasets._mimic_iv._options import MimicFolds, MimicInputs, MimicTargets
     from ecgsk.datasets._ptbxl import load_ptbxl
+    from ecgsk.datasets.clinical.cohort import make_clinical_ecg, synthesize_ecg
 
 __all__ = [
     "Cohort",

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from ecgsk._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from ecgsk.evaluation._arms import ARMS, JOINT_EMBEDDING
     from ecgsk.evaluation._compare import compare_arms
     from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
     from ecgsk.evaluation._curves import MultilabelCalibrationDisplay, NetBenefitDisplay
     from ecgsk.evaluation._forests import LabelScoresDisplay, SubgroupDisplay
+    from ecgsk.evaluation.arms import ARMS, JOINT_EMBEDDING
     from ecgsk.evaluation.cards import model_card
     from ecgsk.evaluation.tables import write_tables
 

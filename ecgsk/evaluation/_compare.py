@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,12 @@ from ecgsk._patients import find_patients, number_patients
 from ecgsk.checks.fitting import check_column_names, check_training_table
 from ecgsk.checks.roles import split_roles
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
-from ecgsk.evaluation._arms import ARMS, WITH_TABLE
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._held_out import HeldOut
 from ecgsk.evaluation._jobs import ArmData, Setting, plan_jobs, run_jobs
+from ecgsk.evaluation._table_views import DEMOGRAPHICS, find_demographics
+from ecgsk.evaluation.arms import ARMS, DEMOGRAPHICS_ONLY, resolve_arms
+from ecgsk.exceptions import ECGError
 from ecgsk.model_selection import check_patient_split, patient_split
 from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals.columns import find_ecg_column
@@ -32,7 +34,8 @@ def compare_arms(
     reference_ranges: pd.DataFrame | None = None,
     pretrainer: JointEmbeddingPretrainer | None = None,
     classifier: ECGDiagnosisClassifier | None = None,
-    arms: Sequence[str] | None = None,
+    arms: Sequence[str] | Literal["ablation"] | None = None,
+    demographics: Sequence[str] | None = None,
     label_fractions: Sequence[float] = (1.0,),
     archive_sizes: Sequence[int | None] = (None,),
     test_size: float = 0.25,
@@ -43,13 +46,14 @@ def compare_arms(
     callback: Callable[[ArmsComparison, ArmScore], None] | None = None,
     verbose: int = 1,
 ) -> ArmsComparison:
-    """Compare the joint embedding with baselines and an upper bound, on one split by patient.
+    """Compare the joint embedding with baselines and a multimodal reference, split by patient.
 
-    The arms are a random encoder with a linear head; the table alone; the signal
-    alone; the signal alone, trained on as many records as pre-training and
-    fine-tuning together; self-supervision from the ECG alone; the joint embedding;
-    and, as the upper bound, ECG and table at inference. All arms share one
-    encoder, the training rows of their setting and the test patients.
+    The default arms are a random encoder with a linear head; the table alone; the
+    signal alone; the signal alone with the epochs of pre-training and fine-tuning
+    together, stopped early; self-supervision from the ECG alone; the joint embedding;
+    and, as the multimodal reference, ECG and table at inference. ``arms="ablation"``
+    adds arms that change one part of the joint embedding at a time. All arms share
+    one encoder, the training rows of their setting and the test patients.
 
     Parameters
     ----------
@@ -67,8 +71,12 @@ def compare_arms(
         holds values.
     pretrainer, classifier : unfitted estimators or None
         Parameters of the stages. All arms use the pretrainer's encoder.
-    arms : sequence of str or None
-        Names of arms in :data:`ecgsk.evaluation.ARMS`; None takes all.
+    arms : sequence of str, "ablation" or None
+        Names of arms in :data:`ecgsk.evaluation.ARMS`, whose values describe them.
+        ``"ablation"`` takes all; None takes the default arms.
+    demographics : sequence of str or None
+        Clinical columns of the arm ``"table only, demographics"``; None takes those named
+        age, sex, gender, male, race, ethnicity, height, weight or bmi.
     label_fractions : sequence of float, default=(1.0,)
         Shares of the labelled training patients whose labels are used. The
         rows of the other patients join the archive.
@@ -109,7 +117,7 @@ def compare_arms(
         If ``split`` has a patient in both sets.
     ECGError
         If a clinical column is an identifier, a date or free text: see
-        :func:`ecgsk.check_table`.
+        :func:`ecgsk.check_table`; or if X lacks the columns that an arm needs.
     ValueError
         If an arm is unknown, a share is outside (0, 1], an archive size is
         negative, or no training record has a label.
@@ -136,20 +144,22 @@ def compare_arms(
     seed = int(rng.randint(2**31 - 1))
     pretrainer = _seeded(JointEmbeddingPretrainer(verbose=verbose >= 2), pretrainer, seed)
     classifier = _seeded(ECGDiagnosisClassifier(verbose=verbose >= 2), classifier, seed)
-    names = _check_arms(arms)
+    names = resolve_arms(arms)
     check_column_names("compare_arms", X, pretrainer.group_column, has_groups=groups is not None)
     groups = find_patients(X, groups, pretrainer.group_column)
     numbers, names_of_patients = number_patients("compare_arms", groups, len(X))
     patients = names_of_patients[numbers]
     columns = _clinical_columns(X, pretrainer, classifier)
-    if set(names) & set(WITH_TABLE):
+    demographics = find_demographics(columns, demographics)
+    if any(ARMS[name].uses_table for name in names):
+        _check_columns(names, columns, demographics)
         meant = [*(classifier.clinical_columns or ()), *(pretrainer.clinical_columns or ())]
         check_training_table("compare_arms", X, columns, meant=meant, patients=numbers, y=Y)
     train, test = _split(patients, Y, split, test_size, seed)
     targets = _lab_targets(labs, reference_ranges)
     settings = list(_settings(Y, patients, train, label_fractions, archive_sizes, rng))
     held_out = HeldOut.of_records(X, Y, patients, test, n_resamples, seed)
-    jobs = plan_jobs(settings, names, patients, pretrainer, classifier, has_table=bool(columns))
+    jobs = plan_jobs(settings, names, patients, pretrainer, classifier, columns, demographics)
     known = held_out.Y.notna().any(axis=1).to_numpy()
     n_test_patients = len(np.unique(held_out.patients[known]))
     scores: dict[int, ArmScore] = {}
@@ -158,7 +168,7 @@ def compare_arms(
         ordered = [scores[number] for number in sorted(scores)]
         return ArmsComparison(ordered, train, test, n_test_patients, held_out)
 
-    data = ArmData(X, Y, targets, patients, held_out, test)
+    data = ArmData(X, columns, Y, targets, patients, held_out, test)
     with closing(run_jobs(data, jobs, n_jobs, show=verbose > 0)) as ended:
         for number, score in ended:
             scores[number] = score
@@ -184,12 +194,22 @@ def _seeded(default: Any, given: Any, seed: int) -> Any:
     return estimator
 
 
-def _check_arms(arms: Sequence[str] | None) -> list[str]:
-    names = list(ARMS) if arms is None else list(arms)
-    unknown = [name for name in names if name not in ARMS]
-    if unknown:
-        raise ValueError(f"compare_arms: expected arms among {list(ARMS)}; got {unknown}.")
-    return list(dict.fromkeys(names))
+def _check_columns(
+    names: Sequence[str], columns: Sequence[Any], demographics: Sequence[Any]
+) -> None:
+    """Raise ECGError if X lacks the columns that an arm needs."""
+    if not columns:
+        needy = [name for name in names if ARMS[name].uses_table]
+        others = [name for name, arm in ARMS.items() if not arm.uses_table]
+        raise ECGError(
+            f"compare_arms: the arms {needy} need clinical columns; X has none. Add them, or pass "
+            f"arms among {others}."
+        )
+    if DEMOGRAPHICS_ONLY in names and not demographics:
+        raise ECGError(
+            f"compare_arms: the arm {DEMOGRAPHICS_ONLY!r} expected clinical columns among "
+            f"{', '.join(DEMOGRAPHICS)}; X has none. Pass demographics=[...], or leave the arm out."
+        )
 
 
 def _split(patients, Y, split, test_size, seed) -> tuple[np.ndarray, np.ndarray]:

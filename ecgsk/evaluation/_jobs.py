@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,9 +25,9 @@ from ecgsk.estimators import (
     LabAbnormalityExplainer,
 )
 from ecgsk.estimators.recipe import Recipe, Task, resolve_recipe
-from ecgsk.evaluation._arms import ARMS, JOINT_EMBEDDING, WITH_TABLE, ArmSetting
 from ecgsk.evaluation._comparison import ArmScore
 from ecgsk.evaluation._held_out import HeldOut
+from ecgsk.evaluation.arms import ARMS, JOINT_EMBEDDING, Arm, ArmSetting
 from ecgsk.exceptions import TableWarning
 from ecgsk.metrics import masked_roc_auc
 from ecgsk.signals.columns import find_ecg_column
@@ -51,10 +52,15 @@ class Job:
     """
 
     setting: Setting
-    arm: str
+    name: str
     model: ECGDiagnosisClassifier
     pretrainer: JointEmbeddingPretrainer | None
     n_passes: int
+
+    @property
+    def arm(self) -> Arm:
+        """Arm of this name."""
+        return ARMS[self.name]
 
     @property
     def n_pretraining_passes(self) -> int:
@@ -65,7 +71,10 @@ class Job:
 
     @property
     def shared(self) -> tuple[str, bytes] | None:
-        """Key of the pre-training; jobs with equal keys share it."""
+        """Key of the pre-training; jobs with equal keys share it.
+
+        Stage (i) sees no labels, so settings with equal rows share it, at any label fraction.
+        """
         if self.pretrainer is None:
             return None
         return repr(self.pretrainer.objective), self.setting.pretraining.tobytes()
@@ -77,33 +86,37 @@ def plan_jobs(
     patients: np.ndarray,
     pretrainer: JointEmbeddingPretrainer,
     classifier: ECGDiagnosisClassifier,
-    *,
-    has_table: bool,
+    columns: Sequence[Any],
+    demographics: Sequence[Any],
 ) -> list[Job]:
-    """Make the job of each setting and arm; raise before the first fit if one is impossible."""
+    """Make the job of each setting and arm; raise before the first fit if one is impossible.
+
+    `columns` are the clinical columns, of which `demographics` are a part.
+    """
     jobs: list[Job] = []
     for setting in settings:
         task = Task(
             encoder=resolve_encoder(pretrainer.encoder),
             is_pretrained=True,
-            has_table=has_table,
+            has_table=len(columns) > 0,
             is_multilabel=True,
             n_labelled=len(setting.labelled),
             n_labelled_patients=len(np.unique(patients[setting.labelled])),
         )
         recipe = resolve_recipe(clone(classifier).set_params(inputs="ecg"), task)
         for arm in arms:
-            jobs.append(_plan(setting, arm, pretrainer, classifier, recipe, task))
+            jobs.append(_plan(setting, arm, pretrainer, classifier, recipe, task, demographics))
     return jobs
 
 
 def _plan(
     setting: Setting,
-    arm: str,
+    name: str,
     pretrainer: JointEmbeddingPretrainer,
     classifier: ECGDiagnosisClassifier,
     recipe: Recipe,
     task: Task,
+    demographics: Sequence[Any],
 ) -> Job:
     asked: list[JointEmbeddingPretrainer] = []
 
@@ -112,24 +125,34 @@ def _plan(
         return pretrainer
 
     n_pretraining, n_labelled = len(setting.pretraining), len(setting.labelled)
-    model = ARMS[arm](
-        ArmSetting(pretrainer, classifier, pretrain, n_pretraining, n_labelled, recipe)
+    model = ARMS[name].make(
+        ArmSetting(
+            pretrainer,
+            classifier,
+            pretrain,
+            n_pretraining,
+            n_labelled,
+            task.n_labelled_patients,
+            recipe,
+            demographics,
+        )
     )
     needed = asked[0] if asked else None
     n_passes = 0 if needed is None else n_pretraining * needed.max_epochs
-    if arm == JOINT_EMBEDDING:
-        n_passes += recipe.max_epochs * (n_pretraining if recipe.distils else n_labelled)
-    elif model.inputs == "ecg" and model.fine_tune != "probe":
-        task = replace(task, is_pretrained=needed is not None, has_table=False)
-        n_passes += resolve_recipe(model, task).max_epochs * n_labelled
-    return Job(setting, arm, model, needed, n_passes)
+    if model.inputs != "clinical":
+        has_table = task.has_table and ARMS[name].uses_table
+        task = replace(task, is_pretrained=needed is not None, has_table=has_table)
+        own = resolve_recipe(model, task)
+        n_passes += own.max_epochs * (n_pretraining if own.distils else n_labelled)
+    return Job(setting, name, model, needed, n_passes)
 
 
 @dataclass(frozen=True)
 class ArmData:
-    """Data that all jobs of a comparison share."""
+    """Data that all jobs of a comparison share; `columns` are the clinical columns of X."""
 
     X: pd.DataFrame
+    columns: Sequence[Any]
     Y: pd.DataFrame
     labs: pd.DataFrame | None
     patients: np.ndarray
@@ -147,21 +170,20 @@ class ArmData:
             warnings.simplefilter("ignore", TableWarning)  # compare_arms warned of all rows
             if job.pretrainer is not None:
                 model.set_params(encoder=FrozenEstimator(pretrainer or self._pretrain(job)))
-            X = self.X if arm in WITH_TABLE else self.X[[find_ecg_column(self.X)]]
-            # The joint embedding may distil from the tables of rows without labels.
-            rows = setting.pretraining if arm == JOINT_EMBEDDING else setting.labelled
+            X = self._inputs(arm, setting)
+            rows = setting.pretraining if arm.uses_archive else setting.labelled
             Y = self.Y.iloc[rows].copy()
             Y[~np.isin(rows, setting.labelled)] = np.nan
             model.fit(X.iloc[rows], Y, groups=self.patients[rows])
             seconds = time.perf_counter() - start
-            P = model.predict_proba(self.X.iloc[self.test])
+            P = model.predict_proba(X.iloc[self.test])
         auroc, auprc = (
             self.held_out.bootstrap(P, statistic) for statistic in ("roc_auc", "average_precision")
         )
         return ArmScore(
             setting.label_fraction,
             setting.archive,
-            arm,
+            job.name,
             setting.labelled,
             auroc,
             auprc,
@@ -170,6 +192,14 @@ class ArmData:
             self._laboratories(model, setting),
             P.astype(np.float32),
         )
+
+    def _inputs(self, arm: Arm, setting: Setting) -> pd.DataFrame:
+        """Return X as the arm sees it: with the table, a view of it, or the ECG column alone."""
+        if not arm.uses_table:
+            return self.X[[find_ecg_column(self.X)]]
+        if arm.view is None:
+            return self.X
+        return arm.view(self.X, self.columns, setting.labelled)
 
     def _pretrain(self, job: Job) -> JointEmbeddingPretrainer:
         rows = job.setting.pretraining
@@ -229,7 +259,7 @@ def _in_order(jobs: Sequence[Job]) -> list[int]:
     """Order the joint embedding first; then the longest, so that the processes end together."""
 
     def rank(number: int) -> float:
-        return -inf if jobs[number].arm == JOINT_EMBEDDING else -jobs[number].n_passes
+        return -inf if jobs[number].name == JOINT_EMBEDDING else -jobs[number].n_passes
 
     return sorted(range(len(jobs)), key=rank)
 

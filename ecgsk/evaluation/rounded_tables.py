@@ -7,7 +7,7 @@ that of `to_frame`.
 import numpy as np
 import pandas as pd
 
-from ecgsk.evaluation._arms import JOINT_EMBEDDING
+from ecgsk.evaluation.arms import JOINT_EMBEDDING, SIGNAL
 
 
 def arms_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -39,7 +39,8 @@ def differences_table(frame: pd.DataFrame) -> pd.DataFrame:
 def gap_closed_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the share of the gap closed for each baseline."""
     share = _intervals(frame, "gap_closed", "", "z.0%")
-    return _with_settings(frame, {"baseline": frame["baseline"], "gap closed [95 %]": share})
+    columns = {name: frame[name] for name in ("baseline", "reference")}
+    return _with_settings(frame, columns | {"gap closed [95 %]": share})
 
 
 def per_label_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -57,12 +58,12 @@ def per_label_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def label_differences_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the difference of the joint embedding from the compute-matched arm per label."""
+    """Return the difference of the joint embedding from the signal-only arm per label."""
     frame = frame.dropna(subset="difference")
     columns = {
         "label": frame["label"],
         "positive records (patients)": _positives(frame),
-        "compute-matched": _numbers(frame["baseline"]),
+        SIGNAL: _numbers(frame["baseline"]),
         JOINT_EMBEDDING: _numbers(frame["joint"]),
         "difference [95 %]": _intervals(frame, "difference", "", "+.3f"),
         "p, corrected": [format_p(p) for p in frame["p_adjusted"]],

@@ -5,9 +5,9 @@ import pandas as pd
 
 from ecgsk.datasets import Cohort
 from ecgsk.estimators import ECGDiagnosisClassifier
-from ecgsk.evaluation._arms import JOINT_EMBEDDING, SELF_SUPERVISED, SIGNAL
 from ecgsk.evaluation._comparison import ArmsComparison, ArmScore
 from ecgsk.evaluation._held_out import HeldOut
+from ecgsk.evaluation.arms import JOINT_EMBEDDING, SELF_SUPERVISED, SIGNAL
 
 
 def score_model(

@@ -67,22 +67,23 @@ _TABLES: tuple[tuple[str, str, str, _Function, _Function], ...] = (
         "differences",
         "Joint embedding minus each other arm",
         "Paired on the same resampled patients. A verdict needs at least 20 test patients "
-        "with labels and an AUROC interval that excludes zero. The multimodal arm is the "
-        "upper bound.",
+        "with labels and an AUROC interval that excludes zero. The multimodal arms have the "
+        "table at inference too.",
         ArmsComparison.differences,
         rounded_tables.differences_table,
     ),
     (
         "gap_closed",
         "Share of the gap closed",
-        "(joint embedding - baseline) / (multimodal - baseline), macro AUROC. There are no "
-        "bounds if the gap may be zero.",
+        "(joint embedding - baseline) / (multimodal reference - baseline), macro AUROC. The "
+        "reference is the multimodal arm of the highest AUROC on the test patients, which makes "
+        "the share smaller, not larger. There are no bounds if the gap may be zero.",
         ArmsComparison.gap_closed,
         rounded_tables.gap_closed_table,
     ),
     (
         "label_differences",
-        "Label by label: joint embedding minus compute-matched signal arm",
+        "Label by label: joint embedding minus signal only",
         "AUROC over the test records with the label measured. p-values are two-sided "
         "permutation tests that swap the two models' scores of whole patients. They are "
         "corrected for the number of tested labels (Benjamini and Hochberg): of the labels with "

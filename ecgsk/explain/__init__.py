@@ -7,7 +7,6 @@ from ecgsk._lazy import import_on_first_use
 if TYPE_CHECKING:
     from ecgsk.explain._assemble import assemble_explanations
     from ecgsk.explain._association import lab_associations
-    from ecgsk.explain._attribution import attribute
     from ecgsk.explain._evidence import LabEvidence
     from ecgsk.explain._explanation import Explanation, Explanations
     from ecgsk.explain._faithfulness import deletion_faithfulness
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from ecgsk.explain._parts import Attribution, Diagnosis, Evidence, LabFinding, SimilarPatient
     from ecgsk.explain._report import Section, write_report
     from ecgsk.explain._schema import explanation_schema
+    from ecgsk.explain.attribution import attribute
 
 __all__ = [
     "Attribution",

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ecgsk.metrics._bootstrap import paired_difference, patient_bootstrap
     from ecgsk.metrics._calibration_curve import calibration_curve
     from ecgsk.metrics._calibration_slope import calibration_slope
+    from ecgsk.metrics._cohorts import combine_cohorts
     from ecgsk.metrics._compare import compare_labels
     from ecgsk.metrics._masked import (
         masked_average_precision,
@@ -27,6 +28,7 @@ __all__ = [
     "GapClosed",
     "calibration_curve",
     "calibration_slope",
+    "combine_cohorts",
     "compare_labels",
     "effective_rank",
     "gap_closed",

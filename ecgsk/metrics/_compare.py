@@ -62,16 +62,25 @@ def compare_labels(
 
     Notes
     -----
-    The p-value is that of a two-sided paired permutation test. Under the null hypothesis the
-    two models' scores of a patient can be swapped. The p-value is the share of random swaps,
-    including the original data, whose difference is at least as large. AUROC, average
-    precision and F-max have no scale, so the test swaps ranks (Bandos, Rockette and Gur, *Stat.
-    Med.* 24, 2005). Calibration error uses bins over both models' scores.
+    The p-value is that of a two-sided paired permutation test: the share of random swaps of
+    whole patients between the models, including the original data, whose difference is at least
+    as large. AUROC, average precision and F-max have no scale, so the test swaps ranks (Bandos,
+    Rockette and Gur, *Stat. Med.* 24, 2005). Ranks count patients, not records. Calibration
+    error uses bins over both models' scores.
+
+    The level is exact if the two models' scores of a patient have the same joint distribution
+    in either order; for ranks it is then nearly exact. Equal scores of models whose errors
+    differ are a weaker null hypothesis, under which the level holds only with many patients of
+    both classes, none of whom dominates. If one patient has a large share of a label's
+    positives or negatives, p-values can be too small.
 
     If no other swap reaches the difference, the p-value is the normal tail with the standard
-    deviation of the swaps, if that is smaller. Sums of random signs have lighter tails
-    (Hoeffding, *JASA* 58, 1963), so the normal tail is conservative. Many labels therefore
-    need no more swaps.
+    deviation of the swaps, if that is smaller. The difference is nearly a sum of random signs,
+    which has lighter tails (Hoeffding, *JASA* 58, 1963), so the normal tail is conservative if
+    no patient dominates. Many labels therefore need no more swaps.
+
+    The correction by Benjamini and Hochberg holds for p-values that are independent or
+    positively dependent, that by Holm for any dependence.
 
     Percentile intervals are too narrow if a class has few patients. An interval may then
     exclude 0 while the p-value is not small: rely on the p-value.

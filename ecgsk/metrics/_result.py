@@ -146,9 +146,10 @@ def gap_closed(
     joint : BootstrapResult
         Joint embedding: pre-trained on ECG and table, predicts from the ECG.
     signal_only : BootstrapResult
-        Baseline: trained on the ECG alone, for as many records as `joint` in total.
+        Baseline: trained on the ECG alone.
     multimodal : BootstrapResult
-        Upper bound: predicts from ECG and table.
+        Multimodal reference: predicts from ECG and table. It is no upper bound: another
+        multimodal model may score higher. Of several, the best makes the share smallest.
 
     Returns
     -------

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 from sklearn.utils import check_random_state
 
 from ecgsk.metrics.resampling import (
@@ -59,7 +59,7 @@ def swap_test(
     if callable(statistic):  # it scores all labels at once
         parts = [np.arange(len(tested))] if len(labels) else []
     for part in parts:
-        twice = _stack(a, b, part, ranked=is_ranking(statistic))
+        twice = _stack(a, b, part, resamples.patients if is_ranking(statistic) else None)
         with_a, with_b = (
             distribution(twice, swaps, statistic, np.ones(len(part)))
             for swaps in _mirrored_swaps(resamples)
@@ -80,18 +80,35 @@ def _mirrored_swaps(resamples: Resamples) -> tuple[_Swaps, _Swaps]:
 
 
 def _stack(
-    a: LabelsAndScores, b: LabelsAndScores, labels: np.ndarray, *, ranked: bool
+    a: LabelsAndScores, b: LabelsAndScores, labels: np.ndarray, ranked_by: np.ndarray | None
 ) -> LabelsAndScores:
     """Stack the records of some labels twice, with the scores of `a` and of `b`.
 
-    A ranking has no scale: ranks make the scores of two models comparable (Bandos et al.).
+    A ranking has no scale, so the scores of two models are made comparable by their ranks among
+    the records of the patients `ranked_by`.
     """
     Y, P = a.Y[:, labels], [a.P[:, labels], b.P[:, labels]]
-    if ranked:
-        measured = np.where(np.isnan(Y), np.nan, 0)
-        P = [np.nan_to_num(rankdata(p + measured, axis=0, nan_policy="omit")) for p in P]
+    if ranked_by is not None:
+        P = [_rank_by_patient(Y, p, ranked_by) for p in P]
     names = tuple(a.names[j] for j in labels)
     return LabelsAndScores(np.concatenate([Y, Y]), np.concatenate(P), names)
+
+
+def _rank_by_patient(Y: np.ndarray, P: np.ndarray, patients: np.ndarray) -> np.ndarray:
+    """Rank each label's measured records; those of a patient share a weight of 1.
+
+    With a weight of 1 for each record, a patient with very many records would shift the ranks
+    of all others by the position of its own scores, and p-values would be too small.
+    """
+    ranks = np.zeros(P.shape)
+    for j in range(P.shape[1]):
+        measured = ~np.isnan(Y[:, j])
+        weight = 1 / np.bincount(patients[measured])[patients[measured]]
+        _, place = np.unique(P[measured, j], return_inverse=True)
+        total = np.bincount(place, weights=weight)
+        # Rounded, so that the error of the sums breaks no tie between the models.
+        ranks[measured, j] = np.round(np.cumsum(total) - total / 2, 9)[place]
+    return ranks
 
 
 def _p_values(differences: np.ndarray) -> np.ndarray:

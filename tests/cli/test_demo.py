@@ -18,11 +18,13 @@ import pytest
 
 import ecgsk
 from ecgsk.cli import _demo
-from ecgsk.evaluation import ARMS, JOINT_EMBEDDING, compare_arms
+from ecgsk.evaluation import JOINT_EMBEDDING, compare_arms
+from ecgsk.evaluation.arms import resolve_arms
 
 # So few patients calibrate next to nothing, and the demo says so.
 pytestmark = pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
 
+DEFAULT_ARMS = resolve_arms(None)
 _FILES = {
     "report.html",
     "arms.csv",
@@ -53,7 +55,7 @@ def test_arms_with_intervals(demo):
     text, out = demo
     assert {path.name for path in out.iterdir()} == _FILES
     arms = pd.read_csv(out / "arms.csv")
-    assert arms["arm"].tolist() == list(ARMS)
+    assert arms["arm"].tolist() == DEFAULT_ARMS
     assert (arms["label_fraction"] == 0.3).all()
     for score in ("auroc", "auprc"):
         assert (arms[f"{score}_low"] <= arms[f"macro_{score}"]).all()
@@ -61,20 +63,20 @@ def test_arms_with_intervals(demo):
     # Stage (iii) needs an embedding of the ECG alone.
     without = arms["laboratory_auroc"].isna()
     assert set(arms["arm"][without]) == {"table only", "multimodal (ECG + table at inference)"}
-    for arm in ARMS:
+    for arm in DEFAULT_ARMS:
         assert arm in text
 
 
 def test_further_tables(demo):
     _, out = demo
     differences = pd.read_csv(out / "differences.csv")
-    assert differences["arm"].tolist() == [arm for arm in ARMS if arm != JOINT_EMBEDDING]
+    assert differences["arm"].tolist() == [arm for arm in DEFAULT_ARMS if arm != JOINT_EMBEDDING]
     arms = pd.read_csv(out / "arms.csv").set_index("arm")["macro_auroc"]
     np.testing.assert_allclose(
         differences["auroc_difference"], arms[JOINT_EMBEDDING] - arms[differences["arm"]].to_numpy()
     )
     gap = pd.read_csv(out / "gap_closed.csv").set_index("baseline")["gap_closed"]
-    assert {"signal only", "signal only, compute-matched"} <= set(gap.index)
+    assert {"signal only", "signal only, compute-matched, early stopping"} <= set(gap.index)
     laboratories = pd.read_csv(out / "laboratories.csv").set_index("target")
     assert "potassium high" in laboratories.index
     assert laboratories[JOINT_EMBEDDING].dropna().between(0, 1).all()
@@ -190,7 +192,7 @@ def test_demo_on_mimic_iv_s_layout(invoke, real_data, tmp_path):
     )
     assert "113 ECGs" in text
     assert {path.name for path in (tmp_path / "out").iterdir()} == _FILES
-    assert pd.read_csv(tmp_path / "out" / "arms.csv")["arm"].tolist() == list(ARMS)
+    assert pd.read_csv(tmp_path / "out" / "arms.csv")["arm"].tolist() == DEFAULT_ARMS
     # A handful of patients shows nothing, and the report may not say otherwise.
     verdicts = pd.read_csv(tmp_path / "out" / "differences.csv")["verdict"]
     assert set(verdicts) == {"too few patients"}
@@ -252,8 +254,8 @@ def test_json_has_the_scores(invoke, make_pretrainer, make_classifier, tmp_path)
         text = invoke("demo", *options)
     document = json.loads(text[text.index("{\n") :])
     assert document["report"] == str(tmp_path / "out" / "report.html")
-    assert {row["arm"] for row in document["arms"]} == set(ARMS)
-    assert len(document["differences"]) == len(ARMS) - 1
+    assert {row["arm"] for row in document["arms"]} == set(DEFAULT_ARMS)
+    assert len(document["differences"]) == len(DEFAULT_ARMS) - 1
     assert set(document["files"]) == _FILES
 
 

@@ -12,8 +12,9 @@ from ecgsk.datasets import Cohort, read_cohort, write_cohort
 from ecgsk.evaluation import JOINT_EMBEDDING
 from ecgsk.exceptions import TableWarning
 
-MATCHED, MULTIMODAL = "signal only, compute-matched", "multimodal (ECG + table at inference)"
-ARMS = [MATCHED, JOINT_EMBEDDING, MULTIMODAL]
+SIGNAL = "signal only"
+MULTIMODAL = "multimodal (ECG + table at inference)"
+ARMS = [SIGNAL, JOINT_EMBEDDING, MULTIMODAL]
 TABLES = ["arms", "differences", "gap_closed", "label_differences", "per_label", "subgroups"]
 PICTURES = ["arms", "calibration", "calibration_labels", "labels", "net_benefit", "subgroups"]
 QUICK = ["--encoder", "resnet10", "--max-epochs", 1, "--resamples", 40]
@@ -76,7 +77,7 @@ def test_page_holds_tables_and_figures(evaluated):
     assert {"Share of the gap closed", "Net benefit of the most frequent labels"} <= set(headings)
     assert headings[-1] == "TRIPOD+AI items"
     printed = [line for line in text.splitlines() if " gone, " not in line]  # no progress
-    line = next(line for line in printed if "compute-matched" in line)
+    line = next(line for line in printed if "- signal only: " in line)
     assert line in page
 
 
@@ -111,6 +112,7 @@ def test_too_few_patients_in_the_test_part_and_a_share_of_the_labels(
         ("--label-fraction", "1.5", "--label-fraction must be in (0, 1], got 1.5"),
         ("--test-size", "1", "--test-size must be in (0, 1), got 1"),
         ("--arm", "wizard", "--arm must be one of random encoder + linear"),
+        ("--arms", "wizard", "--arms"),
         ("--encoder", "wizard", "--encoder must be one of net1d"),
         ("--max-epochs", "0", "--max-epochs"),
         ("--resamples", "0", "--resamples"),
@@ -119,6 +121,16 @@ def test_too_few_patients_in_the_test_part_and_a_share_of_the_labels(
 def test_options_out_of_range(fail, folder, tmp_path, option, value, message):
     assert message in fail("evaluate", folder, option, value, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_set_of_arms_is_passed_on(invoke, fail, folder, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(_evaluate, "run", lambda cohort, out, settings: seen.append(settings.arms))
+    invoke("evaluate", folder, "--arms", "ablation", "--out", tmp_path / "out")
+    invoke("evaluate", folder, "--out", tmp_path / "out")
+    assert seen == ["ablation", None]
+    asked = ["--arms", "ablation", "--arm", "table only", "--out", tmp_path / "out"]
+    assert "exclude each other" in fail("evaluate", folder, *asked)
 
 
 def test_folders_that_hold_no_cohort(fail, folder, tmp_path):
@@ -139,7 +151,7 @@ def test_mimic_iv_demo_has_too_few_patients(invoke, real_data, tmp_path):
     folders = [word for name in ("ecg", "hosp", "ed") for word in (f"--{name}", tree / name)]
     invoke("cohort", "mimic-iv", tmp_path / "cohort", *folders)
     out = tmp_path / "out"
-    arms = ["--arm", MATCHED, "--arm", JOINT_EMBEDDING]
+    arms = ["--arm", SIGNAL, "--arm", JOINT_EMBEDDING]
     text = invoke("evaluate", tmp_path / "cohort", "--out", out, *arms, *QUICK)
     assert "test patients have labels: the intervals are not reliable." in text
     assert set(pd.read_csv(out / "differences.csv")["verdict"]) == {"too few patients"}

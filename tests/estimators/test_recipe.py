@@ -104,14 +104,14 @@ def test_a_stated_mode_never_warns():
 @pytest.mark.parametrize("encoder", [RandomConvolution(n_features=84), ResNet1d(10, width=4)])
 def test_compared_arms_use_the_classifiers_own_recipe(cohort, monkeypatch, encoder):
     """The budget of the compute-matched arm is what the joint embedding really trains on."""
-    settings, matched = [], "signal only, compute-matched"
+    settings, matched = [], "signal only, compute-matched, early stopping"
     arm = ARMS[matched]
 
     def record(setting):
         settings.append(setting)
-        return arm(setting)
+        return arm.make(setting)
 
-    monkeypatch.setitem(ARMS, matched, record)
+    monkeypatch.setitem(ARMS, matched, dataclasses.replace(arm, make=record))
     monkeypatch.setattr("ecgsk.estimators.recipe.MIN_LABELLED_FOR_DISTILLATION", 20)
     comparison = compare_arms(
         cohort.X,

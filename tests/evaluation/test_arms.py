@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from ecgsk.evaluation import JOINT_EMBEDDING
+from ecgsk.evaluation import ARMS, JOINT_EMBEDDING
 
 SIGNAL = "signal only"
-MATCHED = "signal only, compute-matched"
+MATCHED = "signal only, compute-matched, early stopping"
 MULTIMODAL = "multimodal (ECG + table at inference)"
 TABLE = "table only"
 
@@ -30,6 +30,7 @@ def test_matched_arm_sees_as_many_records_as_both_stages(
     n_pretraining = score.n_labelled + score.archive
     expected = math.ceil(2 * n_pretraining / score.n_labelled) + of_stage_two
     assert score.model.max_epochs == len(score.model.history_) == expected
+    assert "valid_loss" in score.model.history_  # it may stop earlier, on held-out patients
 
 
 def test_matched_arm_sees_as_many_records_as_distillation(
@@ -86,3 +87,40 @@ def test_predictions_ignore_what_the_arm_does_not_use(comparison, X):
             np.testing.assert_array_equal(changed, p)
             continue
         assert not np.array_equal(changed, p)
+
+
+def test_arms_without_a_table_get_the_ecg_column_alone(compare, X):
+    """Training with other tables changes exactly the arms that are said to use one."""
+    rng = np.random.default_rng(0)
+    other = X.assign(
+        **{name: rng.permutation(X[name]) for name in ("age", "potassium", "heart_rate")}
+    )
+    asked = {"arms": "ablation", "label_fractions": (0.6,)}
+    before, after = (compare(X=table, **asked).scores for table in (X, other))
+    for one, changed in zip(before, after, strict=True):
+        same = np.array_equal(one.probabilities, changed.probabilities)
+        assert same == (not ARMS[one.arm].uses_table), one.arm
+
+
+def test_masks_only_ignores_values_and_values_only_has_no_masks(compare, X):
+    arms = ["table only, masks", "table only, values"]
+    masks, values = compare(arms=arms).scores
+    numbers = X.select_dtypes("number").columns.drop("subject_id")
+    scaled = X.assign(**{name: 3 * X[name] + 1 for name in numbers})
+    np.testing.assert_array_equal(
+        compare(X=scaled, arms=arms[:1]).scores[0].probabilities, masks.probabilities
+    )
+    median = X[numbers].iloc[values.labelled].median()
+    filled = X.fillna(dict(median)).assign(sex=X["sex"].fillna("F"))
+    known = X["sex"].notna().all()
+    assert known  # else the most frequent level would have to be filled in
+    plain = compare(X=filled, arms=[TABLE]).scores[0]
+    np.testing.assert_array_equal(plain.probabilities, values.probabilities)
+
+
+def test_demographics_may_be_named(compare, X):
+    arm = ["table only, demographics"]
+    (found,) = compare(arms=arm).scores
+    assert found.model.clinical_columns_ == ["age", "sex"]
+    (named,) = compare(arms=arm, demographics=["sex", "heart_rate"]).scores
+    assert named.model.clinical_columns_ == ["sex", "heart_rate"]

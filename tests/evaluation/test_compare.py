@@ -7,10 +7,12 @@ from sklearn.frozen import FrozenEstimator
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
 from ecgsk.evaluation import ARMS, JOINT_EMBEDDING
+from ecgsk.evaluation.arms import DEMOGRAPHICS_ONLY, resolve_arms
 from ecgsk.exceptions import ECGError, PatientLeakageError, TableWarning
 from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals import ECGArray
 
+DEFAULT_ARMS = resolve_arms(None)
 MULTIMODAL = "multimodal (ECG + table at inference)"
 TABLE = "table only"
 RANDOM = "random encoder + linear"
@@ -47,7 +49,7 @@ def patients_of(X, rows):
 def test_each_setting_has_all_arms(comparison):
     frame = comparison.to_frame()
     for _, setting in frame.groupby("label_fraction"):
-        assert setting["arm"].tolist() == list(ARMS)
+        assert setting["arm"].tolist() == DEFAULT_ARMS
     assert frame["label_fraction"].unique().tolist() == [1.0, 0.5]
 
 
@@ -278,7 +280,7 @@ def test_models_ignore_signals_and_tables_of_the_test_set(compare, halved, X):
     for column in ("age", "potassium", "heart_rate", "troponin"):
         changed.iloc[test, changed.columns.get_loc(column)] = 1e3
     after = compare(X=changed, **asked)
-    assert [s.arm for s in before.scores] == list(ARMS)
+    assert [s.arm for s in before.scores] == DEFAULT_ARMS
     moved = 0
     for one, other in zip(before.scores, after.scores, strict=True):
         np.testing.assert_array_equal(one.model.predict_proba(X), other.model.predict_proba(X))
@@ -361,3 +363,25 @@ def test_callback_gets_the_joint_embedding_first(compare):
     assert [n for n, _ in seen] == [1, 2, 3]
     assert seen[0][1] == JOINT_EMBEDDING
     assert [score.arm for score in final.scores] == [TABLE, RANDOM, JOINT_EMBEDDING]
+
+
+def test_ablation_fits_every_arm_and_its_pretrainings_once(compare, fits):
+    comparison = compare(arms="ablation", label_fractions=(0.6,))
+    assert [score.arm for score in comparison.scores] == list(ARMS)
+    assert len(fits[JointEmbeddingPretrainer]) == 2
+    assert comparison.to_frame()["macro_auroc"].between(0, 1).all()
+
+
+def test_name_of_one_arm_as_text_raises(compare):
+    with pytest.raises(ValueError, match=r"got 'table only'. Pass arms=\['table only'\]"):
+        compare(arms=TABLE)
+
+
+def test_arms_without_their_columns_raise_before_any_fit(compare, fits, X):
+    bare = X[["ecg", "subject_id"]]
+    with pytest.raises(ECGError, match=r"the arms \['joint embedding'\] need clinical columns"):
+        compare(X=bare, arms=[JOINT_EMBEDDING, SELF_SUPERVISED])
+    with pytest.raises(ECGError, match="'table only, demographics' expected clinical columns"):
+        compare(X=X.drop(columns=["age", "sex"]), arms=[DEMOGRAPHICS_ONLY])
+    assert not any(fits.values())
+    compare(X=bare, arms=[RANDOM])

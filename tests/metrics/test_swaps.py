@@ -10,6 +10,15 @@ from scipy.stats import kstest, rankdata
 from ecgsk.metrics import compare_labels, masked_brier_score, masked_roc_auc
 
 
+def ranks_by_patient(scores, groups):
+    """Rank scores if each record of a patient is copied until all patients have as many."""
+    visits = np.bincount(groups)[groups]
+    copies = np.repeat(np.arange(len(scores)), np.lcm.reduce(visits) // visits)
+    ranks = np.empty(len(scores))
+    ranks[copies] = rankdata(scores[copies])  # copies of a record share a rank
+    return ranks
+
+
 @pytest.mark.parametrize("statistic", ["roc_auc", "brier"])
 def test_p_value_approximates_the_share_of_all_swaps(statistic):
     rng = np.random.default_rng(1)
@@ -20,7 +29,7 @@ def test_p_value_approximates_the_share_of_all_swaps(statistic):
     a, b = np.nan_to_num(a), np.nan_to_num(b)
     seen = ~np.isnan(y)
     if statistic == "roc_auc":
-        a[seen], b[seen] = rankdata(a[seen]), rankdata(b[seen])
+        a[seen], b[seen] = (ranks_by_patient(scores[seen], groups[seen]) for scores in (a, b))
     score = {"roc_auc": masked_roc_auc, "brier": masked_brier_score}[statistic]
     scale = max(a.max(), b.max())
     a, b = a / scale, b / scale
@@ -62,6 +71,20 @@ def test_p_values_of_equally_good_models_are_uniform():
     table = compare_labels(*scored, groups=groups, n_resamples=200, random_state=0)
     assert kstest(table["p_value"], "uniform").pvalue > 0.01
     assert table["p_adjusted"].min() > 0.05
+
+
+def test_p_values_keep_their_level_with_a_patient_of_fifty_records():
+    """With ranks by record, .16 of these p-values are below .05."""
+    rng = np.random.default_rng(0)
+    visits = np.where(np.arange(40) == 0, 50, rng.integers(1, 7, 40))
+    groups = np.repeat(np.arange(40), visits)
+    shape = (40, 200)
+    Y = np.broadcast_to(np.arange(40)[:, None] < 12, shape).astype(float)[groups]
+    models = (
+        Y + 0.9 * rng.normal(size=shape)[groups] + 0.3 * rng.normal(size=Y.shape) for _ in range(2)
+    )
+    table = compare_labels(Y, *models, groups=groups, n_resamples=100, random_state=0)
+    assert (table["p_value"] <= 0.05).mean() < 0.08
 
 
 def test_p_values_keep_their_level_with_few_positive_patients():

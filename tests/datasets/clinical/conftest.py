@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ecgsk.datasets import Cohort, make_clinical_ecg, synthesize_ecg
-from ecgsk.datasets._clinical import diagnoses, patients, table
+from ecgsk.datasets.clinical import diagnoses, patients, table
 
 
 @pytest.fixture(scope="session")

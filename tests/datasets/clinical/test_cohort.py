@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ecgsk.datasets import make_clinical_ecg, synthesize_ecg
-from ecgsk.datasets._clinical import patients, table
+from ecgsk.datasets.clinical import patients, table
 from ecgsk.exceptions import ECGError, SamplingRateError
 from ecgsk.signals import STANDARD_12_LEADS
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from ecgsk.datasets._clinical.patients import (
+from ecgsk.datasets.clinical.patients import (
     AnyState,
     State,
     logistic,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgsk.datasets._clinical.patients import DISEASE_EFFECT, AnyState, State, relu, standard_age
+from ecgsk.datasets.clinical.patients import DISEASE_EFFECT, AnyState, State, relu, standard_age
 
 N_WAVES = 9
 # Two halves of the P wave, septal Q, main R, basal S, late R', T, U, and the ST segment.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
-from ecgsk.datasets._clinical.diagnoses import draw_diagnoses
-from ecgsk.datasets._clinical.patients import MEANING, TERRITORIES, State, draw_state
-from ecgsk.datasets._clinical.recording import GAIN, record
-from ecgsk.datasets._clinical.table import LABORATORY, REFERENCE_RANGES, draw_table
 from ecgsk.datasets._cohort import Cohort, assign_folds
+from ecgsk.datasets.clinical.diagnoses import draw_diagnoses
+from ecgsk.datasets.clinical.patients import MEANING, TERRITORIES, State, draw_state
+from ecgsk.datasets.clinical.recording import GAIN, record
+from ecgsk.datasets.clinical.table import LABORATORY, REFERENCE_RANGES, draw_table
 from ecgsk.exceptions import ECGError, SamplingRateError
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 from ecgsk.signals.storage import ArrayStorage
@@ -42,6 +44,7 @@ def make_clinical_ecg(
     *,
     sampling_rate: float = ...,
     random_state: Any = ...,
+    interventions: Mapping[str, float] | None = ...,
     return_X_y: Literal[False] = ...,
 ) -> Cohort: ...
 @overload
@@ -50,6 +53,7 @@ def make_clinical_ecg(
     *,
     sampling_rate: float = ...,
     random_state: Any = ...,
+    interventions: Mapping[str, float] | None = ...,
     return_X_y: Literal[True],
 ) -> tuple[pd.DataFrame, pd.DataFrame]: ...
 def make_clinical_ecg(
@@ -57,6 +61,7 @@ def make_clinical_ecg(
     *,
     sampling_rate: float = 100,
     random_state: Any = None,
+    interventions: Mapping[str, float] | None = None,
     return_X_y: bool = False,
 ) -> Cohort | tuple[pd.DataFrame, pd.DataFrame]:
     """Make a cohort of synthetic ECGs with a clinical table and diagnoses.
@@ -76,6 +81,12 @@ def make_clinical_ecg(
     random_state : int, RandomState instance, Generator or None, default=None
         Determines the cohort. The same integer gives the same cohort; a cohort of
         another size has other subjects.
+    interventions : mapping of str to float, default=None
+        Numbers to add to latent causes in all records, such as ``{"potassium": 1.0}``, in the
+        units of ``latent``. All noise stays as it is with the same integer `random_state`, so
+        that only the cause and what depends on it change: other causes, table, diagnoses and
+        ECG. A cause stays within its range: 0 to 1 if it is present or absent, 0 or more if
+        it is a severity. An intervention of 0 changes nothing.
     return_X_y : bool, default=False
         Return ``(X, Y)`` in place of a `Cohort`.
 
@@ -111,13 +122,15 @@ def make_clinical_ecg(
     Raises
     ------
     ECGError
-        When ``n_subjects`` is not a positive integer.
+        When ``n_subjects`` is not a positive integer, or an intervention is not a finite
+        number to add to a latent cause.
     SamplingRateError
         When the sampling rate is below 50 Hz.
 
     See Also
     --------
-    synthesize_ecg : Synthesize the ECG of a given latent state.
+    synthesize_ecg : Synthesize the ECG of a given latent state, without effects of one cause
+        on another.
 
     Notes
     -----
@@ -157,6 +170,14 @@ def make_clinical_ecg(
     >>> X, Y = make_clinical_ecg(100, random_state=0, return_X_y=True)
     >>> "atrial fibrillation" in Y
     True
+
+    Chronic kidney disease raises potassium:
+
+    >>> ill = make_clinical_ecg(
+    ...     100, random_state=0, interventions={"chronic_kidney_disease": 1.0}
+    ... )
+    >>> bool((ill.latent["potassium"] > cohort.latent["potassium"]).mean() > 0.9)
+    True
     """
     sampling_rate = _check_rate(sampling_rate, "make_clinical_ecg")
     whole = isinstance(n_subjects, int | np.integer) and not isinstance(n_subjects, bool)
@@ -164,9 +185,10 @@ def make_clinical_ecg(
         raise ECGError(
             f"make_clinical_ecg: n_subjects must be an integer of at least 1; got {n_subjects!r}."
         )
+    _check_interventions(interventions)
     # One stream per part, so that a change of one part leaves the others unchanged.
     for_state, for_table, for_diagnoses, for_ecg, for_folds = _streams(random_state, 5)
-    state = draw_state(int(n_subjects), for_state)
+    state = draw_state(int(n_subjects), for_state, interventions)
     table = draw_table(state, for_table)
     Y = draw_diagnoses(state, for_diagnoses)
     ecg = ECGArray(_storage(state, sampling_rate, for_ecg))
@@ -196,9 +218,10 @@ def synthesize_ecg(
 ) -> ECGArray:
     """Synthesize the ECGs of given latent states.
 
-    To see the effect of one cause on the signal, change a column of a cohort's
+    To see the direct effect of one cause on the signal, change a column of a cohort's
     ``latent`` and synthesize twice with the same integer ``random_state``: rhythm and
-    noise are then the same, and only that cause differs.
+    noise are then the same, and only that cause differs. ``make_clinical_ecg(...,
+    interventions=...)`` changes what depends on the cause too.
 
     Parameters
     ----------
@@ -247,6 +270,20 @@ def _check_rate(sampling_rate: float, name: str) -> float:
             f"complex; got {sampling_rate:g} Hz."
         )
     return sampling_rate
+
+
+def _check_interventions(interventions: Mapping[str, float] | None) -> None:
+    numbers = [name for name in MEANING if name not in _territories()]
+    for name, shift in (interventions or {}).items():
+        if name not in numbers:
+            raise ECGError(
+                f"make_clinical_ecg: interventions may change {', '.join(numbers)}; got {name!r}."
+            )
+        if not isinstance(shift, Real) or not np.isfinite(shift):
+            raise ECGError(
+                f"make_clinical_ecg: the intervention on {name} must be a finite number to add; "
+                f"got {shift!r}."
+            )
 
 
 def _streams(random_state: Any, number: int) -> list[np.random.Generator]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgsk.datasets._clinical.patients import DISEASE_EFFECT, AnyState, logistic, relu, standard_age
+from ecgsk.datasets.clinical.patients import DISEASE_EFFECT, AnyState, logistic, relu, standard_age
 
 MIN_RR, MAX_RR = 0.3, 2.2  # s
 MIN_MEAN_RR = 0.33  # s; 60 s / 175 is the shortest mean interval, and beats must fill a record

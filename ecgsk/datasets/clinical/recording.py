@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecgsk.datasets._clinical.morphology import (
+from ecgsk.datasets.clinical.morphology import (
     LATE,
     P2,
     ST,
@@ -16,8 +16,8 @@ from ecgsk.datasets._clinical.morphology import (
     draw_waves,
     ecg_signs,
 )
-from ecgsk.datasets._clinical.patients import INDEPENDENT_LEADS, AnyState, standard_age
-from ecgsk.datasets._clinical.rhythm import Beats, draw_beats
+from ecgsk.datasets.clinical.patients import INDEPENDENT_LEADS, AnyState, standard_age
+from ecgsk.datasets.clinical.rhythm import Beats, draw_beats
 
 DURATION = 10.0  # s
 GAIN = 1000  # digital units per millivolt
@@ -78,7 +78,7 @@ def _record_chunk(
     state: AnyState, sampling_rate: float, n_samples: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Simulate eight independent leads, mV, of shape (n, 8, n_samples)."""
-    leads = _lead_vectors(state, rng)
+    leads = lead_vectors(state, rng)
     beats = draw_beats(state, DURATION, rng)
     heart_vector = _sum_beats(beats, draw_waves(state, rng), sampling_rate, n_samples)
     time = np.arange(n_samples, dtype=np.float32) / np.float32(sampling_rate)
@@ -88,7 +88,7 @@ def _record_chunk(
     return signal
 
 
-def _lead_vectors(s: AnyState, rng: np.random.Generator) -> np.ndarray:
+def lead_vectors(s: AnyState, rng: np.random.Generator) -> np.ndarray:
     """Compute direction and gain of each lead for each heart, shape (n, 8, 3).
 
     The position of the heart is constant per patient, that of the electrodes varies.

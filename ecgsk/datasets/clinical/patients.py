@@ -89,6 +89,38 @@ MEANING = {
     **{f"shape_{shape}": f"personal {shape}, standard deviations" for shape in SHAPES},
 }
 
+_UNBOUNDED = (-np.inf, np.inf)
+# Range of each bounded cause, in which an intervention keeps it.
+LIMITS = {
+    "age": (18, 97),
+    "heart_rate": (38, 175),
+    "potassium": (2.2, 8.5),
+    "magnesium": (0.9, 3.5),
+    "calcium": (6, 13),
+    **dict.fromkeys(["male", "diabetes", "lbbb", "rbbb", "in_af"], (0, 1)),
+    **dict.fromkeys(
+        [
+            "chronic_kidney_disease", "old_infarct", "lv_hypertrophy", "heart_failure", "copd",
+            "infection", "acute_infarct", "decompensation", "acute_kidney_injury",
+            "renal_impairment", "ketoacidosis", "bleeding", "gastrointestinal_loss", "diuretics",
+            "hyperthyroidism", "hypothyroidism", "pulmonary_embolism", "copd_exacerbation",
+        ],
+        (0, np.inf),
+    ),
+}  # fmt: skip
+
+
+class _IntervenedState(dict[str, np.ndarray]):
+    """State in which each shifted cause moves as it is set, before anything depends on it."""
+
+    def __init__(self, shifts: Mapping[str, float]) -> None:
+        self._shifts = shifts
+
+    def __setitem__(self, name: str, values: np.ndarray) -> None:
+        if name in self._shifts:
+            values = np.clip(values + self._shifts[name], *LIMITS.get(name, _UNBOUNDED))
+        super().__setitem__(name, values)
+
 
 def relu(x: np.ndarray) -> np.ndarray:
     """Return the part of x above zero."""
@@ -116,22 +148,31 @@ def standard_age(state: AnyState) -> np.ndarray:
     return (state["age"] - 62) / 18
 
 
-def draw_state(n_subjects: int, rng: np.random.Generator) -> State:
-    """Draw subjects and their visits, which are consecutive; return their latent causes."""
-    subjects = _draw_subjects(n_subjects, rng)
+def draw_state(
+    n_subjects: int, rng: np.random.Generator, interventions: Mapping[str, float] | None = None
+) -> State:
+    """Draw subjects and their visits, which are consecutive; return their latent causes.
+
+    `interventions` adds a number to a cause of every record. The number of draws depends on
+    the number of subjects alone, so only descendants of the cause change.
+    """
+    shifts = interventions or {}
+    subjects = _draw_subjects(n_subjects, rng, shifts)
     visits = np.minimum(rng.geometric(LAST_VISIT_PROBABILITY, n_subjects), MAX_VISITS)
     subject_id = np.repeat(np.arange(n_subjects), visits)
-    state = {name: values[subject_id] for name, values in subjects.items()}
+    state = _IntervenedState(shifts)
+    # `update` copies the causes of subjects, which have been shifted, without a second shift.
+    state.update({name: values[subject_id] for name, values in subjects.items()})
     _draw_acute_events(state, rng)
     _draw_chemistry(state, rng)
     _draw_rhythm(state, rng)
     return {"subject_id": subject_id, **{name: state[name] for name in MEANING}}
 
 
-def _draw_subjects(n: int, rng: np.random.Generator) -> State:
+def _draw_subjects(n: int, rng: np.random.Generator, shifts: Mapping[str, float]) -> State:
     """Draw the causes that are constant over the visits of a subject."""
     noise = normal_noise(rng, n)
-    s: State = {}
+    s = _IntervenedState(shifts)
     s["age"] = np.clip(62 + noise(18), 18, 97)
     age = standard_age(s)
     s["male"] = (rng.random(n) < 0.5).astype(float)

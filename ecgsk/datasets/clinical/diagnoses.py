@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ecgsk.datasets._clinical.patients import AnyState, logistic
+from ecgsk.datasets.clinical.patients import AnyState, logistic
 
 # Slope of coding over severity; set once and frozen.
 CODING_SHARPNESS = 1.08
@@ -14,7 +14,7 @@ MIN_PROBABILITY, PROBABILITY_RANGE = 0.003, 0.92
 CODING_HABIT = 0.5  # standard deviation of a coder's habit, on the logit scale
 
 
-def _severities(s: AnyState) -> dict[str, tuple[np.ndarray, float]]:
+def severities(s: AnyState) -> dict[str, tuple[np.ndarray, float]]:
     """Return severity and threshold; at severity 1.55 / 1.9 * threshold about half are coded."""
     return {
         "atrial fibrillation": (3.4 * s["in_af"] + 0.7 * s["af_liability"], 3.0),
@@ -49,19 +49,19 @@ def diagnosis_probability(state: AnyState, habit: float | np.ndarray = 0.0) -> p
 
     `habit` is each coder's tendency to write each code, in standard deviations.
     """
-    severities = _severities(state)
+    found = severities(state)
     log_odds = np.column_stack(
-        [1.9 * severity - 1.55 * threshold for severity, threshold in severities.values()]
+        [1.9 * severity - 1.55 * threshold for severity, threshold in found.values()]
     )
     log_odds = CODING_SHARPNESS * log_odds + CODING_HABIT * np.asarray(habit)
     return pd.DataFrame(
-        MIN_PROBABILITY + PROBABILITY_RANGE * logistic(log_odds), columns=list(severities)
+        MIN_PROBABILITY + PROBABILITY_RANGE * logistic(log_odds), columns=list(found)
     )
 
 
 def draw_diagnoses(state: AnyState, rng: np.random.Generator) -> pd.DataFrame:
     """Draw coded diagnoses, 0.0 or 1.0, of shape (n_records, 18)."""
-    n_diagnoses = len(_severities({name: values[:0] for name, values in state.items()}))
+    n_diagnoses = len(severities({name: values[:0] for name, values in state.items()}))
     shape = (len(state["age"]), n_diagnoses)
     probability = diagnosis_probability(state, rng.standard_normal(shape))
     coded = rng.random(shape) < probability.to_numpy()
