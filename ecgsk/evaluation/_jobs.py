@@ -143,7 +143,7 @@ def _plan(
         has_table = task.has_table and ARMS[name].uses_table
         task = replace(task, is_pretrained=needed is not None, has_table=has_table)
         own = resolve_recipe(model, task)
-        n_passes += own.max_epochs * (n_pretraining if own.distils else n_labelled)
+        n_passes += own.max_epochs * (n_pretraining if own.has_teacher else n_labelled)
     return Job(setting, name, model, needed, n_passes)
 
 

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from ecgsk.estimators import ECGDiagnosisClassifier, JointEmbeddingPretrainer
-from ecgsk.estimators.recipe import Recipe
+from ecgsk.estimators.recipe import TEACHERS, Recipe
 from ecgsk.evaluation._table_views import TableView, fill_values, mark_measured
 from ecgsk.objectives import ECGContrast
 
@@ -23,7 +23,9 @@ JOINT_EMBEDDING = "joint embedding"
 MULTIMODAL = "multimodal (ECG + table at inference)"
 
 # Modes that need a table, an archive or both inputs; other arms are trained by "auto" then.
-_MODES_OF_ONE_ARM = ("distill",)
+_MODES_OF_ONE_ARM = ("late_fusion", *TEACHERS)
+# A linear head has no epochs to stop early, and takes all labelled patients.
+_PROBE = {"fine_tune": "probe", "early_stopping": "auto"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class ArmSetting:
 
     def make(self, **changes: Any) -> ECGDiagnosisClassifier:
         """Return an unfitted classifier without pre-training, with these parameters changed."""
-        own = {"encoder": self.pretrainer.encoder, "inputs": "ecg"}
+        own = {"encoder": self.pretrainer.encoder, "inputs": "ecg", "student": None}
         if self.classifier.fine_tune in _MODES_OF_ONE_ARM:
             own["fine_tune"] = "auto"
         return clone(self.classifier).set_params(**(own | changes))
@@ -73,7 +75,7 @@ def _compute_matched(setting: ArmSetting) -> ECGDiagnosisClassifier:
     It may train for as many epochs as those stages read records. Few labels overfit long before
     that, so it stops early on held-out patients, if there are two or more.
     """
-    n_tuned = setting.n_pretraining if setting.recipe.distils else setting.n_labelled
+    n_tuned = setting.n_pretraining if setting.recipe.has_teacher else setting.n_labelled
     n_seen = setting.n_pretraining * setting.pretrainer.max_epochs
     n_seen += n_tuned * setting.recipe.max_epochs
     return setting.make(
@@ -85,7 +87,8 @@ def _compute_matched(setting: ArmSetting) -> ECGDiagnosisClassifier:
 
 def _joint_embedding(setting: ArmSetting) -> ECGDiagnosisClassifier:
     """Return the joint embedding, fine-tuned as the classifier says."""
-    return setting.make_joint(fine_tune=setting.classifier.fine_tune)
+    own = setting.classifier
+    return setting.make_joint(fine_tune=own.fine_tune, student=own.student)
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class Arm:
 ARMS: dict[str, Arm] = {
     RANDOM: Arm(
         "linear head on an untrained encoder of the ECG",
-        lambda s: s.make(fine_tune="probe"),
+        lambda s: s.make(**_PROBE),
         is_default=True,
     ),
     TABLE: Arm(
@@ -159,7 +162,7 @@ ARMS: dict[str, Arm] = {
         is_default=True,
     ),
     "no pre-training, table teacher": Arm(
-        "fresh encoder, distilled from a model of its features and the table",
+        "fresh encoder, distilled from a model of the table",
         lambda s: s.make(fine_tune="distill"),
         uses_table=True,
         uses_archive=True,
@@ -168,6 +171,11 @@ ARMS: dict[str, Arm] = {
         "encoder pre-trained on signals alone, then trained on the labels",
         lambda s: s.make_self_supervised(),
         is_default=True,
+    ),
+    "ECG-only self-supervision, self-training": Arm(
+        "encoder pre-trained on signals alone, then trained on its own embedding's predictions",
+        lambda s: s.make_self_supervised(fine_tune="self_train"),
+        uses_archive=True,
     ),
     "ECG-only self-supervision, table teacher": Arm(
         "encoder pre-trained on signals alone, then distilled from its embedding and the table",
@@ -185,7 +193,7 @@ ARMS: dict[str, Arm] = {
     ),
     "joint embedding, linear probe": Arm(
         "linear head on the encoder pre-trained on signals and tables",
-        lambda s: s.make_joint(fine_tune="probe"),
+        lambda s: s.make_joint(**_PROBE),
         uses_table=True,
     ),
     "joint embedding, fully fine-tuned": Arm(
@@ -193,12 +201,33 @@ ARMS: dict[str, Arm] = {
         lambda s: s.make_joint(fine_tune="full"),
         uses_table=True,
     ),
+    "joint embedding, self-training": Arm(
+        "encoder pre-trained on signals and tables, then trained on its own embedding's "
+        "predictions",
+        lambda s: s.make_joint(fine_tune="self_train"),
+        uses_table=True,
+        uses_archive=True,
+    ),
+    "joint embedding, fresh student": Arm(
+        "fresh encoder, distilled from the joint embedding and the table",
+        lambda s: s.make_joint(fine_tune="distill", student=s.pretrainer.encoder),
+        uses_table=True,
+        uses_archive=True,
+    ),
     MULTIMODAL: Arm(
-        "joint embedding with the table at inference too",
-        lambda s: s.make_joint(inputs="ecg+clinical"),
+        "late fusion of joint embedding and table, both used at inference",
+        lambda s: s.make_joint(
+            inputs="ecg+clinical", fine_tune="late_fusion", early_stopping="auto"
+        ),
         uses_table=True,
         is_multimodal=True,
         is_default=True,
+    ),
+    "multimodal, one probe": Arm(
+        "one linear head on joint embedding and table",
+        lambda s: s.make_joint(inputs="ecg+clinical", **_PROBE),
+        uses_table=True,
+        is_multimodal=True,
     ),
     "multimodal, fully trained": Arm(
         "encoder pre-trained on signals and tables, trained on the labels beside a network of "

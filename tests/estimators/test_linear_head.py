@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from ecgsk.estimators import _linear_head
-from ecgsk.estimators._linear_head import LinearHead, fit_linear_heads
+from ecgsk.estimators._linear_head import LinearHead, fit_late_fusion, fit_linear_heads
 
 # C without folds: the middle value, as with one patient.
 MIDDLE_C = 1e-2
@@ -389,3 +390,48 @@ def test_logits_are_float64():
     logits = head.logits(np.array([[1.0, 1.0], [0.0, 2.0]], dtype=np.float32))
     assert logits.dtype == np.float64
     assert logits.tolist() == [[3.5], [4.5]]
+
+
+def test_late_fusion_of_one_block_is_the_linear_head(features, targets):
+    patients = np.arange(len(features))
+    one = fit_linear_heads(features, targets, patients, multinomial=False)
+    fused = fit_late_fusion([features], targets, patients, multinomial=False)
+    np.testing.assert_array_equal(one.weight, fused.weight)
+    np.testing.assert_array_equal(one.bias, fused.bias)
+
+
+def test_late_fusion_uses_every_block(rng):
+    """Two blocks that each know half of the label rank better than either; noise costs little."""
+    n, patients = 600, np.arange(600)
+    blocks = [rng.normal(size=(n, 5)) for _ in range(2)]
+    noise = (rng.random((n, 40)) < 0.5).astype(float)
+    log_odds = 2 * (blocks[0][:, 0] + blocks[1][:, 0])
+    y = (rng.random(n) < 1 / (1 + np.exp(-log_odds))).astype(float)[:, None]
+    train, test = slice(0, 300), slice(300, None)
+
+    def score(parts):
+        head = fit_late_fusion(
+            [part[train] for part in parts], y[train], patients[train], multinomial=False
+        )
+        assert head.weight.shape == (1, sum(part.shape[1] for part in parts))
+        return roc_auc_score(y[test], head.logits(np.concatenate(parts, axis=1)[test]))
+
+    alone = [score([block]) for block in blocks]
+    fused = score([*blocks, noise])
+    assert fused > max(alone) + 0.05
+    assert fused > 0.85
+
+
+def test_late_fusion_of_a_label_without_both_classes_is_its_base_rate(features, targets):
+    targets[:, 0] = 0
+    blocks = [features, features**2]
+    head = fit_late_fusion(blocks, targets, np.arange(len(features)), multinomial=False)
+    np.testing.assert_array_equal(head.weight[0], 0)
+    assert head.bias[0] == pytest.approx(np.log(0.5 / 60.5))
+
+
+def test_late_fusion_of_classes(rng):
+    blocks = [rng.normal(size=(150, 3)) for _ in range(2)]
+    codes = (blocks[0] + blocks[1]).argmax(axis=1)
+    head = fit_late_fusion(blocks, np.eye(3)[codes], np.arange(150), multinomial=True)
+    assert (head.logits(np.concatenate(blocks, axis=1)).argmax(axis=1) == codes).mean() > 0.85
