@@ -91,6 +91,11 @@ def _joint_embedding(setting: ArmSetting) -> ECGDiagnosisClassifier:
     return setting.make_joint(fine_tune=own.fine_tune, student=own.student)
 
 
+def _fresh_student(setting: ArmSetting) -> ECGDiagnosisClassifier:
+    """Return a fresh encoder, as large as the teacher's."""
+    return setting.make_joint(fine_tune="distill", student=setting.pretrainer.encoder)
+
+
 @dataclass(frozen=True)
 class Arm:
     """An arm of a comparison.
@@ -210,7 +215,7 @@ ARMS: dict[str, Arm] = {
     ),
     "joint embedding, fresh student": Arm(
         "fresh encoder, distilled from the joint embedding and the table",
-        lambda s: s.make_joint(fine_tune="distill", student=s.pretrainer.encoder),
+        _fresh_student,
         uses_table=True,
         uses_archive=True,
     ),

@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 from sklearn.base import BaseEstimator
 
+from ecgsk import ECGDiagnosisClassifier
 from ecgsk.persistence import _schema
 from ecgsk.persistence._schema import check_attributes, default_parameters, find_class
 from ecgsk.preprocessing import BandpassFilter
@@ -104,3 +105,7 @@ def test_parameters_that_scikit_learn_adds_have_their_default():
     pipeline = find_class("sklearn.pipeline.Pipeline")
     assert default_parameters(pipeline)["memory"] is None
     assert default_parameters(BandpassFilter) == {}
+
+
+def test_parameters_younger_than_a_file_have_the_value_that_predicts_as_before():
+    assert default_parameters(ECGDiagnosisClassifier) == {"student": None}
