@@ -61,6 +61,12 @@ _FITTED: dict[str, tuple[str, ...]] = {
 # Their public classes are specs: parameters alone.
 _SPECS = ("ecgsk.encoders", "ecgsk.objectives", "ecgsk.training")
 
+# Parameters younger than the format, with the value at which a model from before predicts as
+# it did.
+_ADDED_LATER: dict[str, dict[str, Any]] = {
+    "Augmentation": {"test_crops": 1},
+}
+
 DATACLASSES: dict[str, type] = {
     "ecgsk._leakage.SeenPatients": SeenPatients,
     "ecgsk.estimators.Recipe": Recipe,
@@ -105,7 +111,13 @@ def check_attributes(cls: type[BaseEstimator], name: str, state: Iterable[str]) 
 
 
 def default_parameters(cls: type[BaseEstimator]) -> dict[str, Any]:
-    """Return the defaults of a scikit-learn class: its next version may have more parameters."""
+    """Return parameters that a file from another version may lack.
+
+    They are the defaults of a scikit-learn class, whose next version may have more, and what
+    has been added to a class of ours.
+    """
+    if cls.__module__.startswith("ecgsk."):
+        return _ADDED_LATER.get(cls.__name__, {})
     if not cls.__module__.startswith("sklearn."):
         return {}
     parameters = inspect.signature(cls).parameters.values()
