@@ -30,6 +30,7 @@ from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_t
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
 from ecgsk.estimators.recipe import Recipe, Task, resolve_recipe, warn_near_threshold
 from ecgsk.preprocessing import ClinicalScaler
+from ecgsk.training.trainer import is_count
 
 _INPUTS = ("ecg", "clinical", "ecg+clinical")
 _FINE_TUNE = ("auto", "probe", "probe_then_full", "full", "distill")
@@ -72,6 +73,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Column of X that identifies the patient. It is never an input.
     augmentation : Augmentation or None, default=None
         Random changes of the training signals; None is ``Augmentation()``.
+    n_models : int, default=1
+        Number of networks to train in stage (ii), with different seeds. Their embeddings are
+        side by side and their log odds averaged, so the head stays linear. A pre-training
+        inside ``fit`` is done once, and all start from it. A ``"probe"`` trains no network.
     dropout : float, default=0.2
         Share of features dropped before the last layer, in training.
     max_epochs : int or "auto", default="auto"
@@ -164,6 +169,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         clinical_columns: Sequence[str] | None = None,
         group_column: str = "subject_id",
         augmentation: training.Augmentation | None = None,
+        n_models: int = 1,
         dropout: float = 0.2,
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
@@ -181,6 +187,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.clinical_columns = clinical_columns
         self.group_column = group_column
         self.augmentation = augmentation
+        self.n_models = n_models
         self.dropout = dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -248,14 +255,17 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self._store_targets(targets)
         self.scale_ = rows.scale if pretrainer is None or plan else pretrainer.scale_
         self.recipe_ = self._resolve_recipe(rows, targets, pretrainer is not None)
+        if self._encoder_spec is not None and self.recipe_.fine_tune != "probe":
+            self.encoder_spec_ = engine.repeat_encoder(self._encoder_spec, self.n_models)
         if self.recipe_.distils:
             roles.use(self._table(inputs), self.clinical_columns)
         roles.finish(groups)
         data = self._training_data(rows, targets, seed)
         with self._seeded(seed):
             module = self._build_module()
-            self._initialise(module, pretrainer, plan, data)
-            self._store_net(engine.fine_tune(self, module, data, self.recipe_))
+            members = engine.split_members(module, self._encoder_spec, self.dropout)
+            self._initialise(members, pretrainer, plan, data)
+            self._store_net(engine.fit_members(self, module, members, data, self.recipe_))
         self._store_patients(X, groups, rows.numbers, pretrainer, is_nested=plan is not None)
         self._n_features_out = module.n_features
         return self
@@ -299,6 +309,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                 raise ValueError(f"{owner}: {name} must be one of {allowed}, got {value!r}.")
         if not (isinstance(self.dropout, (int, float)) and 0 <= self.dropout < 1):
             raise ValueError(f"{owner}: dropout must be in [0, 1), got {self.dropout!r}.")
+        if not is_count(self.n_models):
+            raise ValueError(f"{owner}: n_models must be a positive int, got {self.n_models!r}.")
         clinical = self.clinical_encoder
         if clinical is not None and not isinstance(clinical, encoders.ClinicalMLP):
             raise TypeError(
@@ -362,9 +374,13 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.encoder_spec_ = plan.encoder_spec
         return plan
 
+    @property
+    def _encoder_spec(self) -> encoders.Encoder | None:
+        return None if self.inputs == "clinical" else vars(self)["encoder_spec_"]
+
     def _resolve_recipe(self, rows: TrainingRows, targets: Targets, has_pretrainer: bool) -> Recipe:
         labelled = targets.labelled
-        encoder = None if self.inputs == "clinical" else self.encoder_spec_
+        encoder = self._encoder_spec
         task = Task(
             encoder=encoder,
             is_pretrained=has_pretrainer or (encoder is not None and encoder.pretrained),
@@ -398,22 +414,22 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
 
     def _initialise(
         self,
-        module: engine.DiagnosisModule,
+        members: list[engine.Member],
         pretrainer: JointEmbeddingPretrainer | None,
         plan: engine.PretrainingPlan | None,
         data: engine.DiagnosisData,
     ) -> None:
-        """Initialise the backbone: pre-trained in ``fit``, frozen, or fresh."""
+        """Initialise the backbones: pre-trained in ``fit``, frozen, or fresh."""
         self.pretraining_history_ = None
-        if module.backbone is None:
+        if self.inputs == "clinical":
             return
         if pretrainer is None:
-            engine.initialise_backbone(module.backbone, self.encoder, data.rows.dataset())
+            engine.initialise_members(members, self.encoder, self.n_models, data.rows.dataset())
             return
         net = pretrainer.net_ if plan is None else engine.pretrain(pretrainer, plan, data.rows).net
         if plan is not None:
             self.pretraining_history_ = engine.history_frame(net)
-        module.backbone.load_state_dict(net.module_.backbone.state_dict())
+        engine.load_backbones(members, net.module_.backbone)
 
     def _store_patients(
         self,
@@ -432,18 +448,18 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self._training_set = digest_records(patients)
 
     def _build_module(self) -> engine.DiagnosisModule:
-        backbone: engine.Backbone | None = None
-        clinical: engine.ClinicalMLPModule | engine.MeasuredValues | None = None
+        backbone, clinical = None, None
         if self.inputs != "clinical":
             backbone = engine.build_backbone(
                 self.encoder_spec_, self.augmentation, self._signature, self.scale_
             )
         if self.scaler_ is not None:
-            n_columns = len(self.scaler_.feature_names_out_)
-            if self.recipe_.fine_tune == "full":
-                clinical = (self.clinical_encoder or encoders.ClinicalMLP()).build(n_columns)
-            else:
-                clinical = engine.MeasuredValues(n_columns)
+            clinical = engine.build_clinical(
+                self._encoder_spec,
+                self.clinical_encoder or encoders.ClinicalMLP(),
+                len(self.scaler_.feature_names_out_),
+                trained=self.recipe_.fine_tune == "full",
+            )
         return engine.DiagnosisModule(backbone, clinical, self.n_outputs_, self.dropout)
 
     def _dataset(self, X: Any) -> engine.BatchDataset:

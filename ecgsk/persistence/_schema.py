@@ -65,6 +65,8 @@ _SPECS = ("ecgsk.encoders", "ecgsk.objectives", "ecgsk.training")
 # it did.
 _ADDED_LATER: dict[str, dict[str, Any]] = {
     "Augmentation": {"test_crops": 1},
+    "ECGDiagnosisClassifier": {"n_models": 1},
+    "RandomConvolution": {"differences": False},
 }
 
 DATACLASSES: dict[str, type] = {

@@ -101,7 +101,7 @@ class DiagnosisModule(nn.Module):
     def __init__(
         self,
         backbone: Backbone | None,
-        clinical: ClinicalMLPModule | MeasuredValues | None,
+        clinical: ClinicalMLPModule | MeasuredValues | EncoderModule | None,
         n_outputs: int,
         dropout: float,
     ):
