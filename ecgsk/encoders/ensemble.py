@@ -48,7 +48,7 @@ class EncoderEnsemble(Encoder):
     Parameters
     ----------
     encoders : sequence of Encoder or None, default=None
-        Members, two or more. None is a residual network of 10 layers and random convolutions of
+        Members, two or more. None is a residual network of 18 layers and random convolutions of
         the signal and its differences: their errors differ, and the second costs little to
         train.
 
@@ -75,7 +75,7 @@ class EncoderEnsemble(Encoder):
     def members(self) -> list[Encoder]:
         """Specs of the members."""
         if self.encoders is None:
-            return [ResNet1d(10), RandomConvolution(1200, differences=True)]
+            return [ResNet1d(), RandomConvolution(1200, differences=True)]
         members = self.encoders if isinstance(self.encoders, (list, tuple)) else []
         are_specs = all(isinstance(each, Encoder) for each in members)
         if (

@@ -47,11 +47,12 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
 
     Parameters
     ----------
-    encoder : Encoder, str, JointEmbeddingPretrainer or FrozenEstimator, default="resnet18"
-        An architecture is trained from scratch. A bare pretrainer is cloned and fitted
-        inside ``fit``, so that no fold of a cross-validation leaks; parameters at None
-        are taken from this classifier. ``FrozenEstimator(pretrainer)`` is used as it
-        is; its encoder is copied, never changed.
+    encoder : Encoder, str, JointEmbeddingPretrainer or FrozenEstimator, default="ensemble"
+        An architecture is trained from scratch; the default is ``EncoderEnsemble()``, a residual
+        network and random convolutions whose log odds are averaged. A bare pretrainer is
+        cloned and fitted inside ``fit``, so that no fold of a cross-validation leaks;
+        parameters at None are taken from this classifier. ``FrozenEstimator(pretrainer)`` is
+        used as it is; its encoder is copied, never changed.
     inputs : {"ecg", "clinical", "ecg+clinical"}, default="ecg"
         Inputs of a prediction. ``"ecg+clinical"`` is the multimodal upper bound,
         ``"clinical"`` the table alone.
@@ -161,7 +162,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
 
     def __init__(
         self,
-        encoder: encoders.Encoder | str | JointEmbeddingPretrainer | FrozenEstimator = "resnet18",
+        encoder: encoders.Encoder | str | JointEmbeddingPretrainer | FrozenEstimator = "ensemble",
         *,
         inputs: str = "ecg",
         fine_tune: str = "auto",
