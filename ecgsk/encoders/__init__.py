@@ -7,6 +7,7 @@ from ecgsk._lazy import import_on_first_use
 if TYPE_CHECKING:
     from ecgsk.encoders._base import Encoder, EncoderModule
     from ecgsk.encoders.clinical import ClinicalMLP
+    from ecgsk.encoders.ensemble import EncoderEnsemble
     from ecgsk.encoders.inception_time import InceptionTime
     from ecgsk.encoders.net1d import Net1D
     from ecgsk.encoders.pretrained import PretrainedEncoder, RecordScaled
@@ -20,6 +21,7 @@ __all__ = [
     "S4",
     "ClinicalMLP",
     "Encoder",
+    "EncoderEnsemble",
     "EncoderModule",
     "InceptionTime",
     "Net1D",

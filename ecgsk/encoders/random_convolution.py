@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ecgsk.encoders._base import Encoder, EncoderModule
+from ecgsk.encoders._layers import as_image
 
 _TAPS = 9
 # Every kernel has three weights of 2 and six of -1: it sums to zero and ignores offsets.
@@ -19,8 +20,9 @@ _GOLDEN_RATIO = (5**0.5 + 1) / 2
 _MAX_LEADS = 9
 # Minimum number of positions to estimate a share of time; longer records use a stride.
 _N_POSITIONS = 500
-# Kernels computed at once; more of them exceed the processor cache.
-_KERNELS_AT_ONCE = 14
+# Kernels per convolution, and per comparison with thresholds: more exceed the processor cache.
+_KERNELS_AT_ONCE = 42
+_KERNELS_COMPARED = 14
 # Positions per record for estimating the thresholds.
 _THRESHOLD_POSITIONS = 50
 
@@ -31,16 +33,21 @@ class RandomConvolutionModule(EncoderModule):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, n_leads: int, dilations: tuple[int, ...], n_thresholds: int):
+    def __init__(
+        self, n_leads: int, dilations: tuple[int, ...], n_thresholds: int, differences: bool
+    ):
         super().__init__()
-        self.dilations = dilations
+        self.dilations, self.differences = dilations, differences
         n_kernels = len(dilations) * len(_KERNELS)
         # Number of leads per kernel: 2 ** uniform, as in Dempster et al.; mostly one or two.
         highest = torch.log2(torch.tensor(min(n_leads, _MAX_LEADS) + 1.0))
         n_leads_used = (2 ** (torch.rand(n_kernels, 1) * highest)).floor()
         order = torch.rand(n_kernels, n_leads).argsort(dim=1).argsort(dim=1)
         used = (order < n_leads_used).float()
-        weight = used[:, :, None] * torch.tensor(_KERNELS).repeat(len(dilations), 1)[:, None]
+        kernels = torch.tensor(_KERNELS)
+        if differences:  # each half has kernels of all shapes
+            kernels = torch.cat([kernels[::2], kernels[1::2]])
+        weight = used[:, :, None] * kernels.repeat(len(dilations), 1)[:, None]
         self.register_buffer("weight", weight[:, :, None])
         # Before set_thresholds: quantiles of the response to white noise of SD 1.
         deviates = torch.special.ndtri(self._quantile_levels(n_thresholds)).float()
@@ -54,14 +61,21 @@ class RandomConvolutionModule(EncoderModule):
 
     def _responses(self, x: Tensor):
         """Yield responses of shape (n, kernels, positions) with the slice of their kernels."""
-        x = x.unsqueeze(2)
         stride = max(x.shape[-1] // _N_POSITIONS, 1)
+        signals = [as_image(x)]
+        if self.differences:  # as long as the signal, and 0 at its start
+            signals.append(as_image(F.pad(x.diff(dim=-1), (1, 0))))
         for i in range(0, len(self.weight), _KERNELS_AT_ONCE):
             dilation = self.dilations[i // len(_KERNELS)]
-            some = slice(i, i + _KERNELS_AT_ONCE)
+            signal = signals[i // _KERNELS_AT_ONCE % len(signals)]
+            weight = self.weight[i : i + _KERNELS_AT_ONCE]
+            weight = weight.contiguous(memory_format=torch.channels_last)
             padding = (0, _TAPS // 2 * dilation)
-            response = F.conv2d(x, self.weight[some], None, (1, stride), padding, (1, dilation))
-            yield response.squeeze(2), some
+            response = F.conv2d(signal, weight, None, (1, stride), padding, (1, dilation))
+            response = response.squeeze(2).contiguous()
+            for start in range(0, response.shape[1], _KERNELS_COMPARED):
+                some = slice(i + start, i + start + _KERNELS_COMPARED)
+                yield response[:, start : start + _KERNELS_COMPARED], some
 
     def _exceedances(self, x: Tensor):
         """Yield for each threshold which responses exceed it, as 0 and 1."""
@@ -113,6 +127,9 @@ class RandomConvolution(Encoder):
     n_features : int, default=5000
         Maximum length of the embedding, which is a multiple of 84 times the number
         of dilations, and at least that.
+    differences : bool, default=False
+        Apply half of the kernels to the differences of successive samples, which show steep
+        parts of the QRS complex.
 
     References
     ----------
@@ -131,8 +148,9 @@ class RandomConvolution(Encoder):
     paper = "Dempster et al. 2021"
     trains = False
 
-    def __init__(self, n_features: int = 5000):
+    def __init__(self, n_features: int = 5000, *, differences: bool = False):
         self.n_features = n_features
+        self.differences = differences
 
     def build(self, n_leads: int, n_times: int) -> RandomConvolutionModule:
         """Make a module with random kernels; see `Encoder.build`."""
@@ -143,4 +161,4 @@ class RandomConvolution(Encoder):
         longest = max((n_times - 1) // (_TAPS - 1), 1)
         dilations = tuple(2**i for i in range(longest.bit_length()))
         n_thresholds = max(self.n_features // (len(dilations) * len(_KERNELS)), 1)
-        return RandomConvolutionModule(n_leads, dilations, n_thresholds)
+        return RandomConvolutionModule(n_leads, dilations, n_thresholds, self.differences)

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from sklearn.base import clone
 
 from ecgsk.encoders._base import Encoder
+from ecgsk.encoders.ensemble import EncoderEnsemble
 from ecgsk.encoders.inception_time import InceptionTime
 from ecgsk.encoders.net1d import Net1D
 from ecgsk.encoders.random_convolution import RandomConvolution
@@ -15,6 +16,7 @@ from ecgsk.encoders.vit1d import ViT1d
 from ecgsk.encoders.xresnet1d import XResNet1d
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {
+    "ensemble": EncoderEnsemble,
     "net1d": Net1D,
     "net1d_founder": lambda: Net1D(20, width=64, batch_norm=False),
     "random_convolution": RandomConvolution,

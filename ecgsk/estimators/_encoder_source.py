@@ -60,27 +60,29 @@ def plan_encoder(
 
 def initialise(
     classifier: Any,
-    module: engine.DiagnosisModule,
+    members: list[engine.Member],
     pretrainer: JointEmbeddingPretrainer | None,
     plan: engine.PretrainingPlan | None,
     data: engine.DiagnosisData,
-) -> tuple[Any, pd.DataFrame | None]:
-    """Initialise the backbone: pre-trained inside ``fit``, frozen, or fresh.
+) -> tuple[list[Any], pd.DataFrame | None]:
+    """Initialise the backbones: pre-trained inside ``fit``, frozen, or fresh.
 
-    Returns the module whose features a probe can use, and the history of a pre-training inside
-    ``fit``. The former is `module`, the pre-trained one of a student, or None where nothing is
-    trained yet.
+    Returns for each member the module whose features a probe can use, and the history of a
+    pre-training inside ``fit``. The module is the member's own, the pre-trained one of a
+    student, or None where nothing is trained yet.
     """
-    if module.backbone is None:
-        return module, None
+    own: list[Any] = [member.module for member in members]
+    if classifier.inputs == "clinical":
+        return own, None
     if pretrainer is None:
-        engine.initialise_backbone(module.backbone, classifier.encoder, data.rows.dataset())
-        spec = classifier.encoder_spec_
-        return (module if spec.pretrained or not spec.trains else None), None
+        dataset = data.rows.dataset()
+        engine.initialise_members(members, classifier.encoder, classifier.n_models, dataset)
+        return [member.module if member.has_features else None for member in members], None
     net = pretrainer.net_ if plan is None else engine.pretrain(pretrainer, plan, data.rows).net
     history = None if plan is None else engine.history_frame(net)
     if classifier.student is not None:
-        engine.initialise_backbone(module.backbone, classifier.student, data.rows.dataset())
-        return net.module_, history
-    module.backbone.load_state_dict(net.module_.backbone.state_dict())
-    return module, history
+        dataset = data.rows.dataset()
+        engine.initialise_members(members, classifier.student, classifier.n_models, dataset)
+        return [net.module_] * len(members), history
+    engine.load_backbones(members, net.module_.backbone)
+    return own, history

@@ -10,16 +10,23 @@ from typing import TYPE_CHECKING
 from ecgsk._lazy import import_on_first_use
 
 if TYPE_CHECKING:
-    from ecgsk.encoders.clinical import ClinicalMLPModule
     from ecgsk.estimators._backbone import (
         build_augmentation,
         build_backbone,
         check_encoder,
-        initialise_backbone,
     )
-    from ecgsk.estimators._fine_tuning import DiagnosisData, fine_tune
+    from ecgsk.estimators._fine_tuning import DiagnosisData
     from ecgsk.estimators._fitting import hold_out_patients
     from ecgsk.estimators._linear_head import fit_linear_heads
+    from ecgsk.estimators._members import (
+        Member,
+        build_clinical,
+        fit_members,
+        initialise_members,
+        load_backbones,
+        repeat_encoder,
+        split_members,
+    )
     from ecgsk.estimators._pretraining import (
         Pretraining,
         PretrainingPlan,
@@ -39,7 +46,6 @@ if TYPE_CHECKING:
     from ecgsk.training.modules import (
         Backbone,
         DiagnosisModule,
-        MeasuredValues,
         PretrainingModule,
     )
     from ecgsk.training.net import ECGNet, wrap_trained
@@ -49,33 +55,36 @@ if TYPE_CHECKING:
 __all__ = [
     "Backbone",
     "BatchDataset",
-    "ClinicalMLPModule",
     "DiagnosisData",
     "DiagnosisModule",
     "ECGNet",
-    "MeasuredValues",
+    "Member",
     "Pretraining",
     "PretrainingModule",
     "PretrainingPlan",
     "build_augmentation",
     "build_backbone",
+    "build_clinical",
     "build_pretraining_module",
     "check_encoder",
     "embed_batches",
-    "fine_tune",
     "fit_linear_heads",
+    "fit_members",
     "forked_rng",
     "history_frame",
     "hold_out_patients",
-    "initialise_backbone",
+    "initialise_members",
+    "load_backbones",
     "name_memory_errors",
     "plan_pretraining",
     "predict_batches",
     "prediction_device",
     "pretrain",
+    "repeat_encoder",
     "resolve_batch_size",
     "resolve_device",
     "restore_module",
+    "split_members",
     "table_of_plan",
     "wrap_trained",
 ]

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from ecgsk.encoders import Encoder
+from ecgsk.encoders.ensemble import EncoderEnsemble
 from ecgsk.estimators._backbone import (
     build_augmentation,
     build_backbone,
@@ -63,6 +64,11 @@ def plan_pretraining(
     check_settings(pretrainer)
     assert inputs.signature is not None
     spec = check_encoder(pretrainer.encoder, inputs.signature)
+    if isinstance(spec, EncoderEnsemble):
+        raise ValueError(
+            f"{type(pretrainer).__name__}: expected one encoder, got {pretrainer.encoder!r}. "
+            "Pre-train one, and average networks with ECGDiagnosisClassifier(n_models=...)."
+        )
     build_augmentation(pretrainer.augmentation, inputs.signature.sampling_rate)
     columns = columns if pretrainer.clinical_columns is None else pretrainer.clinical_columns
     table = select_clinical_columns(inputs.table, columns, type(pretrainer).__name__)

@@ -39,6 +39,7 @@ from ecgsk.estimators.recipe import (
 )
 from ecgsk.exceptions import RecipeWarning
 from ecgsk.preprocessing import ClinicalScaler
+from ecgsk.training.trainer import is_count
 
 _INPUTS = ("ecg", "clinical", "ecg+clinical")
 _FINE_TUNE = ("auto", "full", "probe_then_full", *PROBES, *TEACHERS)
@@ -56,10 +57,11 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     Parameters
     ----------
     encoder : Encoder, str, JointEmbeddingPretrainer or FrozenEstimator, default="resnet18"
-        An architecture is trained from scratch. A bare pretrainer is cloned and fitted
-        inside ``fit``, so that no fold of a cross-validation leaks; parameters at None
-        are taken from this classifier. ``FrozenEstimator(pretrainer)`` is used as it
-        is; its encoder is copied, never changed.
+        An architecture is trained from scratch; ``"ensemble"``, a residual network and random
+        convolutions whose log odds are averaged, is more accurate on real ECGs and slower in
+        prediction. A bare pretrainer is cloned and fitted inside ``fit``, so that no fold of a
+        cross-validation leaks; parameters at None are taken from this classifier.
+        ``FrozenEstimator(pretrainer)`` is used as it is; its encoder is copied, never changed.
     inputs : {"ecg", "clinical", "ecg+clinical"}, default="ecg"
         Inputs of a prediction. ``"ecg+clinical"`` is the multimodal reference,
         ``"clinical"`` the table alone.
@@ -89,6 +91,10 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         Column of X that identifies the patient. It is never an input.
     augmentation : Augmentation or None, default=None
         Random changes of the training signals; None is ``Augmentation()``.
+    n_models : int, default=1
+        Number of networks to train in stage (ii), with different seeds. Their embeddings are
+        side by side and their log odds averaged, so the head stays linear. A pre-training
+        inside ``fit`` is done once, and all start from it. A ``"probe"`` trains no network.
     dropout : float, default=0.2
         Share of features dropped before the last layer, in training.
     max_epochs : int or "auto", default="auto"
@@ -182,6 +188,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         clinical_columns: Sequence[str] | None = None,
         group_column: str = "subject_id",
         augmentation: training.Augmentation | None = None,
+        n_models: int = 1,
         dropout: float = 0.2,
         max_epochs: int | str = "auto",
         batch_size: int | str = "auto",
@@ -200,6 +207,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self.clinical_columns = clinical_columns
         self.group_column = group_column
         self.augmentation = augmentation
+        self.n_models = n_models
         self.dropout = dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -269,14 +277,18 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self._store_targets(targets)
         self.scale_ = rows.scale if pretrainer is None or plan else pretrainer.scale_
         self.recipe_ = self._resolve_recipe(rows, targets, pretrainer is not None)
+        if self._encoder_spec is not None and self.recipe_.trains:
+            self.encoder_spec_ = engine.repeat_encoder(self._encoder_spec, self.n_models)
         if self.recipe_.distils:
             roles.use(self._table(inputs), self.clinical_columns)
         roles.finish(groups)
         data = self._training_data(rows, targets, seed)
         with self._seeded(seed):
             module = self._build_module()
-            teacher, self.pretraining_history_ = initialise(self, module, pretrainer, plan, data)
-            self._store_net(engine.fine_tune(self, module, data, self.recipe_, teacher))
+            members = engine.split_members(module, self._encoder_spec, self.dropout)
+            teachers, self.pretraining_history_ = initialise(self, members, pretrainer, plan, data)
+            net = engine.fit_members(self, module, members, teachers, data, self.recipe_)
+            self._store_net(net)
         self._store_patients(X, groups, rows.numbers, pretrainer, is_nested=plan is not None)
         self._n_features_out = module.n_features
         return self
@@ -320,6 +332,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
                 raise ValueError(f"{owner}: {name} must be one of {allowed}, got {value!r}.")
         if not (isinstance(self.dropout, (int, float)) and 0 <= self.dropout < 1):
             raise ValueError(f"{owner}: dropout must be in [0, 1), got {self.dropout!r}.")
+        if not is_count(self.n_models):
+            raise ValueError(f"{owner}: n_models must be a positive int, got {self.n_models!r}.")
         clinical = self.clinical_encoder
         if clinical is not None and not isinstance(clinical, encoders.ClinicalMLP):
             raise TypeError(
@@ -349,9 +363,13 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self._store_signature(inputs)
         return inputs
 
+    @property
+    def _encoder_spec(self) -> encoders.Encoder | None:
+        return None if self.inputs == "clinical" else vars(self)["encoder_spec_"]
+
     def _resolve_recipe(self, rows: TrainingRows, targets: Targets, has_pretrainer: bool) -> Recipe:
         labelled = targets.labelled
-        encoder = None if self.inputs == "clinical" else self.encoder_spec_
+        encoder = self._encoder_spec
         task = Task(
             encoder=encoder,
             is_pretrained=has_pretrainer
@@ -409,18 +427,18 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         self._training_set = digest_records(patients)
 
     def _build_module(self) -> engine.DiagnosisModule:
-        backbone: engine.Backbone | None = None
-        clinical: engine.ClinicalMLPModule | engine.MeasuredValues | None = None
+        backbone, clinical = None, None
         if self.inputs != "clinical":
             backbone = engine.build_backbone(
                 self.encoder_spec_, self.augmentation, self._signature, self.scale_
             )
         if self.scaler_ is not None:
-            n_columns = len(self.scaler_.feature_names_out_)
-            if self.recipe_.fine_tune == "full":
-                clinical = (self.clinical_encoder or encoders.ClinicalMLP()).build(n_columns)
-            else:
-                clinical = engine.MeasuredValues(n_columns)
+            clinical = engine.build_clinical(
+                self._encoder_spec,
+                self.clinical_encoder or encoders.ClinicalMLP(),
+                len(self.scaler_.feature_names_out_),
+                trained=self.recipe_.fine_tune == "full",
+            )
         return engine.DiagnosisModule(backbone, clinical, self.n_outputs_, self.dropout)
 
     def _dataset(self, X: Any) -> engine.BatchDataset:

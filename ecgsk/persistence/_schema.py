@@ -64,7 +64,9 @@ _SPECS = ("ecgsk.encoders", "ecgsk.objectives", "ecgsk.training")
 # Parameters younger than the format, with the value at which a model from before predicts as
 # it did.
 _ADDED_LATER: dict[str, dict[str, Any]] = {
-    "ECGDiagnosisClassifier": {"student": None},
+    "Augmentation": {"test_crops": 1},
+    "ECGDiagnosisClassifier": {"n_models": 1, "student": None},
+    "RandomConvolution": {"differences": False},
 }
 
 DATACLASSES: dict[str, type] = {

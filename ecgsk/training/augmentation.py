@@ -6,6 +6,8 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from torch import Tensor, nn
 
+from ecgsk.training.trainer import is_count
+
 # Minimum length of a window: 2 s hold at least one beat, even of a slow heart.
 _SHORTEST_CROP = 2.0  # s
 _SHORTEST_CROP_OF_ARRAYS = 200  # samples, without a sampling rate
@@ -38,12 +40,27 @@ class AugmentationModule(nn.Module):
             x.masked_fill_(self._leads_off(x), torch.nan)
         return x
 
+    def crops(self, x: Tensor) -> list[Tensor]:
+        """Return evenly spaced windows of the training length, first to last, for a prediction."""
+        n_times = x.shape[2]
+        length = self._length(n_times)
+        n_crops = self.spec.test_crops
+        if n_crops == 1 or length == n_times:
+            return [x]
+        starts = [round(i * (n_times - length) / (n_crops - 1)) for i in range(n_crops)]
+        return [x[:, :, start : start + length] for start in starts]
+
+    def _length(self, n_times: int) -> int:
+        """Return the length of a window in samples."""
+        rate = self.sampling_rate
+        shortest = _SHORTEST_CROP_OF_ARRAYS if rate is None else math.ceil(_SHORTEST_CROP * rate)
+        return max(round(self.spec.crop * n_times), min(n_times, shortest))
+
     def _window(self, x: Tensor) -> Tensor:
         """Cut one window per record; samples beyond the record are missing."""
         n_samples, n_leads, n_times = x.shape
         rate, spec = self.sampling_rate, self.spec
-        shortest = _SHORTEST_CROP_OF_ARRAYS if rate is None else math.ceil(_SHORTEST_CROP * rate)
-        length = max(round(spec.crop * n_times), min(n_times, shortest))
+        length = self._length(n_times)
         shift = 0 if rate is None else round(spec.time_shift * rate)
         if shift >= length:
             raise ValueError(
@@ -83,7 +100,7 @@ class Augmentation(BaseEstimator):
 
     Parameters are in physical units and apply to millivolts, before a model scales them, so
     they do not depend on the cohort. Augmentation runs on the device, in training only;
-    predictions use whole records.
+    predictions use whole records, or with `test_crops` the mean over windows.
 
     Parameters
     ----------
@@ -107,6 +124,10 @@ class Augmentation(BaseEstimator):
     lead_dropout : float, default=0.1
         Share of leads that become missing, as from a loose electrode; about one of twelve.
         Never all of a record.
+    test_crops : int, default=1
+        Number of evenly spaced windows of the training length over which a prediction
+        averages the embedding; 1 is the whole record. ``predict_proba``, ``transform``,
+        explanations and the exported graph all use that mean.
 
     References
     ----------
@@ -131,6 +152,7 @@ class Augmentation(BaseEstimator):
         baseline_wander: float = 0.0,
         noise: float = 0.02,
         lead_dropout: float = 0.1,
+        test_crops: int = 1,
     ):
         self.crop = crop
         self.time_shift = time_shift
@@ -138,6 +160,7 @@ class Augmentation(BaseEstimator):
         self.baseline_wander = baseline_wander
         self.noise = noise
         self.lead_dropout = lead_dropout
+        self.test_crops = test_crops
 
     def build(self, sampling_rate: float | None) -> AugmentationModule:
         """Make the torch module for signals of this sampling rate.
@@ -150,9 +173,13 @@ class Augmentation(BaseEstimator):
         Raises
         ------
         ValueError
-            For a share outside its range, a negative level, or an effect in
-            seconds or Hz without a sampling rate.
+            For a share outside its range, a negative level, a number of crops below 1, or an
+            effect in seconds or Hz without a sampling rate.
         """
+        if not is_count(self.test_crops):
+            raise ValueError(
+                f"Augmentation: test_crops must be a positive int, got {self.test_crops!r}."
+            )
         if not 0 < self.crop <= 1 or not 0 <= self.lead_dropout < 1:
             raise ValueError(
                 "Augmentation: crop must be in (0, 1] and lead_dropout in [0, 1), "

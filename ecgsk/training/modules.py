@@ -37,8 +37,13 @@ class Backbone(nn.Module):
     def forward(self, ecg: Tensor, augment: bool) -> Tensor:
         """Return embeddings of shape (n_samples, n_features); NaN samples are missing."""
         if augment:
-            ecg = self.augmentation(ecg)
-        return self.encoder(self._scaled(ecg))
+            return self.encoder(self._scaled(self.augmentation(ecg)))
+        crops = self.augmentation.crops(ecg)
+        if len(crops) == 1:
+            return self.encoder(self._scaled(ecg))
+        # As one batch: a single record costs little more than one call of the encoder.
+        embeddings = self.encoder(self._scaled(torch.cat(crops)))
+        return embeddings.unflatten(0, (len(crops), -1)).mean(0)
 
     def set_thresholds(self, ecg: Tensor) -> None:
         """Set the encoder's thresholds from training ECGs in mV."""
@@ -96,7 +101,7 @@ class DiagnosisModule(nn.Module):
     def __init__(
         self,
         backbone: Backbone | None,
-        clinical: ClinicalMLPModule | MeasuredValues | None,
+        clinical: ClinicalMLPModule | MeasuredValues | EncoderModule | None,
         n_outputs: int,
         dropout: float,
     ):

@@ -25,6 +25,7 @@ from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormali
 from ecgsk.encoders import (
     S4,
     ClinicalMLP,
+    EncoderEnsemble,
     InceptionTime,
     Net1D,
     PretrainedEncoder,
@@ -124,6 +125,7 @@ _ESTIMATORS = [
             InceptionTime(3, width=8),
             Net1D(width=16),
             RandomConvolution(500),
+            EncoderEnsemble([_TINY, RandomConvolution(84, differences=True)]),
             RecordScaled(_TINY),
             S4(2, width=8),
             ViT1d(1, width=8, n_heads=2),

@@ -9,9 +9,11 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from ecgsk import ECGDiagnosisClassifier
+from ecgsk.encoders import RandomConvolution
 from ecgsk.persistence import _schema
 from ecgsk.persistence._schema import check_attributes, default_parameters, find_class
 from ecgsk.preprocessing import BandpassFilter
+from ecgsk.training import Augmentation
 
 # The state holds the weights in place of the net, and nothing of the process of the fit.
 _NOT_IN_THE_STATE = {"_training_set", "net_"}
@@ -108,4 +110,6 @@ def test_parameters_that_scikit_learn_adds_have_their_default():
 
 
 def test_parameters_younger_than_a_file_have_the_value_that_predicts_as_before():
-    assert default_parameters(ECGDiagnosisClassifier) == {"student": None}
+    assert default_parameters(Augmentation) == {"test_crops": 1}
+    assert default_parameters(ECGDiagnosisClassifier) == {"n_models": 1, "student": None}
+    assert default_parameters(RandomConvolution) == {"differences": False}
