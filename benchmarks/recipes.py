@@ -54,7 +54,11 @@ def main() -> None:
         labelled = np.isin(patients, chosen)
         Y = cohort.Y[labelled].reindex(cohort.Y.index)
         # Of rows without labels a teacher still tells something.
-        rows = train if parameters.get("fine_tune") == "distill" else train[labelled[train]]
+        rows = (
+            train
+            if parameters.get("fine_tune") in ("distill", "self_train")
+            else train[labelled[train]]
+        )
         start = process_time()
         model = ECGDiagnosisClassifier(verbose=False, random_state=options.seed, **parameters)
         model.fit(X.iloc[rows], Y.iloc[rows])

@@ -8,6 +8,13 @@ import typer
 MAX_SEED = 2**32 - 1  # of NumPy's generator
 
 
+def encoder_names() -> list[str]:
+    """Return the names of the encoders that a pretrainer takes."""
+    from ecgsk.encoders.registry import ENCODERS
+
+    return [name for name in ENCODERS if name != "ensemble"]
+
+
 def _check_jobs(jobs: int) -> int:
     if jobs == 0:
         raise typer.BadParameter("expected a number of processes, or -1 for every core; got 0.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from ecgsk.cli._ending import command
-from ecgsk.cli._options import CohortFolder, Jobs, MaxEpochs, Resamples, Seed
+from ecgsk.cli._options import CohortFolder, Jobs, MaxEpochs, Resamples, Seed, encoder_names
 from ecgsk.cli._output import say
 
 _MAX_DEMO_JOBS = 3  # three of its arms are long
@@ -153,7 +153,6 @@ def evaluate(
     the order of TRIPOD+AI, and the joint-embedding model.
     """
     from ecgsk.cli._evaluate import Settings, run
-    from ecgsk.encoders.registry import ENCODERS
     from ecgsk.evaluation import ARMS
 
     fractions = label_fraction or [1.0]
@@ -162,8 +161,8 @@ def evaluate(
             raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {share:g}.")
     if test_size is not None and not 0 < test_size < 1:
         raise typer.BadParameter(f"--test-size must be in (0, 1), got {test_size:g}.")
-    if encoder not in ENCODERS:
-        raise typer.BadParameter(f"--encoder must be one of {', '.join(ENCODERS)}; got {encoder}.")
+    if encoder not in (names := encoder_names()):
+        raise typer.BadParameter(f"--encoder must be one of {', '.join(names)}; got {encoder}.")
     if unknown := [name for name in arm or () if name not in ARMS]:
         raise typer.BadParameter(f"--arm must be one of {'; '.join(ARMS)}; got {unknown[0]}.")
     if arm and arms == "ablation":

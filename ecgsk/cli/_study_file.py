@@ -10,8 +10,8 @@ from typing import Any
 
 import typer
 
+from ecgsk.cli._options import encoder_names
 from ecgsk.cli._preprocessing import BAND, SAMPLING_RATE
-from ecgsk.encoders.registry import ENCODERS
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
     JointEmbeddingPretrainer,
@@ -66,7 +66,7 @@ class TrainSettings:
     def find_problem(self) -> tuple[str, str] | None:
         """Return name and expected value of a setting that cannot be used; needs no cohort."""
         rules = [
-            ("encoder", self.encoder in ENCODERS, f"one of {', '.join(ENCODERS)}"),
+            ("encoder", self.encoder in encoder_names(), f"one of {', '.join(encoder_names())}"),
             ("objective", self.objective in _OBJECTIVES, f"one of {', '.join(_OBJECTIVES)}"),
             ("max_epochs", self.max_epochs is None or self.max_epochs >= 1, "1 or more"),
             ("val_size", 0 < self.val_size < 1, "between 0 and 1"),

@@ -74,7 +74,7 @@ def fine_tune(
     if recipe.has_teacher:
         rows = data.taught_rows
         targets = _teach(classifier, module, data, recipe, teacher)
-    elif recipe.starts_from_probe:
+    elif recipe.fine_tune != "full":
         features = _features(classifier, module, data, rows)
         _set_head(module, _fit_probe(module, features, data, recipe))
     if not recipe.trains:
@@ -105,8 +105,8 @@ def _teach(
     """Return the teacher's targets, NaN for validation patients; start the head from a probe."""
     rows, values = data.taught_rows, data.targets.as_matrix()
     features = None if teacher is None else _features(classifier, teacher, data, rows)
-    if recipe.starts_from_probe:
-        assert features is not None
+    # A student's features are not those of its teacher.
+    if features is not None and teacher is module:
         of_labelled = features[np.isin(rows, data.kept)]
         _set_head(module, _fit_probe(module, of_labelled, data, recipe))
     table = data.distillation_table

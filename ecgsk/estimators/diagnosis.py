@@ -71,8 +71,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         ``"distill"`` and ``"self_train"`` start from the probe too. Their targets are the
         labels and the probabilities of a teacher, for every row of X: linear heads on the
         embedding and, for ``"distill"``, the table, which is needed in ``fit`` only.
-        ``"late_fusion"`` is for ``inputs="ecg+clinical"``: a probe of the embedding and one
-        of the table, whose log odds are averaged.
+        ``"late_fusion"`` is for ``inputs="ecg+clinical"``: one head that averages probes of
+        embedding and table, together and apart.
         ``"auto"`` is ``"full"`` for a fresh encoder, and for a pre-trained one where X has
         no table. With a table it is ``"distill"`` where y has many labels and 200 records or
         more have some; else ``"probe"`` below 1,000 labelled records and
@@ -80,9 +80,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         ``"late_fusion"``, and an encoder without weights to train a ``"probe"``. Heads on
         untrained features start fresh. ``recipe_`` has the choice and its reason.
     student : Encoder, str or None, default=None
-        Architecture to train from fresh weights on the teacher's targets, instead of
-        fine-tuning the pre-trained encoder: ``"auto"`` is then ``"distill"`` where X has a
-        table, else ``"self_train"``.
+        Architecture to train on the teacher's targets, from fresh weights or those that it is
+        published with, instead of fine-tuning the encoder of a pretrainer: ``"auto"`` is then
+        ``"distill"`` where X has a table, else ``"self_train"``.
     clinical_encoder : ClinicalMLP or None, default=None
         Network of the table where it is trained fully; None is ``ClinicalMLP()``.
     clinical_columns : sequence of str or None, default=None
@@ -98,8 +98,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     dropout : float, default=0.2
         Share of features dropped before the last layer, in training.
     max_epochs : int or "auto", default="auto"
-        ``"auto"`` is 20 from scratch, 10 for ``"full"`` from a pre-trained encoder and for
-        ``"distill"``, and 5 for ``"probe_then_full"``.
+        ``"auto"`` is 20 from scratch, a student's training included, 5 for
+        ``"probe_then_full"``, and 10 for the other modes of a pre-trained encoder.
     batch_size : int or "auto", default="auto"
         Records per step; ``"auto"`` is 32 to 256, depending on the size of the cohort.
     learning_rate : float or "auto", default="auto"

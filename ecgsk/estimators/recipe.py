@@ -82,11 +82,6 @@ class Recipe:
         """True if there are epochs of training."""
         return self.fine_tune not in PROBES
 
-    @property
-    def starts_from_probe(self) -> bool:
-        """True if the head starts as linear probe: never where features are untrained."""
-        return self.fine_tune != "full" and not (self.has_teacher and self.from_scratch)
-
 
 def resolve_recipe(classifier: Any, task: Task) -> Recipe:
     """Resolve ``fine_tune``, ``max_epochs`` and ``learning_rate`` of a classifier.
@@ -154,7 +149,7 @@ def _auto(classifier: Any, task: Task) -> tuple[str, str]:
     if task.encoder is None:
         return ("probe" if few else "full"), f"a table alone with {size}"
     if classifier.inputs == "ecg+clinical" and task.has_features:
-        return "late_fusion", "ECG and table, each with a linear head of its own"
+        return "late_fusion", "linear heads on ECG and table, together and apart"
     if not task.encoder.trains:
         return "probe", "the encoder has no weights to train"
     if not task.is_pretrained:
@@ -179,12 +174,14 @@ def _check_teacher(classifier: Any, task: Task) -> None:
     what = "a student" if task.has_student else f"fine_tune={mode!r}"
     needs_table = mode == "distill"
     needs_features = task.has_student or mode == "self_train"
+    trains = task.encoder is not None and task.encoder.trains
     facts = {
         "inputs='ecg'": classifier.inputs == "ecg",
         "several columns in y": task.is_multilabel,
         "labels of two patients or more": task.n_labelled_patients > 1,
         "clinical columns in X": task.has_table or not needs_table,
         "a pre-trained encoder": task.is_pretrained or not needs_features,
+        "a student with weights to train": not task.has_student or trains,
         "fine_tune 'auto', 'distill' or 'self_train'": mode in ("auto", *TEACHERS),
     }
     if missing := [name for name, is_met in facts.items() if not is_met]:

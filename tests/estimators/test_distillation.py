@@ -4,14 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, GroupKFold
 from skorch.callbacks import Callback
 
+import ecgsk
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.encoders import ResNet1d
+from ecgsk.encoders import RandomConvolution, ResNet1d
 from ecgsk.estimators._distillation import distillation_targets, measured_values
 from ecgsk.exceptions import RecipeWarning
-from ecgsk.metrics import masked_roc_auc
+from ecgsk.metrics import masked_roc_auc, masked_roc_auc_scorer
 from ecgsk.training import Trainer
 
 ENCODER = ResNet1d(10, width=4)
@@ -252,6 +254,29 @@ def test_early_stopping_of_a_probe_is_named(cohort, pretrained):
         make(pretrained, fine_tune="probe", early_stopping=True).fit(cohort.X, cohort.Y)
 
 
+def test_distillation_of_fixed_features_starts_from_their_probe(cohort):
+    fixed = RandomConvolution(84)
+    probe, distilled = (
+        make(fixed, fine_tune=mode, learning_rate=1e-9).fit(cohort.X, cohort.Y)
+        for mode in ("probe", "distill")
+    )
+    np.testing.assert_allclose(distilled.coef_, probe.coef_, rtol=1e-3, atol=1e-6)
+
+
+def test_a_student_survives_saving_cloning_and_a_search(cohort, pretrained, tmp_path):
+    model = make(pretrained, student=ResNet1d(10, width=8), fine_tune="self_train")
+    search = GridSearchCV(
+        model, {"student__width": [4]}, cv=GroupKFold(2), scoring=masked_roc_auc_scorer
+    )
+    best = search.fit(cohort.X, cohort.Y, groups=cohort.groups).best_estimator_
+    assert best.encoder_spec_.width == 4
+    ecgsk.save(best, tmp_path / "model")
+    loaded = ecgsk.load(tmp_path / "model")
+    np.testing.assert_array_equal(
+        loaded.predict_proba(cohort.X[["ecg"]]), best.predict_proba(cohort.X[["ecg"]])
+    )
+
+
 @pytest.mark.parametrize(
     ("parameters", "missing"),
     [
@@ -281,3 +306,8 @@ def test_what_cannot_be_distilled(cohort, what):
         parameters = {"inputs": "ecg+clinical"}
     with pytest.raises(ValueError, match="fine_tune='auto'"):
         make(ENCODER, **parameters).fit(X, y)
+
+
+def test_a_student_needs_weights_to_train(cohort, pretrained):
+    with pytest.raises(ValueError, match="a student with weights to train"):
+        make(pretrained, student=RandomConvolution(84)).fit(cohort.X, cohort.Y)

@@ -134,7 +134,7 @@ def test_pretrained_multimodal(
     pretrainer, make_classifier, X, Y, assert_same_weights, copy_weights
 ):
     model = make_classifier(**MULTIMODAL, encoder=FrozenEstimator(pretrainer)).fit(X, Y)
-    assert model.recipe_.fine_tune == "probe"
+    assert model.recipe_.fine_tune == "late_fusion"
     assert_same_weights(copy_weights(pretrainer), model, "backbone")
     embedding, features = pretrainer.transform(X), model.transform(X)
     np.testing.assert_allclose(features[:, :64], embedding, atol=1e-6)

@@ -302,7 +302,7 @@ def test_another_value_anywhere_is_refused_or_read(small, write_model, seed):
         elif isinstance(value, dict) and generator.random() < 0.3:
             value[last + "x"] = value.pop(last)
         else:
-            value[last] = generator.choice(_OTHER)
+            value[last] = copy.deepcopy(generator.choice(_OTHER))
     try:
         write_model(small, content, load_file(small / WEIGHTS))
         with contextlib.suppress(ECGError):
