@@ -97,17 +97,17 @@ class EncoderEnsemble(Encoder):
 
     @property
     def scales_itself(self) -> bool:  # type: ignore[override]
-        """Whether the members take millivolts."""
+        """True if the members take millivolts."""
         return self.members[0].scales_itself
 
     @property
     def trains(self) -> bool:  # type: ignore[override]
-        """Whether a member has weights to train."""
+        """True if a member has weights to train."""
         return any(member.trains for member in self.members)
 
     @property
     def pretrained(self) -> bool:  # type: ignore[override]
-        """Whether a member starts from pretrained weights."""
+        """True if a member starts from pretrained weights."""
         return any(member.pretrained for member in self.members)
 
     def check_signal(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
@@ -122,7 +122,3 @@ class EncoderEnsemble(Encoder):
     def build(self, n_leads: int, n_times: int) -> EncoderEnsembleModule:
         """Make a module with fresh weights; see `Encoder.build`."""
         return EncoderEnsembleModule([member.build(n_leads, n_times) for member in self.members])
-
-
-def _is_member(encoder: Any) -> bool:
-    return isinstance(encoder, Encoder) and not isinstance(encoder, EncoderEnsemble)
