@@ -135,10 +135,12 @@ def _is_plain(value: Any) -> bool:
 def fingerprint(module: nn.Module, datasets: Iterable[BatchDataset | None], settings: tuple) -> str:
     """Hash everything that the weights of a fit depend on.
 
-    That is initial weights, records, settings and versions of libraries. Signals count by their
-    digests, of the pass that screened them; else they are read once more.
+    That is initial weights, the state of the random generator, records, settings and versions
+    of libraries. Networks of one ensemble may differ in the random state alone. Signals count
+    by their digests, of the pass that screened them; else they are read once more.
     """
     digest = hashlib.sha256(repr((settings, str(module), _VERSIONS)).encode())
+    digest.update(torch.get_rng_state().numpy().tobytes())
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

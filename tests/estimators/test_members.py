@@ -9,6 +9,7 @@ import ecgsk
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.encoders import EncoderEnsemble, RandomConvolution, ResNet1d
+from ecgsk.training import Trainer
 
 SMALL = ResNet1d(10, width=2)
 BOTH = EncoderEnsemble([SMALL, RandomConvolution(84)])
@@ -80,3 +81,19 @@ def test_a_probe_trains_no_network_to_average(cohort):
 def test_number_of_models_is_checked(cohort):
     with pytest.raises(ValueError, match="n_models must be a positive int, got 0"):
         fit(cohort, n_models=0)
+
+
+def test_networks_from_one_pretraining_differ_with_a_checkpoint_folder(cohort, tmp_path):
+    """They start from equal weights: a checkpoint of the first is none of the second."""
+    pretrained = FrozenEstimator(
+        JointEmbeddingPretrainer(SMALL, max_epochs=1, random_state=0, verbose=0).fit(cohort.X)
+    )
+    plain, kept, resumed = (
+        fit(cohort, pretrained, n_models=2, fine_tune="distill", trainer=trainer)
+        for trainer in (None, *2 * [Trainer(checkpoint_folder=tmp_path)])
+    )
+    P = plain.predict_proba(cohort.X)
+    np.testing.assert_array_equal(kept.predict_proba(cohort.X), P)
+    np.testing.assert_array_equal(resumed.predict_proba(cohort.X), P)
+    one, other = plain.net_.module_.backbone.encoder.members
+    assert any((a != b).any() for a, b in zip(one.parameters(), other.parameters(), strict=True))
