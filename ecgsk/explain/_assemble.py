@@ -202,6 +202,7 @@ def _describe_link(link: pd.Series) -> dict[str, Any]:
         "finding": str(link["finding"]),
         "odds_ratio_low": float(link["low"]),
         "odds_ratio_high": float(link["high"]),
+        "is_definition": bool(link["is_definition"]),
         "carried_by_ecg": None if pd.isna(carried) else bool(carried),
         **{name: float(link[name]) for name in _RATIOS},
     }

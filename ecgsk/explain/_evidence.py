@@ -14,6 +14,7 @@ from ecgsk.exceptions import ECGError
 from ecgsk.explain._association import read_labels
 from ecgsk.explain._concepts import ConceptSpace
 from ecgsk.explain._conditional import Design, associate, associate_single, carried
+from ecgsk.explain._definitions import is_definition
 
 _NAME = "LabEvidence"
 _SIDES = {"low": -1, "high": 1}
@@ -52,7 +53,9 @@ class LabEvidence(BaseEstimator):
         all others, with its interval ``low`` to ``high`` and its logarithm ``effect``, NaN
         with fewer than ten patients of either kind; ``crude_odds_ratio`` of the value alone and
         ``adjusted_odds_ratio`` given the covariates alone, where the first two conditions of a
-        link are met; ``sensitivity`` in log odds per standard deviation of the finding's score.
+        link are met; ``sensitivity`` in log odds per standard deviation of the finding's score;
+        ``is_definition`` where the finding defines the diagnosis, as potassium does
+        hyperkalaemia, by their names or the ICD-10 code.
         After `validate`, ``held_out_effect``; ``holds``; and of held-out patients
         ``ecg_odds_ratio``, ``ecg_low`` and ``ecg_high`` of the finding per standard deviation
         of its score, given covariates and the other laboratories, with ``carried_by_ecg``, 1 if
@@ -173,6 +176,9 @@ class LabEvidence(BaseEstimator):
         links = self._associate(design, known)
         self._compare(links, design, known)
         links["sensitivity"] = (weight @ self.patterns_.T).ravel()
+        links["is_definition"] = [
+            is_definition(*pair) for pair in zip(links["diagnosis"], links["finding"], strict=True)
+        ]
         number = links["diagnosis"].map({name: i for i, name in enumerate(self.diagnoses_)})
         order = np.lexsort([-links["effect"], number])
         self.links_ = links.drop(columns="value").iloc[order].reset_index(drop=True)

@@ -192,6 +192,8 @@ class Evidence:
     carried_by_ecg : bool or None
         Whether, in held-out patients, the ECG's score of the finding goes with the finding,
         given covariates and the other laboratories; None with too few patients.
+    is_definition : bool
+        Whether the laboratory value defines the diagnosis.
     """
 
     diagnosis: str
@@ -204,6 +206,7 @@ class Evidence:
     adjusted_odds_ratio: float
     sensitivity: float
     carried_by_ecg: bool | None = None
+    is_definition: bool = False
 
     @property
     def supports(self) -> bool:

@@ -99,6 +99,7 @@ def test_evidence_keeps_order_and_omits_links_that_the_model_sees_the_other_way(
             "adjusted_odds_ratio": [4.5, 2.0, 5.5],
             "sensitivity": [0.5, -0.2, 0.3],
             "carried_by_ecg": [1.0, 0.0, np.nan],
+            "is_definition": [False, False, True],
             "holds": True,
         }
     )
@@ -115,6 +116,7 @@ def test_evidence_keeps_order_and_omits_links_that_the_model_sees_the_other_way(
     assert (item.contribution, item.sensitivity) == (-0.3, 0.5)
     assert item.carried_by_ecg is True
     assert last.carried_by_ecg is None
+    assert [item.is_definition, last.is_definition] == [False, True]
 
 
 def test_signals_problems_and_neighbours_are_per_record(laboratories, facts, make_record):

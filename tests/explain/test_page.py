@@ -118,6 +118,16 @@ def test_contradicting_absence_is_marked_not_seen(make_full_explanation):
     assert "speaks against it: no sign of potassium high (odds ratio 14)" in explanation.to_text()
 
 
+def test_findings_that_define_the_diagnosis_are_marked(make_full_explanation):
+    explanation = make_full_explanation()
+    mark = "defined by this laboratory value"
+    assert mark not in explanation.to_text() + words(explanation.to_html())
+    defining = replace(explanation.evidence[0], is_definition=True)
+    explanation = replace(explanation, evidence=(defining,))
+    assert mark in explanation.to_text()
+    assert mark in words(explanation.to_html())
+
+
 def test_page_without_predicted_diagnoses():
     page = Explanation(7, (Diagnosis("sepsis", 0.1, np.inf),), (), None).to_html()
     assert "No diagnosis is predicted." in words(page)
