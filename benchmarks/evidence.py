@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from evidence_causes import find_causes
 from evidence_data import CONFOUNDERS, SIZES, fit_heads, load_or_embed, split
-from evidence_naming import PICKS, name_causes, rates
+from evidence_naming import PICKS, VITALS, name_causes, rates
 
 from ecgsk.explain import LabEvidence, deletion_faithfulness
 
@@ -39,7 +39,7 @@ def main():
         data = load_or_embed(seed, args.folder)
         for size in args.sizes:
             train, validation, test = split(data, size)
-            evidence, heads = fit(train, validation, seed)
+            evidence, heads = fit(train, validation)
             pairs.append(classify(evidence.links_, causes).assign(cohort=seed, size=size))
             predicted = predict(heads, validation, test)
             rows = name_causes(evidence, train, test, predicted, causes)
@@ -51,15 +51,21 @@ def main():
     show_named(pd.concat(named))
 
 
-def fit(train, validation, seed):
+def fit(train, validation):
     """Fit heads and links in training patients, and find which links hold in others."""
     heads = fit_heads(train)
-    evidence = LabEvidence(random_state=seed).fit(*arguments(train), weight=heads[0])
-    return evidence.validate(*arguments(validation)), heads
+    evidence = LabEvidence().fit(*arguments(train), weight=heads[0], **tables(train))
+    return evidence.validate(*arguments(validation), **tables(validation)), heads
 
 
 def arguments(part):
     return [part[name] for name in ARGUMENTS]
+
+
+def tables(part):
+    """Return values, and age, sex and vital signs as covariates."""
+    covariates = part["X"][list(VITALS)].assign(male=part["X"]["sex"] == "male")
+    return {"values": part["values"], "covariates": covariates}
 
 
 def predict(heads, validation, test):
@@ -130,7 +136,7 @@ def show_named(named):
 
 
 def deletion(evidence, test, predicted):
-    table = deletion_faithfulness(evidence, *arguments(test), predicted)
+    table = deletion_faithfulness(evidence, *arguments(test), predicted, random_state=0)
     return table.tail(1).round(3).to_string(index=False)
 
 

@@ -40,7 +40,7 @@ def main():
         embeddings, truth, patients = intervene(data["encoder"], moved_by, seed + NEW_PATIENTS)
         for size in args.sizes:
             train, validation, _ = split(data, size)
-            evidence, (weight, _) = fit(train, validation, seed)
+            evidence, (weight, _) = fit(train, validation)
             links = evidence.links_[evidence.links_["finding"].isin(moved_by)]
             links = links[links["diagnosis"].isin(truth[0].columns)].reset_index(drop=True)
             rows.append(

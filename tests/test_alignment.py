@@ -114,9 +114,7 @@ ENTRANCES = {
     "metric weight": lambda Y, P, g, r: masked_roc_auc(Y, P, sample_weight=g[r]),
     "bootstrap": lambda Y, P, g, r: patient_bootstrap(Y, P, groups=g[r]),
     "associations": lambda Y, P, g, r: lab_associations(Y, Y[r], g),
-    "evidence": lambda Y, P, g, r: LabEvidence(n_resamples=5, n_random=5).fit(
-        P, Y, Y[r], g, weight=np.eye(2)
-    ),
+    "evidence": lambda Y, P, g, r: LabEvidence().fit(P, Y, Y[r], g, weight=np.eye(2)),
     "similar patients": lambda Y, P, g, r: SimilarPatients().fit(P.values, g, Y[r]),
     "scorer": lambda Y, P, g, r: masked_roc_auc_scorer(
         LogisticRegression().fit(P, Y["a"]), P, Y["a"][r]

@@ -165,7 +165,7 @@ def _isotonic(calibrator: ProbabilityCalibrator) -> dict[str, Any]:
 
 
 def _evidence(evidence: LabEvidence) -> dict[str, Any]:
-    n_patients = evidence.links_["n_patients"]
+    n_patients = evidence.links_["n_with"] + evidence.links_["n_without"]
     return {
         "pairs_of_finding_and_diagnosis": len(evidence.links_),
         "patients_of_a_pair": [int(n_patients.min()), int(n_patients.max())],

@@ -253,6 +253,14 @@ def describe_model(
     return facts | {"software": f"ecgsk {ecgsk.__version__}"}
 
 
+def describe_evidence(evidence: explain.LabEvidence | None) -> dict[str, str]:
+    """Return what the odds ratios of the evidence are adjusted for."""
+    if evidence is None or "holds" not in evidence.links_:
+        return {}
+    names = ", ".join(evidence.covariates_) or "no age, sex or vital signs: none were given"
+    return {"evidence adjusted for": f"the other laboratories; {names}"}
+
+
 def _count_calibrated(calibrator: calibration.MultilabelCalibrator | None) -> str:
     if calibrator is None:
         return "none"

@@ -21,6 +21,10 @@ from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals.columns import find_ecg_column
 
 _DIRECTIONS = ("low", "high")
+# Text with more levels, such as an address, is no covariate.
+_N_LEVELS = 5
+# Levels of fewer records are not named in the model.
+_MIN_LEVEL = 10
 
 
 def are_lab_targets(names: Any) -> bool:
@@ -158,6 +162,48 @@ def table_beside_signal(X: Any, y: Any, group_column: str) -> pd.DataFrame:
     table = table.loc[:, ~table.columns.duplicated()]
     aside = (find_ecg_column(table), group_column)
     return table[split_roles(table.columns, aside, None)[0]]
+
+
+def evidence_tables(
+    X: Any,
+    y: Any,
+    names: Sequence[str] | None,
+    group_column: str,
+    columns: Sequence[str] | None = None,
+) -> dict[str, pd.DataFrame | None]:
+    """Return laboratory values and covariates for evidence, None where there are none.
+
+    Covariates are the clinical columns that are no laboratory; text of few levels is coded as
+    0 and 1. With the `columns` of fit, one that is absent is NaN.
+    """
+    is_values = isinstance(y, pd.DataFrame) and not are_lab_targets(y.columns)
+    values = y.reset_index(drop=True) if is_values else None
+    laboratories = {str(name).rpartition(" ")[0] for name in names or ()}
+    table = table_beside_signal(X, None, group_column)
+    coded = [_coded(table[name], str(name)) for name in table if str(name) not in laboratories]
+    covariates = pd.concat([pd.DataFrame(index=table.index), *coded], axis=1)
+    if columns is not None:
+        covariates = covariates.reindex(columns=list(columns))
+    return {"values": values, "covariates": covariates if covariates.shape[1] else None}
+
+
+def _coded(column: pd.Series, name: str) -> pd.DataFrame:
+    """Return numbers as they are, and text of at most five levels as 0 and 1 for each but one."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+        return column.astype("Float64").astype(float).to_frame(name)
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.DataFrame(index=column.index)
+    text = column.astype(object).where(column.notna())
+    counts = text.dropna().astype(str).value_counts()
+    levels = sorted(counts.index[counts >= _MIN_LEVEL])
+    chosen = levels[1:] if len(levels) <= _N_LEVELS else []
+    return pd.DataFrame(
+        {
+            f"{name} {level}": (text.astype(str) == level).where(text.notna()).astype(float)
+            for level in chosen
+        },
+        index=column.index,
+    )
 
 
 def _first(names: list[str] | None) -> str:

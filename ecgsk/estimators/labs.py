@@ -18,7 +18,7 @@ from ecgsk._alignment import check_row_order
 from ecgsk._leakage import remember_patients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.estimators._base import unchanged_on_failure
-from ecgsk.estimators._lab_encoder import draw_seed, fit_pretrainer, unwrap_frozen
+from ecgsk.estimators._lab_encoder import fit_pretrainer, unwrap_frozen
 from ecgsk.estimators._outputs import LinearHead, LogitsClassifierMixin, digest_records
 
 
@@ -47,7 +47,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     device : str or None, default=None
         Device of a pretrainer fitted here that names none.
     random_state : int, RandomState or None, default=None
-        Seed of the evidence tests, and of a pretrainer that has no seed.
+        Seed of a pretrainer that has no seed.
     verbose : int or None, default=None
         Progress of a pretrainer fitted here that does not set it.
 
@@ -119,7 +119,9 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             Laboratory values in the units of the reference ranges, or 0, 1 and NaN for
             targets named ``"... low"`` and ``"... high"``. NaN is "not measured".
         diagnoses : DataFrame of shape (n_records, n_labels) or None
-            0, 1 or NaN, with the classifier's labels as columns, for ``evidence_``.
+            0, 1 or NaN, with the classifier's labels as columns, for ``evidence_``. Links are
+            adjusted for the other laboratories of y and for the clinical columns of X that
+            are none, such as age, sex and vital signs.
         groups : array-like of shape (n_records,) or None
             Patient of each record, if X has no ``group_column``.
 
@@ -157,8 +159,10 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self.evidence_ = self.similar_patients_ = None
         if Y is not None:
             labs = pd.DataFrame(values, columns=self.label_names_)
-            evidence = explain.LabEvidence(random_state=draw_seed(self.random_state))
-            self.evidence_ = evidence.fit(embedding, labs, Y, patients, weight=encoder.coef_)
+            tables = lab_targets.evidence_tables(X, y, self.label_names_, self.group_column)
+            self.evidence_ = explain.LabEvidence().fit(
+                embedding, labs, Y, patients, weight=encoder.coef_, **tables
+            )
         if self.keep_patients:
             table = lab_targets.table_beside_signal(X, y, self.group_column)
             self.similar_patients_ = explain.SimilarPatients().fit(
@@ -220,7 +224,9 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             calibrator = calibration.MultilabelCalibrator(threshold="f1", coverage=self.coverage)
             self.diagnosis_calibrator_ = calibrator.fit(P, Y, groups=patients)
         if Y is not None and self.evidence_ is not None:
-            self.evidence_.validate(embedding, labs, Y, patients)
+            kept = self.evidence_.covariates_
+            tables = lab_targets.evidence_tables(X, y, names, self.group_column, kept)
+            self.evidence_.validate(embedding, labs, Y, patients, **tables)
         return self
 
     def explain(
@@ -277,7 +283,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             **predicted,
             **parts.signal_parts(encoder, X, ecg, predicted, n_attributions),
             similar=similar.find(embedding, n_similar) if similar and n_similar else None,
-            model=parts.describe_model(encoder, self.n_measured_, self.calibrator_, calibrator),
+            model=parts.describe_model(encoder, self.n_measured_, self.calibrator_, calibrator)
+            | parts.describe_evidence(evidence),
             patients=parts.add_heart_rates(patients, ecg),
             titles=titles,
             recorded=recorded,

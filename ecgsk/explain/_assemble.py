@@ -15,7 +15,7 @@ from ecgsk.signals import ECGRecord
 _ANSWERS = ((), (False,), (True,), (False, True))
 _RANGE = ["low", "high", "unit"]
 _CALIBRATED = ["threshold", "sensitivity", "specificity", "prevalence"]
-_LINK = ["diagnosis", "finding", "odds_ratio", "low", "high", "sensitivity", "p_value"]
+_RATIOS = ["odds_ratio", "crude_odds_ratio", "adjusted_odds_ratio", "sensitivity"]
 
 
 def assemble_explanations(
@@ -185,11 +185,24 @@ def _describe_finding(name: str, fact: pd.Series) -> dict[str, Any]:
 
 def _evidence(links: pd.DataFrame, contributions: np.ndarray) -> Iterator[tuple[Evidence, ...]]:
     """Yield the evidence of each record, in the order of the links."""
-    rows = [tuple(link) for link in links[_LINK].itertuples(index=False)]
-    for record in contributions:
+    # Where the model sees it the other way, the ECG does not show what the patients do.
+    shown = (links["sensitivity"] > 0).to_numpy()
+    rows = [_describe_link(link) for _, link in links[shown].iterrows()]
+    for record in contributions[:, shown].tolist():
         yield tuple(
-            Evidence(str(diagnosis), str(finding), float(contribution), *map(float, numbers))
-            for (diagnosis, finding, *numbers), contribution in zip(rows, record, strict=True)
-            # The absence of a finding that is rarer with the diagnosis supports nothing.
-            if contribution < 0 or numbers[0] > 1
+            Evidence(contribution=contribution, **link)
+            for link, contribution in zip(rows, record, strict=True)
         )
+
+
+def _describe_link(link: pd.Series) -> dict[str, Any]:
+    carried = link["carried_by_ecg"]
+    return {
+        "diagnosis": str(link["diagnosis"]),
+        "finding": str(link["finding"]),
+        "odds_ratio_low": float(link["low"]),
+        "odds_ratio_high": float(link["high"]),
+        "is_definition": bool(link["is_definition"]),
+        "carried_by_ecg": None if pd.isna(carried) else bool(carried),
+        **{name: float(link[name]) for name in _RATIOS},
+    }

@@ -1,14 +1,13 @@
 """Concept activation vectors of laboratory abnormalities, and random concepts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.stats import false_discovery_control
 
 # Maximum number of principal axes. Further axes have a variance below the ridge and affect a
-# direction little; the time of the tests grows with their number.
+# direction little.
 _N_AXES = 1024
 # Ridge of a concept's filter, in units of the features' mean variance: it limits the weight of
 # features with little variance in training.
@@ -115,31 +114,3 @@ def shuffles(patients: np.ndarray, n: int, rng: np.random.RandomState) -> Iterat
         for rows in blocks:
             order[rows] = rows[rng.permutation(len(rows))]
         yield order
-
-
-def p_values(
-    sensitivity: Callable[[np.ndarray], np.ndarray],
-    labels: np.ndarray,
-    patients: np.ndarray,
-    n_random: int,
-    rng: np.random.RandomState,
-) -> np.ndarray:
-    """Compute two-sided p-values of sensitivities by permuting labels among patients.
-
-    `sensitivity` maps labels (n_records, n_findings) to the tested array; p is NaN where it is.
-    Missing labels are permuted too. p is at least ``1 / (n_random + 1)``.
-    """
-    found = np.abs(sensitivity(labels))
-    as_large = np.zeros(found.shape)
-    for order in shuffles(patients, n_random, rng):
-        as_large += np.abs(sensitivity(labels[order])) >= found
-    return np.where(np.isnan(found), np.nan, (1 + as_large) / (1 + n_random))
-
-
-def adjust(p: np.ndarray) -> np.ndarray:
-    """Return Benjamini-Hochberg adjusted p-values; NaN stays NaN and does not count as a test."""
-    adjusted = np.full(p.shape, np.nan)
-    tested = ~np.isnan(p)
-    if tested.any():
-        adjusted[tested] = false_discovery_control(p[tested])
-    return adjusted

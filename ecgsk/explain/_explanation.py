@@ -39,7 +39,7 @@ class Explanation(ExplanationContent):
         The signal; None if X was a plain array.
     evidence : tuple of Evidence
         Findings that support or contradict diagnoses; for each diagnosis by
-        sensitivity, the largest first.
+        odds ratio, the largest first.
     attributions : tuple of Attribution
         One per requested diagnosis.
     similar : tuple of SimilarPatient

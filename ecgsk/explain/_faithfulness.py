@@ -28,6 +28,8 @@ def deletion_faithfulness(
     *,
     directions: str = "concepts",
     n_random: int = 200,
+    n_resamples: int = 1000,
+    random_state: Any = None,
 ) -> pd.DataFrame:
     """Compare deletion of supporting findings' directions with deletion of random ones.
 
@@ -48,11 +50,15 @@ def deletion_faithfulness(
         or directions uniform in the whitened embedding.
     n_random : int, default=200
         Number of random directions.
+    n_resamples : int, default=1000
+        Bootstrap samples of patients.
+    random_state : int, RandomState or None, default=None
+        Seed of directions and bootstrap samples.
 
     Returns
     -------
     DataFrame
-        One row per held link with an odds ratio above 1, and a last row of all:
+        One row per held link, and a last row of all:
 
         ``n_records``
             Records with a deletion.
@@ -92,22 +98,20 @@ def deletion_faithfulness(
             f"{directions!r}."
         )
     links = evidence.held_links_
-    above = (links["odds_ratio"] > 1).to_numpy()
-    links = links[above].reset_index(drop=True)
     diagnosis = [evidence.diagnoses_.index(name) for name in links["diagnosis"]]
     labels = read_labels("deletion_faithfulness", labs, "labs")[0]
     labels = labels[:, [evidence.findings_.index(name) for name in links["finding"]]]
     truth = read_labels("deletion_faithfulness", diagnoses, "diagnoses")[0][:, diagnosis]
     numbers, _ = number_patients("deletion_faithfulness", patients, len(truth))
-    losses = evidence.contributions(embedding)[:, above]
+    losses = evidence.contributions(embedding)
     weight = evidence.weight_[diagnosis]
-    random = _random_contributions(
-        evidence, embedding, weight, labels, numbers, directions, n_random
-    )
+    rng = check_random_state(random_state)
+    orders = shuffles(numbers, n_random, rng) if directions == "concepts" else None
+    random = _random_contributions(evidence, embedding, weight, labels, orders, n_random, rng)
     supported = np.asarray(predicted, dtype=bool)[:, diagnosis] & (losses > 0)
     log_odds = np.asarray(embedding, dtype=np.float64) @ weight.T
     per_record, auroc = _compare(losses, random, supported, log_odds, truth)
-    frame = _means(per_record, numbers, evidence)
+    frame = _means(per_record, numbers, evidence.level, n_resamples, rng)
     for name, values in auroc.items():
         frame[name] = [*values, pd.Series(values).mean()]
     frame.insert(0, "diagnosis", [*links["diagnosis"], "all"])
@@ -120,15 +124,14 @@ def _random_contributions(
     embedding: Any,
     weight: np.ndarray,
     labels: np.ndarray,
-    patients: np.ndarray,
-    directions: str,
+    orders: Iterable[np.ndarray] | None,
     n_random: int,
+    rng: np.random.RandomState,
 ) -> Iterator[np.ndarray]:
     """Yield losses by deleting one random direction per link: (n_records, n_links)."""
-    rng, space = check_random_state(evidence.random_state), evidence.space()
+    space = evidence.space()
     coordinates = space.coordinates(embedding)
-    if directions == "concepts":
-        orders = shuffles(patients, n_random, rng)
+    if orders is not None:
         draws = (space.concepts(coordinates, labels[order]) for order in orders)
     else:
         draws = (space.isotropic(len(weight), rng) for _ in range(n_random))
@@ -180,10 +183,14 @@ def _auroc(truth: np.ndarray, log_odds: np.ndarray) -> np.ndarray:
 
 
 def _means(
-    per_record: dict[str, np.ndarray], patients: np.ndarray, evidence: LabEvidence
+    per_record: dict[str, np.ndarray],
+    patients: np.ndarray,
+    level: float,
+    n_resamples: int,
+    rng: np.random.RandomState,
 ) -> pd.DataFrame:
     """Average over records per link and over all links, with intervals."""
-    n_patients, n_resamples = patients.max() + 1, evidence.n_resamples
+    n_patients = patients.max() + 1
     sums = {}
     for name, values in per_record.items():
         sums[name] = np.zeros((n_patients, values.shape[1] + 1))
@@ -191,7 +198,7 @@ def _means(
     totals = {name: values.sum(axis=0) for name, values in sums.items()}
     shares = np.empty((n_resamples, len(totals["n_records"])))
     with np.errstate(invalid="ignore"):
-        for block, drawn in patient_counts(n_patients, n_resamples, evidence.random_state, 1):
+        for block, drawn in patient_counts(n_patients, n_resamples, rng, 1):
             shares[block] = drawn.T @ sums["beats_random"] / (drawn.T @ sums["n_records"])
         frame = pd.DataFrame(
             {
@@ -200,7 +207,7 @@ def _means(
             }
         ).astype({"n_records": int})
     seen = (totals["n_records"] > 0) & ~np.isnan(shares).all(axis=0)
-    tails = [evidence.level / 2, 1 - evidence.level / 2]
+    tails = [level / 2, 1 - level / 2]
     interval = np.full((2, len(seen)), np.nan)
     interval[:, seen] = np.nanquantile(shares[:, seen], tails, axis=0)
     frame["low"], frame["high"] = interval

@@ -47,7 +47,7 @@ def _environment() -> Any:
     environment.filters |= {
         "lift": _lift,
         "recorded": {True: "present", False: "absent", None: _UNKNOWN}.get,
-        "p_value": _p_value,
+        "known": {True: "yes", False: "not shown", None: _UNKNOWN}.get,
         "percent": _percent,
         "plain": _plain,
         "probability": _probability,
@@ -225,10 +225,6 @@ def _ratio(ratio: float) -> str:
         if abs(ratio) >= 10
         else f"{ratio:.2f}"
     )
-
-
-def _p_value(p: float) -> str:
-    return _UNKNOWN if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _signed(value: float) -> str:

@@ -172,8 +172,8 @@ class LabFinding:
 class Evidence:
     """A laboratory finding that supports or contradicts a diagnosis of one record.
 
-    An association that holds in held-out patients, not a cause. Explanations leave out the
-    absence of findings that are rarer with the diagnosis, which supports nothing.
+    An association that holds in held-out patients, not a cause. Explanations leave out links
+    that the model sees the other way round.
 
     Attributes
     ----------
@@ -183,12 +183,17 @@ class Evidence:
         Contribution of the finding's direction in the embedding to the diagnosis' log odds,
         relative to the average training record.
     odds_ratio, odds_ratio_low, odds_ratio_high : float
-        Of diagnosis and finding in the training patients, with its patient bootstrap
-        interval.
+        Of the diagnosis per standard deviation of the laboratory's value towards the finding,
+        given all other values and covariates, in the training patients, with its interval.
+    crude_odds_ratio, adjusted_odds_ratio : float
+        Of the value alone, and given the covariates alone, such as age and sex.
     sensitivity : float
         Log odds of the diagnosis per standard deviation of the finding's direction.
-    p_value : float
-        Of the sensitivity, against random directions.
+    carried_by_ecg : bool or None
+        Whether, in held-out patients, the ECG's score of the finding goes with the finding,
+        given covariates and the other laboratories; None with too few patients.
+    is_definition : bool
+        Whether the laboratory value defines the diagnosis.
     """
 
     diagnosis: str
@@ -197,8 +202,11 @@ class Evidence:
     odds_ratio: float
     odds_ratio_low: float
     odds_ratio_high: float
+    crude_odds_ratio: float
+    adjusted_odds_ratio: float
     sensitivity: float
-    p_value: float
+    carried_by_ecg: bool | None = None
+    is_definition: bool = False
 
     @property
     def supports(self) -> bool:

@@ -25,7 +25,7 @@ def explanation_schema() -> dict[str, Any]:
     --------
     >>> from ecgsk.explain import explanation_schema
     >>> explanation_schema()["properties"]["version"]["const"]
-    1
+    2
     """
     text = files("ecgsk.explain").joinpath("explanation.schema.json").read_text(encoding="utf-8")
     return json.loads(text)
@@ -34,7 +34,7 @@ def explanation_schema() -> dict[str, Any]:
 def explanation_dict(content: ExplanationContent) -> dict[str, Any]:
     """Return the JSON form: everything but the signal."""
     return {
-        "version": 1,
+        "version": 2,
         "record": json_value(content.record),
         "patient": json_value(content.patient),
         "quality": content.quality,

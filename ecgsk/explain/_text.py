@@ -68,7 +68,8 @@ def _evidence_lines(content: ExplanationContent, diagnosis: str) -> list[str]:
         chosen = [e for e in evidence if e.supports is supports][:_N_EVIDENCE]
         named = [
             f"{'' if e.seen else 'no sign of '}{display_name(e.finding)} "
-            f"(odds ratio {e.odds_ratio:.2g})"
+            f"(odds ratio {e.odds_ratio:.2g}"
+            f"{'; defined by this laboratory value' if e.is_definition else ''})"
             for e in chosen
         ]
         if named:

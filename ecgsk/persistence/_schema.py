@@ -45,7 +45,8 @@ _FITTED: dict[str, tuple[str, ...]] = {
         "intercept_ n_measured_ similar_patients_",
     ),
     "ecgsk.explain.LabEvidence": (
-        "back_ basis_ diagnoses_ filters_ findings_ links_ mean_ patterns_ variance_ weight_",
+        "back_ basis_ covariates_ diagnoses_ filters_ findings_ links_ mean_ patterns_ variance_ "
+        "weight_",
     ),
     "ecgsk.explain.SimilarPatients": ("diagnoses_ embedding_ patients_ table_",),
     "ecgsk.preprocessing.BandpassFilter": (_CHANGES_SIGNALS,),

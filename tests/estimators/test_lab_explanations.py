@@ -380,7 +380,7 @@ def test_predictive_values_follow_the_prevalence(explained):
     assert high.npv == pytest.approx(high.specificity / (high.specificity + 1 - high.sensitivity))
 
 
-def test_evidence_lists_held_links_by_sensitivity(explained, calibrated_explainer):
+def test_evidence_lists_held_links_by_odds_ratio(explained, calibrated_explainer):
     held = calibrated_explainer.evidence_.held_links_
     pairs = list(zip(held["diagnosis"], held["finding"], strict=True))
     assert ("hyperkalaemia", "potassium high") in pairs
@@ -388,6 +388,14 @@ def test_evidence_lists_held_links_by_sensitivity(explained, calibrated_explaine
         order = [pairs.index((e.diagnosis, e.finding)) for e in explanation.evidence]
         assert order == sorted(order)
         assert all(e.odds_ratio > 1 for e in explanation.evidence if e.supports)
+
+
+def test_evidence_says_what_it_is_adjusted_for(explained, calibrated_explainer):
+    covariates = calibrated_explainer.evidence_.covariates_
+    laboratories = {name.rpartition(" ")[0] for name in calibrated_explainer.label_names_}
+    assert not laboratories & set(covariates)
+    words = explained[0].model["evidence adjusted for"]
+    assert all(name in words for name in ["the other laboratories", *covariates])
 
 
 def test_no_evidence_before_calibrate(fitted_explainer, lab_sides):

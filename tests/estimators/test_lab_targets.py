@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ecgsk import LabAbnormalityExplainer
-from ecgsk.estimators._lab_targets import are_lab_targets, read_reference_ranges
+from ecgsk.estimators._lab_targets import are_lab_targets, evidence_tables, read_reference_ranges
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +70,26 @@ def test_unknown_reference_ranges_are_missing(ranges):
     table = read_reference_ranges(ranges, ["potassium"])
     assert table[["low", "high"]].isna().all(axis=None)
     assert table["unit"].tolist() == [""]
+
+
+def test_covariates_are_clinical_columns_without_laboratories():
+    X = pd.DataFrame(
+        {
+            "age": [50.0, np.nan] * 20,
+            "sex": ["male", "female", None, "male"] * 10,
+            "address": [f"street {i}" for i in range(40)],
+            "potassium": 4.0,
+            "subject_id": range(40),
+        }
+    )
+    y = pd.DataFrame({"potassium": np.full(40, 4.0)})
+    names = ["potassium low", "potassium high"]
+    tables = evidence_tables(X, y, names, "subject_id")
+    assert list(tables["covariates"]) == ["age", "sex male"]
+    assert tables["covariates"]["sex male"].tolist()[:2] == [1, 0]
+    assert tables["covariates"].isna().to_numpy().sum() == 30
+    pd.testing.assert_frame_equal(tables["values"], y)
+    # The signal alone, later: covariates of fit that are absent are not known.
+    later = evidence_tables(X[["subject_id"]], y, names, "subject_id", ["age", "sex male"])
+    assert later["covariates"].shape == (40, 2)
+    assert later["covariates"].isna().all(axis=None)

@@ -62,8 +62,8 @@ def make_full_explanation(make_record):
             ),
             ecg,
             (
-                Evidence(name, finding, 1.42, 14.2, 9.8, 21.5, 0.94, 0.0005),
-                Evidence(name, "sodium low", -0.3, 0.5, 0.4, 0.7, -0.2, 0.02),
+                Evidence(name, finding, 1.42, 14.2, 9.8, 21.5, 20.5, 18.1, 0.94, True),
+                Evidence(name, "sodium low", -0.3, 1.5, 1.4, 1.7, 1.9, 1.8, 0.2, False),
             ),
             (
                 Attribution(

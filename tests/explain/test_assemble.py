@@ -85,29 +85,38 @@ def test_diagnoses_without_thresholds_use_one_half(laboratories, facts, diagnose
     assert {d.answers for d in first.diagnoses} == {None}
 
 
-def test_evidence_keeps_order_and_omits_absence_of_rarer_findings(laboratories, facts):
+def test_evidence_keeps_order_and_omits_links_that_the_model_sees_the_other_way(
+    laboratories, facts
+):
     links = pd.DataFrame(
         {
             "diagnosis": ["sepsis", "sepsis", "gout"],
             "finding": ["lactate high", "sodium low", "urate high"],
-            "odds_ratio": [3.0, 0.5, 4.0],
-            "low": [2.0, 0.4, 3.0],
-            "high": [4.0, 0.7, 5.0],
+            "odds_ratio": [3.0, 1.5, 4.0],
+            "low": [2.0, 1.4, 3.0],
+            "high": [4.0, 1.7, 5.0],
+            "crude_odds_ratio": [5.0, 2.5, 6.0],
+            "adjusted_odds_ratio": [4.5, 2.0, 5.5],
             "sensitivity": [0.5, -0.2, 0.3],
-            "p_value": [0.01, 0.02, 0.03],
+            "carried_by_ecg": [1.0, 0.0, np.nan],
+            "is_definition": [False, False, True],
             "holds": True,
         }
     )
     contributions = np.array([[0.4, 0.2, -0.1], [-0.3, -0.2, 0.6]])
-    first, second = assemble_explanations(
+    explained = assemble_explanations(
         [0, 1], laboratories, facts, links=links, contributions=contributions
     )
-    assert [e.finding for e in first.evidence] == ["lactate high", "urate high"]
-    assert [e.supports for e in first.evidence] == [True, False]
-    assert [e.finding for e in second.evidence] == list(links["finding"])
-    item = second.evidence[1]
-    assert (item.odds_ratio, item.odds_ratio_low, item.odds_ratio_high) == (0.5, 0.4, 0.7)
-    assert (item.contribution, item.sensitivity, item.p_value) == (-0.2, -0.2, 0.02)
+    for explanation in explained:
+        assert [e.finding for e in explanation.evidence] == ["lactate high", "urate high"]
+    item, last = explained[1].evidence
+    assert [item.supports, last.supports] == [False, True]
+    assert (item.odds_ratio, item.odds_ratio_low, item.odds_ratio_high) == (3.0, 2.0, 4.0)
+    assert (item.crude_odds_ratio, item.adjusted_odds_ratio) == (5.0, 4.5)
+    assert (item.contribution, item.sensitivity) == (-0.3, 0.5)
+    assert item.carried_by_ecg is True
+    assert last.carried_by_ecg is None
+    assert [item.is_definition, last.is_definition] == [False, True]
 
 
 def test_signals_problems_and_neighbours_are_per_record(laboratories, facts, make_record):

@@ -1,12 +1,9 @@
-"""Concept directions, permutations and p-values."""
+"""Concept directions and permutations."""
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ecgsk.explain import _concepts
-from ecgsk.explain._concepts import ConceptSpace, adjust, p_values, shuffles
+from ecgsk.explain._concepts import ConceptSpace, shuffles
 
 
 def test_shuffles_keep_records_of_a_patient_together():
@@ -18,38 +15,6 @@ def test_shuffles_keep_records_of_a_patient_together():
             assert len(set(patients[rows])) == 1
             assert list(rows) == sorted(rows)  # records keep their order
     assert len({tuple(order) for order in shuffles(patients, 50, np.random.RandomState(0))}) == 12
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_adjusted_p_values_follow_benjamini_and_hochberg(p):
-    with_gap = np.array([np.nan, *p, np.nan])
-    ranks = np.array([sum(other <= value for other in p) for value in p])
-    expected = [min((np.array(p) * len(p) / ranks)[np.array(p) >= value].min(), 1) for value in p]
-    np.testing.assert_allclose(adjust(with_gap)[1:-1], expected)
-    assert np.isnan(adjust(with_gap)[[0, -1]]).all()
-
-
-def test_adjusting_no_tests_gives_nan():
-    assert np.isnan(adjust(np.full(3, np.nan))).all()
-
-
-@pytest.mark.parametrize("visits", [1, 4])
-def test_p_is_uniform_under_the_null(visits):
-    # Records of a patient are equal: permuting single records would make all p-values small.
-    rng = np.random.default_rng(0)
-    n, n_patients = 30, 60
-    patients = np.repeat(np.arange(n_patients), visits)
-    draw = np.repeat(rng.normal(size=(n_patients, n + 6)), visits, axis=0)
-    labels, embedding = (draw[:, :n] > 0.5).astype(float), draw[:, n:]
-    space = ConceptSpace.fit(embedding)
-    coordinates = space.coordinates(embedding)
-
-    def sensitivity(labels):
-        return space.concepts(coordinates, labels).patterns[:, 0]
-
-    p = p_values(sensitivity, labels, patients, 99, np.random.RandomState(0))
-    assert 0.3 < np.mean(p) < 0.7
-    assert np.mean(p <= 0.1) <= 0.25
 
 
 def test_deletion_removes_the_concept_alone():

@@ -50,8 +50,8 @@ def test_frame_has_one_row_per_statement(make_explanation):
 
 
 def test_evidence_frame_has_one_row_per_item(make_explanation):
-    for_it = Evidence("sepsis", "lactate high", 0.4, 3.0, 2.0, 4.5, 0.2, 0.01)
-    against = Evidence("sepsis", "crp high", -0.1, 2.0, 1.2, 3.1, 0.1, 0.03)
+    for_it = Evidence("sepsis", "lactate high", 0.4, 3.0, 2.0, 4.5, 4.0, 3.5, 0.2)
+    against = Evidence("sepsis", "crp high", -0.1, 2.0, 1.2, 3.1, 2.5, 2.2, 0.1)
     some = dataclasses.replace(make_explanation("a"), evidence=(for_it, against))
     frame = Explanations([some, make_explanation("b")]).evidence_to_frame()
     assert frame["record"].tolist() == ["a", "a"]

@@ -33,7 +33,7 @@ def rows(cohort, first, last):
 @pytest.fixture(scope="module")
 def evidence(cohort):
     """Evidence of a head with weight on the cause's features alone."""
-    model = LabEvidence(n_resamples=200, n_random=100, random_state=0)
+    model = LabEvidence()
     model.fit(*rows(cohort, 0, 300), weight=np.eye(1, 10))
     return model.validate(*rows(cohort, 300, 600))
 
@@ -42,7 +42,15 @@ def evidence(cohort):
 def test_true_direction_loses_more_than_random_ones(cohort, evidence, directions):
     test = rows(cohort, 600, 900)
     predicted = test[0][:, :1] > 1
-    frame = deletion_faithfulness(evidence, *test, predicted, directions=directions, n_random=50)
+    frame = deletion_faithfulness(
+        evidence,
+        *test,
+        predicted,
+        directions=directions,
+        n_random=50,
+        n_resamples=200,
+        random_state=0,
+    )
     assert list(frame["finding"]) == ["potassium high", "all"]
     link = frame.iloc[0]
     contribution = evidence.contributions(test[0])[:, 0]
@@ -65,7 +73,7 @@ def test_true_direction_loses_more_than_random_ones(cohort, evidence, directions
 
 def test_random_direction_scores_at_chance(cohort, evidence):
     test = rows(cohort, 600, 900)
-    shuffled = LabEvidence(n_resamples=200, n_random=100, random_state=0)
+    shuffled = LabEvidence()
     shuffled.__setstate__(evidence.__getstate__())
     shares = []
     for concepts in (evidence.space().isotropic(1, np.random.RandomState(i)) for i in range(30)):

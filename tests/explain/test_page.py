@@ -67,8 +67,8 @@ def test_tables_hold_the_numbers(make_full_explanation):
         "rare|0.60|0.50|above threshold not calibrated",
         "potassium high|0.70|0.10|+0.60|7.0×|yes|0.47|0.98|10 %|3.5-5.1 potassium",
         "sodium low|0.10|0.20|−0.10|0.5×|no|0.54|0.89|25 %|from 135 mmol/L",
-        "potassium high|seen: supports|+1.42|14.2 [9.80, 21.5]|+0.94|&lt;0.001",
-        "sodium low|seen: contradicts|−0.30|0.50 [0.40, 0.70]|−0.20|0.020",
+        "potassium high|seen: supports|+1.42|14.2 [9.80, 21.5]|18.1|20.5|+0.94|yes",
+        "sodium low|not seen: contradicts|−0.30|1.50 [1.40, 1.70]|1.80|1.90|+0.20|not shown",
         "Similarity (cosine)|0.97",
         "age|71",
     ):
@@ -116,6 +116,16 @@ def test_contradicting_absence_is_marked_not_seen(make_full_explanation):
         for row in rows(explanation.to_html())
     )
     assert "speaks against it: no sign of potassium high (odds ratio 14)" in explanation.to_text()
+
+
+def test_findings_that_define_the_diagnosis_are_marked(make_full_explanation):
+    explanation = make_full_explanation()
+    mark = "defined by this laboratory value"
+    assert mark not in explanation.to_text() + words(explanation.to_html())
+    defining = replace(explanation.evidence[0], is_definition=True)
+    explanation = replace(explanation, evidence=(defining,))
+    assert mark in explanation.to_text()
+    assert mark in words(explanation.to_html())
 
 
 def test_page_without_predicted_diagnoses():

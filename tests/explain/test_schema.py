@@ -74,7 +74,7 @@ def test_missing_and_unknown_fields_are_refused(make_full_explanation):
 @pytest.mark.parametrize(
     ("where", "value"),
     [
-        (("version",), 2),
+        (("version",), 1),
         (("diagnoses", 0, "probability"), 1.2),
         (("diagnoses", 0, "decision"), "perhaps"),
         (("diagnoses", 0, "answers"), [True, True]),
