@@ -17,7 +17,7 @@ from ecgsk.calibration import (
     choose_thresholds,
 )
 from ecgsk.exceptions import AlignmentError
-from ecgsk.explain import LabEvidence, SimilarPatients, lab_associations
+from ecgsk.explain import LabEvidence, SimilarPatients
 from ecgsk.metrics import masked_roc_auc, masked_roc_auc_scorer, patient_bootstrap
 from ecgsk.model_selection import MultilabelGroupKFold, patient_split
 
@@ -113,7 +113,6 @@ ENTRANCES = {
     "metric": lambda Y, P, g, r: masked_roc_auc(Y[r], P),
     "metric weight": lambda Y, P, g, r: masked_roc_auc(Y, P, sample_weight=g[r]),
     "bootstrap": lambda Y, P, g, r: patient_bootstrap(Y, P, groups=g[r]),
-    "associations": lambda Y, P, g, r: lab_associations(Y, Y[r], g),
     "evidence": lambda Y, P, g, r: LabEvidence().fit(P, Y, Y[r], g, weight=np.eye(2)),
     "similar patients": lambda Y, P, g, r: SimilarPatients().fit(P.values, g, Y[r]),
     "scorer": lambda Y, P, g, r: masked_roc_auc_scorer(

@@ -23,8 +23,8 @@ from ecgsk.signals.columns import find_ecg_column
 _DIRECTIONS = ("low", "high")
 # Text with more levels, such as an address, is no covariate.
 _N_LEVELS = 5
-# Levels of fewer records are not named in the model.
-_MIN_LEVEL = 10
+# Levels of fewer patients are not named in the model.
+_MIN_PATIENTS = 10
 
 
 def are_lab_targets(names: Any) -> bool:
@@ -169,41 +169,48 @@ def evidence_tables(
     y: Any,
     names: Sequence[str] | None,
     group_column: str,
+    patients: np.ndarray,
     columns: Sequence[str] | None = None,
 ) -> dict[str, pd.DataFrame | None]:
     """Return laboratory values and covariates for evidence, None where there are none.
 
     Covariates are the clinical columns that are no laboratory; text of few levels is coded as
-    0 and 1. With the `columns` of fit, one that is absent is NaN.
+    0 and 1. `columns` are the covariates of fit: the same ones are returned, and one that is
+    absent is NaN.
     """
     is_values = isinstance(y, pd.DataFrame) and not are_lab_targets(y.columns)
     values = y.reset_index(drop=True) if is_values else None
     laboratories = {str(name).rpartition(" ")[0] for name in names or ()}
     table = table_beside_signal(X, None, group_column)
-    coded = [_coded(table[name], str(name)) for name in table if str(name) not in laboratories]
-    covariates = pd.concat([pd.DataFrame(index=table.index), *coded], axis=1)
+    coded = None if columns is None else [name for name in columns if name not in table]
+    parts = [
+        _coded(table[name], str(name), patients, coded)
+        for name in table
+        if str(name) not in laboratories
+    ]
+    covariates = pd.concat([pd.DataFrame(index=table.index), *parts], axis=1)
     if columns is not None:
         covariates = covariates.reindex(columns=list(columns))
     return {"values": values, "covariates": covariates if covariates.shape[1] else None}
 
 
-def _coded(column: pd.Series, name: str) -> pd.DataFrame:
-    """Return numbers as they are, and text of at most five levels as 0 and 1 for each but one."""
+def _coded(
+    column: pd.Series, name: str, patients: np.ndarray, columns: Sequence[str] | None
+) -> pd.DataFrame:
+    """Return numbers as they are, and text as 0 and 1 for each of few levels, or as in fit."""
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
         return column.astype("Float64").astype(float).to_frame(name)
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.DataFrame(index=column.index)
-    text = column.astype(object).where(column.notna())
-    counts = text.dropna().astype(str).value_counts()
-    levels = sorted(counts.index[counts >= _MIN_LEVEL])
-    chosen = levels[1:] if len(levels) <= _N_LEVELS else []
-    return pd.DataFrame(
-        {
-            f"{name} {level}": (text.astype(str) == level).where(text.notna()).astype(float)
-            for level in chosen
-        },
-        index=column.index,
-    )
+    text = column.map(str, na_action="ignore").astype(object)
+    if columns is None:
+        n_patients = pd.Series(patients, column.index).groupby(text).nunique()
+        levels = sorted(n_patients.index[n_patients >= _MIN_PATIENTS])
+        levels = levels[1:] if len(levels) <= _N_LEVELS else []
+    else:
+        levels = [c.removeprefix(f"{name} ") for c in columns if c.startswith(f"{name} ")]
+    coded = {f"{name} {level}": (text == level).where(text.notna()) for level in levels}
+    return pd.DataFrame(coded, index=column.index, dtype=float)
 
 
 def _first(names: list[str] | None) -> str:

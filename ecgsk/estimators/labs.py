@@ -159,7 +159,9 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         self.evidence_ = self.similar_patients_ = None
         if Y is not None:
             labs = pd.DataFrame(values, columns=self.label_names_)
-            tables = lab_targets.evidence_tables(X, y, self.label_names_, self.group_column)
+            tables = lab_targets.evidence_tables(
+                X, y, self.label_names_, self.group_column, patients
+            )
             self.evidence_ = explain.LabEvidence().fit(
                 embedding, labs, Y, patients, weight=encoder.coef_, **tables
             )
@@ -225,7 +227,7 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             self.diagnosis_calibrator_ = calibrator.fit(P, Y, groups=patients)
         if Y is not None and self.evidence_ is not None:
             kept = self.evidence_.covariates_
-            tables = lab_targets.evidence_tables(X, y, names, self.group_column, kept)
+            tables = lab_targets.evidence_tables(X, y, names, self.group_column, patients, kept)
             self.evidence_.validate(embedding, labs, Y, patients, **tables)
         return self
 

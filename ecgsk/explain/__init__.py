@@ -6,7 +6,6 @@ from ecgsk._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from ecgsk.explain._assemble import assemble_explanations
-    from ecgsk.explain._association import lab_associations
     from ecgsk.explain._evidence import LabEvidence
     from ecgsk.explain._explanation import Explanation, Explanations
     from ecgsk.explain._faithfulness import deletion_faithfulness
@@ -31,7 +30,6 @@ __all__ = [
     "attribute",
     "deletion_faithfulness",
     "explanation_schema",
-    "lab_associations",
     "write_report",
 ]
 __getattr__, __dir__ = import_on_first_use(__name__)

@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 from ecgsk._alignment import check_row_order
 from ecgsk._patients import number_patients
 from ecgsk.exceptions import ECGError
-from ecgsk.explain._association import read_labels
 from ecgsk.explain._concepts import ConceptSpace
 from ecgsk.explain._conditional import Design, associate, associate_single, carried
 from ecgsk.explain._definitions import is_definition
+from ecgsk.explain._labels import read_labels
 
 _NAME = "LabEvidence"
 _SIDES = {"low": -1, "high": 1}

@@ -10,9 +10,9 @@ from sklearn.utils import check_random_state
 
 from ecgsk._patients import number_patients
 from ecgsk.exceptions import ECGError
-from ecgsk.explain._association import read_labels
 from ecgsk.explain._concepts import shuffles
 from ecgsk.explain._evidence import LabEvidence
+from ecgsk.explain._labels import read_labels
 from ecgsk.metrics.resampling import patient_counts
 
 _DIRECTIONS = ("concepts", "isotropic")

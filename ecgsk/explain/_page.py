@@ -154,10 +154,7 @@ class _View:
     def evidence(self) -> tuple[list[tuple[str, list[Evidence]]], list[tuple[str, list[Evidence]]]]:
         """Evidence by diagnosis, in the order of the table; that of absent ones is folded."""
         names = [d.name for d in self._ranked] + [e.diagnosis for e in self.e.evidence]
-        found = {
-            name: sorted(self.e.evidence_for(name), key=lambda e: -abs(e.contribution))
-            for name in names
-        }
+        found = {name: list(self.e.evidence_for(name)) for name in names}
         absent = {d.name for d in self.e.diagnoses if d.decision == "absent"}
         items = [(name, items) for name, items in found.items() if items]
         return [i for i in items if i[0] not in absent], [i for i in items if i[0] in absent]

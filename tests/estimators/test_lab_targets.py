@@ -84,12 +84,24 @@ def test_covariates_are_clinical_columns_without_laboratories():
     )
     y = pd.DataFrame({"potassium": np.full(40, 4.0)})
     names = ["potassium low", "potassium high"]
-    tables = evidence_tables(X, y, names, "subject_id")
+    patients = np.arange(40)
+    tables = evidence_tables(X, y, names, "subject_id", patients)
     assert list(tables["covariates"]) == ["age", "sex male"]
     assert tables["covariates"]["sex male"].tolist()[:2] == [1, 0]
     assert tables["covariates"].isna().to_numpy().sum() == 30
     pd.testing.assert_frame_equal(tables["values"], y)
-    # The signal alone, later: covariates of fit that are absent are not known.
-    later = evidence_tables(X[["subject_id"]], y, names, "subject_id", ["age", "sex male"])
+    # Later: the covariates of fit, whichever levels are there.
+    columns = ["age", "sex male"]
+    men = evidence_tables(X[X["sex"] == "male"], y, names, "subject_id", patients[:20], columns)
+    assert men["covariates"]["sex male"].tolist() == [1.0] * 20
+    later = evidence_tables(X[["subject_id"]], y, names, "subject_id", patients, columns)
     assert later["covariates"].shape == (40, 2)
     assert later["covariates"].isna().all(axis=None)
+
+
+def test_levels_of_few_patients_are_not_named():
+    # Forty records of nine patients would name them; twenty of ten do not.
+    X = pd.DataFrame({"ward": ["rare"] * 40 + ["A"] * 20 + ["B"] * 20, "subject_id": 0})
+    patients = np.r_[np.arange(40) % 9, 100 + np.arange(40) % 20]
+    tables = evidence_tables(X, None, ["potassium high"], "subject_id", patients)
+    assert list(tables["covariates"]) == ["ward B"]
