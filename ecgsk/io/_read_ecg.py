@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ecgsk.io._open_record import is_wfdb
 from ecgsk.io._wfdb_header import (
     Leads,
     declared_names,
@@ -30,7 +31,7 @@ def read_ecg(
     sampling_rate: float | None = None,
     unit: str | None = None,
 ) -> ECGRecord:
-    """Read one recording: WFDB, DICOM, EDF, vendor XML, SCP-ECG, CSV, NumPy or MATLAB.
+    r"""Read one recording: WFDB, DICOM, EDF, vendor XML, SCP-ECG, CSV, NumPy or MATLAB.
 
     The format is found by the content of the file.
 
@@ -83,7 +84,7 @@ def read_ecg(
     >>> from ecgsk.io import read_ecg
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "strip.csv")
-    ...     _ = path.write_text("I,II\\n100,300\\n-50,150\\n")
+    ...     _ = path.write_text("I,II\n100,300\n-50,150\n")
     ...     record = read_ecg(path, leads=["II", "III"], sampling_rate=500, unit="uV")
     >>> record
     ECGRecord(2x2, 500 Hz: II III)
@@ -103,13 +104,6 @@ def read_ecg(
         signal = resample(screen_where_needed(signal[None])[0], rate, declared.sampling_rate)
         rate = declared.sampling_rate
     return ECGRecord(signal, names, rate)
-
-
-def is_wfdb(path: str) -> bool:
-    """Return whether a path is that of a WFDB record: it has a header, or is one."""
-    if not os.path.exists(f"{record_path(path)}.hea"):
-        return path.endswith(".hea")
-    return not os.path.isfile(path) or os.path.splitext(path)[1].lower() in (".hea", ".dat", ".mat")
 
 
 def _read_wfdb(record: str, leads: Leads | None) -> tuple[tuple[str, ...], np.ndarray, float]:

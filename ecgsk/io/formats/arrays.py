@@ -3,7 +3,6 @@
 import os
 import zipfile
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd

@@ -78,7 +78,12 @@ def open_recording(path: str, declared: Declared) -> Recording:
             f"record {path}: it cannot be read as {format} ({reason}). Export it again, or leave "
             "it out."
         ) from error
-    raise RecordReadError(
+    raise unknown_format(path)
+
+
+def unknown_format(path: str) -> RecordReadError:
+    """Return the error for a file in no format that is read."""
+    return RecordReadError(
         f"record {path}: it is in no format that is read{_content(path)}. Expected WFDB, DICOM, "
         "EDF, BDF, GE MUSE XML, HL7 aECG, Philips XML, SCP-ECG, CSV, .npy, .npz or .mat."
     )
@@ -120,7 +125,10 @@ def _is_scp(head: bytes) -> bool:
     """Return whether a preamble and the pointers of section 0 come first."""
     if len(head) < 32:
         return False
-    (size,), (number, length) = struct.unpack_from("<I", head, 2), struct.unpack_from("<HI", head, 8)
+    (size,), (number, length) = (
+        struct.unpack_from("<I", head, 2),
+        struct.unpack_from("<HI", head, 8),
+    )
     pointer = struct.unpack_from("<HII", head, 22)
     return number == 0 and 26 <= length < size and pointer[0] == 0 and pointer[2] == 7
 
@@ -157,8 +165,7 @@ def _is_csv(text: str) -> bool:
         rows = [line.strip("\r").split(separator) for line in lines]
         body = rows[1:] if len(rows) > 1 else rows
         if len({len(row) for row in rows}) == 1 and all(
-            any(cell.strip() for cell in row) and all(map(_CSV_CELL.fullmatch, row))
-            for row in body
+            any(cell.strip() for cell in row) and all(map(_CSV_CELL.fullmatch, row)) for row in body
         ):
             return True
     return False

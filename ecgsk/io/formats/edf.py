@@ -1,5 +1,6 @@
 """EDF, EDF+ and BDF, read by edfio."""
 
+import contextlib
 import os
 import re
 import warnings
@@ -103,8 +104,6 @@ def _columns(file: Any) -> dict[str, Any]:
             continue
         if value and value != "X":
             columns[name] = value
-    try:
+    with contextlib.suppress(ValueError):  # anonymised
         columns["ecg_time"] = pd.Timestamp.combine(file.startdate, file.starttime)
-    except ValueError:  # anonymised
-        pass
     return columns

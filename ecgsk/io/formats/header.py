@@ -214,5 +214,3 @@ def read_samples(header: FileHeader, seconds: float) -> np.ndarray:
         return out
     name = os.path.basename(header.path)
     return derive_leads(out[None], header.stored, header.leads, name=name)[0]
-
-

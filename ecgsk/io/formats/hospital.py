@@ -58,7 +58,7 @@ def _scp_of_its_own_length(parser: type) -> type:
     Some devices state more samples in section 3 than the 32,767 that section 6 can hold.
     """
 
-    class _Parser(parser):  # type: ignore[misc, valid-type]
+    class _Parser(parser):
         def _decode_leads(self, ctx: Any, section: int, counts: Any) -> Any:
             if section != 6 or ctx.tables is not None or ctx.lead_flags & 1:
                 return super()._decode_leads(ctx, section, counts)
