@@ -4,7 +4,9 @@ import codecs
 import os
 import re
 import struct
+import warnings
 import zipfile
+from dataclasses import replace
 
 from ecgsk._stored_files import check_regular
 from ecgsk.exceptions import ECGError, RecordReadError
@@ -20,8 +22,14 @@ _ROOTS = {
 _BEFORE_ROOT = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^<>\[]*(?:\[.*?\]\s*)?>", re.S)
 _ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
 _CSV_CELL = re.compile(r"\s*(?:[+-]?(?:\d+(?:[.,]\d*)?|\.\d+)(?:[eE][+-]?\d+)?|nan|)\s*", re.I)
-#: Formats whose files are any table or array: records only where the user says so.
-DECLARED_FORMATS = ("CSV", "NumPy", "NumPy archive", "MATLAB")
+#: Formats whose files may be any table or array, and name no unit.
+_ARRAY_READERS = {
+    "CSV": arrays.open_csv,
+    "NumPy": arrays.open_npy,
+    "NumPy archive": arrays.open_npz,
+    "MATLAB": arrays.open_mat,
+}
+DECLARED_FORMATS = tuple(_ARRAY_READERS)
 
 
 def find_format(path: str) -> str | None:
@@ -53,32 +61,39 @@ def open_recording(path: str, declared: Declared) -> Recording:
     Whatever a damaged file leads its library to raise is a RecordReadError.
     """
     format = find_format(path)
-    try:
-        if format == "DICOM":
-            return dicom.open_dicom(path)
-        if format == "EDF":
-            return edf.open_edf(path)
-        if format == "CSV":
-            return arrays.open_csv(path, declared)
-        if format == "NumPy":
-            return arrays.open_npy(path, declared)
-        if format == "NumPy archive":
-            return arrays.open_npz(path, declared)
-        if format == "MATLAB":
-            return arrays.open_mat(path, declared)
-        if format is not None:
-            return hospital.open_hospital(path, format)
-    except ECGError:
-        raise
-    except MemoryError:
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".replace(path, os.path.basename(path))
-        raise RecordReadError(
-            f"record {path}: it cannot be read as {format} ({reason}). Export it again, or leave "
-            "it out."
-        ) from error
-    raise unknown_format(path)
+    if format is None:
+        raise unknown_format(path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            recording = _open(path, format, declared)
+        except (ECGError, MemoryError):
+            raise
+        except Exception as error:
+            reason = _on_one_line(f"{type(error).__name__}: {error}", path)
+            raise RecordReadError(
+                f"record {path}: it cannot be read as {format} ({reason}). Export it again, or "
+                "leave it out."
+            ) from error
+    # Warnings of the libraries are doubts about the file.
+    doubts = [_on_one_line(str(warning.message), path) for warning in caught]
+    notes = dict.fromkeys(filter(None, [recording.note, *doubts]))
+    return replace(recording, note="; ".join(notes))
+
+
+def _open(path: str, format: str, declared: Declared) -> Recording:
+    if format == "DICOM":
+        return dicom.open_dicom(path)
+    if format == "EDF":
+        return edf.open_edf(path)
+    if format in DECLARED_FORMATS:
+        return _ARRAY_READERS[format](path, declared)
+    return hospital.open_hospital(path, format)
+
+
+def _on_one_line(message: str, path: str) -> str:
+    """Return a library's message without line ends and the folder, which names the user."""
+    return " ".join(message.replace(path, os.path.basename(path)).split())
 
 
 def unknown_format(path: str) -> RecordReadError:

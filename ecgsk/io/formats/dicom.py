@@ -9,7 +9,7 @@ import pandas as pd
 
 from ecgsk.exceptions import RecordReadError
 from ecgsk.io._wfdb_comments import read_age
-from ecgsk.io.formats.recording import Channel, Recording, load_library
+from ecgsk.io.formats.recording import Channel, Recording, check_size, load_library
 from ecgsk.signals.leads import try_canonical_lead
 
 #: Largest file, bytes: a day of three leads at 500 Hz has 260 MB.
@@ -37,6 +37,7 @@ def open_dicom(path: str) -> Recording:
             f"record {path}: it is a deflated DICOM file, which is not read. Convert it to "
             "explicit VR little endian."
         )
+    check_size(path, MAX_BYTES, "DICOM")
     dataset = pydicom.dcmread(path)
     groups = dataset.get("WaveformSequence") or ()
     if not groups:

@@ -3,14 +3,13 @@
 import contextlib
 import os
 import re
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ecgsk.exceptions import RecordReadError
-from ecgsk.io.formats.recording import Channel, Recording, load_library
+from ecgsk.io.formats.recording import Channel, Recording, check_size, load_library
 
 _RECORD_HEADER_BYTES, _SIGNAL_HEADER_BYTES = 256, 256
 #: Largest BDF file, bytes: its samples are read whole. EDF samples are read in part.
@@ -25,13 +24,12 @@ def open_edf(path: str) -> Recording:
     with open(path, "rb") as file:
         is_bdf = file.read(1) == b"\xff"
     _check_size(path, bytes_per_sample=3 if is_bdf else 2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sizes are checked above
-        # Latin-1, as headers hold "\xb5V" though the standard asks for ASCII.
-        if is_bdf:
-            file = edfio.read_bdf(path, header_encoding="latin-1")
-        else:
-            file = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1")
+    # Latin-1, as headers hold "\xb5V" though the standard asks for ASCII.
+    if is_bdf:
+        check_size(path, MAX_BDF_BYTES, "BDF")
+        file = edfio.read_bdf(path, header_encoding="latin-1")
+    else:
+        file = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1")
     if file.reserved.startswith(("EDF+D", "BDF+D")):
         raise RecordReadError(
             f"record {path}: it is a discontinuous recording ({file.reserved.strip()}), which is "
@@ -68,11 +66,6 @@ def _check_size(path: str, bytes_per_sample: int) -> None:
         raise RecordReadError(
             f"record {path}: it is truncated: expected {expected:,} bytes as its EDF header "
             f"states, got {size:,}. Export it again, or leave it out."
-        )
-    if bytes_per_sample == 3 and size > MAX_BDF_BYTES:
-        raise RecordReadError(
-            f"record {path}: expected a BDF file of at most {MAX_BDF_BYTES:,} bytes, got "
-            f"{size:,}. Export it as EDF, which is read in part."
         )
 
 

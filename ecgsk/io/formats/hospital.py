@@ -1,15 +1,18 @@
 """GE MUSE XML, HL7 aECG, Philips XML and SCP-ECG, read by ECGDataKit."""
 
 import importlib
-import os
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ecgsk.exceptions import RecordReadError
-from ecgsk.io.formats.recording import Channel, Recording, from_arrays, load_library
+from ecgsk.io.formats.recording import (
+    Channel,
+    Recording,
+    check_size,
+    from_arrays,
+    load_library,
+)
 
 #: Largest file, bytes: a document of ten seconds has 0.1 to 1 MB, and is parsed whole.
 MAX_BYTES = 2**26
@@ -29,15 +32,13 @@ def open_hospital(path: str, format: str) -> Recording:
     kit = load_library("ecgdatakit", "formats", f"record {path}: a file of {format}")
     module, name = _PARSERS[format]
     parser = getattr(importlib.import_module(f"ecgdatakit.parsing.parsers.{module}"), name)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            record = parser().parse(path)
-        except kit.CorruptedFileError:
-            if format != "SCP-ECG":
-                raise
-            record = _scp_of_its_own_length(parser)().parse(path)
-    notes = [_note(str(warning.message), path) for warning in caught]
+    check_size(path, MAX_BYTES, format)
+    try:
+        record = parser().parse(path)
+    except kit.CorruptedFileError:
+        if format != "SCP-ECG":
+            raise
+        record = _scp_of_its_own_length(parser)().parse(path)
     samples = [_scaled(lead) for lead in record.leads]
     channels = tuple(
         Channel(
@@ -48,8 +49,7 @@ def open_hospital(path: str, format: str) -> Recording:
         )
         for lead, values in zip(record.leads, samples, strict=True)
     )
-    note = "; ".join(dict.fromkeys(filter(None, notes)))
-    return Recording(format, channels, from_arrays(samples), _columns(record), note)
+    return Recording(format, channels, from_arrays(samples), _columns(record))
 
 
 def _scp_of_its_own_length(parser: type) -> type:
@@ -88,14 +88,10 @@ def _rate(rounded: int, stated: dict[str, Any]) -> float | None:
     exact = float(rounded)
     if times.get("sampling_rate_exact"):
         exact = times["sampling_rate_exact"]
-    elif interval and round(1e6 / rounded) != interval:  # it is in whole microseconds
+    elif interval and abs(1e6 / rounded - interval) > 0.5:  # it is in whole microseconds
         exact = 1e6 / interval
     near = round(exact)
     return (float(near) if abs(exact - near) < 1e-6 * exact else exact) or None
-
-
-def _note(message: str, path: str) -> str:
-    return message.replace(path, os.path.basename(path)).replace("\n", " ")
 
 
 def _columns(record: Any) -> dict[str, Any]:
@@ -110,13 +106,3 @@ def _columns(record: Any) -> dict[str, Any]:
         # A time of the day with an offset to UTC stays the local one.
         columns["ecg_time"] = pd.Timestamp(record.recording.date.replace(tzinfo=None))
     return columns
-
-
-def check_size(path: str, format: str) -> None:
-    """Raise for a file that is larger than any recording of its format."""
-    size = os.path.getsize(path)
-    if size > MAX_BYTES:
-        raise RecordReadError(
-            f"record {path}: expected a file of {format} of at most {MAX_BYTES:,} bytes, got "
-            f"{size:,}. Leave it out."
-        )

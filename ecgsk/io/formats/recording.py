@@ -1,6 +1,7 @@
 """Channels of one recording as its file states them, before leads and units are chosen."""
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +86,16 @@ def load_library(module: str, extra: str, purpose: str) -> Any:
             f"{purpose} needs {module.partition('.')[0]}, which is not installed. Use "
             f"pip install 'ecgsk[{extra}]'."
         ) from error
+
+
+def check_size(path: str, limit: int, format: str) -> None:
+    """Raise for a file that is larger than any recording that is read whole."""
+    size = os.path.getsize(path)
+    if size > limit:
+        raise RecordReadError(
+            f"record {path}: expected a {format} file of at most {limit:,} bytes, got {size:,}. "
+            "Cut it into parts, or write it as EDF or WFDB."
+        )
 
 
 def from_arrays(samples: list[np.ndarray]) -> Callable[[tuple[int, ...], int], np.ndarray]:
