@@ -9,10 +9,12 @@ import pandas as pd
 
 from ecgsk.exceptions import LeadMismatchError, RecordReadError
 from ecgsk.io.formats.recording import Channel, Declared, Recording, from_arrays
+from ecgsk.signals.leads import try_canonical_lead
 
 #: Largest array or table, bytes: as it is in memory, after decompression.
 MAX_BYTES = 2**32
-_SEPARATORS = ",;\t"
+_SEPARATORS = "\t;,"  # a comma may be a decimal mark beside another one
+_HEAD_CHARACTERS = 1 << 16
 #: Entries of `.npz` and `.mat` files.
 _SIGNAL, _RATE, _UNIT, _LEADS = "signal", "sampling_rate", "unit", "leads"
 
@@ -20,32 +22,42 @@ _SIGNAL, _RATE, _UNIT, _LEADS = "signal", "sampling_rate", "unit", "leads"
 def open_csv(path: str, declared: Declared) -> Recording:
     """Read a table with one row per sample and one column per lead.
 
-    A first row that holds text names the columns.
+    A first row that holds text names the columns. Numbers may have decimal commas where
+    another character separates the columns.
     """
     _check_size(os.path.getsize(path), path)
     with open(path, encoding="utf-8-sig") as file:
-        line = next((line for line in file if line.strip()), "")
-    separator = max(_SEPARATORS, key=line.count)
-    cells = [cell.strip().strip("\"'") for cell in line.rstrip("\r\n").split(separator)]
+        head = file.read(_HEAD_CHARACTERS).lstrip()
+    first, _, body = head.partition("\n")
+    separator = next((mark for mark in _SEPARATORS if mark in first), ",")
+    cells = [cell.strip().strip("\"'") for cell in first.split(separator)]
     named = not all(map(_is_number, cells))
     frame = pd.read_csv(
         path,
         sep=separator,
         header=0 if named else None,
-        decimal="," if separator != "," and _has_decimal_commas(path, separator) else ".",
+        decimal="," if separator != "," and "," in (body or first) else ".",
         encoding="utf-8-sig",
         skipinitialspace=True,
     )
-    # Lines that end with a separator have one more, empty field.
-    frame = frame.loc[:, frame.notna().any() | frame.columns.isin(cells if named else [])]
-    kinds = frame.dtypes.map(lambda kind: kind.kind in "iufb")
-    if not len(frame) or not (kinds if not named else kinds.any()).all():
+    if not named and frame.iloc[:, -1].isna().all():  # lines end with a separator
+        frame = frame.iloc[:, :-1]
+    is_number = [kind.kind in "iuf" for kind in frame.dtypes]
+    leads = [not named or try_canonical_lead(name) is not None for name in map(str, frame)]
+    texts = [
+        str(name)
+        for name, number, lead in zip(frame, is_number, leads, strict=True)
+        if lead and not number
+    ]
+    if texts or not any(is_number) or not len(frame):
         raise RecordReadError(
             f"record {path}: expected a table of numbers, one row per sample and one column per "
-            f"lead, got {len(frame)} rows with the columns {', '.join(map(str, frame.columns))}."
+            f"lead, got {len(frame)} rows with text in {', '.join(texts) or 'all columns'}. "
+            "Correct it, or leave it out."
         )
-    columns = [frame[name].to_numpy(np.float64) for name in frame.columns[kinds.to_numpy()]]
-    names = tuple(map(str, frame.columns[kinds.to_numpy()])) if named else None
+    chosen = frame.loc[:, is_number]
+    names = tuple(map(str, chosen)) if named else None
+    columns = [chosen.iloc[:, place].to_numpy(np.float64) for place in range(chosen.shape[1])]
     return _recording("CSV", columns, names, declared, path)
 
 
@@ -55,13 +67,6 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _has_decimal_commas(path: str, separator: str) -> bool:
-    """Return whether the second line of a table has numbers such as 0,5."""
-    with open(path, encoding="utf-8-sig") as file:
-        lines = [line for _, line in zip(range(2), file, strict=False)]
-    return any("," in cell for cell in lines[-1].split(separator))
 
 
 def open_npy(path: str, declared: Declared) -> Recording:

@@ -13,6 +13,7 @@ from ecgsk.exceptions import ECGError, RecordReadError
 from ecgsk.io.formats import arrays, dicom, edf, hospital
 from ecgsk.io.formats.recording import Declared, Recording
 
+_N_CSV_LINES = 6
 _HEAD_BYTES = 1 << 16  # comments may come before the root of a document
 _ROOTS = {
     "restingecg": "GE MUSE XML",
@@ -172,15 +173,19 @@ def _is_matlab_4(head: bytes) -> bool:
 
 
 def _is_csv(text: str) -> bool:
-    """Return whether text is lines of equally many numbers, after one line of names at most."""
-    lines = [line for line in text.split("\n")[:6] if line.strip()]
-    if text.count("\n") > 6 or not text.endswith("\n"):
-        lines = lines[:5]
+    """Return whether text is lines of equally many cells, with a column of numbers.
+
+    The first line may hold names.
+    """
+    lines = text.splitlines()[:_N_CSV_LINES]
+    if len(text.splitlines()) <= _N_CSV_LINES and not text.endswith("\n"):
+        lines = lines[:-1] or lines  # the last line may be cut
     for separator in ",;\t":
-        rows = [line.strip("\r").split(separator) for line in lines]
-        body = rows[1:] if len(rows) > 1 else rows
-        if len({len(row) for row in rows}) == 1 and all(
-            any(cell.strip() for cell in row) and all(map(_CSV_CELL.fullmatch, row)) for row in body
+        rows = [line.split(separator) for line in lines if line.strip()]
+        columns = list(zip(*(rows[1:] or rows), strict=False))
+        if len({len(row) for row in rows}) == 1 and any(
+            any(map(str.strip, column)) and all(map(_CSV_CELL.fullmatch, column))
+            for column in columns
         ):
             return True
     return False

@@ -46,6 +46,12 @@ def test_lines_that_end_with_a_separator_have_no_further_lead(tmp_path):
     np.testing.assert_allclose(record.signal, [[1e-3, 3e-3], [2e-3, 4e-3]], rtol=1e-6)
 
 
+def test_text_in_a_lead_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("time,I,II\n10:01,1,2\n10:02,3,bad\n")
+    with pytest.raises(RecordReadError, match="got 2 rows with text in II"):
+        read_ecg(tmp_path / "a.csv", **DECLARED)
+
+
 def write(path, array, **entries):
     kind = path.suffix
     if kind == ".npy":
@@ -87,9 +93,9 @@ def test_what_is_not_declared_is_asked_for(tmp_path):
     path = write(tmp_path / "a.npy", np.ones((2, 100)))
     with pytest.raises(LeadMismatchError, match=r"names none of its 2 leads. Name all .*leads=\["):
         read_ecg(path, **DECLARED)
-    with pytest.raises(SamplingRateError, match="sampling rate of I. Pass it, .*sampling_rate=500"):
+    with pytest.raises(SamplingRateError, match=r"rate of I. Pass it, .*sampling_rate=500"):
         read_ecg(path, leads=["I", "II"], unit="uV")
-    with pytest.raises(UnitError, match="unit of lead I. Pass it, such as unit='uV'"):
+    with pytest.raises(UnitError, match=r"unit of lead I. Pass it, such as unit='uV'"):
         read_ecg(path, leads=["I", "II"], sampling_rate=500)
     with pytest.raises(LeadMismatchError, match=r"expected an array of 3 leads, .*\(2, 100\)"):
         read_ecg(path, leads=["I", "II", "V1"], **DECLARED)
@@ -97,13 +103,13 @@ def test_what_is_not_declared_is_asked_for(tmp_path):
     with pytest.raises(LeadMismatchError, match=r"expected an array of 2 leads"):
         read_ecg(square, leads=["I", "II"], **DECLARED)
     (tmp_path / "a.csv").write_text("1,2\n3,4\n")
-    with pytest.raises(LeadMismatchError, match="expected 1 leads .II., got 2 columns"):
+    with pytest.raises(LeadMismatchError, match=r"expected 1 leads .II., got 2 columns"):
         read_ecg(tmp_path / "a.csv", leads=["II"], **DECLARED)
 
 
 def test_pickles_are_never_loaded(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
-    with pytest.raises(RecordReadError, match="cannot be read as NumPy .*allow_pickle=False"):
+    with pytest.raises(RecordReadError, match=r"cannot be read as NumPy .*Python objects"):
         read_ecg(tmp_path / "a.npy", leads=["I"], **DECLARED)
 
 

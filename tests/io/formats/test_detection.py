@@ -1,5 +1,7 @@
 """Formats found by content, whatever a file is called."""
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,6 +26,13 @@ from tests.io.formats.writers import (
     write_scp,
 )
 
+
+def content(save, value):
+    stream = io.BytesIO()
+    save(stream, value)
+    return stream.getvalue()
+
+
 TWO = make_digital(["I", "II"], 500)
 WRITERS = {
     "DICOM": lambda p: write_dicom(
@@ -35,9 +44,9 @@ WRITERS = {
     "Philips XML": lambda p: write_philips(p, TWO),
     "SCP-ECG": lambda p: write_scp(p, TWO),
     "CSV": lambda p: p.write_text("1,2\n3,4\n"),
-    "NumPy": lambda p: np.save(p.open("wb"), np.ones((2, 9))),
-    "NumPy archive": lambda p: np.savez(p.open("wb"), signal=np.ones((2, 9))),
-    "MATLAB": lambda p: savemat(p.open("wb"), {"signal": np.ones((2, 9))}),
+    "NumPy": lambda p: p.write_bytes(content(np.save, np.ones((2, 9)))),
+    "NumPy archive": lambda p: p.write_bytes(content(np.savez, np.ones((2, 9)))),
+    "MATLAB": lambda p: p.write_bytes(content(savemat, {"signal": np.ones((2, 9))})),
 }
 
 
@@ -86,8 +95,9 @@ def test_other_content_is_refused(tmp_path, content, reason):
 
 @given(
     head=st.sampled_from(
-        [b"", b"\0" * 128 + b"DICM", b"0       ", b"\xffBIOSEMI", b"\x93NUMPY\x01\x00", b"PK\x03\x04",
-         b"MATLAB 5.0 MAT-file", b"<RestingECG>", b"<AnnotatedECG>", b"<restingecgdata>", b"1,2\n3"]
+        [b"", b"\0" * 128 + b"DICM", b"0       ", b"\xffBIOSEMI", b"\x93NUMPY\x01\x00",
+         b"PK\x03\x04", b"MATLAB 5.0 MAT-file", b"<RestingECG>", b"<AnnotatedECG>",
+         b"<restingecgdata>", b"1,2\n3"]
     ),
     rest=st.binary(max_size=600),
 )  # fmt: skip
