@@ -12,7 +12,7 @@ _logger = logging.getLogger("ecgsk")
 # A file with such a name that is in no format that is read is listed as broken.
 _SUFFIXES = {".dcm", ".edf", ".bdf", ".xml", ".scp"}
 # Arrays and tables, which may be anything else than a recording.
-_ARRAY_SUFFIXES = {".csv", ".tsv", ".npy", ".npz", ".mat"}
+_ARRAY_SUFFIXES = {".csv", ".tsv", ".gz", ".npy", ".npz", ".mat"}
 
 
 def find_records(folder: Path, *, aside: Path | None = None, name: str) -> list[str]:

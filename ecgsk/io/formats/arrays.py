@@ -1,6 +1,7 @@
 """CSV, NumPy and MATLAB files: what they do not state, the user declares."""
 
-import os
+import gzip
+import io
 import zipfile
 from collections.abc import Iterable, Mapping
 
@@ -11,8 +12,9 @@ from ecgsk.exceptions import LeadMismatchError, RecordReadError
 from ecgsk.io.formats.recording import Channel, Declared, Recording, from_arrays
 from ecgsk.signals.leads import try_canonical_lead
 
-#: Largest array or table, bytes: as it is in memory, after decompression.
-MAX_BYTES = 2**32
+#: Largest array and largest table as text, bytes, after decompression.
+MAX_BYTES, MAX_CSV_BYTES = 2**32, 2**30
+GZIP = b"\x1f\x8b"
 _SEPARATORS = "\t;,"  # a comma may be a decimal mark beside another one
 _HEAD_CHARACTERS = 1 << 16
 #: Entries of `.npz` and `.mat` files.
@@ -25,23 +27,21 @@ def open_csv(path: str, declared: Declared) -> Recording:
     A first row that holds text names the columns. Numbers may have decimal commas where
     another character separates the columns.
     """
-    _check_size(os.path.getsize(path), path)
-    with open(path, encoding="utf-8-sig") as file:
-        head = file.read(_HEAD_CHARACTERS).lstrip()
-    first, _, body = head.partition("\n")
+    text = _read_text(path)
+    first, _, body = text[:_HEAD_CHARACTERS].lstrip().partition("\n")
     separator = next((mark for mark in _SEPARATORS if mark in first), ",")
     cells = [cell.strip().strip("\"'") for cell in first.split(separator)]
     named = not all(map(_is_number, cells))
     frame = pd.read_csv(
-        path,
+        io.StringIO(text),
         sep=separator,
         header=0 if named else None,
         decimal="," if separator != "," and "," in (body or first) else ".",
-        encoding="utf-8-sig",
         skipinitialspace=True,
     )
-    if not named and frame.iloc[:, -1].isna().all():  # lines end with a separator
-        frame = frame.iloc[:, :-1]
+    n_named = len(declared.leads or ())
+    if not named and frame.shape[1] == n_named + 1 and frame.iloc[:, -1].isna().all():
+        frame = frame.iloc[:, :-1]  # its lines end with a separator
     is_number = [kind.kind in "iuf" for kind in frame.dtypes]
     leads = [not named or try_canonical_lead(name) is not None for name in map(str, frame)]
     texts = [
@@ -59,6 +59,16 @@ def open_csv(path: str, declared: Declared) -> Recording:
     names = tuple(map(str, chosen)) if named else None
     columns = [chosen.iloc[:, place].to_numpy(np.float64) for place in range(chosen.shape[1])]
     return _recording("CSV", columns, names, declared, path)
+
+
+def _read_text(path: str) -> str:
+    """Return the text of a file, which may be compressed by gzip."""
+    with open(path, "rb") as file:
+        is_gzip = file.read(2) == GZIP
+    with gzip.open(path) if is_gzip else open(path, "rb") as stream:
+        content = stream.read(MAX_CSV_BYTES + 1)
+    _check_size(len(content), path, MAX_CSV_BYTES)
+    return content.decode("utf-8-sig")
 
 
 def _is_number(cell: str) -> bool:
@@ -164,9 +174,10 @@ def _no_names(n_leads: int, path: str) -> LeadMismatchError:
     )
 
 
-def _check_size(n_bytes: int, path: str) -> None:
-    if n_bytes > MAX_BYTES:
+def _check_size(n_bytes: int, path: str, limit: int | None = None) -> None:
+    limit = MAX_BYTES if limit is None else limit
+    if n_bytes > limit:
         raise RecordReadError(
-            f"record {path}: expected at most {MAX_BYTES:,} bytes of samples, got {n_bytes:,}. "
+            f"record {path}: expected at most {limit:,} bytes of samples, got {n_bytes:,}. "
             "Cut it into parts, or write it as EDF or WFDB."
         )

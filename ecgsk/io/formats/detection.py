@@ -6,6 +6,7 @@ import re
 import struct
 import warnings
 import zipfile
+import zlib
 from dataclasses import replace
 
 from ecgsk._stored_files import check_regular
@@ -50,6 +51,8 @@ def find_format(path: str) -> str | None:
         return "NumPy archive"
     if head.startswith(b"MATLAB 5.0 MAT-file") or _is_matlab_4(head):
         return "MATLAB"
+    if head.startswith(arrays.GZIP):
+        head = _decompressed(head)
     text = _as_text(head)
     if text.lstrip().startswith("<"):
         return _ROOTS.get(root_name(text).lower())
@@ -147,6 +150,15 @@ def _is_scp(head: bytes) -> bool:
     )
     pointer = struct.unpack_from("<HII", head, 22)
     return number == 0 and 26 <= length < size and pointer[0] == 0 and pointer[2] == 7
+
+
+def _decompressed(head: bytes) -> bytes:
+    """Return the beginning of what a gzip file holds, if it may be a table."""
+    try:
+        content = zlib.decompressobj(wbits=31).decompress(head, _HEAD_BYTES)
+    except zlib.error:
+        return b"\0"
+    return content if _is_csv(_as_text(content)) else b"\0"
 
 
 def _holds_arrays(path: str) -> bool:

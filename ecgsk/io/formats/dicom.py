@@ -160,7 +160,10 @@ def _unit(definition: Any) -> str | None:
 
 
 def _scaled(digital: np.ndarray, definition: Any, group: Any) -> np.ndarray:
-    """Return a channel in its unit; the padding value is missing."""
+    """Return a channel in its unit; the padding value is missing, unless it is 0.
+
+    Common writers state a padding value of 0, which is also an amplitude.
+    """
     samples = digital.astype(np.float64)
     sensitivity = definition.get("ChannelSensitivity")
     if sensitivity is not None:
@@ -171,7 +174,8 @@ def _scaled(digital: np.ndarray, definition: Any, group: Any) -> np.ndarray:
     if padding is not None:
         if isinstance(padding, bytes):
             padding = np.frombuffer(padding[: digital.itemsize], digital.dtype)[0]
-        samples[digital == padding] = np.nan
+        if padding:
+            samples[digital == padding] = np.nan
     return samples
 
 

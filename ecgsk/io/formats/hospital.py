@@ -16,6 +16,7 @@ from ecgsk.io.formats.recording import (
 
 #: Largest file, bytes: a document of ten seconds has 0.1 to 1 MB, and is parsed whole.
 MAX_BYTES = 2**26
+_SCP_HEADER_BYTES, _SCP_LEAD_BYTES = 16, 9  # of a section, and of a lead in section 3
 _PARSERS = {
     "GE MUSE XML": ("ge_muse_xml", "GEMuseXMLParser"),
     "HL7 aECG": ("hl7_aecg", "HL7aECGParser"),
@@ -55,10 +56,20 @@ def open_hospital(path: str, format: str) -> Recording:
 def _scp_of_its_own_length(parser: type) -> type:
     """Return a parser that reads the samples there are, for files without compression.
 
-    Some devices state more samples in section 3 than the 32,767 that section 6 can hold.
+    Some devices state more samples in section 3 than the 32,767 that section 6 can hold, or
+    count them from 0 where the standard counts from 1.
     """
 
     class _Parser(parser):
+        def _parse_section3(self, ctx: Any) -> None:
+            data, begin = bytearray(ctx.data), ctx.sections[3].offset + _SCP_HEADER_BYTES
+            for lead in range(data[begin]):
+                place = begin + 2 + _SCP_LEAD_BYTES * lead
+                if not any(data[place : place + 4]):
+                    data[place] = 1
+            ctx.data = bytes(data)
+            super()._parse_section3(ctx)
+
         def _decode_leads(self, ctx: Any, section: int, counts: Any) -> Any:
             if section != 6 or ctx.tables is not None or ctx.lead_flags & 1:
                 return super()._decode_leads(ctx, section, counts)

@@ -1,5 +1,7 @@
 """CSV, NumPy and MATLAB files: declared rate, leads and unit, and what a file states itself."""
 
+import gzip
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,6 +46,24 @@ def test_lines_that_end_with_a_separator_have_no_further_lead(tmp_path):
     (tmp_path / "a.csv").write_text("1,2,\n3,4,\n")
     record = read_ecg(tmp_path / "a.csv", leads=["I", "II"], **DECLARED)
     np.testing.assert_allclose(record.signal, [[1e-3, 3e-3], [2e-3, 4e-3]], rtol=1e-6)
+
+
+def test_an_empty_lead_is_missing(tmp_path):
+    (tmp_path / "a.csv").write_text("1,\n3,\n")
+    record = read_ecg(tmp_path / "a.csv", leads=["I", "II"], **DECLARED)
+    np.testing.assert_allclose(record.signal, [[1e-3, 3e-3], [np.nan, np.nan]], rtol=1e-6)
+
+
+def test_a_table_may_be_compressed(tmp_path, monkeypatch):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"I,II\n1,2\n3,4\n"))
+    record = read_ecg(tmp_path / "a.csv.gz", **DECLARED)
+    np.testing.assert_allclose(record.signal, [[1e-3, 3e-3], [2e-3, 4e-3]], rtol=1e-6)
+    monkeypatch.setattr(arrays, "MAX_CSV_BYTES", 10)
+    with pytest.raises(RecordReadError, match="expected at most 10 bytes of samples, got 11"):
+        read_ecg(tmp_path / "a.csv.gz", **DECLARED)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"I,II\n1,2\n" * 99)[:-9])
+    with pytest.raises(RecordReadError, match=r"b\.csv\.gz"):
+        read_ecg(tmp_path / "b.csv.gz", **DECLARED)
 
 
 def test_text_in_a_lead_is_refused(tmp_path):

@@ -134,6 +134,12 @@ def test_a_unit_that_is_not_stated_is_asked_for(tmp_path):
         np.testing.assert_allclose(read_ecg(path, unit="uV").signal, [[0.1, 0.2]], atol=1e-7)
 
 
+def test_a_padding_value_of_zero_is_an_amplitude(tmp_path):
+    group = dicom_group(np.array([[100, 0]], "<i2"), [dicom_channel("2:1")], padding=0)
+    signal = read_ecg(write_dicom(tmp_path / "a", [group])).signal
+    np.testing.assert_allclose(signal, [[0.1, 0.0]], atol=1e-7)
+
+
 def test_padding_is_missing(tmp_path):
     group = dicom_group(np.array([[100, -32768]], "<i2"), [dicom_channel("2:1")], padding=-32768)
     signal = read_ecg(write_dicom(tmp_path / "a", [group])).signal

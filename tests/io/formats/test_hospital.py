@@ -163,6 +163,19 @@ def test_scp_that_states_more_samples_than_it_holds_is_read_with_a_note(tmp_path
     assert "section 3 states 400 samples, section 6 holds 300" in note
 
 
+def test_scp_that_counts_samples_from_zero_is_read(tmp_path):
+    eight = make_digital(EIGHT, 300)
+    path = write_scp(tmp_path / "a", eight, start=0)
+    assert_is(read_ecg(path), derive({lead: samples * 5e-3 for lead, samples in eight.items()}))
+    assert read_ecgs(path)["note"].item() == ""
+
+
+def test_a_lead_of_scp_that_begins_later_is_aligned(tmp_path):
+    path = write_scp(tmp_path / "a", {"II": [100, 200, 300]}, start=3, stated=5)
+    expected = [[np.nan, np.nan, 0.5, 1.0, 1.5]]
+    np.testing.assert_allclose(read_ecg(path).signal, expected, rtol=1e-6)
+
+
 _ENTITIES = '<!DOCTYPE RestingECG [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]>'
 _EXTERNAL = '<!DOCTYPE RestingECG [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
 

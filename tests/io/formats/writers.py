@@ -220,7 +220,7 @@ def _scp_section(number, body):
     return struct.pack("<H", _crc(inner + body)) + inner + body
 
 
-def write_scp(path, digital, nanovolts=5000, interval=2000, stated=None, beat=None):
+def write_scp(path, digital, nanovolts=5000, interval=2000, stated=None, beat=None, start=1):
     """Write SCP-ECG without compression; `stated` is the number of samples in section 3."""
     first = next(iter(digital.values()))
     stated = stated or len(first)
@@ -230,7 +230,7 @@ def write_scp(path, digital, nanovolts=5000, interval=2000, stated=None, beat=No
         data = b"".join(np.asarray(s, "<i2").tobytes() for s in samples.values())
         return struct.pack("<HHBB", nanovolts, interval, 0, 0) + sizes + data
 
-    ids = b"".join(struct.pack("<IIB", 1, stated, _SCP_CODES[lead]) for lead in digital)
+    ids = b"".join(struct.pack("<IIB", start, stated, _SCP_CODES[lead]) for lead in digital)
     sections = {
         1: _scp_section(1, b"\x02\x03\x00p7\x00\xff\x00\x00"),
         3: _scp_section(3, bytes([len(digital), 4 | len(digital) << 3]) + ids),
