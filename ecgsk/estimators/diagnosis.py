@@ -59,8 +59,9 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     encoder : Encoder, str, JointEmbeddingPretrainer or FrozenEstimator, default="ensemble"
         An architecture is trained from scratch. ``"ensemble"`` averages the log odds of a
         residual network, ``"resnet18"``, and of random convolutions; it is more accurate than
-        either and takes three times as long to predict as the network alone. A bare pretrainer is cloned and fitted inside ``fit``, so that no fold of a
-        cross-validation leaks; parameters at None are taken from this classifier.
+        either and takes three times as long to predict as the network alone. A bare
+        pretrainer is cloned and fitted inside ``fit``, so that no fold of a cross-validation
+        leaks; parameters at None are taken from this classifier.
         ``FrozenEstimator(pretrainer)`` is used as it is; its encoder is copied, never changed.
     inputs : {"ecg", "clinical", "ecg+clinical"}, default="ecg"
         Inputs of a prediction. ``"ecg+clinical"`` is the multimodal reference,
