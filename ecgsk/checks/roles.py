@@ -23,6 +23,7 @@ READER_COLUMNS = frozenset(
         "suspected_reversal",
         "usable",
         "problem",
+        "window_start_s",
     }
 )
 

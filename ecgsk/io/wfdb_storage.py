@@ -1,6 +1,7 @@
 """Storage of records in WFDB files, read on demand."""
 
 import hashlib
+import math
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from ecgsk.io._wfdb_header import RecordHeader, RecordLayout, shown
 from ecgsk.io._wfdb_samples import block_file, read_blocks
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
-from ecgsk.signals.resampling import resample, resampled_length
+from ecgsk.signals.resampling import resample, resampled_length, resampling_ratio
 from ecgsk.signals.screening import screen_where_needed
 
 # Read beyond the end of a crop, so that resampling has no edge there.
@@ -78,10 +79,14 @@ class WFDBStorage(ECGStorage):
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Read records; see `ecgsk.signals.ECGStorage.read`."""
-        out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
+        return self.read_part(rows, np.zeros(len(rows), np.int64), self.n_samples)
+
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record; see `ecgsk.signals.ECGStorage.read_part`."""
+        out = np.empty((len(rows), len(self.leads), n_samples), np.float32)
         differing = {}
         for place, row in enumerate(rows):
-            if leads := self.read_record(row, out[place]):
+            if leads := self.read_record(row, out[place], int(starts[place])):
                 differing[int(row)] = leads
         has_warned = bool(self.differing)
         self.differing |= differing
@@ -96,18 +101,19 @@ class WFDBStorage(ECGStorage):
             )
         return out
 
-    def read_record(self, row: int, out: np.ndarray) -> tuple[str, ...]:
-        """Read a record into an array of shape (n_leads, n_samples).
+    def read_record(self, row: int, out: np.ndarray, start: int = 0) -> tuple[str, ...]:
+        """Read a record from a sample on into an array of shape (n_leads, n_samples).
 
         Returns the leads that differ from the checksums of the header. Raises RecordReadError
         for a record that cannot be read.
         """
         path, layout = self.paths[row], self.layouts[row]
         try:
-            signal, sums = self._read_samples(row, layout)
+            signal, sums, n_before = self._read_samples(row, layout, start, start + out.shape[1])
             if layout.sampling_rate != self.sampling_rate:
                 signal = screen_where_needed(signal[None])[0]
                 signal = resample(signal, layout.sampling_rate, self.sampling_rate)
+            signal = signal[:, n_before:]
         except RecordReadError:
             raise
         # Damaged files of samples lead to errors of many classes.
@@ -116,7 +122,7 @@ class WFDBStorage(ECGStorage):
                 f"record {shown(path)}: its samples cannot be read ({type(error).__name__}: "
                 f"{error}). Download it again, or leave it out."
             ) from error
-        n_kept = min(self.n_samples, signal.shape[1])
+        n_kept = min(out.shape[1], signal.shape[1])
         out[:, :n_kept] = signal[:, :n_kept]
         out[:, n_kept:] = np.nan
         if sums is None:
@@ -125,8 +131,14 @@ class WFDBStorage(ECGStorage):
         differs = (stated != 0) & (stated != sums)
         return tuple(np.array(self.leads)[differs].tolist()) if differs.any() else ()
 
-    def _read_samples(self, row: int, layout: RecordLayout) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return millivolts as float64, up to what is needed, and the sums of whole leads."""
+    def _read_samples(
+        self, row: int, layout: RecordLayout, start: int, stop: int
+    ) -> tuple[np.ndarray, np.ndarray | None, int]:
+        """Read what samples `start` to `stop` need, at the record's own rate.
+
+        Returns millivolts as float64, the sums of whole leads, and the number of samples, at
+        the storage's rate, before `start`.
+        """
         path = self.paths[row]
         # Comparing sizes and times is cheaper than reading the header again.
         if self._state(row) != self._states[row]:
@@ -135,20 +147,28 @@ class WFDBStorage(ECGStorage):
                 f"record {shown(path)}: its samples cannot be read, as its signal file or its "
                 "header has changed since it was read. Read the folder again."
             )
-        same_rate = layout.sampling_rate == self.sampling_rate
-        seconds = self.n_samples / self.sampling_rate + (0 if same_rate else _MARGIN_SECONDS)
+        margin = 0 if layout.sampling_rate == self.sampling_rate else _MARGIN_SECONDS
+        seconds = stop / self.sampling_rate + margin
         end = min(round(seconds * layout.sampling_rate), layout.n_samples)
-        n_read = max(end, resampled_length(end, layout.sampling_rate, self.sampling_rate))
+        # Samples of both rates coincide at each multiple of the ratio's numerator.
+        ratio = resampling_ratio(layout.sampling_rate, self.sampling_rate)
+        n_steps = max(start - math.ceil(margin * self.sampling_rate), 0) // ratio.numerator
+        begin = min(n_steps * ratio.denominator, end)
+        n_before = start - n_steps * ratio.numerator
+        if begin == end:  # all of it is beyond the record's end
+            return np.empty((len(self.leads), 0)), None, 0
+        n_read = resampled_length(end - begin, layout.sampling_rate, self.sampling_rate)
+        n_read = max(end - begin, n_read)
         if n_read * len(self.leads) > _MAX_SAMPLES:
             raise RecordReadError(
                 f"record {shown(path)}: expected at most {_MAX_SAMPLES:,} samples of all "
                 f"leads, got {n_read:,} of {len(self.leads)} leads. Pass duration= to read its "
                 "beginning."
             )
-        signal, sums = read_blocks(layout.blocks, path, end, layout.n_samples)
+        signal, sums = read_blocks(layout.blocks, path, end, layout.n_samples, begin)
         if set(layout.millivolts) != {1.0}:
             signal *= np.array(layout.millivolts)[:, None]
-        return signal, sums
+        return signal, sums, n_before
 
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
         """Keep only the paths in use; see `ecgsk.signals.ECGStorage.compact`."""

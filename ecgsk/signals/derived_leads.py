@@ -97,6 +97,10 @@ class DerivedLeads(ECGStorage):
         """Read records; see `ECGStorage.read`."""
         return self._derive(self.storage.read(rows))
 
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record; see `ECGStorage.read_part`."""
+        return self._derive(self.storage.read_part(rows, starts, n_samples))
+
     def _derive(self, signals: np.ndarray) -> np.ndarray:
         leads = self.storage.leads
         return derive_leads(signals, leads, self.leads, name="DerivedLeads", **self.options)
