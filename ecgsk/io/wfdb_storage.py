@@ -110,7 +110,7 @@ class WFDBStorage(ECGStorage):
         path, layout = self.paths[row], self.layouts[row]
         try:
             signal, sums, n_before = self._read_samples(row, layout, start, start + out.shape[1])
-            if layout.sampling_rate != self.sampling_rate:
+            if signal.size and layout.sampling_rate != self.sampling_rate:
                 signal = screen_where_needed(signal[None])[0]
                 signal = resample(signal, layout.sampling_rate, self.sampling_rate)
             signal = signal[:, n_before:]
