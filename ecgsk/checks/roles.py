@@ -24,6 +24,7 @@ READER_COLUMNS = frozenset(
         "suspected_reversal",
         "usable",
         "problem",
+        "window_start_s",
     }
 )
 

@@ -6,10 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from ecgsk._stored_files import state_of_files
-from ecgsk.exceptions import RecordReadError
 from ecgsk.io.formats.header import FileHeader, read_samples
-from ecgsk.io.record_storage import MAX_SAMPLES, RecordStorage
-from ecgsk.signals.resampling import resampled_length
+from ecgsk.io.record_storage import RecordStorage
 
 
 class FileStorage(RecordStorage):
@@ -41,17 +39,14 @@ class FileStorage(RecordStorage):
         """Return the sampling rate of a record as stored, in Hz."""
         return self.headers[row].sampling_rate
 
-    def _read_stored(self, row: int, seconds: float) -> tuple[np.ndarray, tuple[str, ...]]:
+    def stored_length(self, row: int) -> int:
+        """Return the number of samples per lead of a record as stored."""
+        return self.headers[row].n_samples
+
+    def _read_stored(self, row: int, begin: int, end: int) -> tuple[np.ndarray, tuple[str, ...]]:
         header = self.headers[row]
         self._check_unchanged(row, header.path, "its file")
-        end = min(round(seconds * header.sampling_rate), header.n_samples)
-        n_read = max(end, resampled_length(end, header.sampling_rate, self.sampling_rate))
-        if n_read * len(self.leads) > MAX_SAMPLES:
-            raise RecordReadError(
-                f"record {header.path}: expected at most {MAX_SAMPLES:,} samples of all leads, "
-                f"got {n_read:,} of {len(self.leads)} leads. Pass duration= to read its beginning."
-            )
-        return read_samples(header, seconds), ()
+        return read_samples(header, end / header.sampling_rate)[:, begin:], ()
 
     def _state(self, row: int) -> int:
         return state_of_files([self.paths[row]])

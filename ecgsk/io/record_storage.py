@@ -1,6 +1,7 @@
 """Base class of storages whose records have files of their own, read on demand."""
 
 import hashlib
+import math
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from ecgsk.exceptions import DurationError, RecordReadError
 from ecgsk.io._wfdb_header import shown
 from ecgsk.signals import ECGStorage
 from ecgsk.signals.leads import canonical_leads
-from ecgsk.signals.resampling import resample
+from ecgsk.signals.resampling import resample, resampled_length, resampling_ratio
 from ecgsk.signals.screening import screen_where_needed
 
 # Read beyond the end of a crop, so that resampling has no edge there.
@@ -55,8 +56,12 @@ class RecordStorage(ECGStorage):
         """Return the sampling rate of a record as stored, in Hz."""
 
     @abstractmethod
-    def _read_stored(self, row: int, seconds: float) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Return the first seconds of a record in mV at its own rate, and leads in doubt."""
+    def stored_length(self, row: int) -> int:
+        """Return the number of samples per lead of a record as stored."""
+
+    @abstractmethod
+    def _read_stored(self, row: int, begin: int, end: int) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return stored samples of a record in mV at its own rate, and leads in doubt."""
 
     @abstractmethod
     def _state(self, row: int) -> int:
@@ -69,18 +74,14 @@ class RecordStorage(ECGStorage):
             self.read_record(int(row), out[place])
         return out
 
-    def read_record(self, row: int, out: np.ndarray) -> tuple[str, ...]:
-        """Read a record into an array of shape (n_leads, n_samples).
+    def read_record(self, row: int, out: np.ndarray, start: int = 0) -> tuple[str, ...]:
+        """Read a record from a sample on into an array of shape (n_leads, n_samples).
 
         Returns the leads that differ from the checksums of the file. Raises RecordReadError
         for a record that cannot be read.
         """
-        rate = self.stored_rate(row)
-        margin = 0 if rate == self.sampling_rate else _MARGIN_SECONDS
         try:
-            signal, differing = self._read_stored(row, self.n_samples / self.sampling_rate + margin)
-            if rate != self.sampling_rate:
-                signal = resample(screen_where_needed(signal[None])[0], rate, self.sampling_rate)
+            signal, differing = self._read_resampled(row, start, start + out.shape[1])
         except RecordReadError:
             raise
         # Damaged files of samples lead to errors of many classes.
@@ -89,10 +90,40 @@ class RecordStorage(ECGStorage):
                 f"record {shown(self.paths[row])}: its samples cannot be read "
                 f"({type(error).__name__}: {error}). Download it again, or leave it out."
             ) from error
-        n_kept = min(self.n_samples, signal.shape[1])
+        n_kept = min(out.shape[1], signal.shape[1])
         out[:, :n_kept] = signal[:, :n_kept]
         out[:, n_kept:] = np.nan
         return differing
+
+    def _read_resampled(
+        self, row: int, start: int, stop: int
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return samples `start` to `stop` at the storage's rate, and leads in doubt."""
+        rate, length = self.stored_rate(row), self.stored_length(row)
+        if rate == self.sampling_rate:
+            end = min(stop, length)
+            self._check_length(row, end - start)
+            begin = min(start, end)
+            return self._read_stored(row, begin, end)
+        end = min(round((stop / self.sampling_rate + _MARGIN_SECONDS) * rate), length)
+        # Samples of both rates coincide at each multiple of the ratio's numerator.
+        ratio = resampling_ratio(rate, self.sampling_rate)
+        n_steps = max(start - math.ceil(_MARGIN_SECONDS * self.sampling_rate), 0) // ratio.numerator
+        begin = min(n_steps * ratio.denominator, end)
+        n_read = end - begin
+        self._check_length(row, max(n_read, resampled_length(n_read, rate, self.sampling_rate)))
+        signal, differing = self._read_stored(row, begin, end)
+        if signal.size:
+            signal = resample(screen_where_needed(signal[None])[0], rate, self.sampling_rate)
+        return signal[:, start - n_steps * ratio.numerator :], differing
+
+    def _check_length(self, row: int, n_samples: int) -> None:
+        if n_samples * len(self.leads) > MAX_SAMPLES:
+            raise RecordReadError(
+                f"record {shown(self.paths[row])}: expected at most {MAX_SAMPLES:,} samples of all "
+                f"leads, got {n_samples:,} of {len(self.leads)} leads. Pass duration= to read its "
+                "beginning."
+            )
 
     def _check_unchanged(self, row: int, needed: str, file: str) -> None:
         """Raise where a record's files, called `file`, have changed in size or time.

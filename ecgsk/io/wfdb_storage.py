@@ -7,11 +7,10 @@ from warnings import warn
 import numpy as np
 
 from ecgsk._stored_files import state_of_files
-from ecgsk.exceptions import RecordReadError, SignalQualityWarning
+from ecgsk.exceptions import SignalQualityWarning
 from ecgsk.io._wfdb_header import RecordHeader, RecordLayout, shown
 from ecgsk.io._wfdb_samples import block_file, read_blocks
-from ecgsk.io.record_storage import MAX_SAMPLES, RecordStorage
-from ecgsk.signals.resampling import resampled_length
+from ecgsk.io.record_storage import RecordStorage
 
 
 class WFDBStorage(RecordStorage):
@@ -59,10 +58,14 @@ class WFDBStorage(RecordStorage):
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Read records; see `ecgsk.signals.ECGStorage.read`."""
-        out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
+        return self.read_part(rows, np.zeros(len(rows), np.int64), self.n_samples)
+
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record; see `ecgsk.signals.ECGStorage.read_part`."""
+        out = np.empty((len(rows), len(self.leads), n_samples), np.float32)
         differing = {}
         for place, row in enumerate(rows):
-            if leads := self.read_record(row, out[place]):
+            if leads := self.read_record(row, out[place], int(starts[place])):
                 differing[int(row)] = leads
         has_warned = bool(self.differing)
         self.differing |= differing
@@ -81,19 +84,17 @@ class WFDBStorage(RecordStorage):
         """Return the sampling rate of a record as stored, in Hz."""
         return self.layouts[row].sampling_rate
 
-    def _read_stored(self, row: int, seconds: float) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Return the first seconds in mV, and the leads that differ from their checksums."""
+    def stored_length(self, row: int) -> int:
+        """Return the number of samples per lead of a record as stored."""
+        return self.layouts[row].n_samples
+
+    def _read_stored(self, row: int, begin: int, end: int) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return samples in mV, and the leads that differ from their checksums."""
         path, layout = self.paths[row], self.layouts[row]
         self._check_unchanged(row, f"{path}.hea", "its signal file or its header")
-        end = min(round(seconds * layout.sampling_rate), layout.n_samples)
-        n_read = max(end, resampled_length(end, layout.sampling_rate, self.sampling_rate))
-        if n_read * len(self.leads) > MAX_SAMPLES:
-            raise RecordReadError(
-                f"record {shown(path)}: expected at most {MAX_SAMPLES:,} samples of all "
-                f"leads, got {n_read:,} of {len(self.leads)} leads. Pass duration= to read its "
-                "beginning."
-            )
-        signal, sums = read_blocks(layout.blocks, path, end, layout.n_samples)
+        if begin == end:  # all of it is beyond the record's end
+            return np.empty((len(self.leads), 0)), ()
+        signal, sums = read_blocks(layout.blocks, path, end, layout.n_samples, begin)
         if set(layout.millivolts) != {1.0}:
             signal *= np.array(layout.millivolts)[:, None]
         if sums is None:

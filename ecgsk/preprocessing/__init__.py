@@ -1,4 +1,4 @@
-"""Transformers of ECGs and tables: resampling, filtering, leads, laboratory values."""
+"""Transformers of ECGs and tables: resampling, filtering, leads, windows, laboratory values."""
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from ecgsk.preprocessing._clinical_scaler import ClinicalScaler
     from ecgsk.preprocessing._resample import Resample
     from ecgsk.preprocessing._select_leads import SelectLeads
+    from ecgsk.preprocessing._windows import cut_windows
 
-__all__ = ["BandpassFilter", "ClinicalScaler", "LabAbnormality", "Resample", "SelectLeads"]
+__all__ = [
+    "BandpassFilter",
+    "ClinicalScaler",
+    "LabAbnormality",
+    "Resample",
+    "SelectLeads",
+    "cut_windows",
+]
 __getattr__, __dir__ = import_on_first_use(__name__)
