@@ -99,7 +99,7 @@ def read_ecg(
         path = os.path.abspath(path)
         header = read_file_header(path, leads, declared, sampling_rate=declared.sampling_rate)
         names, rate = header.leads, header.sampling_rate
-        signal = read_samples(header, header.seconds)
+        signal = read_samples(header)
     if declared.sampling_rate and rate != declared.sampling_rate:
         signal = resample(screen_where_needed(signal[None])[0], rate, declared.sampling_rate)
         rate = declared.sampling_rate

@@ -14,8 +14,8 @@ class FileStorage(RecordStorage):
     """Samples in files of any format; it holds and pickles headers, not samples.
 
     Units, scales and derivations come from the headers: a file that has changed since, in
-    size or time, is an error. A file is parsed again at every read, as far as its library
-    does not read a part of it.
+    size or time, is an error. A file is parsed again at every read; of EDF only the data
+    records in use are read.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class FileStorage(RecordStorage):
     def _read_stored(self, row: int, begin: int, end: int) -> tuple[np.ndarray, tuple[str, ...]]:
         header = self.headers[row]
         self._check_unchanged(row, header.path, "its file")
-        return read_samples(header, end / header.sampling_rate)[:, begin:], ()
+        return read_samples(header, begin, end), ()
 
     def _state(self, row: int) -> int:
         return state_of_files([self.paths[row]])

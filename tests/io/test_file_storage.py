@@ -54,6 +54,22 @@ def test_only_the_beginning_of_a_long_edf_file_is_read(tmp_path):
     np.testing.assert_allclose(signal[0], digital[:200] * 1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("rate", [100, 250])
+def test_windows_of_an_edf_file_equal_those_of_the_whole(tmp_path, rate):
+    digital = make_digital(["II"], 60 * 100)["II"]
+    write_edf(tmp_path / "a.edf", [edf_signal("II", digital, 100)])
+    whole = read_ecgs(tmp_path, leads=["II"], sampling_rate=rate)["ecg"].array
+    storage = whole._storage
+    n_samples = 7 * rate
+    for start in (0, 11, 20 * rate + 3, 53 * rate, 57 * rate):
+        out = np.empty((1, n_samples), np.float32)
+        storage.read_record(0, out, start)
+        expected = np.full((1, n_samples), np.nan, np.float32)
+        part = whole.read()[0][:, start : start + n_samples]
+        expected[:, : part.shape[1]] = part
+        np.testing.assert_allclose(out, expected, atol=2e-4)
+
+
 def test_a_column_travels_by_pickle_and_is_hashed_with_its_files(folder):
     column = read_ecgs(folder)["ecg"]
     part = pickle.loads(pickle.dumps(column.iloc[[2]]))

@@ -59,11 +59,11 @@ def open_dicom(path: str) -> Recording:
         for (place, _), definition in zip(sources, stated, strict=True)
     )
 
-    def read(places: tuple[int, ...], n_samples: int) -> np.ndarray:
-        out = np.empty((len(places), n_samples))
+    def read(places: tuple[int, ...], begin: int, end: int) -> np.ndarray:
+        out = np.empty((len(places), end - begin))
         for row, channel in enumerate(places):
             place, column = sources[channel]
-            digital = arrays[place][:n_samples, column]
+            digital = arrays[place][begin:end, column]
             out[row] = _scaled(digital, stated[channel], groups[place])
         return out
 

@@ -38,8 +38,8 @@ def open_edf(path: str) -> Recording:
     signals = file.signals
     channels = tuple(_channel(signal, file.num_data_records) for signal in signals)
 
-    def read(places: tuple[int, ...], n_samples: int) -> np.ndarray:
-        rows = [_read(signals[place], n_samples, path) for place in places]
+    def read(places: tuple[int, ...], begin: int, end: int) -> np.ndarray:
+        rows = [_read(signals[place], begin, end, path) for place in places]
         return np.array(rows, np.float64)
 
     return Recording("EDF", channels, read, _columns(file))
@@ -76,8 +76,8 @@ def _channel(signal: Any, n_records: int) -> Channel:
     return Channel(name, unit, rate, n_records * signal.samples_per_data_record)
 
 
-def _read(signal: Any, n_samples: int, path: str) -> np.ndarray:
-    """Return the first samples of a signal in its physical unit."""
+def _read(signal: Any, begin: int, end: int, path: str) -> np.ndarray:
+    """Return samples of a signal in its physical unit; only their data records are read."""
     digital = (signal.digital_min, signal.digital_max)
     physical = (signal.physical_min, signal.physical_max)
     if digital[0] == digital[1] or physical[0] == physical[1]:
@@ -85,7 +85,8 @@ def _read(signal: Any, n_samples: int, path: str) -> np.ndarray:
             f"record {path}: signal {signal.label!r} must state two different digital and two "
             f"different physical limits, got {digital} and {physical}. Correct its header."
         )
-    return signal.get_data_slice(0, n_samples / signal.sampling_frequency)
+    rate = signal.sampling_frequency
+    return signal.get_data_slice(begin / rate, end / rate)
 
 
 def _columns(file: Any) -> dict[str, Any]:

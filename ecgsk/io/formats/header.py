@@ -191,25 +191,28 @@ def _millivolts(channel: Channel, declared: Declared, path: str) -> float:
         raise UnitError(f"record {path}: lead {channel.name}: {error}") from error
 
 
-def read_samples(header: FileHeader, seconds: float) -> np.ndarray:
-    """Read the first seconds of a file's leads, float64 in mV at its sampling rate.
+def read_samples(header: FileHeader, begin: int = 0, end: int | None = None) -> np.ndarray:
+    """Read samples of a file's leads, float64 in mV at the rate of its header.
 
-    Returns (n_leads, n_samples), as long as the longest lead; NaN where a shorter one has
-    ended. Leads are derived before they are resampled by the caller.
+    `begin` and `end` are samples at that rate; by default all are read. Returns an array
+    (n_leads, n_samples), NaN where a shorter lead has ended.
     """
+    end = header.n_samples if end is None else min(end, header.n_samples)
     recording = open_recording(header.path, header.declared)
-    n_samples = min(header.n_samples, max(1, round(seconds * header.sampling_rate)))
-    out = np.full((len(header.stored), n_samples), np.nan)
+    # Leads of different rates are resampled from their beginning on.
+    start = begin if len(set(header.rates)) == 1 else 0
+    out = np.full((len(header.stored), max(end - start, 0)), np.nan)
     kinds = list(zip(header.rates, header.counts, strict=True))
     for rate, count in dict.fromkeys(kinds):
         rows = [row for row, kind in enumerate(kinds) if kind == (rate, count)]
-        n_read = min(count, max(1, round(seconds * rate)))
-        part = recording.read(tuple(header.channels[row] for row in rows), n_read)
+        stop = min(count, max(1, round(end / header.sampling_rate * rate)))
+        part = recording.read(tuple(header.channels[row] for row in rows), min(start, stop), stop)
         part = part * np.array([header.millivolts[row] for row in rows])[:, None]
         if rate != header.sampling_rate:
             part = resample(screen_where_needed(part[None])[0], rate, header.sampling_rate)
-        n_kept = min(n_samples, part.shape[1])
+        n_kept = min(out.shape[1], part.shape[1])
         out[rows, :n_kept] = part[:, :n_kept]
+    out = out[:, begin - start :]
     if header.stored == header.leads:
         return out
     name = os.path.basename(header.path)

@@ -4,13 +4,15 @@ import importlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ecgsk.exceptions import RecordReadError
 from ecgsk.signals.leads import canonical_leads
 from ecgsk.signals.units import check_sampling_rate, to_millivolt
+
+ReadSamples: TypeAlias = Callable[[tuple[int, ...], int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Recording:
-    """Channels of a file, and a function that reads the first samples of some of them.
+    """Channels of a file, and a function that reads samples of some of them.
 
     Attributes
     ----------
@@ -61,8 +63,8 @@ class Recording:
         Name of the format, for messages.
     channels : tuple of Channel
     read : callable
-        ``read(places, n_samples)`` returns float64 of shape (n_channels, n_samples) in the
-        units of the channels, NaN where missing. The channels are of one length and rate.
+        ``read(places, begin, end)`` returns float64 of shape (n_channels, end - begin) in
+        the units of the channels, NaN where missing. The channels are of one length and rate.
     columns : dict
         What the file states of patient and time: ``age`` (years), ``sex``, ``ecg_time``,
         ``subject_id``.
@@ -72,7 +74,7 @@ class Recording:
 
     format: str
     channels: tuple[Channel, ...]
-    read: Callable[[tuple[int, ...], int], np.ndarray]
+    read: ReadSamples
     columns: dict[str, Any] = field(default_factory=dict)
     note: str = ""
 
@@ -98,10 +100,10 @@ def check_size(path: str, limit: int, format: str) -> None:
         )
 
 
-def from_arrays(samples: list[np.ndarray]) -> Callable[[tuple[int, ...], int], np.ndarray]:
+def from_arrays(samples: list[np.ndarray]) -> ReadSamples:
     """Return the `read` of a Recording whose samples are in memory."""
 
-    def read(places: tuple[int, ...], n_samples: int) -> np.ndarray:
-        return np.array([samples[place][:n_samples] for place in places], np.float64)
+    def read(places: tuple[int, ...], begin: int, end: int) -> np.ndarray:
+        return np.array([samples[place][begin:end] for place in places], np.float64)
 
     return read
