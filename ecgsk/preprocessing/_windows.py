@@ -11,13 +11,11 @@ import pandas as pd
 from ecgsk.exceptions import DurationError, ECGError, SignalQualityError, SignalQualityWarning
 from ecgsk.signals import ECGArray
 from ecgsk.signals.columns import ecg_column, find_ecg_column, restore_ecg_column
-from ecgsk.signals.signal_share import explain_low_share, signal_share
+from ecgsk.signals.signal_share import NO_RECORD, check_min_quality, describe_shares
 from ecgsk.signals.windows import WindowStorage
 
 _NAME = "cut_windows"
-_BATCH_BYTES = 32 << 20  # of samples in memory while windows are checked
 _N_REASONS = 10  # most common reasons that are kept
-_NO_RECORD = "missing record"
 
 
 def cut_windows(
@@ -111,11 +109,8 @@ def cut_windows(
     column = ecg_column(X, name=_NAME)
     X = _as_frame(X, column)
     n_samples, starts = _starts(column, duration, stride)
-    if min_quality is not None and not 0 <= min_quality <= 1:
-        raise ECGError(
-            f"{_NAME}: expected min_quality from 0 to 1 or None, got {min_quality!r}. It is a "
-            "share of samples."
-        )
+    if min_quality is not None:
+        check_min_quality(_NAME, min_quality)
     known = np.flatnonzero(~column.isna())
     positions = np.repeat(known, len(starts))
     starts = np.tile(starts, len(known))
@@ -123,11 +118,13 @@ def cut_windows(
     windows = ECGArray(storage)
     dropped: Counter[str] = Counter()
     if min_quality is not None:
-        kept = _find_kept(windows, min_quality, dropped)
+        reasons = describe_shares(windows, min_quality)["reason"]
+        dropped.update(reasons[reasons != ""])
+        kept = np.flatnonzero(reasons == "")
         windows, positions, starts = windows[kept], positions[kept], starts[kept]
     n_missing = len(column) - len(known)
     if n_missing:
-        dropped[_NO_RECORD] = n_missing
+        dropped[NO_RECORD] = n_missing
     _report(dropped, len(storage) + n_missing, len(windows))
     return _frame(X, windows, positions, starts, dropped)
 
@@ -162,21 +159,6 @@ def _starts(column: ECGArray, duration: float, stride: float | None) -> tuple[in
             f"got {column.duration:g} s. Pass a shorter duration."
         )
     return n_samples, np.arange(0, column.n_samples - n_samples + 1, step)
-
-
-def _find_kept(windows: ECGArray, min_quality: float, dropped: Counter[str]) -> np.ndarray:
-    """Return which windows have the quality; count the reasons of the others."""
-    n_bytes = 4 * len(windows.leads) * windows.n_samples
-    batch_size = max(_BATCH_BYTES // n_bytes, 1)
-    kept = np.ones(len(windows), dtype=bool)
-    for start in range(0, len(windows), batch_size):
-        signals = windows[start : start + batch_size].read()
-        share = signal_share(signals, windows.sampling_rate)
-        low = (share < min_quality) | (share == 0)
-        kept[start : start + batch_size] = ~low
-        if low.any():
-            dropped.update(explain_low_share(signals[low], windows.leads, windows.sampling_rate))
-    return kept
 
 
 def _report(dropped: Counter[str], n_windows: int, n_kept: int) -> None:

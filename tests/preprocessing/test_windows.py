@@ -125,7 +125,7 @@ def test_missing_records_have_no_windows():
         ({"stride": -1}, DurationError, "expected stride in seconds"),
         ({"duration": float("nan")}, DurationError, "got nan"),
         ({"duration": 36}, DurationError, r"at least 36 s, the duration of a window, got 35 s"),
-        ({"min_quality": 2}, ECGError, "expected min_quality from 0 to 1 or None, got 2"),
+        ({"min_quality": 2}, ECGError, "expected min_quality from 0 to 1, got 2"),
     ],
 )
 def test_wrong_parameters_are_named(change, error, message):
