@@ -11,6 +11,7 @@ from ecgsk.deployment.outputs import (
     Outputs,
     find_refused,
     has_gate,
+    masked_leads,
     needs_table,
     predict_all,
 )
@@ -117,8 +118,10 @@ def _predict_batch(
         else ""
         for row in ecg.rows
     ]
+    masked = masked_leads(model, ecg.leads)
+    about_leads = f"lead {', '.join(masked)} absent and masked" if masked else ""
     quality = [
-        "; ".join(filter(None, words))
+        "; ".join(filter(None, (*words, about_leads)))
         for words in zip(described["problem"], batch["note"], notes, strict=True)
     ]
     found = pd.DataFrame({"quality": quality}, index=batch.index)
