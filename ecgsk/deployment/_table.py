@@ -136,7 +136,7 @@ def _predict_batch(
     X = table[usable].assign(ecg=in_memory)
     if has_gate(model):
         refused = find_refused(model, X)
-        reasons |= refused.to_dict()
+        reasons.update(zip(refused.index, refused, strict=True))
         X = X.drop(index=refused.index)
     return found.join(_as_columns(predict_all(model, X), outputs, X.index)) if len(X) else found
 
