@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ecgsk.datasets._fetch import (
         fetch_mimic_iv_demo,
         fetch_ptbxl,
+        fetch_vitaldb,
         get_data_home,
     )
     from ecgsk.datasets._join import join_table
@@ -32,6 +33,7 @@ __all__ = [
     "MimicTargets",
     "fetch_mimic_iv_demo",
     "fetch_ptbxl",
+    "fetch_vitaldb",
     "get_data_home",
     "join_table",
     "load_brugada_huca",

@@ -211,6 +211,12 @@ def test_wrong_options_are_refused(vitaldb):
         load_vitaldb(vitaldb, tolerance="soon")
 
 
+def test_only_some_cases(vitaldb):
+    assert load_vitaldb(vitaldb, cases=[2]).case_id.tolist() == [2]
+    with pytest.raises(ECGError, match=r"expected cases of clinical_data.csv, such as 1; got 9"):
+        load_vitaldb(vitaldb, cases=[1, 9])
+
+
 def test_no_file_says_what_is_missing(vitaldb):
     for path in vitaldb.rglob("*.vital"):
         path.unlink()

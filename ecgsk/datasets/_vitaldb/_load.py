@@ -1,6 +1,6 @@
 """Loader of VitalDB, as PhysioNet and api.vitaldb.net ship it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -31,6 +31,7 @@ from ecgsk.signals.leads import canonical_leads
 def load_vitaldb(
     path: str | Path,
     *,
+    cases: Iterable[int] | None = None,
     tolerance: str = "10min",
     max_amplitude: float = 5.0,
     lab_window: Window = "30D",
@@ -54,6 +55,8 @@ def load_vitaldb(
         Folder of ``clinical_data.csv``, ``lab_data.csv``, ``lab_parameters.csv`` and,
         in it or in a folder below it such as ``vital_files``, the files ``0001.vital``
         (or ``1.vital``) to ``6388.vital``. Draws of cases without a file are left out.
+    cases : iterable of int, optional
+        Numbers of the cases to load; by default all.
     tolerance : str, default="10min"
         How long after the draw a window may begin.
     max_amplitude : float, default=5.0
@@ -146,13 +149,13 @@ def load_vitaldb(
         tolerance, max_amplitude, lab_window, target_window, vitals_window, leads, errors
     )
     folder = Path(path)
-    cases = _tables.read_cases(folder)
-    labs, lab_counts = _tables.read_labs(folder, cases.index)
+    table = _tables.read_cases(folder, cases)
+    labs, lab_counts = _tables.read_labs(folder, table.index)
     files = _find_files(folder)
-    flow = _Flow(cases["subjectid"])
+    flow = _Flow(table["subjectid"])
     draws = labs[["caseid", "dt"]].drop_duplicates()
     flow.add("laboratory draws", draws["caseid"])
-    end = draws["caseid"].map(cases["caseend"])
+    end = draws["caseid"].map(table["caseend"])
     draws = draws[(draws["dt"] >= -options.rules.tolerance) & (draws["dt"] <= end - DURATION_S)]
     flow.add("during a recording", draws["caseid"], "before or after the recording")
     draws = draws[draws["caseid"].isin(files)]
@@ -165,23 +168,23 @@ def load_vitaldb(
         )
     read, broken = _read_files(draws, files, options, n_jobs, progress, errors)
     windows = _collect(read, draws, flow, options)
-    X, targets = _assemble(windows, read, cases, labs, options)
-    Y = _tables.outcomes(cases).loc[windows["caseid"]].set_index(X.index)
+    X, targets = _assemble(windows, read, table, labs, options)
+    Y = _tables.outcomes(table).loc[windows["caseid"]].set_index(X.index)
     if return_X_y:
         X.attrs["population"] = "surgical patients of VitalDB"
         return X, Y
-    table = flow.table()
+    counts = flow.table()
     return Cohort(
         X,
         Y,
         labs=targets,
         reference_ranges=_tables.read_ranges(folder, targets.columns),
         population="surgical patients of VitalDB",
-        DESCR=_describe(table, lab_counts, options),
+        DESCR=_describe(counts, lab_counts, options),
         case_id=windows["caseid"].rename("case_id"),
         draw_time=windows["draw"].rename("draw_time"),
         window_time=windows["start"].rename("window_time"),
-        flow=table,
+        flow=counts,
         flow_unit="draw",
         lab_counts=lab_counts,
         broken=broken,

@@ -1,6 +1,7 @@
 """The tables of VitalDB: cases, laboratory results and reference ranges."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 
 from ecgsk.datasets._csv_files import read_age, read_sex, warn_of_unread
 from ecgsk.datasets._layouts import read_table
-from ecgsk.exceptions import RecordReadError
+from ecgsk.exceptions import ECGError, RecordReadError
 
 NAME = "load_vitaldb"
 #: Our name of each test of `lab_parameters.csv`; those with MIMIC-IV's unit have its name.
@@ -62,9 +63,9 @@ _NUMBERS = ["caseend", *_BEFORE, *_OUTCOMES]
 _RANGE = re.compile(r"\s*(-?[0-9.]+)\s*~\s*(-?[0-9.]+)\s*")
 
 
-def read_cases(folder: Path) -> pd.DataFrame:
-    """Read `clinical_data.csv`, by case."""
-    return read_table(
+def read_cases(folder: Path, wanted: Iterable[int] | None = None) -> pd.DataFrame:
+    """Read `clinical_data.csv`, or the wanted cases of it, by case."""
+    table = read_table(
         folder / "clinical_data.csv",
         ["caseid", "subjectid", "age", "sex", *_NUMBERS],
         source="VitalDB",
@@ -72,6 +73,14 @@ def read_cases(folder: Path) -> pd.DataFrame:
         kinds=dict.fromkeys(["caseid", "subjectid"], "whole") | dict.fromkeys(_NUMBERS, "number"),
         key="caseid",
     ).set_index("caseid")
+    if wanted is None:
+        return table
+    if unknown := sorted(set(wanted := list(wanted)) - set(table.index)):
+        raise ECGError(
+            f"{NAME}: expected cases of clinical_data.csv, such as {table.index[0]}; got "
+            f"{unknown[0]}. Leave it out of cases."
+        )
+    return table[table.index.isin(wanted)]
 
 
 def clinical_columns(cases: pd.DataFrame) -> pd.DataFrame:
