@@ -105,6 +105,20 @@ def called(monkeypatch):
         ("code15 --gain 2", "load_code15", {"gain": 2}),
         ("ludb --min-count 4", "load_ludb", {"min_count": 4, "errors": "list"}),
         ("brugada --leads V1", "load_brugada_huca", {"leads": ["V1"], "errors": "list"}),
+        (
+            "vitaldb --tolerance 5min --leads II --jobs 2",
+            "load_vitaldb",
+            {
+                "tolerance": "5min",
+                "max_amplitude": 5.0,
+                "lab_window": "30D",
+                "target_window": "1h",
+                "vitals_window": "5min",
+                "leads": ["II"],
+                "n_jobs": 2,
+                "errors": "list",
+            },
+        ),
     ],
 )
 def test_options_reach_the_loader(invoke, called, tmp_path, command, loader, options):
