@@ -114,7 +114,7 @@ def write_cohort_report(
 
 def _changes(drift: pd.DataFrame) -> pd.DataFrame:
     """Return the changes of counts in percent of those without drift; NaN where these are 0."""
-    stated: pd.Series = drift.loc[0].astype("float64")
+    stated = drift.loc[[0]].astype("float64").iloc[0]
     return 100 * (drift - stated) / stated.replace(0, float("nan"))
 
 

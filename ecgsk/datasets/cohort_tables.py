@@ -38,10 +38,8 @@ def flow_table(cohort: Cohort) -> pd.DataFrame:
         steps, orient="index", columns=["records", "left_out", "reason"]
     ).rename_axis("step" if left else None)
     subjects = pd.Series(cohort.groups.nunique(), index=table.index)
-    if left:
-        subjects = subjects.astype("Int64")
-        subjects[:-1] = pd.NA
-    table.insert(1, "subjects", subjects)
+    last = table.index == "in the cohort"
+    table.insert(1, "subjects", subjects.astype("Int64").where(last) if left else subjects)
     return table
 
 

@@ -170,6 +170,15 @@ def test_what_is_left_out_is_listed_on_both_sides(invoke, visits, tmp_path):
     assert list(cohort.X) == ["ecg", "age", "subject_id"]
 
 
+@pytest.mark.filterwarnings("ignore:join_table. 1 of 2 records")
+def test_a_table_that_a_model_refuses_is_written_and_ends_with_an_error(run_main, visits, tmp_path):
+    code, out, _ = run_main(*visits)
+    assert code == 1
+    assert "a model refuses it as it is: the exit code is 1. To leave a column out" in out
+    assert (tmp_path / "out" / "report" / "report.html").exists()
+    assert run_main(*visits, "--drop", "seen", "--overwrite")[0] == 0
+
+
 def test_nothing_is_loaded_where_nothing_can_be_written(fail, called, tmp_path):
     calls = called("load_ludb")
     (tmp_path / "file").write_text("")
