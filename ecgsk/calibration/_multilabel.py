@@ -29,6 +29,12 @@ from ecgsk.calibration._probability import ProbabilityCalibrator, check_method
 from ecgsk.calibration._thresholds import choose_thresholds, rates_at, read_rule
 from ecgsk.exceptions import ECGError
 from ecgsk.model_selection import patient_split
+from ecgsk.signals.missing_records import (
+    check_some_records,
+    not_predicted,
+    warn_of_missing_records,
+    with_missing_rows,
+)
 
 # Threshold of a label that too few patients have: one chosen on a handful of positives
 # is chance.
@@ -180,6 +186,12 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         warn_of_seen_patients(owner, groups, seen, use="calibrated")
         Y = self._name_labels(Y, groups.index if isinstance(groups, pd.Series) else None)
         P = self._uncalibrated(X, Y.shape[1])
+        if self.estimator_ is not None and (missing := not_predicted(P)).any():
+            check_some_records(owner, missing)
+            warn_of_missing_records(owner, missing, "left out of the calibration")
+            kept = np.flatnonzero(~missing)
+            P, Y = P[kept], Y.iloc[kept]
+            groups = None if groups is None else _safe_indexing(groups, kept)
         self.calibrator_ = ProbabilityCalibrator(self.method).fit(P, Y, groups)
         self.calibrated_ = self.calibrator_.calibrated_
         P = self.calibrator_.transform(P)
@@ -219,7 +231,7 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             For two classes (n_records, 2).
         """
         check_is_fitted(self)
-        p = self.calibrator_.transform(self._uncalibrated(X, len(self.thresholds_)))
+        p = self._calibrated(X)
         return p if self.label_names_ is not None else np.hstack([1 - p, p])
 
     def predict(self, X: Any) -> np.ndarray:
@@ -235,8 +247,10 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         p = self.predict_proba(X)
         if self.label_names_ is not None:
-            return (p > self.thresholds_).astype(int)
-        return self.classes_[(p[:, 1] > self.thresholds_).astype(int)]
+            predicted = (p > self.thresholds_).astype(int)
+        else:
+            predicted = self.classes_[(p[:, 1] > self.thresholds_).astype(int)]
+        return with_missing_rows(predicted, not_predicted(p))
 
     def predict_sets(self, X: Any, coverage: float | None = None) -> np.ndarray:
         """Return conformal prediction sets.
@@ -251,12 +265,24 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         ndarray of bool, shape (n_records, n_labels, 2)
             Whether "absent" and whether "present" is in the set. Both: the model is
-            undecided, or the label is not calibrated. Neither: the record fits neither
-            class.
+            undecided, the label is not calibrated, or the record is missing. Neither: the
+            record fits neither class.
         """
         check_is_fitted(self)
-        P = self.calibrator_.transform(self._uncalibrated(X, len(self.thresholds_)))
-        return self.conformal_.predict_sets(P, coverage) | ~self.calibrated_[:, None]
+        P = self._calibrated(X)
+        missing = not_predicted(P)
+        sets = self.conformal_.predict_sets(np.where(missing[:, None], 0.5, P), coverage)
+        return sets | ~self.calibrated_[:, None] | missing[:, None, None]
+
+    def _calibrated(self, X: Any) -> np.ndarray:
+        """Return calibrated probabilities; NaN for missing records."""
+        P = self._uncalibrated(X, len(self.thresholds_))
+        missing = not_predicted(P)
+        if missing.any():
+            P = P.copy()
+            P[~missing] = self.calibrator_.transform(P[~missing])
+            return P
+        return self.calibrator_.transform(P)
 
     def _fit_estimator(self, X: Any, Y: Any, groups: Any) -> tuple[Any, Any, Any]:
         """Fit a clone on most patients; return the rows of the others."""

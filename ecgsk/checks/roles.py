@@ -10,6 +10,7 @@ READER_COLUMNS = frozenset(
         "record",
         "ecg_time",
         "comments",
+        "note",
         "dx",
         "age_text",
         "sex_text",
@@ -23,6 +24,7 @@ READER_COLUMNS = frozenset(
         "suspected_reversal",
         "usable",
         "problem",
+        "window_start_s",
     }
 )
 

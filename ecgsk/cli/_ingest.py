@@ -1,4 +1,4 @@
-"""Command `ecgsk ingest`: a folder of WFDB records as one store."""
+"""Command `ecgsk ingest`: a folder of recordings as one store."""
 
 import time
 from pathlib import Path
@@ -20,17 +20,21 @@ def run(
     sampling_rate: float | None,
     band: tuple[float, float] | None,
     duration: float | None,
+    declared: tuple[float | None, str | None, str | None],
     jobs: int,
     overwrite: bool,
 ) -> None:
-    """Ingest, and print a summary."""
+    """Ingest, and print a summary; `declared` are rate, unit and leads of files without."""
     start = time.perf_counter()
     steps = preprocessing_steps(sampling_rate, band)
     ingest_wfdb(
         folder,
         out,
         make_pipeline(*steps) if steps else None,
+        leads=declared[2].split(",") if declared[2] else None,
         duration=duration,
+        sampling_rate=declared[0],
+        unit=declared[1],
         n_jobs=jobs,
         overwrite=overwrite,
     )

@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ecgsk.deployment.outputs import Outputs, needs_table, predict_all
+from ecgsk.deployment.outputs import (
+    Outputs,
+    find_refused,
+    has_gate,
+    needs_table,
+    predict_all,
+)
 from ecgsk.exceptions import (
     DurationError,
     LeadMismatchError,
@@ -117,17 +123,19 @@ def _predict_batch(
     ]
     found = pd.DataFrame({"quality": quality}, index=batch.index)
     usable = described["usable"].to_numpy()
-    if not usable.any():
-        predicted = pd.DataFrame(index=batch.index[:0])
-    else:
-        table = batch.drop(columns=["path", "note"]) if needs_table(model) else batch[["ecg"]]
-        in_memory = ECGArray.from_numpy(
-            signals[usable], sampling_rate=ecg.sampling_rate, leads=ecg.leads
-        )
-        X = table[usable].assign(ecg=in_memory)
-        predicted = _as_columns(predict_all(model, X), outputs, X.index)
     reasons |= found.loc[~usable, "quality"].to_dict()
-    return found.join(predicted)
+    if not usable.any():
+        return found
+    table = batch.drop(columns=["path", "note"]) if needs_table(model) else batch[["ecg"]]
+    in_memory = ECGArray.from_numpy(
+        signals[usable], sampling_rate=ecg.sampling_rate, leads=ecg.leads
+    )
+    X = table[usable].assign(ecg=in_memory)
+    if has_gate(model):
+        refused = find_refused(model, X)
+        reasons |= refused.to_dict()
+        X = X.drop(index=refused.index)
+    return found.join(_as_columns(predict_all(model, X), outputs, X.index)) if len(X) else found
 
 
 def _as_columns(found: dict[str, np.ndarray], outputs: Outputs, index: pd.Index) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from ecgsk.estimators.diagnosis_explanations import split_calibrator
 from ecgsk.estimators.labs import diagnosis_thresholds, predict_with_diagnoses
 from ecgsk.exceptions import ECGError, LeadMismatchError
 from ecgsk.io.sources import Wanted
-from ecgsk.preprocessing import SelectLeads
+from ecgsk.preprocessing import QualityGate, SelectLeads
 from ecgsk.signals.derived_leads import find_derivations
 from ecgsk.signals.leads import LIMB_LEADS
 
@@ -117,6 +117,23 @@ class Outputs:
         found = {f"probability/{name}": threshold for name, threshold in pairs}
         pairs = zip(self.laboratories, self.laboratory_thresholds, strict=True)
         return found | {f"laboratory/{name}": threshold for name, threshold in pairs}
+
+
+def has_gate(model: Any) -> bool:
+    """Return whether a quality gate is one of the model's steps."""
+    steps = model[:-1] if isinstance(model, Pipeline) else ()
+    return any(isinstance(step, QualityGate) for step in steps)
+
+
+def find_refused(model: Any, X: pd.DataFrame) -> pd.Series:
+    """Return why the quality gates of a model refuse records, those of X by their index."""
+    reasons = pd.Series("", index=X.index, dtype=object)
+    for step in model[:-1] if isinstance(model, Pipeline) else ():
+        if isinstance(step, QualityGate):
+            found = step.describe(X)["reason"]
+            reasons = reasons.where(reasons != "", found)
+        X = X if step in (None, "passthrough") else step.transform(X)
+    return reasons[reasons != ""]
 
 
 def predict_all(model: Any, X: pd.DataFrame) -> dict[str, np.ndarray]:

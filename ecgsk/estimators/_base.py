@@ -13,6 +13,7 @@ import ecgsk.estimators._engine as engine
 from ecgsk._safe_text import to_html_text
 from ecgsk.estimators._inputs import Inputs, Signature
 from ecgsk.estimators._settings import verbosity
+from ecgsk.signals.missing_records import warn_of_missing_records
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,6 +61,7 @@ class TorchEstimator(BaseEstimator):
     """
 
     net_: engine.ECGNet
+    _n_features_out: int
     clinical_columns_: list[Any]
 
     # Request `groups` by default under metadata routing, as scikit-learn's splitters do.
@@ -88,18 +90,28 @@ class TorchEstimator(BaseEstimator):
         self.history_ = engine.history_frame(net)
 
     def _embed(self, dataset: engine.BatchDataset) -> np.ndarray:
-        return self._run(engine.embed_batches, dataset)
+        return self._run(engine.embed_batches, dataset, self._n_features_out)
 
     def _predict(self, dataset: engine.BatchDataset) -> np.ndarray:
-        return self._run(engine.predict_batches, dataset)
+        return self._run(engine.predict_batches, dataset, vars(self)["n_outputs_"])
 
-    def _run(self, run: Callable[..., np.ndarray], dataset: engine.BatchDataset) -> np.ndarray:
+    def _run(
+        self, run: Callable[..., np.ndarray], dataset: engine.BatchDataset, n_columns: int
+    ) -> np.ndarray:
+        """Run the net on a dataset; the rows of missing records are NaN, with a warning."""
+        signals = dataset.signals
+        if signals is not None and (missing := signals.missing).any():
+            warn_of_missing_records(type(self).__name__, missing, "not predicted: NaN")
+            out = np.full((len(dataset), n_columns), np.nan, np.float32)
+            if known := np.flatnonzero(~missing).tolist():
+                out[known] = self._run(run, dataset.take(np.array(known)), n_columns)
+            return out
         device, verbose = engine.prediction_device(self.device), verbosity(self)
         mend = "Free memory, predict fewer records at once, or set_params(device='cpu')."
         with engine.name_memory_errors(type(self).__name__, mend):
             out = run(self.net_.module_, dataset, device=device, verbose=verbose)
-        if dataset.signals is not None:
-            dataset.signals.warn_of_missing()
+        if signals is not None:
+            signals.warn_of_missing()
         return out
 
     def _seeded(self, seed: int):

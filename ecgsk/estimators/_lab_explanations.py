@@ -17,6 +17,7 @@ from ecgsk.estimators._outputs import LinearHead, probabilities_from_logits
 from ecgsk.estimators.diagnosis import ECGDiagnosisClassifier
 from ecgsk.signals import ECGArray, ECGDtype, quality
 from ecgsk.signals.columns import ecg_column, find_ecg_column
+from ecgsk.signals.missing_records import refuse_missing
 from ecgsk.signals.screening import screen
 
 
@@ -29,6 +30,7 @@ def read_signals(X: Any) -> tuple[list, Any, ECGArray | None]:
     column = find_ecg_column(X)
     if column is None and not isinstance(getattr(X, "dtype", None), ECGDtype):
         return list(range(len(X))), X, None
+    refuse_missing("explain", X)
     stored = ecg_column(X)
     ecg = ECGArray.from_numpy(stored.read(), sampling_rate=stored.sampling_rate, leads=stored.leads)
     records = list(range(len(X))) if isinstance(X, ECGArray) else X.index.tolist()

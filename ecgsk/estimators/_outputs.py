@@ -15,6 +15,7 @@ from ecgsk._alignment import check_label_order, check_row_order
 from ecgsk._leakage import SeenPatients, warn_of_seen_patients
 from ecgsk._patients import find_patients
 from ecgsk.estimators._targets import Targets
+from ecgsk.signals.missing_records import leave_out_missing, not_predicted, with_missing_rows
 
 
 def digest_records(patients: Any) -> bytes | None:
@@ -139,7 +140,8 @@ class LogitsClassifierMixin(ClassifierMixin):
         Returns
         -------
         ndarray of shape (n_records, n_labels) or (n_records, n_classes), float64
-            With many labels, column j is the probability of ``label_names_[j]``.
+            With many labels, column j is the probability of ``label_names_[j]``. NaN for
+            missing records, with a warning.
         """
         check_is_fitted(self)
         return self._probabilities(self._logits(X))
@@ -154,11 +156,15 @@ class LogitsClassifierMixin(ClassifierMixin):
         Returns
         -------
         ndarray of shape (n_records,) or (n_records, n_labels)
+            NaN for missing records, such as those that a
+            :class:`~ecgsk.preprocessing.QualityGate` refused; int without any.
         """
         p = self.predict_proba(X)
         if self.label_names_ is not None:
-            return (p > self.thresholds_).astype(int)
-        return self.classes_[p.argmax(axis=1)]
+            predicted = (p > self.thresholds_).astype(int)
+        else:
+            predicted = self.classes_[p.argmax(axis=1)]
+        return with_missing_rows(predicted, not_predicted(p))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy; with many labels, the share of rows with all labels right.
@@ -192,6 +198,7 @@ class LogitsClassifierMixin(ClassifierMixin):
         check_row_order(f"{owner}.score", X, y=y, sample_weight=sample_weight)
         check_label_order(f"{owner}.score", self.label_names_, y)
         self._warn_of_leakage(find_patients(X, None, self.group_column))
+        X, y, sample_weight = leave_out_missing(f"{owner}.score", X, y, sample_weight)
         if not sparse.issparse(y) and pd.isna(np.asarray(y)).any():
             raise ValueError(
                 f"{type(self).__name__}.score expected y without missing labels; got NaN. "

@@ -17,6 +17,7 @@ import ecgsk.estimators._engine as engine
 from ecgsk.checks.signals import count_repeats
 from ecgsk.estimators._inputs import Inputs
 from ecgsk.exceptions import TableWarning
+from ecgsk.signals.missing_records import check_some_records, warn_of_missing_records
 from ecgsk.training.signals import Signals
 
 # Mean weights outside are an error of scale: an epoch would have too many steps, or none.
@@ -104,6 +105,16 @@ def _warn_of_copies(sums: np.ndarray, groups: np.ndarray, owner: str) -> None:
             TableWarning,
             stacklevel=5,
         )
+
+
+def training_weights(sample_weight: Any, inputs: Inputs, owner: str) -> np.ndarray:
+    """Return one weight per record, 0 for a missing one; warn of their number."""
+    weight = check_weights(sample_weight, len(inputs), owner)
+    if inputs.signals is not None and (missing := inputs.signals.missing).any():
+        check_some_records(owner, missing | (weight == 0))
+        warn_of_missing_records(owner, missing, "left out of training")
+        weight = np.where(missing, 0.0, weight)
+    return weight
 
 
 def check_weights(sample_weight: Any, n_records: int, owner: str) -> np.ndarray:

@@ -27,7 +27,7 @@ from ecgsk.estimators._settings import (
 )
 from ecgsk.estimators._table_roles import TableRoles, warn_of_unknown_levels
 from ecgsk.estimators._targets import Targets, read_targets
-from ecgsk.estimators._training_rows import TrainingRows, check_weights, order_training_rows
+from ecgsk.estimators._training_rows import TrainingRows, order_training_rows, training_weights
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
 from ecgsk.estimators.recipe import (
     PROBES,
@@ -262,7 +262,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         seed = draw_seed(self)
         pretrainer = resolve_pretrainer(self, seed)
         inputs = self._parse_training(X, groups, pretrainer)
-        weight = check_weights(sample_weight, len(inputs), owner)
+        weight = training_weights(sample_weight, inputs, owner)
         used = np.flatnonzero(weight)
         targets = read_targets(y, len(inputs), owner, used)
         spec, plan = plan_encoder(self, inputs, pretrainer)

@@ -20,6 +20,7 @@ from ecgsk._patients import find_patients
 from ecgsk.estimators._base import unchanged_on_failure
 from ecgsk.estimators._lab_encoder import fit_pretrainer, unwrap_frozen
 from ecgsk.estimators._outputs import LinearHead, LogitsClassifierMixin, digest_records
+from ecgsk.signals.missing_records import leave_out_missing
 
 
 class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
@@ -129,8 +130,10 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         -------
         self
         """
-        owner, n_records = type(self).__name__, _num_samples(X)
+        owner = type(self).__name__
         check_row_order(owner, X, y=y, diagnoses=diagnoses, groups=groups)
+        X, y, diagnoses, groups = leave_out_missing(owner, X, y, diagnoses, groups)
+        n_records = _num_samples(X)
         frozen = unwrap_frozen(self.encoder, owner)
         targets = lab_targets.read_lab_targets(y, self.reference_ranges, n_records, owner)
         Y = lab_targets.read_diagnoses(diagnoses, frozen, n_records, owner)
@@ -208,8 +211,10 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
             Names the labels that too few patients have to be calibrated.
         """
         check_is_fitted(self)
-        owner, n_records = type(self).__name__, _num_samples(X)
+        owner = type(self).__name__
         check_row_order(owner, X, y=y, diagnoses=diagnoses, groups=groups)
+        X, y, diagnoses, groups = leave_out_missing(owner, X, y, diagnoses, groups)
+        n_records = _num_samples(X)
         named = find_patients(X, groups, self.group_column)
         warn_of_seen_patients(owner, named, self.patients_seen_, use="calibrated")
         names, ranges = self.label_names_, self.reference_ranges

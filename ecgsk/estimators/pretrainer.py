@@ -17,7 +17,7 @@ from ecgsk.estimators._base import EmbeddingMixin, TorchEstimator, unchanged_on_
 from ecgsk.estimators._inputs import parse_inputs
 from ecgsk.estimators._settings import keeps_checkpoints
 from ecgsk.estimators._table_roles import TableRoles, check_no_table_in_y
-from ecgsk.estimators._training_rows import check_weights, order_training_rows
+from ecgsk.estimators._training_rows import order_training_rows, training_weights
 
 
 class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
@@ -177,7 +177,7 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
         owner = type(self).__name__
         check_row_order(owner, X, sample_weight=sample_weight, groups=groups)
         inputs = parse_inputs(self, X, fitting=True, groups=groups)
-        weight = check_weights(sample_weight, len(inputs), owner)
+        weight = training_weights(sample_weight, inputs, owner)
         plan = engine.plan_pretraining(self, inputs)
         if self.objective == "auto" and not plan.objective.uses_table:
             check_no_table_in_y(owner, y)

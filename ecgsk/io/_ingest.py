@@ -1,4 +1,4 @@
-"""Parallel, resumable ingest of a folder of WFDB records into one ECG folder."""
+"""Parallel, resumable ingest of a folder of recordings into one ECG folder."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from warnings import warn
@@ -30,7 +31,9 @@ from ecgsk.exceptions import (
 from ecgsk.io._ingest_chunk import Conversion, convert, read_batch
 from ecgsk.io._ingest_journal import Journal
 from ecgsk.io._ingest_transform import describe_transform, try_transform
+from ecgsk.io._open_record import Header, open_header, open_storage
 from ecgsk.io._record_state import source_stamp
+from ecgsk.io._search import find_records
 from ecgsk.io._store_files import (
     BROKEN,
     INGEST,
@@ -47,13 +50,12 @@ from ecgsk.io._store_files import (
     read_manifest,
     settle,
 )
-from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown, wanted_leads
-from ecgsk.io._wfdb_search import find_records
+from ecgsk.io._wfdb_header import Leads, shown, wanted_leads
 from ecgsk.io.ecg_folder import DEFAULT_GAIN, describe_format, write_table
-from ecgsk.io.wfdb_storage import WFDBStorage
+from ecgsk.io.formats.recording import Declared, check_declared
 from ecgsk.signals import STANDARD_12_LEADS
 
-_VERSION = 3
+_VERSION = 4
 _N_PLANNING_RECORDS = 64  # decide the usual sampling rate and duration
 _N_TRIAL_RECORDS = 2  # transformed once before the ingest begins
 _PLAN = "plan.json"
@@ -65,15 +67,17 @@ def ingest_wfdb(
     out: str | Path,
     transform: Any = None,
     *,
-    leads: Leads = STANDARD_12_LEADS,
+    leads: Leads | None = None,
     duration: float | None = None,
+    sampling_rate: float | None = None,
+    unit: str | None = None,
     gain: float = DEFAULT_GAIN,
     n_jobs: int | None = None,
     chunk_size: int = 512,
     overwrite: bool = False,
     progress: bool = True,
 ) -> Path:
-    r"""Convert a folder of WFDB records to ``ecg.npy``, ``records.parquet`` and ``ecg.json``.
+    r"""Convert a folder of recordings to ``ecg.npy``, ``records.parquet`` and ``ecg.json``.
 
     An ingest that was interrupted at any moment, even by SIGKILL, resumes after
     its last finished chunk and ends with the same bytes. Records that cannot be
@@ -84,7 +88,8 @@ def ingest_wfdb(
     Parameters
     ----------
     folder : path-like
-        WFDB records, also in subfolders.
+        WFDB records and files of all formats that `read_ecg` reads, also in subfolders.
+        CSV, NumPy and MATLAB files are read where there are no others.
     out : path-like
         Created if absent. Read it with `read_ecg_folder`.
     transform : transformer or Pipeline, optional
@@ -92,13 +97,17 @@ def ingest_wfdb(
         BandpassFilter(0.5, 40))``. It may hold any transformer of an ECG column that
         learns nothing from the data, as it is fitted on every batch. By default
         signals are stored as recorded.
-    leads : sequence of str or dict, default=STANDARD_12_LEADS
+    leads : sequence of str or dict, optional
         Found by name in every record, and read in this order; a dict gives the
-        lead of further names in the files, as in `read_wfdb_folder`.
+        lead of further names in the files, as in `read_wfdb_folder`. By default the
+        standard twelve. In files that name no leads, they are the names of all.
     duration : float or None, default=None
         Seconds. Longer records are cropped at their end, shorter ones padded
         there with NaN. None takes the duration of most, and lists records of
         another one as broken.
+    sampling_rate, unit : float and str, optional
+        Of files that do not state them, as in `read_ecg`; others keep their own.
+        `transform` resamples.
     gain : float, default=1000
         int16 units per millivolt: samples are rounded to 1 / `gain` mV.
     n_jobs : int or None, default=None
@@ -137,10 +146,11 @@ def ingest_wfdb(
 
     Notes
     -----
-    ``records.parquet`` has one row per record: ``record`` (path within `folder`),
-    the comments of its header (``age``, ``sex``, ``ecg_time``, ...), the result of
-    :func:`ecgsk.signals.quality` before the transform, and ``checksum_differs``: the
-    leads whose samples differ from the checksums of the header.
+    ``records.parquet`` has one row per record: ``record`` (path within `folder`, of WFDB
+    records without suffix), what the file states (``age``, ``sex``, ``ecg_time``, ...),
+    doubts about it in ``note``, the result of :func:`ecgsk.signals.quality` before the
+    transform, and ``checksum_differs``: the leads whose samples differ from the checksums
+    of a WFDB header.
 
     ``sources.parquet`` has the state of every record's files: a digest of the header,
     and of name, size and time of change of the signal files. Comparing them takes about
@@ -166,7 +176,8 @@ def ingest_wfdb(
     folder, out = Path(folder).resolve(), Path(out).resolve()
     _check_jobs(n_jobs)
     names = find_records(folder, aside=out, name="ingest_wfdb")
-    settings = _settings(folder, transform, leads, duration, gain, chunk_size)
+    declared = check_declared(leads, sampling_rate, unit, name="ingest_wfdb")
+    settings = _settings(folder, transform, leads, declared, duration, gain, chunk_size)
     seen = size_and_time(locate(out, MANIFEST))
     if not overwrite and _is_current(out, folder, names, settings):
         return out
@@ -221,7 +232,8 @@ def _check_jobs(n_jobs: int | None) -> None:
 def _settings(
     folder: Path,
     transform: Any,
-    leads: Leads,
+    leads: Leads | None,
+    declared: Declared,
     duration: float | None,
     gain: float,
     chunk_size: int,
@@ -237,7 +249,10 @@ def _settings(
         # A digest: the path may contain the user's name, and the last part is not unique.
         "source": hashlib.sha256(os.fsencode(folder)).hexdigest()[:16],
         "transform": describe_transform(transform),
-        "leads": dict(leads) if isinstance(leads, Mapping) else list(wanted_leads(leads)),
+        "leads": dict(leads)
+        if isinstance(leads, Mapping)
+        else list(wanted_leads(STANDARD_12_LEADS if leads is None else leads)),
+        "declared": asdict(declared),
         "duration": None if duration is None else float(duration),
         "gain": float(gain),
         "chunk_size": int(chunk_size),
@@ -337,13 +352,13 @@ def _plan(
 ) -> dict[str, Any]:
     """Find the duration to read, and the leads, rate and length written, from some records."""
     leads = wanted_leads(settings["leads"])
-    headers = list(_readable(folder, names, settings["leads"]))
-    rate = _most_common(header.layout.sampling_rate for header in headers)
-    duration = settings["duration"] or _most_common(header.layout.seconds for header in headers)
+    headers = list(_readable(folder, names, settings))
+    rate = _most_common(header.sampling_rate for header in headers)
+    duration = settings["duration"] or _most_common(header.seconds for header in headers)
     # Raises where the duration asks for more than a record can hold.
-    n_samples = WFDBStorage(headers[:1], leads, rate, round(duration * rate)).n_samples
+    n_samples = open_storage(headers[:1], leads, rate, round(duration * rate)).n_samples
     if transform is not None:
-        usual = [header for header in headers if header.layout.sampling_rate == rate]
+        usual = [header for header in headers if header.sampling_rate == rate]
         signals = _trial_signals(usual, leads, duration)
         transformed, leads, rate = try_transform(transform, signals, leads, rate)
         n_samples = transformed.shape[2]
@@ -359,6 +374,7 @@ def _conversion(settings: dict[str, Any], transform: Any, found: dict[str, Any])
     return Conversion(
         leads=wanted_leads(settings["leads"]),
         requested=settings["leads"],
+        declared=_declared(settings),
         crop=settings["duration"] is not None,
         transform=transform,
         gain=settings["gain"],
@@ -366,9 +382,13 @@ def _conversion(settings: dict[str, Any], transform: Any, found: dict[str, Any])
     )
 
 
-def _trial_signals(
-    headers: list[RecordHeader], leads: tuple[str, ...], duration: float
-) -> np.ndarray:
+def _declared(settings: dict[str, Any]) -> Declared:
+    stated = settings["declared"]
+    leads = None if stated["leads"] is None else tuple(stated["leads"])
+    return Declared(stated["sampling_rate"], stated["unit"], leads)
+
+
+def _trial_signals(headers: list[Header], leads: tuple[str, ...], duration: float) -> np.ndarray:
     """Read the first records that can be read."""
     reasons: dict[int, str] = {}
     parts: list[np.ndarray] = []
@@ -383,13 +403,14 @@ def _trial_signals(
     return np.concatenate(parts)
 
 
-def _readable(folder: Path, names: list[str], leads: Leads) -> Iterator[RecordHeader]:
+def _readable(folder: Path, names: list[str], settings: dict[str, Any]) -> Iterator[Header]:
     n_found, reason = 0, ""
+    declared = _declared(settings)
     for name in names:
         if n_found == _N_PLANNING_RECORDS:
             return
         try:
-            header = read_header(f"{folder}/{name}", leads)
+            header = open_header(f"{folder}/{name}", settings["leads"], declared)
         except Exception as error:  # damaged headers lead to errors of many classes
             reason = reason or str(error)
         else:

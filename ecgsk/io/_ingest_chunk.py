@@ -1,4 +1,4 @@
-"""Conversion of WFDB records to int16 samples and a table of their quality."""
+"""Conversion of recordings to int16 samples and a table of their quality."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,12 @@ import pandas as pd
 
 from ecgsk.exceptions import ECGError, LeadMismatchError
 from ecgsk.io._ingest_transform import apply_transform
+from ecgsk.io._open_record import Header, open_header, open_storage
 from ecgsk.io._record_state import source_stamp
-from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, shown
+from ecgsk.io._wfdb_header import Leads, shown
 from ecgsk.io.ecg_folder import to_int16
+from ecgsk.io.formats.recording import Declared
 from ecgsk.io.wfdb_folder import comments_frame
-from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals.record_quality import describe_signals
 from ecgsk.signals.resampling import resample
 from ecgsk.signals.screening import screen_where_needed
@@ -23,7 +24,7 @@ from ecgsk.signals.screening import screen_where_needed
 _RECORDS_PER_READ = 64
 _RECORDS_PER_TRANSFORM = 8  # more do not fit the cache
 
-PlacedHeader = tuple[int, RecordHeader]  # with its place in the chunk
+PlacedHeader = tuple[int, Header]  # with its place in the chunk
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Conversion:
 
     leads: tuple[str, ...]  # read, by canonical name
     requested: Leads  # the same, or by their names in the files
+    declared: Declared  # of files that do not state it
     duration: float  # seconds read
     crop: bool  # crop or pad records of another duration; otherwise they are broken
     transform: Any
@@ -69,7 +71,7 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
     for place, name in enumerate(names):
         try:
             _check_name(name)
-            header = read_header(f"{folder}/{name}", conversion.requested)
+            header = open_header(f"{folder}/{name}", conversion.requested, conversion.declared)
             _check_duration(header, conversion)
             headers.append((place, header))
         except Exception as error:
@@ -80,7 +82,7 @@ def convert(folder: Path, names: Sequence[str], conversion: Conversion) -> Chunk
         kept, signals = read_batch(batch, conversion.leads, conversion.duration, reasons, differing)
         if not kept:
             continue
-        rate = kept[0][1].layout.sampling_rate
+        rate = kept[0][1].sampling_rate
         places = np.array([place for place, _ in kept])
         described = describe_signals(signals, conversion.leads, rate).set_axis(places)
         differs = [differing.get(place, "") for place in places]
@@ -116,21 +118,21 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check_duration(header: RecordHeader, conversion: Conversion) -> None:
-    if not conversion.crop and header.layout.seconds != conversion.duration:
+def _check_duration(header: Header, conversion: Conversion) -> None:
+    if not conversion.crop and header.seconds != conversion.duration:
         raise ECGError(
-            f"record {header.path}: it lasts {header.layout.seconds:g} s, and the others "
+            f"record {header.path}: it lasts {header.seconds:g} s, and the others "
             f"{conversion.duration:g} s. Pass duration={conversion.duration:g} to crop longer "
             "records and pad shorter ones."
         )
 
 
 def _batches(headers: list[PlacedHeader]) -> Iterator[list[PlacedHeader]]:
-    """Yield batches of records that share a sampling rate."""
-    by_rate: dict[float, list[PlacedHeader]] = {}
+    """Yield batches of records that share a sampling rate, of WFDB or other files."""
+    by_kind: dict[tuple[float, type], list[PlacedHeader]] = {}
     for place, header in headers:
-        by_rate.setdefault(header.layout.sampling_rate, []).append((place, header))
-    for same in by_rate.values():
+        by_kind.setdefault((header.sampling_rate, type(header)), []).append((place, header))
+    for same in by_kind.values():
         for start in range(0, len(same), _RECORDS_PER_READ):
             yield same[start : start + _RECORDS_PER_READ]
 
@@ -147,8 +149,8 @@ def read_batch(
     By place, the reasons of those that cannot be read are added to `reasons`, and the leads
     that differ from the checksums of the header to `differing`.
     """
-    rate = batch[0][1].layout.sampling_rate
-    storage = WFDBStorage([header for _, header in batch], leads, rate, round(duration * rate))
+    rate = batch[0][1].sampling_rate
+    storage = open_storage([header for _, header in batch], leads, rate, round(duration * rate))
     signals = np.empty((len(batch), len(leads), storage.n_samples), np.float32)
     kept: list[PlacedHeader] = []
     for row, (place, _) in enumerate(batch):
@@ -168,11 +170,12 @@ def _table(
     """Return one row per record: its name, what its header states, its quality."""
     if not good:
         return pd.DataFrame({"record": []}, dtype=str)
-    places = [place for place, _ in good]
+    places, headers = zip(*good, strict=True)
+    notes = [header.note for header in headers]
     parts = [
         pd.DataFrame({"record": [names[place] for place in places]}),
-        comments_frame([header for _, header in good]),
-        pd.concat(qualities).loc[places].reset_index(drop=True),
+        comments_frame(headers).assign(**({"note": notes} if any(notes) else {})),
+        pd.concat(qualities).loc[[*places]].reset_index(drop=True),
     ]
     return pd.concat(parts, axis=1)
 

@@ -13,6 +13,7 @@ from ecgsk.exceptions import (
     SignalQualityWarning,
 )
 from ecgsk.io._wfdb_header import Leads
+from ecgsk.io.formats.recording import check_declared
 from ecgsk.io.sources import Wanted, find_sources
 from ecgsk.io.wfdb_folder import check_wanted
 from ecgsk.signals import STANDARD_12_LEADS
@@ -22,20 +23,26 @@ from ecgsk.signals.units import format_hertz
 
 def read_ecgs(
     *paths: str | Path,
-    leads: Leads = STANDARD_12_LEADS,
+    leads: Leads | None = None,
     sampling_rate: float | None = None,
     duration: float | None = None,
+    unit: str | None = None,
 ) -> pd.DataFrame:
     r"""Read records, folders of records, stores and cohorts as one table.
 
     Parameters
     ----------
     *paths : path-like
-        Each the path of a WFDB record, with or without suffix, of a folder of WFDB
-        records, or of a folder that `ingest_wfdb`, `write_ecg_folder` or
-        :func:`ecgsk.datasets.write_cohort` wrote.
+        Each the path of a WFDB record, with or without suffix, of a file of any format
+        that `read_ecg` reads, of a folder of both, or of a folder that `ingest_wfdb`,
+        `write_ecg_folder` or :func:`ecgsk.datasets.write_cohort` wrote. CSV, NumPy and
+        MATLAB files of a folder are read where it holds no others.
     leads, sampling_rate, duration
-        As in `read_wfdb_folder`, for records of every kind.
+        As in `read_wfdb_folder`, for records of every kind; by default the standard
+        twelve leads. For files that do not state them, `leads` are the names of all
+        leads in their order, and `sampling_rate` is the rate.
+    unit : str, optional
+        Unit of the samples in files that state none, as in `read_ecg`.
 
     Returns
     -------
@@ -70,8 +77,10 @@ def read_ecgs(
     >>> frame["ecg"].dtype
     ecg[2x500, 100 Hz: II V1]
     """
+    declared = check_declared(leads, sampling_rate, unit, name="read_ecgs")
+    leads = STANDARD_12_LEADS if leads is None else leads
     wanted_names, sampling_rate = check_wanted(leads, sampling_rate, duration, "read_ecgs")
-    wanted = Wanted((leads,), duration, sampling_rate)
+    wanted = Wanted((leads,), duration, sampling_rate, declared)
     frames: list[pd.DataFrame] = []
     broken: list[dict[str, str]] = []
     for source in find_sources(paths, name="read_ecgs"):

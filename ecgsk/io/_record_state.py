@@ -1,4 +1,4 @@
-"""States of WFDB records, by which a changed record is noticed."""
+"""States of recordings, by which a changed one is noticed."""
 
 import hashlib
 import os
@@ -14,14 +14,15 @@ _FILE = re.compile(r"(?P<file>\S.*?)[ \t]+\d{1,4}[x:+\d]*(?:[ \t]|$)")
 def source_stamp(path: str) -> str:
     """Return a digest of a header's bytes, and of size and time of change of its signal files.
 
-    It takes 55 to 90 us a record on a local disk.
+    It takes 55 to 90 us a record on a local disk. Of a file that is no WFDB record, it is a
+    digest of size and time of change.
     """
     try:
         raw = read_header_bytes(path)
     except (OSError, ValueError):
         raw = b""
     digest = hashlib.blake2b(raw, digest_size=8)
-    for name in _signal_files(raw):
+    for name in _signal_files(raw) if raw else [os.path.basename(path)]:
         size, time = size_and_time(os.path.join(os.path.dirname(path), name))
         digest.update(f"{name} {size} {time}\n".encode())
     return digest.hexdigest()

@@ -92,24 +92,28 @@ FORMATS: dict[str, SampleFormat] = {
 
 
 def read_frames(
-    file: str, fmt: str, offset: int, n_frames: int, per_frame: tuple[int, ...]
+    file: str, fmt: str, offset: int, n_frames: int, per_frame: tuple[int, ...], first: int = 0
 ) -> np.ndarray:
-    """Read the first frames of a file, of shape (n_frames, sum of `per_frame`).
+    """Read frames of a file from the `first` on, of shape (n_frames, sum of `per_frame`).
 
     Raises OSError or ValueError when the file cannot be read or is too short.
     """
     if not os.path.isfile(file):  # a pipe would wait for ever
         raise OSError(f"{file} is absent or no regular file")
-    packed, n_samples = FORMATS[fmt], n_frames * sum(per_frame)
+    packed = FORMATS[fmt]
     if packed.decode is None:
+        offset += first * per_frame[0]  # of FLAC, samples
         return _read_flac(file, offset, n_frames, len(per_frame), per_frame[0])
+    block, n_before = divmod(first * sum(per_frame), packed.block_samples)
+    offset += block * packed.block_bytes
+    n_samples = n_before + n_frames * sum(per_frame)
     n_bytes = packed.n_bytes(n_samples)
     stored = np.fromfile(file, np.uint8, count=n_bytes, offset=offset)
     if len(stored) < n_bytes:
         raise ValueError(f"{file} is truncated: expected {n_bytes} bytes, got {len(stored)}")
     if n_bytes % packed.block_bytes:
         stored = np.pad(stored, (0, -n_bytes % packed.block_bytes))
-    return packed.decode(stored)[:n_samples].reshape(n_frames, -1)
+    return packed.decode(stored)[n_before:n_samples].reshape(n_frames, -1)
 
 
 def _read_flac(file: str, offset: int, n_frames: int, n_signals: int, per_frame: int) -> np.ndarray:

@@ -14,7 +14,12 @@ from ecgsk.exceptions import ECGError, LeadMismatchError, RecordReadError, UnitE
 from ecgsk.io._wfdb_comments import comment_columns
 from ecgsk.io._wfdb_samples import SampleBlock, count_block_frames, find_blocks, signal_files
 from ecgsk.io._wfdb_text import HeaderText, SignalLine, parse_header
-from ecgsk.signals.leads import canonical_lead, canonical_leads, derivation
+from ecgsk.signals.leads import (
+    canonical_lead,
+    canonical_leads,
+    derivation,
+    try_canonical_lead,
+)
 from ecgsk.signals.units import (
     MAX_SAMPLING_RATE,
     MIN_SAMPLING_RATE,
@@ -58,6 +63,23 @@ class RecordHeader:
     columns: dict[str, Any] = field(default_factory=dict)
     checksums: tuple[int, ...] = ()  # of the requested leads, modulo 65536; 0 where none is stated
     uncalibrated: tuple[str, ...] = ()  # requested leads whose gain is not stated
+
+    @property
+    def sampling_rate(self) -> float:
+        """Hz, as stored."""
+        return self.layout.sampling_rate
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the record."""
+        return self.layout.seconds
+
+    @property
+    def note(self) -> str:
+        """A doubt about the header, or empty."""
+        if not self.uncalibrated:
+            return ""
+        return f"no gain stated in {', '.join(self.uncalibrated)}: 200 units per mV assumed"
 
 
 def record_path(path: str | Path) -> str:
@@ -252,7 +274,7 @@ def _same_letters(file: str) -> str:
 
 def _find_leads(names: tuple[str, ...], leads: Leads, path: str) -> tuple[int, ...]:
     """Return the positions of leads by name, ignoring signals that are not leads."""
-    wanted, places = wanted_leads(leads), _places_by_lead(names, _declared(leads))
+    wanted, places = wanted_leads(leads), places_by_lead(names, declared_names(leads))
     stored = ", ".join(names)
     if missing := [lead for lead in wanted if lead not in places]:
         raise LeadMismatchError(
@@ -269,7 +291,7 @@ def _find_leads(names: tuple[str, ...], leads: Leads, path: str) -> tuple[int, .
 
 def _remedy(wanted: tuple[str, ...], missing: list[str], names: tuple[str, ...]) -> str:
     """Return advice for reading a record that lacks leads."""
-    present = _places_by_lead(names, ())
+    present = places_by_lead(names, ())
     if all(derivation(lead, present) for lead in missing):
         kept = [lead for lead in wanted if lead not in missing]
         return (
@@ -294,23 +316,21 @@ def wanted_leads(leads: Leads) -> tuple[str, ...]:
     return _canonical_leads(leads if isinstance(leads, str) else tuple(leads))
 
 
-def _declared(leads: Leads) -> tuple[tuple[str, str], ...]:
+def declared_names(leads: Leads) -> tuple[tuple[str, str], ...]:
+    """Return further names of leads in the files, and the leads that they mean."""
     return tuple(leads.items()) if isinstance(leads, Mapping) else ()
 
 
 @lru_cache(maxsize=1024)
-def _places_by_lead(
+def places_by_lead(
     names: tuple[str, ...], declared: tuple[tuple[str, str], ...]
 ) -> dict[str, list[int]]:
     """Return the positions of every known lead; most records of a folder share their names."""
     meanings = {_folded(name): lead for name, lead in declared}
     places: dict[str, list[int]] = {}
     for position, name in enumerate(names):
-        try:
-            lead = canonical_lead(meanings.get(_folded(name), name))
-        except LeadMismatchError:
-            continue
-        places.setdefault(lead, []).append(position)
+        if lead := try_canonical_lead(meanings.get(_folded(name), name)):
+            places.setdefault(lead, []).append(position)
     return places
 
 

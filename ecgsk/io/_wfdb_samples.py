@@ -110,32 +110,34 @@ def _check_matlab(file: str, offset: int) -> None:
 
 
 def read_blocks(
-    blocks: Sequence[SampleBlock], path: str, end: int, n_stored: int
+    blocks: Sequence[SampleBlock], path: str, end: int, n_stored: int, start: int = 0
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read the first `end` of `n_stored` samples of each lead, in the header's units.
+    """Read samples `start` to `end`, of `n_stored` of each lead, in the header's units.
 
     Returns the signals as float64, NaN where missing, and the sums of all stored samples
     modulo 65536; None where some were not read. Raises OSError or ValueError when a file
     cannot be read or is too short.
     """
     n_leads = sum(len(block.places) for block in blocks)
-    sums = np.zeros(n_leads, np.uint16) if end == n_stored else None
+    sums = np.zeros(n_leads, np.uint16) if (start, end) == (0, n_stored) else None
     if len(blocks) == 1 and blocks[0].places == tuple(range(n_leads)):
-        return _read_block(blocks[0], path, end, n_stored, sums), sums
-    signals = np.empty((n_leads, end))
+        return _read_block(blocks[0], path, start, end, n_stored, sums), sums
+    signals = np.empty((n_leads, end - start))
     for block in blocks:
-        signals[list(block.places)] = _read_block(block, path, end, n_stored, sums)
+        signals[list(block.places)] = _read_block(block, path, start, end, n_stored, sums)
     return signals, sums
 
 
 def _read_block(
-    block: SampleBlock, path: str, end: int, n_stored: int, sums: np.ndarray | None
+    block: SampleBlock, path: str, start: int, end: int, n_stored: int, sums: np.ndarray | None
 ) -> np.ndarray:
     file = block_file(block, path)
     per_frame = block.per_frame[block.columns[0]]
     latest = max(block.skews)
-    n_frames = -(-min(end + latest, n_stored) // per_frame)
-    frames = read_frames(file, block.fmt, block.offset, n_frames, block.per_frame)
+    # Differences, of format 8, are summed from the first sample on.
+    first = 0 if block.initials else start // per_frame
+    n_frames = -(-min(end + latest, n_stored) // per_frame) - first
+    frames = read_frames(file, block.fmt, block.offset, n_frames, block.per_frame, first)
     if set(block.per_frame) == {1}:
         digital = frames.T[list(block.columns)]
     else:
@@ -155,9 +157,10 @@ def _read_block(
     signal /= np.array(block.gains)[:, None]
     if (missing := FORMATS[block.fmt].missing) is not None:
         signal[digital == missing] = np.nan
+    start, end = start - first * per_frame, end - first * per_frame
     if latest:
         signal = _shifted(signal, block.skews, end)
-    return signal[:, :end]
+    return signal[:, start:end]
 
 
 def _shifted(signal: np.ndarray, skews: Sequence[int], end: int) -> np.ndarray:

@@ -85,12 +85,17 @@ class HDF5Storage(ECGStorage):
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Read records; see `ecgsk.signals.ECGStorage.read`."""
-        out = np.empty((len(rows), len(self.leads), self.n_samples), np.float32)
+        return self.read_part(rows, np.zeros(len(rows), np.int64), self.n_samples)
+
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record; see `ecgsk.signals.ECGStorage.read_part`."""
+        out = np.empty((len(rows), len(self.leads), n_samples), np.float32)
         with self._open() as file:
             data = self._find(file)
-            # In file order, so that no chunk is decompressed twice.
-            for place in np.argsort(rows, kind="stable"):
-                record = self._read(data, int(rows[place]))
+            # In file order, so that few chunks are decompressed twice.
+            for place in np.lexsort((starts, rows)):
+                start = int(starts[place])
+                record = self._read(data, int(rows[place]), slice(start, start + n_samples))
                 np.divide(record.T, np.float32(self.gain), out=out[place], casting="same_kind")
         return out
 
@@ -112,9 +117,10 @@ class HDF5Storage(ECGStorage):
             )
         return values
 
-    def _read(self, data: Any, row: int) -> np.ndarray:
+    def _read(self, data: Any, row: int, part: slice) -> np.ndarray:
         try:
-            record = data[row]
+            # Where the padding of a record ends is seen in the whole record alone.
+            record = data[row] if self.zero_padded else data[row, part]
         # h5py raises errors of many classes for a damaged chunk.
         except Exception as error:
             raise RecordReadError(
@@ -126,6 +132,7 @@ class HDF5Storage(ECGStorage):
             start, stop = (present[0], present[-1] + 1) if len(present) else (0, 0)
             record[:start] = np.nan
             record[stop:] = np.nan
+            record = record[part]
         return record
 
     def _open(self) -> Any:

@@ -1,4 +1,4 @@
-"""Sources of records: WFDB records, folders of them, stores and tables, opened in parts."""
+"""Sources of records: files of any format, folders of them, stores and tables, in parts."""
 
 import hashlib
 import math
@@ -14,13 +14,15 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.exceptions import ECGError, RecordReadError
+from ecgsk.io._open_record import Header, is_wfdb, open_header, open_storage
 from ecgsk.io._record_state import source_stamp
+from ecgsk.io._search import find_records
 from ecgsk.io._store_files import has_store
-from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, record_path, shown, wanted_leads
-from ecgsk.io._wfdb_search import find_records
+from ecgsk.io._wfdb_header import Leads, record_path, shown, wanted_leads
 from ecgsk.io.ecg_folder import read_ecg_folder
+from ecgsk.io.formats.detection import find_format, unknown_format
+from ecgsk.io.formats.recording import Declared
 from ecgsk.io.wfdb_folder import comments_frame
-from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import ECGArray
 from ecgsk.signals.columns import find_ecg_column
 from ecgsk.signals.refitted import refit
@@ -36,12 +38,14 @@ class Wanted:
     """Signals that are wanted of every record.
 
     `leads` are alternatives: the first that a record has is read. Without `duration` or
-    `sampling_rate`, in seconds and Hz, a record keeps its own.
+    `sampling_rate`, in seconds and Hz, a record keeps its own. `declared` is for files that
+    do not state their rate, unit or leads.
     """
 
     leads: Sequence[Leads]
     duration: float | None = None
     sampling_rate: float | None = None
+    declared: Declared = field(default_factory=Declared)
 
     def n_samples(self, rate: float, n_stored: int) -> int:
         """Return the samples per lead of a record at a rate."""
@@ -102,81 +106,78 @@ class RecordSource(ABC):
         """Open all records; samples are read later."""
 
 
-class WFDBRecords(RecordSource):
-    """WFDB records of one folder, by their paths within it."""
+class FileRecords(RecordSource):
+    """Records in files of one folder, by their paths within it; those of WFDB without suffix."""
 
     own_files = True
 
     def __init__(self, folder: str, names: Sequence[str]):
         self.folder, self.names = folder, names
 
-    def take(self, rows: slice) -> "WFDBRecords":
+    def take(self, rows: slice) -> "FileRecords":
         """Return some of the records."""
-        return WFDBRecords(self.folder, self.names[rows])
+        return FileRecords(self.folder, self.names[rows])
 
     def path(self, place: int) -> str:
-        """Return the path of a record, without suffix."""
+        """Return the path of a record, of WFDB without suffix."""
         return shown(os.path.join(self.folder, self.names[place]))
 
+    def _absolute(self, name: str) -> str:
+        return record_path(os.path.join(self.folder, f"{name}.hea"))
+
     def state(self) -> str:
-        """Return a digest of paths, headers, and sizes and times of the signal files."""
+        """Return a digest of paths, headers, and sizes and times of the files."""
         digest = hashlib.blake2b(digest_size=16)
         for name in self.names:
-            path = record_path(os.path.join(self.folder, f"{name}.hea"))
+            path = self._absolute(name)
             digest.update(f"{path} {source_stamp(path)}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def open(self, wanted: Wanted) -> Opened:
-        """Read the headers; group the records by leads, rate and length."""
+        """Read the headers; group the records by kind of file, leads, rate and length."""
         opened = Opened()
-        kinds: dict[tuple, list[tuple[int, RecordHeader]]] = {}
+        kinds: dict[tuple, list[tuple[int, Header]]] = {}
         for place, name in enumerate(self.names):
             try:
                 leads, header = self._read_header(name, wanted)
             except ECGError as error:
                 opened.broken[place] = str(error)
                 continue
-            rate = wanted.sampling_rate or header.layout.sampling_rate
-            stored = math.ceil(header.layout.seconds * rate - _ROUNDING)
-            kind = (leads, rate, wanted.n_samples(rate, stored))
+            rate = wanted.sampling_rate or header.sampling_rate
+            stored = math.ceil(header.seconds * rate - _ROUNDING)
+            kind = (type(header), leads, rate, wanted.n_samples(rate, stored))
             kinds.setdefault(kind, []).append((place, header))
-        for (leads, rate, n_samples), members in kinds.items():
+        for (_, leads, rate, n_samples), members in kinds.items():
             places = np.array([place for place, _ in members])
             headers = [header for _, header in members]
-            ecg = ECGArray(WFDBStorage(headers, leads, rate, n_samples))
+            ecg = ECGArray(open_storage(headers, leads, rate, n_samples))
             opened.frames.append(self._frame(places, ecg, headers))
             opened.places.append(places)
         return opened
 
-    def _read_header(self, name: str, wanted: Wanted) -> tuple[tuple[str, ...], RecordHeader]:
-        path = record_path(os.path.join(self.folder, f"{name}.hea"))
+    def _read_header(self, name: str, wanted: Wanted) -> tuple[tuple[str, ...], Header]:
+        path = self._absolute(name)
         first: ECGError | None = None
         for leads in wanted.leads:
             try:
-                return wanted_leads(leads), read_header(path, leads)
+                return wanted_leads(leads), open_header(
+                    path, leads, wanted.declared, sampling_rate=wanted.sampling_rate
+                )
             except ECGError as error:
                 first = first or error
         assert first is not None
         raise first
 
-    def _frame(
-        self, places: np.ndarray, ecg: ECGArray, headers: list[RecordHeader]
-    ) -> pd.DataFrame:
+    def _frame(self, places: np.ndarray, ecg: ECGArray, headers: list[Header]) -> pd.DataFrame:
         own = {
             "ecg": ecg,
             "path": [self.path(place) for place in places],
-            "note": [_note(header) for header in headers],
+            "note": [header.note for header in headers],
         }
         comments = comments_frame(headers)
         kept = comments.columns.difference([*_OWN_COLUMNS, "record"], sort=False)
         frame = pd.concat([pd.DataFrame(own), comments[kept]], axis=1)
         return frame.set_axis(pd.Index([self.name(place) for place in places], name="record"))
-
-
-def _note(header: RecordHeader) -> str:
-    if not header.uncalibrated:
-        return ""
-    return f"no gain stated in {', '.join(header.uncalibrated)}: 200 units per mV assumed"
 
 
 class TableRecords(RecordSource):
@@ -200,7 +201,8 @@ class TableRecords(RecordSource):
         names = table.get("record", table.index)
         kept = [c for c in table if c not in (column, *_OWN_COLUMNS, "record")]
         frame = table[kept].set_axis(pd.Index([str(n) for n in names], name="record"))
-        own = {"ecg": table[column].array, "path": location, "note": ""}
+        note = table["note"].tolist() if "note" in table else ""
+        own = {"ecg": table[column].array, "path": location, "note": note}
         return cls(pd.concat([pd.DataFrame(own, index=frame.index), frame], axis=1), location)
 
     def take(self, rows: slice) -> "TableRecords":
@@ -232,8 +234,9 @@ class TableRecords(RecordSource):
 def find_sources(paths: Sequence[str | Path], *, name: str) -> list[RecordSource]:
     """Return the sources at some paths, in order; `name` is the reader that errors begin with.
 
-    A path is that of a WFDB record, with or without suffix, of a folder of WFDB records,
-    or of a folder that `write_ecg_folder`, `write_cohort` or `ingest_wfdb` wrote.
+    A path is that of a WFDB record, with or without suffix, of a file of any format that
+    `read_ecg` reads, of a folder of both, or of a folder that `write_ecg_folder`,
+    `write_cohort` or `ingest_wfdb` wrote.
     """
     if not paths:
         raise RecordReadError(f"{name}: expected at least one path of records, got none.")
@@ -241,23 +244,23 @@ def find_sources(paths: Sequence[str | Path], *, name: str) -> list[RecordSource
 
 
 def _find_source(path: str, name: str) -> RecordSource:
-    record = record_path(path)
-    if os.path.exists(f"{record}.hea"):
-        return WFDBRecords(os.path.dirname(path), [os.path.basename(record)])
+    if is_wfdb(path):
+        return FileRecords(os.path.dirname(path), [os.path.basename(record_path(path))])
     if os.path.isdir(path):
         if has_store(Path(path)):
             table, extra = read_ecg_folder(path)
             return TableRecords.of(_inputs_of(table, extra), path, name=name)
-        return WFDBRecords(path, find_records(Path(path), name=name))
-    if os.path.exists(path):
+        return FileRecords(path, find_records(Path(path), name=name))
+    if not os.path.exists(path):
+        record = record_path(path)
         raise RecordReadError(
-            f"{name}: {path} is in no format that is read. Expected a WFDB record (.hea), a "
-            "folder of WFDB records, or a folder that `ecgsk ingest` or `ecgsk cohort` wrote."
+            f"record {shown(record)}: there is no header {shown(record)}.hea, and no file or "
+            "folder of this name. Give the path of a recording, of a folder of them, or of a "
+            "store."
         )
-    raise RecordReadError(
-        f"record {shown(record)}: there is no header {shown(record)}.hea, and no folder of this "
-        "name. Give the path of a WFDB record, of a folder of them, or of a store."
-    )
+    if find_format(path) is None:
+        raise unknown_format(path)
+    return FileRecords(os.path.dirname(path), [os.path.basename(path)])
 
 
 def _inputs_of(table: pd.DataFrame, extra: dict[str, Any]) -> pd.DataFrame:

@@ -312,7 +312,7 @@ def _common_duration(headers: Sequence[RecordHeader], name: str) -> float:
     return seconds[0]
 
 
-def comments_frame(headers: Sequence[RecordHeader]) -> pd.DataFrame:
+def comments_frame(headers: Sequence[Any]) -> pd.DataFrame:
     """Return the comments of headers as a table with typed columns, one row per header."""
     frame = pd.DataFrame([header.columns for header in headers], index=range(len(headers)))
     for column in frame.columns:

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from ecgsk.metrics._rank import effective_rank
     from ecgsk.metrics._result import BootstrapResult, GapClosed, gap_closed
     from ecgsk.metrics._subgroups import subgroup_scores
+    from ecgsk.metrics._windows import aggregate_windows
 
 __all__ = [
     "BootstrapResult",
     "GapClosed",
+    "aggregate_windows",
     "calibration_curve",
     "calibration_slope",
     "combine_cohorts",

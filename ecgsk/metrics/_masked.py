@@ -6,10 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from sklearn.utils import _safe_indexing
 
 from ecgsk._alignment import check_label_order, check_row_order
 from ecgsk.metrics._average import Average, LabelScore, masked_score
 from ecgsk.metrics.validation import probability_matrix
+from ecgsk.signals.missing_records import (
+    check_some_records,
+    not_predicted,
+    warn_of_missing_records,
+)
 
 
 def masked_roc_auc(
@@ -169,6 +175,9 @@ F_MAX = LabelScore(_f_max, needs_both_classes=True, of_probabilities=False)
 class _MaskedScorer:
     """Scorer ``(estimator, X, y) -> float`` on ``predict_proba``.
 
+    Records that the estimator does not predict (NaN in all columns), as those that a
+    ``QualityGate`` refused, are left out with a warning.
+
     :func:`sklearn.metrics.make_scorer` takes two labels for the two classes of one binary
     problem and drops a column of ``predict_proba``.
     """
@@ -182,6 +191,14 @@ class _MaskedScorer:
         check_row_order(repr(self), X, y=y, sample_weight=sample_weight)
         check_label_order(repr(self), getattr(estimator, "label_names_", None), y)
         P = probability_matrix(estimator.predict_proba(X), y)
+        missing = not_predicted(P)
+        if missing.any():
+            check_some_records(repr(self), missing)
+            warn_of_missing_records(repr(self), missing, "left out of the score")
+            P, y, sample_weight = (
+                part if part is None else _safe_indexing(part, np.flatnonzero(~missing))
+                for part in (P, y, sample_weight)
+            )
         return self._score(y, P, sample_weight=sample_weight)
 
     def __repr__(self) -> str:

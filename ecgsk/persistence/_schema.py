@@ -52,6 +52,7 @@ _FITTED: dict[str, tuple[str, ...]] = {
     "ecgsk.preprocessing.BandpassFilter": (_CHANGES_SIGNALS,),
     "ecgsk.preprocessing.ClinicalScaler": (f"{_SCALER} quantiles_", _SCALER),
     "ecgsk.preprocessing.LabAbnormality": ("high_ laboratories_ low_",),
+    "ecgsk.preprocessing.QualityGate": (_CHANGES_SIGNALS,),
     "ecgsk.preprocessing.Resample": (_CHANGES_SIGNALS,),
     "ecgsk.preprocessing.SelectLeads": (_CHANGES_SIGNALS,),
     "sklearn.frozen.FrozenEstimator": (),
@@ -68,6 +69,7 @@ _ADDED_LATER: dict[str, dict[str, Any]] = {
     "Augmentation": {"test_crops": 1},
     "ECGDiagnosisClassifier": {"n_models": 1, "student": None},
     "RandomConvolution": {"differences": False},
+    "SelectLeads": {"missing": "raise"},
 }
 
 DATACLASSES: dict[str, type] = {

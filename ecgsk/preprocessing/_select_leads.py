@@ -1,14 +1,17 @@
-"""Lead selection by name, and derivation of missing limb leads."""
+"""Lead selection by name, and derivation or masking of leads that are absent."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from ecgsk.exceptions import LeadMismatchError
+from ecgsk.exceptions import LeadMismatchError, SignalQualityWarning
 from ecgsk.preprocessing._base import SignalTransformer
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 from ecgsk.signals.derived_leads import DerivedLeads, derive_leads, find_derivations
 from ecgsk.signals.leads import canonical_leads, lead_positions
+
+_MISSING = ("raise", "mask")
 
 
 class SelectLeads(SignalTransformer):
@@ -26,6 +29,12 @@ class SelectLeads(SignalTransformer):
         Derive limb leads that the input lacks from two that it has: III is
         II - I, aVR is -(I + II) / 2, aVL is I - II / 2 and aVF is II - I / 2.
         A lead that the input has is taken as it is.
+    missing : {"raise", "mask"}, default="raise"
+        Leads that the input lacks are an error, or masked: every sample of them is NaN, with a
+        warning. ``"mask"`` lets a model of twelve leads predict from fewer. It loses accuracy,
+        much less if it was trained for it with
+        ``Augmentation(lead_dropout=(0, 1))`` of :mod:`ecgsk.training`. One lead at least must
+        be there.
     input_leads : sequence of str, optional
         Names of the leads of plain arrays, for which it is required; an ECG
         column has its own.
@@ -50,6 +59,10 @@ class SelectLeads(SignalTransformer):
     >>> X = eight.fit_transform(pd.DataFrame({"ecg": ecg}))
     >>> SelectLeads(STANDARD_12_LEADS, derive=True).fit_transform(X)["ecg"].dtype
     ecg[12x1000, 100 Hz]
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     masked = SelectLeads(STANDARD_12_LEADS, missing="mask").fit_transform(X)
+    >>> masked["ecg"].ecg.to_numpy()[0, :3, 0]
+    array([ 0.,  0., nan], dtype=float32)
     """
 
     def __init__(
@@ -57,10 +70,12 @@ class SelectLeads(SignalTransformer):
         leads: Sequence[str] = STANDARD_12_LEADS,
         *,
         derive: bool = False,
+        missing: str = "raise",
         input_leads: Sequence[str] | None = None,
     ):
         self.leads = leads
         self.derive = derive
+        self.missing = missing
         self.input_leads = input_leads
 
     def transform_signals(
@@ -70,8 +85,8 @@ class SelectLeads(SignalTransformer):
         return self._select(signals, leads), canonical_leads(self.leads), sampling_rate
 
     def _select(self, signals: np.ndarray, leads: Sequence[str]) -> np.ndarray:
-        if self.derive:
-            return derive_leads(signals, leads, self.leads, name="SelectLeads")
+        if self.derive or self._masked(leads):
+            return derive_leads(signals, leads, self.leads, name="SelectLeads", **self._options)
         return np.take(signals, lead_positions(leads, self.leads, name="SelectLeads"), axis=1)
 
     def _describes_arrays(self) -> bool:
@@ -92,9 +107,35 @@ class SelectLeads(SignalTransformer):
             )
         return leads, None
 
+    @property
+    def _options(self) -> dict[str, bool]:
+        return {"derive": bool(self.derive), "mask": self.missing == "mask"}
+
+    def _masked(self, leads: Sequence[str]) -> list[str]:
+        """Return the wanted leads that are neither there nor derived; none unless masked."""
+        if self.missing != "mask":
+            return []
+        found = find_derivations(leads, self.leads, name="SelectLeads", **self._options)
+        wanted = canonical_leads(self.leads)
+        return [lead for lead, factors in zip(wanted, found, strict=True) if not factors]
+
     def _check_input(self, leads: tuple[str, ...] | None, sampling_rate: float | None) -> None:
-        find = find_derivations if self.derive else lead_positions
-        find(leads or (), self.leads, name="SelectLeads")
+        if self.missing not in _MISSING:
+            raise ValueError(
+                f"SelectLeads: expected missing to be one of {_MISSING}, got {self.missing!r}."
+            )
+        leads = leads or ()
+        if self.missing == "mask":
+            wanted = canonical_leads(self.leads)
+            if len(self._masked(leads)) == len(wanted):
+                raise LeadMismatchError(
+                    f"SelectLeads: expected at least one of {', '.join(wanted)}, got "
+                    f"{', '.join(leads)}. Name the leads that the records have."
+                )
+        elif self.derive:
+            find_derivations(leads, self.leads, name="SelectLeads")
+        else:
+            lead_positions(leads, self.leads, name="SelectLeads")
 
     def _as_fitted(self, column: ECGArray) -> ECGArray:
         return column  # other leads do not matter
@@ -103,7 +144,18 @@ class SelectLeads(SignalTransformer):
         self._check_input(column.leads, column.sampling_rate)
         if set(canonical_leads(self.leads)) <= set(column.leads):
             return column.select_leads(self.leads)
-        return ECGArray(DerivedLeads(column.storage, self.leads), column.rows)
+        if masked := self._masked(column.leads):
+            n_leads = len(canonical_leads(self.leads))
+            warnings.warn(
+                f"SelectLeads: {len(masked)} of {n_leads} leads are masked, as the records lack "
+                f"them: {', '.join(masked)}. A model predicts from the {n_leads - len(masked)} "
+                "others, less accurately unless it was trained with "
+                "Augmentation(lead_dropout=(0, 1)).",
+                SignalQualityWarning,
+                stacklevel=4,
+            )
+        storage = DerivedLeads(column.storage, self.leads, **self._options)
+        return ECGArray(storage, column.rows)
 
     def _transform_array(self, X: np.ndarray) -> np.ndarray:
         if X.ndim == 2:

@@ -50,6 +50,13 @@ class ConcatStorage(ECGStorage):
             out[positions] = part.read(part_rows)
         return out
 
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record; see `ECGStorage.read_part`."""
+        out = np.empty((len(rows), len(self.leads), n_samples), np.float32)
+        for part, positions, part_rows in self.split(rows):
+            out[positions] = part.read_part(part_rows, starts[positions], n_samples)
+        return out
+
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
         """Drop unused parts and compact the others; see `ECGStorage.compact`."""
         storages, compacted, start = [], np.empty_like(rows), 0

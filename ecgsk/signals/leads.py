@@ -55,6 +55,14 @@ def canonical_lead(name: str) -> str:
         ) from None
 
 
+def try_canonical_lead(name: str) -> str | None:
+    """Return the canonical spelling of a lead name; None for a name that is no lead."""
+    try:
+        return canonical_lead(name)
+    except LeadMismatchError:
+        return None
+
+
 def canonical_leads(names: Iterable[str]) -> tuple[str, ...]:
     """Return the canonical spelling of several lead names, in their order.
 

@@ -77,6 +77,32 @@ class ECGStorage(ABC):
             Millivolts, NaN where missing; a new C-contiguous array.
         """
 
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record; whole records are read and cut by default.
+
+        Storages that can read fewer samples define it: windows of long records need no more.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n,)
+            As in `read`.
+        starts : ndarray of int, shape (n,)
+            First sample of each part, in ``range(self.n_samples - n_samples + 1)``.
+        n_samples : int
+            Samples per lead of a part.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_leads, n_samples)
+            As of `read`.
+        """
+        out = np.empty((len(rows), len(self.leads), n_samples), np.float32)
+        for row in np.unique(rows):  # one record in memory at a time
+            record = self.read(np.array([row]))[0]
+            for place in np.flatnonzero(rows == row):
+                out[place] = record[:, starts[place] : starts[place] + n_samples]
+        return out
+
     def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
         """Read records in their stored dtype, for a device that scales them itself.
 
@@ -187,6 +213,16 @@ def read_scaled(data: "np.ndarray | FileRows", rows: np.ndarray, gain: float) ->
     return out
 
 
+def _read_part_scaled(
+    data: "np.ndarray | FileRows", rows: np.ndarray, starts: np.ndarray, n_samples: int, gain: float
+) -> np.ndarray:
+    """Read parts of rows as `read_scaled` reads rows."""
+    parts = np.empty((len(rows), data.shape[1], n_samples), data.dtype)
+    for place, (row, start) in enumerate(zip(rows, starts, strict=True)):
+        parts[place] = data[row, :, start : start + n_samples]
+    return read_scaled(parts, np.arange(len(rows)), gain)
+
+
 def check_gain(dtype: np.dtype, gain: float | None, name: str) -> float:
     """Return the gain as a float after checking it against the samples' dtype."""
     if dtype != np.int16 and dtype.kind != "f":
@@ -271,6 +307,10 @@ class ArrayStorage(ECGStorage):
         """Read records; see `ECGStorage.read`."""
         return read_scaled(self.data, rows, self.gain)
 
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record; see `ECGStorage.read_part`."""
+        return _read_part_scaled(self.data, rows, starts, n_samples, self.gain)
+
     def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
         """Read records in their stored dtype; see `ECGStorage.read_raw`."""
         if self.data.dtype != np.int16:
@@ -306,7 +346,10 @@ class FileRows:
             raise ValueError("expected samples in C order, got Fortran order")
         self._row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
 
-    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        if isinstance(rows, tuple):
+            row, leads, part = rows
+            return self[np.array([row])][0, leads, part]
         out = np.empty((len(rows), *self.shape[1:]), self.dtype)
         with self._path.open("rb", buffering=0) as file:
             for place, row in enumerate(rows):
@@ -394,6 +437,10 @@ class NpyStorage(ECGStorage):
         """Read records; see `ECGStorage.read`."""
         return read_scaled(self._opened(), rows, self.gain)
 
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record; see `ECGStorage.read_part`."""
+        return _read_part_scaled(self._opened(), rows, starts, n_samples, self.gain)
+
     def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
         """Read records in their stored dtype; see `ECGStorage.read_raw`."""
         data = self._opened()
@@ -446,6 +493,10 @@ class LeadSelection(ECGStorage):
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Read records; see `ECGStorage.read`."""
         return np.take(self.storage.read(rows), self.positions, axis=1)
+
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record; see `ECGStorage.read_part`."""
+        return np.take(self.storage.read_part(rows, starts, n_samples), self.positions, axis=1)
 
     def read_raw(self, rows: np.ndarray) -> tuple[np.ndarray, float]:
         """Read records in their stored dtype; see `ECGStorage.read_raw`."""

@@ -1,6 +1,7 @@
 """Random changes of a batch of ECGs, in mV, that keep the diagnosis."""
 
 import math
+from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator, clone
@@ -90,9 +91,13 @@ class AugmentationModule(nn.Module):
     def _leads_off(self, x: Tensor) -> Tensor:
         """Return which leads to drop, as (n_samples, n_leads, 1); at least one signal stays."""
         draw = torch.rand(x.shape[:2], device=x.device)
+        share = self.spec.lead_dropout
+        if isinstance(share, tuple | list):
+            low, high = share
+            share = low + (high - low) * torch.rand((len(x), 1), device=x.device)
         there = torch.isfinite(x[:, :, ::_LOOK_EVERY]).any(dim=2)
         stays = draw.masked_fill(~there, -1.0).amax(dim=1, keepdim=True)
-        return ((draw < self.spec.lead_dropout) & (draw < stays))[:, :, None]
+        return ((draw < share) & (draw < stays))[:, :, None]
 
 
 class Augmentation(BaseEstimator):
@@ -121,9 +126,11 @@ class Augmentation(BaseEstimator):
     noise : float, default=0.02
         Maximum RMS in mV of white noise, as from muscles at rest. A tenth of the SD of a
         typical lead, and well below 0.1 mV, one small square of the paper.
-    lead_dropout : float, default=0.1
+    lead_dropout : float or pair of float, default=0.1
         Share of leads that become missing, as from a loose electrode; about one of twelve.
-        Never all of a record.
+        Never all of a record. A pair is the range from which the share of each record is
+        drawn: ``(0, 1)`` trains on any number of leads, for a model that is to predict from
+        fewer than it was fitted on; see :class:`ecgsk.preprocessing.SelectLeads`.
     test_crops : int, default=1
         Number of evenly spaced windows of the training length over which a prediction
         averages the embedding; 1 is the whole record. ``predict_proba``, ``transform``,
@@ -151,7 +158,7 @@ class Augmentation(BaseEstimator):
         amplitude: float = 0.2,
         baseline_wander: float = 0.0,
         noise: float = 0.02,
-        lead_dropout: float = 0.1,
+        lead_dropout: float | tuple[float, float] = 0.1,
         test_crops: int = 1,
     ):
         self.crop = crop
@@ -180,10 +187,11 @@ class Augmentation(BaseEstimator):
             raise ValueError(
                 f"Augmentation: test_crops must be a positive int, got {self.test_crops!r}."
             )
-        if not 0 < self.crop <= 1 or not 0 <= self.lead_dropout < 1:
+        if not 0 < self.crop <= 1 or not _is_dropout(self.lead_dropout):
             raise ValueError(
-                "Augmentation: crop must be in (0, 1] and lead_dropout in [0, 1), "
-                f"got crop={self.crop!r}, lead_dropout={self.lead_dropout!r}."
+                "Augmentation: crop must be in (0, 1] and lead_dropout in [0, 1), got "
+                f"crop={self.crop!r}, lead_dropout={self.lead_dropout!r}. A range of shares is a "
+                "pair (low, high) with 0 <= low <= high <= 1."
             )
         for name in ("time_shift", "amplitude", "baseline_wander", "noise"):
             level = getattr(self, name)
@@ -198,3 +206,11 @@ class Augmentation(BaseEstimator):
                 "ECGArray.from_numpy(x, sampling_rate=..., leads=...), or leave both at 0."
             )
         return AugmentationModule(clone(self), sampling_rate)
+
+
+def _is_dropout(share: Any) -> bool:
+    """Return whether a share of leads, or a range of such shares, can be dropped."""
+    if isinstance(share, tuple | list):
+        # At a share of 1, one lead stays.
+        return len(share) == 2 and bool(0 <= share[0] <= share[1] <= 1)
+    return bool(0 <= share < 1)

@@ -113,6 +113,13 @@ class Signals:
             return len(self.source.leads), self.source.n_samples
         return self.source.samples.shape[1], self.source.n_samples
 
+    @property
+    def missing(self) -> np.ndarray:
+        """Which rows have no record; none of a plain array."""
+        if isinstance(self.source, ECGArray):
+            return self.source.isna()
+        return np.zeros(len(self), dtype=bool)
+
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Return float32 of shape (n_rows, n_leads, n_samples), in mV."""
         x = self.source.read(rows)

@@ -1,5 +1,6 @@
 """`ecgsk ingest` and `ecgsk check`."""
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -103,3 +104,15 @@ def test_check_names_the_damaged_file(ingest, monkeypatch, capsys, name):
     code, said = run_main(monkeypatch, capsys, "check", out)
     assert code == 1
     assert str(out / name) in said.replace("\n", "")
+
+
+def test_arrays_are_ingested_as_declared(tmp_path):
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", np.full((2, 500), 250))
+    arguments = [str(tmp_path / "in"), str(tmp_path / "out"), "--jobs", "1"]
+    declared = ["--file-rate", "250", "--file-unit", "uV", "--file-leads", "II,V1"]
+    result = CliRunner().invoke(app, ["ingest", *arguments, *declared])
+    assert result.exit_code == 0, result.output
+    frame, _ = read_ecg_folder(tmp_path / "out")
+    assert str(frame["ecg"].dtype) == "ecg[2x500, 250 Hz: II V1]"
+    assert frame["ecg"].iloc[0].signal.max() == 0.25

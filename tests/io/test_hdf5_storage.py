@@ -37,6 +37,20 @@ def test_records_are_read_in_any_order_and_repeated(storage):
     assert storage.read(np.array([], dtype=int)).shape == (0, 4, 3)
 
 
+@pytest.mark.parametrize("zero_padded", [False, True])
+def test_a_part_has_the_samples_of_the_whole_record(tmp_path, zero_padded):
+    data = np.random.default_rng(0).normal(size=(3, 50, 2))
+    data[1, :8] = data[1, 30:] = data[2, 20:25] = 0
+    with h5py.File(tmp_path / "long.hdf5", "w") as file:
+        file.create_dataset("x", data=data, chunks=(1, 10, 2), compression="gzip")
+    path = tmp_path / "long.hdf5"
+    storage = HDF5Storage(path, "x", ["I", "II"], 100, zero_padded=zero_padded)
+    rows, starts = np.array([2, 1, 0, 1]), np.array([15, 25, 0, 2])
+    part, whole = storage.read_part(rows, starts, 12), storage.read(rows)
+    for found, record, start in zip(part, whole, starts, strict=True):
+        np.testing.assert_array_equal(found, record[:, start : start + 12])
+
+
 def test_storages_of_one_data_set_are_equal(storage, path):
     again = pickle.loads(pickle.dumps(storage))
     assert again == storage

@@ -100,7 +100,7 @@ def test_a_finished_ingest_is_not_done_again(ingest, content, monkeypatch):
 
 
 def test_a_folder_without_readable_records_is_refused(tmp_path, ingest):
-    with pytest.raises(RecordReadError, match=r"no .hea file in .*empty, which is not a folder"):
+    with pytest.raises(RecordReadError, match=r"no recording in .*empty, which is not a folder"):
         ingest_wfdb(tmp_path / "empty", tmp_path / "out")
     with pytest.raises(RecordReadError, match=r"none of 20 records can be read; the first: record"):
         ingest(leads=["V9"])

@@ -71,13 +71,13 @@ def test_a_record_whose_name_no_table_can_hold_is_broken(ingest, records):
 
 
 def test_an_error_of_any_class_breaks_one_record_alone(ingest, monkeypatch):
-    def read(path, leads):
+    def read(path, leads, declared):
         number = int(path[-2:])
         if number in ERRORS:
             raise ERRORS[number]
         return read_header(path, leads)
 
-    monkeypatch.setattr(_ingest_chunk, "read_header", read)
+    monkeypatch.setattr(_ingest_chunk, "open_header", read)
     with pytest.warns(SignalQualityWarning, match="left out 3 of 20 records"):
         out = ingest(transform=FailsAtOne())
     broken = pd.read_csv(out / "broken.csv")

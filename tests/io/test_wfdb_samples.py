@@ -88,6 +88,20 @@ def test_samples_of_every_format_are_those_written(folder, write_signals, fmt, d
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_a_part_of_every_format_has_the_samples_of_the_whole(folder, write_signals, fmt, data):
+    stored = data.draw(signals(fmt))
+    write_signals(folder, "part", stored, fmt=fmt, offset=data.draw(st.sampled_from([0, 3])))
+    storage = read_wfdb_record(folder / "part", leads=LEADS[: len(stored)]).storage
+    start = data.draw(st.integers(0, storage.n_samples - 1))
+    n_samples = data.draw(st.integers(1, storage.n_samples - start))
+    part = storage.read_part(np.array([0]), np.array([start]), n_samples)
+    whole = storage.read(np.array([0]))[:, :, start : start + n_samples]
+    np.testing.assert_array_equal(part, whole)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
 def test_missing_samples_are_nan(tmp_path, write_signals, fmt):
     samples = np.array([5, -(2 ** LIMITS[fmt]), 7])
     if fmt == "8":  # differences have no value for it

@@ -123,3 +123,39 @@ def test_every_sample_equals_wfdb(real_data, folder):
         assert ecg.sampling_rate == reference.fs
         # 1e-6 mV; beyond 16 mV a float32 itself is coarser.
         np.testing.assert_allclose(ecg.read()[0], expected, atol=1e-6, rtol=1e-7)
+
+
+@pytest.mark.parametrize("rate", [500, 360, 257, 1000])
+def test_a_part_of_a_resampled_record_has_no_edge(tmp_path, write_record, rate):
+    write_record("long", rate=rate, seconds=9, leads=["II"])
+    storage = read_wfdb_record(tmp_path / "long", leads=["II"], sampling_rate=250).storage
+    (whole,) = storage.read(np.array([0]))
+    for start, n_samples in ((0, 300), (701, 500), (1100, 900), (1750, 500), (2000, 250)):
+        part = storage.read_part(np.array([0]), np.array([start]), n_samples)[0]
+        np.testing.assert_allclose(part, whole[:, start : start + n_samples], atol=2e-3)
+
+
+def test_a_part_beyond_the_end_of_a_padded_record_is_missing(tmp_path, write_record):
+    signal = write_record("short", rate=500, seconds=2)
+    for rate in (500, 250):
+        ecg = read_wfdb_record(tmp_path / "short", sampling_rate=rate, duration=6)
+        rows, starts = np.array([0, 0]), np.array([4 * rate, rate])
+        beyond, across = ecg.storage.read_part(rows, starts, 2 * rate)
+        assert np.isnan(beyond).all()
+        assert np.isnan(across[:, rate:]).all()
+        expected = signal[:, 500 :: 500 // rate]
+        np.testing.assert_allclose(across[:, 20 : rate - 20], expected[:, 20:-20], atol=0.02)
+
+
+def test_a_part_reads_its_own_bytes_alone(tmp_path, write_record, monkeypatch):
+    write_record("long", rate=500, seconds=60, leads=["I", "II"])
+    storage = read_wfdb_record(tmp_path / "long", leads=["I", "II"]).storage
+    read, fromfile = [], np.fromfile
+
+    def count(*args, **kwargs):
+        read.append(kwargs["count"])
+        return fromfile(*args, **kwargs)
+
+    monkeypatch.setattr(np, "fromfile", count)
+    storage.read_part(np.array([0]), np.array([10_000]), 500)
+    assert read == [500 * 2 * 2]

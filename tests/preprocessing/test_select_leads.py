@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsk.exceptions import LeadMismatchError
+from ecgsk.exceptions import LeadMismatchError, SignalQualityWarning
 from ecgsk.preprocessing import BandpassFilter, SelectLeads
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 from ecgsk.signals.leads import LIMB_LEADS
@@ -132,3 +132,43 @@ def test_a_model_of_twelve_leads_names_the_derivation():
     fitted = BandpassFilter().fit(ecg)
     with pytest.raises(LeadMismatchError, match=r"III, aVR, aVL, aVF follow from I and II"):
         fitted.transform(ecg.select_leads(EIGHT))
+
+
+@given(
+    st.lists(st.sampled_from(STANDARD_12_LEADS), unique=True, min_size=1),
+    st.lists(st.sampled_from(STANDARD_12_LEADS), unique=True, min_size=1),
+    st.booleans(),
+)
+def test_masked_leads_are_nan_and_all_others_as_without_masking(available, wanted, derive):
+    ecg = make_ecg(available)
+    select = SelectLeads(wanted, derive=derive, missing="mask")
+    derived = set(LIMB_LEADS) if derive and len(set(available) & set(LIMB_LEADS)) > 1 else set()
+    there = [lead for lead in wanted if lead in derived.union(available)]
+    if not there:
+        with pytest.raises(LeadMismatchError, match="expected at least one of"):
+            select.fit(ecg)
+        return
+    if len(there) == len(wanted):
+        out = select.fit_transform(ecg)
+    else:
+        with pytest.warns(SignalQualityWarning, match=f"{len(wanted) - len(there)} of .* masked"):
+            out = select.fit_transform(ecg)
+    assert out.leads == tuple(wanted)
+    samples = out.read()
+    kept = [wanted.index(lead) for lead in there]
+    expected = SelectLeads(there, derive=derive).fit_transform(ecg).read()
+    np.testing.assert_array_equal(samples[:, kept], expected)
+    assert np.isnan(np.delete(samples, kept, axis=1)).all()
+    assert pickle.loads(pickle.dumps(out)).storage.leads == tuple(wanted)
+
+
+def test_fitted_on_twelve_leads_transforms_one():
+    select = SelectLeads(STANDARD_12_LEADS, missing="mask").fit(make_ecg(STANDARD_12_LEADS))
+    with pytest.warns(SignalQualityWarning, match="predicts from the 1 others"):
+        out = select.transform(make_ecg(["II"]))
+    assert np.isfinite(out.read()[:, 1]).all()
+
+
+def test_unknown_treatment_of_missing_leads_is_refused(frame):
+    with pytest.raises(ValueError, match=r"missing to be one of .*, got 'drop'"):
+        SelectLeads(LEADS, missing="drop").fit(frame)

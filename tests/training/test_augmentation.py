@@ -103,8 +103,21 @@ def test_share_of_leads_dropped():
     assert gone[..., 0].float().mean().item() == pytest.approx(0.3, abs=0.02)
 
 
+def test_share_of_leads_dropped_is_drawn_per_record_from_a_range():
+    out = make(lead_dropout=(0, 1))(torch.ones(13_000, 12, 2))
+    n_kept = out.isfinite().all(-1).sum(-1).numpy()
+    counts = np.bincount(n_kept, minlength=13)
+    assert counts[0] == 0
+    # Every number from 0 to 12 is alike; of a record without any, one lead stays.
+    assert chisquare(counts[1:], [2000, *[1000] * 11]).pvalue > 1e-4
+
+
 @settings(max_examples=30)
-@given(st.integers(1, 4), st.floats(0, 0.99), st.integers(0, 2**31))
+@given(
+    st.integers(1, 4),
+    st.floats(0, 0.99) | st.sampled_from([(0, 1), (0.5, 0.5), (1, 1)]),
+    st.integers(0, 2**31),
+)
 def test_one_of_the_leads_that_are_there_is_never_dropped(n_leads, share, seed):
     torch.manual_seed(seed)
     x = torch.ones(50, n_leads, 6)
@@ -267,6 +280,7 @@ def test_seconds_and_hertz_need_a_sampling_rate(changes):
         ({"crop": 1.1}, "got crop=1.1"),
         ({"lead_dropout": 1.0}, r"lead_dropout in \[0, 1\), got .*lead_dropout=1.0"),
         ({"lead_dropout": -0.1}, "lead_dropout=-0.1"),
+        ({"lead_dropout": (0.5, 0.1)}, r"lead_dropout=\(0.5, 0.1\)\. A range of shares is a pair"),
         ({"amplitude": -1}, "amplitude must be finite and not negative, got -1"),
         ({"noise": -0.5}, "noise must be .* got -0.5"),
         ({"time_shift": math.inf}, "time_shift must be .* got inf"),
