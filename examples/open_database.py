@@ -4,6 +4,7 @@
     python examples/open_database.py code15 FOLDER
     python examples/open_database.py ludb FOLDER
     python examples/open_database.py brugada FOLDER
+    python examples/open_database.py vitaldb FOLDER
     python examples/open_database.py ptbxl [FOLDER]
 
 Without a folder, PTB-XL is downloaded. ``--out`` writes signals, table and labels as
@@ -21,6 +22,7 @@ from ecgsk.datasets import (
     load_code15,
     load_ludb,
     load_ptbxl,
+    load_vitaldb,
     write_cohort,
 )
 
@@ -31,6 +33,7 @@ LOADERS = {
     "code15": load_code15,
     "ludb": partial(load_ludb, min_count=10),
     "ptbxl": load_ptbxl,
+    "vitaldb": load_vitaldb,
 }
 
 

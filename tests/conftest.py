@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from ecgsk.io._wfdb import load_wfdb
+from ecgsk.io.vital_file import load_vitaldb_package
 from ecgsk.signals import STANDARD_12_LEADS
 
 # A machine shared by several runs is slow now and then; that is no failure. And one
@@ -182,5 +183,41 @@ def write_patient(write_record, ecg_500hz, tmp_path):
         places = [STANDARD_12_LEADS.index(lead) for lead in leads]
         write_record(name, leads=leads, rate=rate, signal=signal[places])
         return tmp_path / name
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_vital() -> Callable[..., None]:
+    """Write a ``.vital`` file with the `vitaldb` package."""
+
+    def write(
+        path: Path,
+        waves: dict[str, np.ndarray],
+        numbers: dict[str, list[tuple[float, float]]] | None = None,
+        *,
+        rate: float = 500,
+        unit: str = "mV",
+        start: float = 4_000_000_000.0,
+        jitter: float = 0.0,
+        packed: bool = False,
+    ) -> None:
+        """Waves are cut into packets of a second, the odd ones `jitter` seconds late."""
+        file = load_vitaldb_package().VitalFile()
+        file.dtstart = start
+        for track, samples in waves.items():
+            packets = [
+                {
+                    "dt": start + first / rate + jitter * (number % 2),
+                    "val": np.asarray(samples[first : first + int(rate)], np.float32),
+                }
+                for number, first in enumerate(range(0, len(samples), int(rate)))
+            ]
+            file.add_track(track, packets, srate=rate, unit=unit)
+            file.dtend = start + len(samples) / rate
+        for track, values in (numbers or {}).items():
+            file.add_track(track, [{"dt": start + time, "val": value} for time, value in values])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file.to_vital(str(path), compresslevel=1, packed=packed)
 
     return write

@@ -12,6 +12,7 @@ import pandas as pd
 from ecgsk._files import check_writable
 from ecgsk._safe_text import write_csv
 from ecgsk.checks import check_table
+from ecgsk.cli._ending import FAILED, INCOMPLETE
 from ecgsk.cli._output import finish, say
 from ecgsk.datasets import Cohort, write_cohort, write_cohort_report
 from ecgsk.exceptions import ECGError, TableWarning
@@ -24,10 +25,11 @@ def build(
     title: str,
     overwrite: bool,
 ) -> int:
-    """Load a cohort, write it, and return the number of records that could not be read.
+    """Load a cohort, write it, and return the exit code of the command.
 
     What each column was taken for and what `check_table` finds are printed before anything
-    is written.
+    is written. A cohort with an error is written all the same, so that its report shows the
+    column; the exit code is that of `ecgsk check`.
     """
     _check_free(out, overwrite)  # before hours of work
     start = time.perf_counter()
@@ -39,15 +41,21 @@ def build(
         say(f"{_roles_text(cohort)}\n")
     found = check_table(cohort, signals=False)
     say(f"{found}\n")
-    if found.errors and "roles" in cohort:
-        say("To leave a column out, run the command again with --drop NAME --overwrite.\n")
+    if found.errors:
+        again = " To leave a column out, run the command again with --drop NAME --overwrite."
+        say(
+            "The cohort is written, but a model refuses it as it is: the exit code is "
+            f"{FAILED}.{again if 'roles' in cohort else ''}\n"
+        )
     write_cohort(cohort, out, overwrite=overwrite)
     report = write_cohort_report(cohort, out / "report", title=title)
     left_out = _left_out(cohort)
     write_csv(left_out, out / "report" / "left_out.csv")
     document = _document(cohort, out, report, time.perf_counter() - start)
     finish(_summary(document), document)
-    return document["n_broken"]
+    if found.errors:
+        return FAILED
+    return INCOMPLETE if document["n_broken"] else 0
 
 
 def _check_free(out: Path, overwrite: bool) -> None:

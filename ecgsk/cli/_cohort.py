@@ -20,6 +20,7 @@ from ecgsk.cli._cohort_options import (
     build_cohort,
 )
 from ecgsk.cli._ending import command
+from ecgsk.cli._options import Jobs
 
 cohort_app = typer.Typer(
     help="Build a cohort folder and its report from an open database or your own tables.",
@@ -231,6 +232,59 @@ def brugada(
     """
     build_cohort(
         "load_brugada_huca", out, overwrite, "Brugada-HUCA", path, leads=leads, errors=errors
+    )
+
+
+@cohort_app.command()
+@command(KEPT)
+def vitaldb(
+    path: Source,
+    out: Out,
+    tolerance: Annotated[
+        str, typer.Option(help="How long after a laboratory draw a window may begin.")
+    ] = "10min",
+    max_amplitude: Annotated[
+        float, typer.Option(help="Largest amplitude of a clean window, mV.")
+    ] = 5.0,
+    lab_window: Annotated[
+        str, typer.Option(help="How long before the window a laboratory input may be drawn.")
+    ] = "30D",
+    target_window: Annotated[
+        str, typer.Option(help="How long after the window a laboratory target may be drawn.")
+    ] = "1h",
+    vitals_window: Annotated[
+        str, typer.Option(help="How long before the window a vital sign may be measured.")
+    ] = "5min",
+    leads: Annotated[str, typer.Option(metavar="II,V5", help="Leads to read, of II and V5.")] = (
+        "II,V5"
+    ),
+    jobs: Jobs = -1,
+    errors: Errors = "list",
+    overwrite: Overwrite = False,
+) -> None:
+    """Load VitalDB: a window of leads II and V5 for each laboratory draw of an operation.
+
+    For example:
+
+        ecgsk cohort vitaldb vitaldb/1.0.0 OUT --tolerance 5min
+
+    PATH holds clinical_data.csv, lab_data.csv, lab_parameters.csv and vital_files. Laboratory
+    inputs are from before the draw, targets from the draw on. Needs `pip install 'ecgsk[vitaldb]'`.
+    """
+    build_cohort(
+        "load_vitaldb",
+        out,
+        overwrite,
+        "VitalDB",
+        path,
+        tolerance=tolerance,
+        max_amplitude=max_amplitude,
+        lab_window=lab_window,
+        target_window=target_window,
+        vitals_window=vitals_window,
+        leads=leads,
+        n_jobs=jobs,
+        errors=errors,
     )
 
 

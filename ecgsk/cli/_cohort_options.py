@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ecgsk.cli._ending import end_incomplete
-
 KEPT = "the cohort in {out} is not finished. Run the command again; it begins anew."
 
 Source = Annotated[
@@ -57,8 +55,9 @@ def build_cohort(
     load = getattr(datasets, loader)
     if leads is not None:
         options["leads"] = _leads(leads)
-    n_broken = build(lambda: load(*sources, **options), out, title=title, overwrite=overwrite)
-    end_incomplete(n_broken)
+    code = build(lambda: load(*sources, **options), out, title=title, overwrite=overwrite)
+    if code:
+        raise typer.Exit(code)
 
 
 def _leads(text: str) -> list[str] | dict[str, str]:

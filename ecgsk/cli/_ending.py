@@ -19,7 +19,7 @@ from ecgsk.exceptions import ECGError
 
 CHECKPOINTS = "checkpoints"  # folder within the output, removed when a command is done
 # Exit codes, beside 0 for a finished command and 2 for wrong usage, which is typer's.
-FAILED = 1  # an error about input or files; or `ecgsk check` found one
+FAILED = 1  # an error about input or files; or `ecgsk check` or `ecgsk cohort` found one
 INCOMPLETE = 3  # done, but some records were left out
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 

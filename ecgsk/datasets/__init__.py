@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ecgsk.datasets._fetch import (
         fetch_mimic_iv_demo,
         fetch_ptbxl,
+        fetch_vitaldb,
         get_data_home,
     )
     from ecgsk.datasets._join import join_table
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ecgsk.datasets._mimic_iv._load import load_mimic_iv
     from ecgsk.datasets._mimic_iv._options import MimicFolds, MimicInputs, MimicTargets
     from ecgsk.datasets._ptbxl import load_ptbxl
+    from ecgsk.datasets._vitaldb._load import load_vitaldb
     from ecgsk.datasets.clinical.cohort import make_clinical_ecg, synthesize_ecg
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "MimicTargets",
     "fetch_mimic_iv_demo",
     "fetch_ptbxl",
+    "fetch_vitaldb",
     "get_data_home",
     "join_table",
     "load_brugada_huca",
@@ -40,6 +43,7 @@ __all__ = [
     "load_ludb",
     "load_mimic_iv",
     "load_ptbxl",
+    "load_vitaldb",
     "make_clinical_ecg",
     "read_cohort",
     "synthesize_ecg",

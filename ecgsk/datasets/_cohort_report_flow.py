@@ -65,10 +65,10 @@ class Diagram:
         return max(box.bottom for box in self.boxes) + _MARGIN
 
 
-def flow_diagram(flow: pd.DataFrame, parts: pd.DataFrame) -> Diagram:
+def flow_diagram(flow: pd.DataFrame, parts: pd.DataFrame, unit: str = "ECG") -> Diagram:
     """Lay out steps from top to bottom, left-out records beside them and parts below.
 
-    `parts` is empty where there is no split.
+    `parts` is empty where there is no split. `unit` is what a step counts.
 
     Examples
     --------
@@ -92,22 +92,22 @@ def flow_diagram(flow: pd.DataFrame, parts: pd.DataFrame) -> Diagram:
         if last is not None:
             top = last.bottom + _GAP
             if left_out:
-                top = _add_left_out(diagram, last, left_out, reason)
+                top = _add_left_out(diagram, last, left_out, reason, unit)
             diagram.lines.append(Line(last.middle, last.bottom, last.middle, top))
-        last = Box(x, top, _WIDTH, [str(step), *_counts(records, subjects)])
+        last = Box(x, top, _WIDTH, [str(step), *_counts(records, subjects, unit)])
         diagram.boxes.append(last)
     if last is not None:
         _add_parts(diagram, last, parts)
     return diagram
 
 
-def _add_left_out(diagram: Diagram, last: Box, left_out: int, reason: str) -> float:
+def _add_left_out(diagram: Diagram, last: Box, left_out: int, reason: str, unit: str) -> float:
     """Add a box beside the arrow below the last one; return the top of the next step."""
     beside = Box(
         last.x + last.width + 30,
         last.bottom + _GAP / 2,
         _SIDE_WIDTH,
-        ["left out", count_text(left_out, "ECG"), *_wrap(reason)],
+        ["left out", count_text(left_out, unit), *_wrap(reason)],
     )
     middle = beside.y + beside.height / 2
     diagram.boxes.append(beside)
@@ -131,8 +131,9 @@ def _add_parts(diagram: Diagram, last: Box, parts: pd.DataFrame) -> None:
         diagram.lines.append(Line(ends[0], level, ends[1], level, head=False))
 
 
-def _counts(records: int, subjects: int) -> list[str]:
-    return [count_text(records, "ECG"), count_text(subjects, "patient")]
+def _counts(records: int, subjects: int, unit: str = "ECG") -> list[str]:
+    known = [] if pd.isna(subjects) else [count_text(subjects, "patient")]
+    return [count_text(records, unit), *known]
 
 
 def _wrap(text: str, width: int = 34) -> list[str]:

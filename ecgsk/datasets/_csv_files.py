@@ -119,6 +119,20 @@ def read_sex(column: pd.Series) -> pd.Series:
     return sexes.astype(pd.CategoricalDtype(["F", "M"]))
 
 
+def read_age(column: pd.Series) -> pd.Series:
+    """Return ages in years; an age such as ">89", one hidden for privacy, is one year more.
+
+    Examples
+    --------
+    >>> read_age(pd.Series([">89", "0.3", "61", None])).tolist()
+    [90.0, 0.3, 61.0, nan]
+    """
+    text = column.astype("object").where(column.notna(), "").astype(str).str.strip()
+    above = text.str.startswith(">")
+    years = pd.to_numeric(text.str.removeprefix(">"), errors="coerce").astype("float64")
+    return years.mask(above, years + 1)
+
+
 def warn_of_unread(before: pd.Series, after: pd.Series, what: str, *, name: str) -> None:
     """Warn where stated values have become missing."""
     count = int((before.notna() & after.isna()).sum())

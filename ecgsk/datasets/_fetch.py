@@ -10,6 +10,7 @@ from sklearn.utils import Bunch
 
 from ecgsk.datasets._fetch_files import SUMS, Transfer, check_sums, read_sums, select
 from ecgsk.datasets._ptbxl import check_ptbxl_rate, load_ptbxl
+from ecgsk.datasets._vitaldb._load import load_vitaldb
 from ecgsk.exceptions import ECGError
 
 PHYSIONET = "https://physionet.org/files"
@@ -213,6 +214,76 @@ def fetch_mimic_iv_demo(
         DESCR="Demos of MIMIC-IV-ECG 0.1, MIMIC-IV 2.2 and MIMIC-IV-ED 2.2: 100 patients. "
         "ODbL 1.0, Johnson et al., 2023; ECGs: Gow et al., 2022. PhysioNet.",
     )
+
+
+def fetch_vitaldb(
+    data_home: str | Path | None = None,
+    *,
+    cases: Iterable[int] | None = None,
+    download_if_missing: bool = True,
+    n_connections: int = 4,
+    verify: bool = False,
+    base_url: str = PHYSIONET,
+    registry: Registry | None = None,
+    progress: bool = True,
+    **load: Any,
+) -> Any:
+    """Download VitalDB 1.0.0, or some of its cases, once and load it.
+
+    All cases are 95 GB. The tables are downloaded in any case, and a table of all
+    laboratory results shows which cases are worth their download.
+
+    Parameters
+    ----------
+    data_home, download_if_missing, n_connections, verify, base_url, registry, progress
+        As in `fetch_mimic_iv_demo`.
+    cases : iterable of int, optional
+        Numbers of the cases to download and load, from 1 on; by default all.
+    **load
+        Further parameters of `load_vitaldb`: ``tolerance``, ``lab_window``,
+        ``target_window``, ``leads``, ``n_jobs`` and others.
+
+    Returns
+    -------
+    Cohort
+        See `load_vitaldb`; with ``return_X_y=True``, ``(X, Y)``.
+
+    Raises
+    ------
+    DownloadError
+        When a file cannot be downloaded, or has another SHA-256 sum than listed.
+    ECGError
+        When the database has no such case.
+
+    Notes
+    -----
+    CC BY 4.0. Lee and Jung, "VitalDB, a high-fidelity multi-parameter vital signs
+    database in surgical patients" (version 1.0.0), PhysioNet, 2022,
+    doi:10.13026/czw8-9p62; Scientific Data 9:279, 2022.
+
+    Examples
+    --------
+    >>> from ecgsk.datasets import fetch_vitaldb
+    >>> cohort = fetch_vitaldb(cases=range(1, 101), n_jobs=8)  # doctest: +SKIP
+    """
+    numbers = None if cases is None else [int(case) for case in cases]
+    names = r"\d+" if numbers is None else "|".join(f"{case:04}" for case in numbers)
+    folder = _fetch_database(
+        "vitaldb/1.0.0",
+        rf"(clinical_data|lab_data|lab_parameters)\.csv$|vital_files/({names or '$'})\.vital$",
+        get_data_home(data_home),
+        base_url,
+        registry,
+        download_if_missing=download_if_missing,
+        n_connections=n_connections,
+        verify=verify,
+        progress=progress,
+        name="fetch_vitaldb",
+    )
+    for case in numbers or ():
+        if not (folder / "vital_files" / f"{case:04}.vital").is_file():
+            raise ECGError(f"fetch_vitaldb: VitalDB has no case {case}. Leave it out of cases.")
+    return load_vitaldb(folder, cases=numbers, progress=progress, **load)
 
 
 def _fetch_database(

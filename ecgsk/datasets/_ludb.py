@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ecgsk.datasets._cohort import Cohort
-from ecgsk.datasets._csv_files import read_sex, warn_of_unread
+from ecgsk.datasets._csv_files import read_age, read_sex, warn_of_unread
 from ecgsk.datasets._layouts import label_table, read_table
 from ecgsk.io.wfdb_folder import read_wfdb_records
 from ecgsk.signals import STANDARD_12_LEADS
@@ -106,13 +106,13 @@ def load_ludb(
     table = table.iloc[kept].set_index("ID")
     # Cells may end in a newline.
     sex = read_sex(table["Sex"])
-    age = pd.to_numeric(table["Age"].astype(str).str.strip().replace(">89", "90"), errors="coerce")
+    age = read_age(table["Age"])
     warn_of_unread(table["Sex"], sex, "Sex", name="load_ludb")
     warn_of_unread(table["Age"], age, "Age", name="load_ludb")
     X = pd.DataFrame(
         {
             "ecg": pd.Series(signals, index=table.index),
-            "age": age.astype("float64"),
+            "age": age,
             "sex": sex,
             "subject_id": table.index,
         }

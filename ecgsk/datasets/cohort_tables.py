@@ -8,6 +8,7 @@ import pandas as pd
 from ecgsk._privacy import enough_patients, pool_rare_levels
 from ecgsk.checks.roles import split_roles
 from ecgsk.datasets._cohort import Cohort
+from ecgsk.signals.columns import find_ecg_column
 
 #: Kind of each row of the missingness table, by the cohort's entry.
 _KINDS = {"X": "input", "labs": "laboratory target", "Y": "diagnoses"}
@@ -15,11 +16,49 @@ _MAX_LEVELS = 10  # text columns with more are left out of Table 1
 
 
 def flow_table(cohort: Cohort) -> pd.DataFrame:
-    """Return records and subjects left after each step; one step for a cohort without flow."""
+    """Return records and subjects left after each step.
+
+    A cohort without ``flow`` has steps for the entries ``broken`` and ``records_left_out`` that
+    it has. The subjects of records that were left out are not known: NaN.
+    """
     if "flow" in cohort:
         return cohort.flow
-    counts = {"records": len(cohort.X), "subjects": cohort.groups.nunique()}
-    return pd.DataFrame(counts | {"left_out": 0, "reason": ""}, index=["in the cohort"])
+    left = {
+        "with a row in the table": (len(cohort.get("records_left_out", ())), "no row in the table"),
+        "readable": (len(cohort.get("broken", ())), "cannot be read"),
+    }
+    left = {step: entry for step, entry in left.items() if entry[0]}
+    n_records = len(cohort.X) + sum(count for count, _ in left.values())
+    steps = {"listed": (n_records, 0, "")} if left else {}
+    for step, (count, reason) in left.items():
+        n_records -= count
+        steps[step] = (n_records, count, reason)
+    steps["in the cohort"] = (n_records, 0, "")
+    table = pd.DataFrame.from_dict(
+        steps, orient="index", columns=["records", "left_out", "reason"]
+    ).rename_axis("step" if left else None)
+    subjects = pd.Series(cohort.groups.nunique(), index=table.index)
+    last = table.index == "in the cohort"
+    table.insert(1, "subjects", subjects.astype("Int64").where(last) if left else subjects)
+    return table
+
+
+def lab_abnormalities(cohort: Cohort) -> pd.DataFrame:
+    """Return laboratory values below and above their reference range as 0, 1 or NaN.
+
+    The cohort's own ``lab_abnormalities`` come first: they know the range of each value.
+    """
+    if "lab_abnormalities" in cohort:
+        return cohort.lab_abnormalities
+    columns = {}
+    for name in cohort.labs:
+        values = cohort.labs[name].astype("float64")
+        for side in ("low", "high"):
+            bound = cohort.reference_ranges[side].astype("float64")[name]
+            if np.isfinite(bound):
+                beyond = values < bound if side == "low" else values > bound
+                columns[f"{name} {side}"] = beyond.astype("float64").where(values.notna())
+    return pd.DataFrame(columns, index=cohort.X.index)
 
 
 def part_table(cohort: Cohort) -> pd.DataFrame:
@@ -85,10 +124,12 @@ def missingness(cohort: Cohort) -> pd.DataFrame:
 def prevalences(cohort: Cohort, labels: pd.DataFrame) -> pd.DataFrame:
     """Compute the prevalence of each label among records where it is known, in each fold.
 
-    The most frequent label comes first. NaN for a fold in which a label is not known.
+    The most frequent label comes first. NaN for a fold in which a label is not known. Titles of
+    ``label_titles``, such as those of ICD codes, are beside the labels.
     """
     masks = _part_masks(cohort)
     masks |= {f"fold {fold}": cohort.folds == fold for fold in sorted(cohort.folds.unique())}
+    titles = dict(cohort.get("label_titles", {}))
     rows = {}
     for label in labels:  # one at a time, to bound memory with many records and labels
         column = labels[label].astype("float64")
@@ -98,7 +139,11 @@ def prevalences(cohort: Cohort, labels: pd.DataFrame) -> pd.DataFrame:
     columns = ["positive", "known", "prevalence", *masks]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
     order = table["positive"].sort_values(ascending=False, kind="stable").index
-    return table.loc[order].rename_axis("label").reset_index()
+    table = table.loc[order].rename_axis("label").reset_index()
+    titled = [titles.get(label, "") for label in table["label"]]
+    if any(titled):
+        table.insert(1, "title", titled)
+    return table
 
 
 def _part_masks(cohort: Cohort) -> dict[str, pd.Series]:
@@ -110,7 +155,7 @@ def _part_masks(cohort: Cohort) -> dict[str, pd.Series]:
 
 
 def _clinical_columns(cohort: Cohort) -> list[str]:
-    return split_roles(cohort.X.columns, ("ecg", "subject_id"), None)[0]
+    return split_roles(cohort.X.columns, {find_ecg_column(cohort.X), "subject_id"}, None)[0]
 
 
 def _median(values: pd.Series, patients: pd.Series) -> str:

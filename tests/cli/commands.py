@@ -126,6 +126,9 @@ COMMANDS: dict[str, Example] = {
     "cohort code15": _database("load_code15", failing=("--gain 0", "--gain nan", "--gain -1")),
     "cohort ludb": _database("load_ludb", wrong=("{empty} {new} --min-count x",)),
     "cohort brugada": _database("load_brugada_huca", failing=("--leads V99",)),
+    "cohort vitaldb": _database(
+        "load_vitaldb", failing=("--tolerance soon", "--leads V1", "--max-amplitude 0")
+    ),
     "cohort csv": Example(
         good=_CSV + " --labels AF",
         work="ecgsk.cli._build_cohort.build",

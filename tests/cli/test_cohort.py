@@ -105,6 +105,20 @@ def called(monkeypatch):
         ("code15 --gain 2", "load_code15", {"gain": 2}),
         ("ludb --min-count 4", "load_ludb", {"min_count": 4, "errors": "list"}),
         ("brugada --leads V1", "load_brugada_huca", {"leads": ["V1"], "errors": "list"}),
+        (
+            "vitaldb --tolerance 5min --leads II --jobs 2",
+            "load_vitaldb",
+            {
+                "tolerance": "5min",
+                "max_amplitude": 5.0,
+                "lab_window": "30D",
+                "target_window": "1h",
+                "vitals_window": "5min",
+                "leads": ["II"],
+                "n_jobs": 2,
+                "errors": "list",
+            },
+        ),
     ],
 )
 def test_options_reach_the_loader(invoke, called, tmp_path, command, loader, options):
@@ -154,6 +168,15 @@ def test_what_is_left_out_is_listed_on_both_sides(invoke, visits, tmp_path):
     cohort = read_cohort(tmp_path / "out", verify=True)
     assert cohort.population == "adults"
     assert list(cohort.X) == ["ecg", "age", "subject_id"]
+
+
+@pytest.mark.filterwarnings("ignore:join_table. 1 of 2 records")
+def test_a_table_that_a_model_refuses_is_written_and_ends_with_an_error(run_main, visits, tmp_path):
+    code, out, _ = run_main(*visits)
+    assert code == 1
+    assert "a model refuses it as it is: the exit code is 1. To leave a column out" in out
+    assert (tmp_path / "out" / "report" / "report.html").exists()
+    assert run_main(*visits, "--drop", "seen", "--overwrite")[0] == 0
 
 
 def test_nothing_is_loaded_where_nothing_can_be_written(fail, called, tmp_path):

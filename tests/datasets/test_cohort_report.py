@@ -72,3 +72,62 @@ def test_report_of_columns_of_any_kind(tmp_path):
     table = pd.read_csv(tmp_path / "characteristics.csv")
     assert table["train"].notna().any()
     assert not table["characteristic"].str.startswith("=").any()
+
+
+def test_titles_are_beside_the_codes(small_cohort, tmp_path):
+    small_cohort["label_titles"] = pd.Series({"I48": "Atrial <fibrillation>", "<b>": ""})
+    report = write_cohort_report(small_cohort, tmp_path)
+    table = read(report, "prevalences.csv").set_index("label")
+    assert table.columns[0] == "title"
+    assert table.loc["I48", "title"] == "Atrial <fibrillation>"
+    assert "Atrial &lt;fibrillation&gt;" in report.read_text("utf-8")
+    assert "title" not in read(report, "lab_prevalences.csv").columns
+
+
+def test_clock_drift_is_shown_with_its_changes(small_cohort, tmp_path):
+    counts = {"records with laboratory inputs": [90, 100, 105], "none": [0, 0, 3]}
+    small_cohort["clock_drift"] = pd.DataFrame(counts, index=pd.Index([-1, 0, 4], name="hours"))
+    report = write_cohort_report(small_cohort, tmp_path)
+    assert read(report, "clock_drift.csv")["hours"].tolist() == [-1, 0, 4]
+    page = report.read_text("utf-8")
+    assert "90 (-10.0 %)" in page
+    assert "105 (+5.0 %)" in page
+    assert '<td class="number">3</td>' in page  # no share of 0
+
+
+def test_flow_of_a_loader_without_steps_has_what_it_left_out(small_cohort, tmp_path):
+    del small_cohort["flow"]
+    small_cohort["broken"] = [{"record": "a", "reason": "cut"}]
+    small_cohort["records_left_out"] = ["b", "c"]
+    report = write_cohort_report(small_cohort, tmp_path)
+    flow = read(report, "flow.csv").set_index("step").iloc[:4]
+    assert flow["records"].to_dict() == {
+        "listed": 7,
+        "with a row in the table": 5,
+        "readable": 4,
+        "in the cohort": 4,
+    }
+    assert flow["left_out"].tolist() == [0, 2, 1, 0]
+    assert flow["subjects"].isna().tolist() == [True, True, True, False]
+    words = [text.text for text in ET.parse(tmp_path / "flow.svg").iter() if text.text]
+    assert "no row in the table" in words
+    assert "nan patients" not in words
+
+
+def test_unit_of_the_flow_is_the_cohorts(small_cohort, tmp_path):
+    small_cohort["flow_unit"] = "draw"
+    write_cohort_report(small_cohort, tmp_path)
+    words = [text.text for text in ET.parse(tmp_path / "flow.svg").iter() if text.text]
+    assert "6 draws" in words
+    assert "6 ECGs" not in words
+
+
+def test_abnormalities_of_any_cohort_are_by_its_reference_ranges(small_cohort, tmp_path):
+    del small_cohort["lab_abnormalities"]
+    small_cohort["labs"] = pd.DataFrame({"potassium": [3.4, 3.5, 5.2, float("nan")]})
+    ranges = pd.DataFrame({"low": 3.5, "high": 5.1, "unit": ""}, index=["potassium"])
+    small_cohort["reference_ranges"] = ranges
+    report = write_cohort_report(small_cohort, tmp_path)
+    table = read(report, "lab_prevalences.csv").set_index("label")
+    assert table["positive"].to_dict() == {"potassium low": 1, "potassium high": 1}
+    assert table["known"].tolist() == [3, 3]

@@ -12,6 +12,7 @@ from ecgsk.datasets import (
     MimicTargets,
     fetch_mimic_iv_demo,
     fetch_ptbxl,
+    fetch_vitaldb,
     get_data_home,
     load_mimic_iv,
 )
@@ -153,3 +154,53 @@ def test_downloaded_demo_loads(server, real_data, tmp_path):
     assert len(cohort.X) == len(same.X) == 113
     pd.testing.assert_frame_equal(cohort.Y, same.Y)
     assert os.path.commonpath([tmp_path, *cohort.X["ecg"].array.storage.paths]) == str(tmp_path)
+
+
+@pytest.fixture
+def vitaldb(server, tmp_path, write_vital):
+    """Two cases of VitalDB in PhysioNet's layout."""
+    times = np.arange(30 * 500) / 500
+    wave = np.sin(2 * np.pi * times).astype(np.float32)
+    for case in (1, 2):
+        write_vital(tmp_path / f"{case}.vital", {"SNUADC/ECG_II": wave, "SNUADC/ECG_V5": wave})
+    columns = "caseid,subjectid,caseend,age,sex,height,weight,bmi,asa,emop,preop_htn,preop_dm,"
+    rows = [f"{case},{case},30,60,F,160,60,23.4,2,0,0,0,0,0\n" for case in (1, 2)]
+    results = "".join(f"{case},5,k,4.5\n{case},-9000,k,4.0\n" for case in (1, 2))
+    files = {
+        "clinical_data.csv": f"{columns}icu_days,death_inhosp\n{''.join(rows)}".encode(),
+        "clinical_parameters.csv": b"not wanted",
+        "lab_data.csv": f"caseid,dt,name,result\n{results}".encode(),
+        "lab_parameters.csv": b"Parameter,Unit,Reference value\nk,mmol/L,3.5~5.5\n",
+    }
+    files |= {
+        f"vital_files/{case:04}.vital": (tmp_path / f"{case}.vital").read_bytes() for case in (1, 2)
+    }
+    server.publish("vitaldb/1.0.0", files)
+    return tmp_path / "home"
+
+
+def test_vitaldb_cases_are_downloaded_and_loaded(server, vitaldb):
+    path = "vitaldb/1.0.0/vital_files/0002.vital"
+    server.drop_after[path] = [100]  # the connection drops once, and the download goes on
+    cohort = fetch_vitaldb(vitaldb, cases=[2], base_url=server.url)
+    assert cohort.case_id.tolist() == [2]
+    assert server.asked_for(path) == [None, "bytes=100-"]
+    assert not server.asked_for("vitaldb/1.0.0/vital_files/0001.vital")
+    assert not server.asked_for("vitaldb/1.0.0/clinical_parameters.csv")
+    fetched = len(server.asked)
+    assert fetch_vitaldb(vitaldb, base_url=server.url, leads=["II"]).case_id.nunique() == 2
+    assert len(server.asked) == fetched + 1
+    # What is there already is not loaded unless it is asked for.
+    again = fetch_vitaldb(vitaldb, cases=[2], base_url=server.url, download_if_missing=False)
+    assert again.case_id.tolist() == [2]
+
+
+def test_vitaldb_file_that_differs_from_its_sum_is_refused(server, vitaldb):
+    server.files["vitaldb/1.0.0/vital_files/0001.vital"] = b"another"
+    with pytest.raises(DownloadError, match="fetch_vitaldb"):
+        fetch_vitaldb(vitaldb, cases=[1], base_url=server.url)
+
+
+def test_vitaldb_without_such_a_case(server, vitaldb):
+    with pytest.raises(ECGError, match="VitalDB has no case 9"):
+        fetch_vitaldb(vitaldb, cases=[1, 9], base_url=server.url)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ecgsk.datasets._mimic_iv._drift import MARGIN_SECONDS
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 from ecgsk.exceptions import ECGError
 
@@ -114,10 +115,11 @@ def _checked_list(labs: pd.DataFrame) -> pd.DataFrame:
 def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
     """Collect, in one pass, laboratory values of each patient near the time of the ECG.
 
-    Makes the view ``near_labs``: ``ecg``, ``lab`` (number of the name), ``seconds`` after
-    the ECG, ``item`` (position in the list), ``event``, ``value``, ``low`` and ``high``
-    (the row's own reference range). Returns how many values were found per test, how
-    many were left out for their unit or as implausible, and how many texts were no numbers.
+    Makes the views ``near_labs`` and, of a wider window, ``usable_labs``: ``ecg``, ``lab``
+    (number of the name), ``seconds`` after the ECG, ``item`` (position in the list),
+    ``event``, ``value``, ``low`` and ``high`` (the row's own reference range). Returns how
+    many values were found per test, how many were left out for their unit or as implausible,
+    and how many texts were no numbers.
     """
     kinds = {"labevent_id": "BIGINT", "subject_id": "BIGINT", "itemid": "BIGINT"}
     kinds |= {"charttime": "TIMESTAMP", "valuenum": "DOUBLE", "valueuom": "VARCHAR"}
@@ -130,7 +132,7 @@ def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float
     # A column with only missing bounds has dtype object.
     tables.register("lab_items", listed.astype({"low": float, "high": float}))
     tables.execute(
-        f"""CREATE OR REPLACE TEMP TABLE found_labs AS
+        f"""CREATE OR REPLACE TEMP TABLE nearby_labs AS
         SELECT e.ecg, i.lab, epoch(l.charttime) - epoch(e.ecg_time) AS seconds,
             i.item, l.labevent_id AS event, l.valuenum AS value,
             l.ref_range_lower AS low, l.ref_range_upper AS high,
@@ -146,12 +148,20 @@ def find_labs(tables: MimicTables, items: pd.DataFrame, start: float, end: float
         JOIN lab_items i ON l.itemid = i.itemid
         JOIN d_labitems d ON d.itemid = i.itemid AND lower(d.fluid) = lower(i.fluid)
         JOIN ecgs e ON l.subject_id = e.subject_id
-            AND epoch(l.charttime) - epoch(e.ecg_time) BETWEEN {start} AND {end}
+            AND epoch(l.charttime) - epoch(e.ecg_time)
+                BETWEEN {start - MARGIN_SECONDS} AND {end + MARGIN_SECONDS}
         WHERE isfinite(l.valuenum) OR l.valuenum_unread"""
     )
     tables.execute(
-        """CREATE OR REPLACE TEMP VIEW near_labs AS
-        SELECT * FROM found_labs WHERE unit_known AND plausible AND NOT unread"""
+        """CREATE OR REPLACE TEMP VIEW usable_labs AS
+        SELECT * FROM nearby_labs WHERE unit_known AND plausible AND NOT unread"""
+    )
+    within = f"seconds BETWEEN {start} AND {end}"
+    tables.execute(
+        f"CREATE OR REPLACE TEMP VIEW found_labs AS SELECT * FROM nearby_labs WHERE {within}"
+    )
+    tables.execute(
+        f"CREATE OR REPLACE TEMP VIEW near_labs AS SELECT * FROM usable_labs WHERE {within}"
     )
     counts = tables.query(
         """SELECT lab, count(*) FILTER (NOT unread) AS found,

@@ -10,6 +10,7 @@ from ecgsk.datasets._cohort import Cohort
 from ecgsk.datasets._mimic_iv import _describe
 from ecgsk.datasets._mimic_iv._biometrics import biometrics, demographics
 from ecgsk.datasets._mimic_iv._diagnoses import label_records
+from ecgsk.datasets._mimic_iv._drift import count_by_drift
 from ecgsk.datasets._mimic_iv._folds import make_folds, name_parts
 from ecgsk.datasets._mimic_iv._labs import join_labs, laboratory_list
 from ecgsk.datasets._mimic_iv._measurements import machine_measurements
@@ -17,6 +18,7 @@ from ecgsk.datasets._mimic_iv._options import MimicFolds, MimicInputs, MimicTarg
 from ecgsk.datasets._mimic_iv._signals import read_signals
 from ecgsk.datasets._mimic_iv._stays import find_stays, place_within_stay
 from ecgsk.datasets._mimic_iv._tables import MimicTables
+from ecgsk.datasets._mimic_iv._titles import code_titles
 from ecgsk.datasets._mimic_iv._vitals import vitals
 from ecgsk.exceptions import ECGError, RecordReadError
 from ecgsk.signals import STANDARD_12_LEADS
@@ -100,8 +102,11 @@ def load_mimic_iv(
         (train, validation or test), ``groups``; ``ecg_time``, ``study_id`` and
         ``ecg_no_within_stay`` (0 the first; NaN outside every stay) per row;
         ``flow`` (records left after each step, and why others were left out),
-        ``steps`` (records with each kind of data), ``lab_counts`` (values found and
-        left out), ``unread`` (numbers of cells that could not be read) and ``broken``.
+        ``steps`` (records with each kind of data), ``label_titles`` (of the codes in
+        ``Y``, from ``hosp/d_icd_diagnoses`` where it is there), ``clock_drift`` (counts
+        of readable records and values if all ECGs had been recorded 1, 2 or 4 h earlier
+        or later), ``lab_counts`` (values found and left out), ``unread`` (numbers of
+        cells that could not be read) and ``broken``.
 
     Raises
     ------
@@ -187,6 +192,13 @@ def load_mimic_iv(
             keep_empty=labs is not None,
         )
         X = _assemble(signals, [*clinical.values(), lab.inputs], records["subject_id"])
+        drift = count_by_drift(
+            tables,
+            {"laboratory inputs": inputs.lab_seconds, "laboratory targets": targets.target_seconds},
+            inputs.vitals_seconds if "ed" in tables.folders else None,
+            n_records,
+        )
+        titles = code_titles(tables, labels.Y.columns)
         fold, source = make_folds(tables, X, labels.Y, folds)
         place = place_within_stay(tables, n_records)
         tables.finish()
@@ -212,6 +224,8 @@ def load_mimic_iv(
         DESCR=_describe.describe(steps, labels, source, lab.counts, unread, inputs, targets),
         flow=_describe.flow(listed, records, rows["X"]),
         steps=steps,
+        label_titles=titles,
+        clock_drift=drift,
         lab_counts=lab.counts,
         unread=unread,
         broken=broken,

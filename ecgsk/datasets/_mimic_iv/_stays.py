@@ -6,7 +6,7 @@ from ecgsk.datasets._mimic_iv._tables import MimicTables
 
 
 def find_stays(tables: MimicTables) -> None:
-    """Make the table ``ecg_stays``: ``ecg``, ``hadm_id``, ``stay_id`` and ``start``.
+    """Make the tables ``stays`` and ``ecg_stays``: ``ecg``, ``hadm_id``, ``stay_id``, ``start``.
 
     An emergency stay that led to an admission has its ``hadm_id``; any other has
     ``stay_id`` alone. An ECG may lie in several stays, or in none.
@@ -19,9 +19,10 @@ def find_stays(tables: MimicTables) -> None:
         kinds |= {"stay_id": "BIGINT", "intime": "TIMESTAMP", "outtime": "TIMESTAMP"}
         tables.view("ed", "edstays", kinds)
         stays += " UNION ALL SELECT subject_id, hadm_id, stay_id, intime, outtime FROM edstays"
+    tables.execute(f"CREATE OR REPLACE TEMP TABLE stays AS {stays}")
     tables.execute(
-        f"""CREATE OR REPLACE TEMP TABLE ecg_stays AS
-        SELECT ecg, hadm_id, stay_id, start FROM ecgs JOIN ({stays}) USING (subject_id)
+        """CREATE OR REPLACE TEMP TABLE ecg_stays AS
+        SELECT ecg, hadm_id, stay_id, start FROM ecgs JOIN stays USING (subject_id)
         WHERE ecg_time BETWEEN start AND stop"""
     )
 

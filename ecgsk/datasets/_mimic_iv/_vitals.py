@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ecgsk.datasets._mimic_iv._drift import MARGIN_SECONDS
 from ecgsk.datasets._mimic_iv._tables import MimicTables
 
 #: Column in MIMIC-IV-ED, unit, lowest and highest plausible value.
@@ -19,8 +20,8 @@ _COLUMNS = ("heartrate", "sbp", "dbp", "resprate", "temperature", "o2sat")
 def vitals(tables: MimicTables, window: tuple[float, float], n_records: int) -> pd.DataFrame:
     """Join the nearest vital signs and triage acuity within a window, in seconds after the ECG.
 
-    An acuity of 1 is the most urgent, 5 the least. The table of triages has no time: the
-    stay's ``intime`` is used.
+    Makes the table ``vitals_nearby``, of a wider window. An acuity of 1 is the most urgent, 5
+    the least. The table of triages has no time: the stay's ``intime`` is used.
     """
     numbers = dict.fromkeys(_COLUMNS, "DOUBLE")
     ids = {"subject_id": "BIGINT", "stay_id": "BIGINT"}
@@ -39,7 +40,7 @@ def vitals(tables: MimicTables, window: tuple[float, float], n_records: int) -> 
     ]
     columns = ", ".join(_COLUMNS)
     start, end = window
-    candidates = f"""WITH triaged AS ({triage}), measured AS (
+    nearby = f"""WITH triaged AS ({triage}), measured AS (
             SELECT subject_id, charttime AS time, 0 AS source, {columns} FROM vitalsign
             UNION ALL SELECT subject_id, time, 1 AS source, {columns} FROM triaged
         ), long AS ({" UNION ALL ".join(parts)}
@@ -49,5 +50,8 @@ def vitals(tables: MimicTables, window: tuple[float, float], n_records: int) -> 
         SELECT ecg, name, epoch(time) - epoch(ecg_time) AS seconds,
             struct_pack(source := source, result := value) AS rank, value
         FROM long JOIN ecgs USING (subject_id)
-        WHERE epoch(time) - epoch(ecg_time) BETWEEN {start} AND {end}"""
+        WHERE epoch(time) - epoch(ecg_time)
+            BETWEEN {start - MARGIN_SECONDS} AND {end + MARGIN_SECONDS}"""
+    tables.execute(f"CREATE OR REPLACE TEMP TABLE vitals_nearby AS {nearby}")
+    candidates = f"SELECT * FROM vitals_nearby WHERE seconds BETWEEN {start} AND {end}"
     return tables.nearest(candidates, [*VITALS, "acuity"], n_records)

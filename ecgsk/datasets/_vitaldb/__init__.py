@@ -1,0 +1,1 @@
+"""VitalDB: windows of operations' recordings, chosen by laboratory draws."""
