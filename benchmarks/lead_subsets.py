@@ -107,10 +107,16 @@ def main() -> None:
                 path = options.folder / f"specialist{number}-{options.seed}-{k}.npy"
                 P[folds == k] = predict_specialist(cohort, folds, k, leads, options.seed, path)
             found["specialist", subset] = P
+    print("AUROC: mean over folds; differences are of all out-of-fold predictions")
     for (name, subset), P in found.items():
         auroc = np.mean([masked_roc_auc(Y[folds == k], P[folds == k]) for k in range(N_FOLDS)])
-        loss = paired_difference(Y, P, found["0", subset], groups=groups, random_state=0)
-        print(f"{name:<18}{subset:<18}{auroc:.4f}  against no dropout {loss}", flush=True)
+        print(f"{name:<18}{subset:<16}{auroc:.4f}", end="")
+        for what, key in (("12 leads", (name, "12")), ("0.1", ("0.1, the default", subset))):
+            if key in found and key != (name, subset):
+                gain = paired_difference(Y, P, found[key], groups=groups, random_state=0)
+                interval = f"{gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+                print(f"  against {what} {interval}", end="")
+        print(flush=True)
 
 
 if __name__ == "__main__":
