@@ -81,18 +81,15 @@ class MultilabelNet(NeuralNetBinaryClassifier):
         return self.module_(x, **fit_params)
 
 
-def show(name: str, auroc: float, wall: float, cpu: float, each: float, n_weights: int | str):
-    print(
-        f"{name:<34}{n_weights:>12}{wall:9.1f}{cpu:9.1f}{each * 1e3:10.2f}{auroc:9.3f}", flush=True
-    )
-
-
 def count(module: nn.Module) -> int:
     return sum(weight.numel() for weight in module.parameters())
 
 
-def cross_validate(cohort, encoders, seeds: int, n_models: int) -> None:
-    """Print out-of-fold scores of each encoder; patients are split anew for each seed."""
+def cross_validate(cohort, encoders, seeds: int, n_models: int, n_patients: int | None) -> None:
+    """Print out-of-fold scores of each encoder; patients are split anew for each seed.
+
+    Each fold trains on `n_patients` of its training patients, None is all.
+    """
     Y, groups = cohort.Y.to_numpy(), cohort.groups.to_numpy()
     patients = np.unique(groups)
     scores, found = {}, {}
@@ -100,12 +97,14 @@ def cross_validate(cohort, encoders, seeds: int, n_models: int) -> None:
         order = np.random.default_rng(1000 + seed).permutation(len(patients)) % N_FOLDS
         folds = order[np.searchsorted(patients, groups)]
         for encoder in encoders:
-            P = np.zeros_like(Y)
+            P, rng = np.zeros_like(Y), np.random.default_rng(seed)
             for k in range(N_FOLDS):
+                others = rng.permutation(patients[order != k])[:n_patients]
+                train = np.isin(groups, others)
                 start = process_time()
                 model = ECGDiagnosisClassifier(
                     encoder, n_models=n_models, random_state=10 * seed + k, verbose=0
-                ).fit(cohort.X[folds != k], cohort.Y[folds != k])
+                ).fit(cohort.X[train], cohort.Y[train])
                 fitted = process_time()
                 P[folds == k] = model.predict_proba(cohort.X[folds == k])
                 each = (process_time() - fitted) / (folds == k).sum()
@@ -130,75 +129,95 @@ def cross_validate(cohort, encoders, seeds: int, n_models: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", help="folder of the PTB-XL subset")
-    parser.add_argument("--encoders", nargs="*", default=["resnet18"], choices=[*ENCODERS, []])
+    parser.add_argument("--encoders", nargs="*", default=["ensemble"], choices=[*ENCODERS, []])
     parser.add_argument("--skorch", action="store_true", help="also skorch by itself")
     parser.add_argument("--aeon", metavar="PYTHON", help="interpreter that has aeon")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cv", action="store_true", help="cross-validation inside folds 1 to 9")
     parser.add_argument("--n-models", type=int, default=1, help="networks to average, with --cv")
+    parser.add_argument("--patients", type=int, help="training patients of a fold, with --cv")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-
     cohort = load_ptbxl_subset(options.data)
     if options.cv:
-        cross_validate(cohort, options.encoders, options.seeds, options.n_models)
+        cross_validate(cohort, options.encoders, options.seeds, options.n_models, options.patients)
         return
-    train, test = (cohort.folds < 9).to_numpy(), (cohort.folds == 9).to_numpy()
-    X, X_test = cohort.X[train], cohort.X[test]
-    y, y_test = (cohort.Y[rows].to_numpy(np.float32) for rows in (train, test))
     print(f"{'':<34}{'weights':>12}{'fit s':>9}{'CPU s':>9}{'ms/record':>10}{'AUROC':>9}")
-
-    def timed(name, fit, predict, n_weights):
-        wall, cpu = perf_counter(), process_time()
-        model = fit()
-        wall, cpu = perf_counter() - wall, process_time() - cpu
-        start = perf_counter()
-        P = predict(model)
-        each = (perf_counter() - start) / len(P)
-        show(name, masked_roc_auc(y_test, P), wall, cpu, each, n_weights(model))
-
-    def fit(encoder, seed):
-        model = ECGDiagnosisClassifier(encoder, random_state=seed, verbose=False)
-        return model.fit(X, cohort.Y[train])
-
+    fold_nine = FoldNine(cohort)
     for encoder in options.encoders:
         for seed in range(options.seeds):
-            timed(
-                f"ecgsk {encoder}, seed {seed}",
-                partial(fit, encoder, seed),
-                lambda model: model.predict_proba(X_test),
-                lambda model: count(model.net_.module_),
-            )
-    x, x_test = (frame["ecg"].array.read() for frame in (X, X_test))
+            fold_nine.score_ours(encoder, seed)
     for seed in range(options.seeds if options.skorch else 0):
+        fold_nine.score_skorch(seed)
+    if options.aeon:
+        fold_nine.score_aeon(options.aeon, options.seeds)
+
+
+class FoldNine:
+    """Training on folds 1 to 8 and scores of fold 9, one printed line for each model."""
+
+    def __init__(self, cohort):
+        train, test = (cohort.folds < 9).to_numpy(), (cohort.folds == 9).to_numpy()
+        self.X, self.X_test, self.Y = cohort.X[train], cohort.X[test], cohort.Y[train]
+        self.y_test = cohort.Y[test].to_numpy(np.float32)
+
+    def score_ours(self, encoder: str, seed: int) -> None:
+        model = ECGDiagnosisClassifier(encoder, random_state=seed, verbose=False)
+        self.time(
+            f"ecgsk {encoder}, seed {seed}",
+            partial(model.fit, self.X, self.Y),
+            lambda model: model.predict_proba(self.X_test),
+            lambda model: count(model.net_.module_),
+        )
+
+    def score_skorch(self, seed: int) -> None:
+        x, x_test = (frame["ecg"].array.read() for frame in (self.X, self.X_test))
         torch.manual_seed(seed)
         net = MultilabelNet(
             Network,
             module__encoder="resnet18",
-            module__n_labels=y.shape[1],
+            module__n_labels=self.Y.shape[1],
             optimizer=torch.optim.Adam,
             lr=1e-3,
             max_epochs=20,
             train_split=None,
             verbose=0,
         )
-        timed(
+        self.time(
             f"skorch, resnet18, seed {seed}",
-            partial(net.fit, x, y),
+            partial(net.fit, x, self.Y.to_numpy(np.float32)),
             lambda model: torch.sigmoid(model.forward(x_test)).numpy(),
             lambda model: count(model.module_),
         )
-    if options.aeon:
+
+    def score_aeon(self, python: str, seeds: int) -> None:
+        x, x_test = (frame["ecg"].array.read() for frame in (self.X, self.X_test))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "data.npz"
-            np.savez(path, x=x, y=y, x_test=x_test)
-            command = [options.aeon, "-c", MINIROCKET, str(path), str(options.seeds)]
+            np.savez(path, x=x, y=self.Y.to_numpy(np.float32), x_test=x_test)
+            command = [python, "-c", MINIROCKET, str(path), str(seeds)]
             lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         for seed, line in enumerate(lines.splitlines()):
             wall, cpu, each, *scores = map(float, line.split())
-            auroc = masked_roc_auc(y_test, np.reshape(scores, y_test.shape))
-            show(f"aeon MiniRocket + ridge, seed {seed}", auroc, wall, cpu, each, "50,000")
+            name = f"aeon MiniRocket + ridge, seed {seed}"
+            self.show(name, np.reshape(scores, self.y_test.shape), wall, cpu, each, "50,000")
+
+    def time(self, name: str, fit, predict, n_weights) -> None:
+        wall, cpu = perf_counter(), process_time()
+        model = fit()
+        wall, cpu = perf_counter() - wall, process_time() - cpu
+        start = perf_counter()
+        P = predict(model)
+        each = (perf_counter() - start) / len(P)
+        self.show(name, P, wall, cpu, each, n_weights(model))
+
+    def show(self, name: str, P, wall: float, cpu: float, each: float, n_weights) -> None:
+        auroc = masked_roc_auc(self.y_test, P)
+        print(
+            f"{name:<34}{n_weights:>12}{wall:9.1f}{cpu:9.1f}{each * 1e3:10.2f}{auroc:9.3f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ def main() -> None:
             else train[labelled[train]]
         )
         start = process_time()
-        model = ECGDiagnosisClassifier(verbose=False, random_state=options.seed, **parameters)
+        own = {"encoder": "resnet18", "verbose": False, "random_state": options.seed}
+        model = ECGDiagnosisClassifier(**(own | parameters))
         model.fit(X.iloc[rows], Y.iloc[rows])
         return model.predict_proba(X.iloc[test]), process_time() - start
 

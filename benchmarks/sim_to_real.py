@@ -64,7 +64,7 @@ def main() -> None:
             ).fit(simulated)
             for name, objective in (("ECG alone", "ecg_contrast"), ("ECG and table", "clip"))
         }
-        models = {("none", "from scratch"): ECGDiagnosisClassifier()}
+        models = {("none", "from scratch"): ECGDiagnosisClassifier("resnet18")}
         for name, pretrainer in pretrainers.items():
             for mode in options.modes:
                 encoder = FrozenEstimator(pretrainer)
