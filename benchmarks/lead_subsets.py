@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from ecgsk import ECGDiagnosisClassifier
+from ecgsk.encoders.registry import ENCODERS
 from ecgsk.exceptions import SignalQualityWarning
 from ecgsk.metrics import masked_roc_auc, paired_difference
 from ecgsk.preprocessing import SelectLeads
@@ -51,30 +52,31 @@ def masked(X, leads):
     return SelectLeads(STANDARD_12_LEADS, missing="mask").fit_transform(few)
 
 
-def fit(X, Y, lead_dropout, seed):
+def fit(X, Y, encoder, lead_dropout, seed):
     start = process_time()
     augmentation = Augmentation(lead_dropout=lead_dropout)
     model = ECGDiagnosisClassifier(
-        "resnet18", augmentation=augmentation, random_state=seed, verbose=0
+        encoder, augmentation=augmentation, random_state=seed, verbose=0
     ).fit(X, Y)
     print(f"fit {process_time() - start:.0f} CPU s", flush=True)
     return model
 
 
-def predict_subsets(cohort, folds, k, lead_dropout, seed, path):
+def predict_subsets(cohort, folds, k, encoder, lead_dropout, seed, path):
     """Return held-out probabilities of one fold, (n_subsets, n_records, n_labels)."""
     if not path.exists():
         train, test = cohort.X[folds != k], cohort.X[folds == k]
-        model = fit(train, cohort.Y[folds != k], lead_dropout, seed + k)
+        model = fit(train, cohort.Y[folds != k], encoder, lead_dropout, seed + k)
         P = [model.predict_proba(masked(test, leads)) for leads in SUBSETS.values()]
         np.save(path, np.stack(P))
     return np.load(path)
 
 
-def predict_specialist(cohort, folds, k, leads, seed, path):
+def predict_specialist(cohort, folds, k, encoder, leads, seed, path):
     if not path.exists():
         X = SelectLeads(leads).fit_transform(cohort.X)
-        model = fit(X[folds != k], cohort.Y[folds != k], 0.1 if len(leads) > 2 else 0.0, seed + k)
+        dropout = 0.1 if len(leads) > 2 else 0.0
+        model = fit(X[folds != k], cohort.Y[folds != k], encoder, dropout, seed + k)
         np.save(path, model.predict_proba(X[folds == k]))
     return np.load(path)
 
@@ -84,6 +86,8 @@ def main() -> None:
     parser.add_argument("data", help="folder of the PTB-XL subset")
     parser.add_argument("--folder", type=Path, required=True, help="for probabilities")
     parser.add_argument("--specialists", action="store_true")
+    parser.add_argument("--encoder", default="resnet18", choices=ENCODERS)
+    parser.add_argument("--dropouts", nargs="+", default=list(DROPOUTS), choices=DROPOUTS)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -95,22 +99,34 @@ def main() -> None:
     folds = split_patients(groups, options.seed)
     found = {}
     for number, (name, dropout) in enumerate(DROPOUTS.items()):
+        if name not in options.dropouts:
+            continue
         P = np.zeros((len(SUBSETS), *Y.shape))
         for k in range(N_FOLDS):
-            path = options.folder / f"dropout{number}-{options.seed}-{k}.npy"
-            P[:, folds == k] = predict_subsets(cohort, folds, k, dropout, options.seed, path)
+            path = options.folder / f"{options.encoder}-dropout{number}-{options.seed}-{k}.npy"
+            P[:, folds == k] = predict_subsets(
+                cohort, folds, k, options.encoder, dropout, options.seed, path
+            )
         found |= {(name, subset): p for subset, p in zip(SUBSETS, P, strict=True)}
     for number, (subset, leads) in enumerate(SUBSETS.items()):
         if options.specialists and number:
             P = np.zeros(Y.shape)
             for k in range(N_FOLDS):
-                path = options.folder / f"specialist{number}-{options.seed}-{k}.npy"
-                P[folds == k] = predict_specialist(cohort, folds, k, leads, options.seed, path)
+                name = f"{options.encoder}-specialist{number}-{options.seed}-{k}.npy"
+                P[folds == k] = predict_specialist(
+                    cohort, folds, k, options.encoder, leads, options.seed, options.folder / name
+                )
             found["specialist", subset] = P
+    print("AUROC: mean over folds; differences are of all out-of-fold predictions")
     for (name, subset), P in found.items():
         auroc = np.mean([masked_roc_auc(Y[folds == k], P[folds == k]) for k in range(N_FOLDS)])
-        loss = paired_difference(Y, P, found["0", subset], groups=groups, random_state=0)
-        print(f"{name:<18}{subset:<18}{auroc:.4f}  against no dropout {loss}", flush=True)
+        print(f"{name:<18}{subset:<16}{auroc:.4f}", end="")
+        for what, key in (("12 leads", (name, "12")), ("0.1", ("0.1, the default", subset))):
+            if key in found and key != (name, subset):
+                gain = paired_difference(Y, P, found[key], groups=groups, random_state=0)
+                interval = f"{gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+                print(f"  against {what} {interval}", end="")
+        print(flush=True)
 
 
 if __name__ == "__main__":

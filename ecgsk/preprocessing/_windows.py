@@ -1,6 +1,7 @@
 """Windows of long recordings, as a longer table."""
 
 import math
+import re
 import warnings
 from collections import Counter
 from typing import Any
@@ -15,6 +16,8 @@ from ecgsk.signals.signal_share import NO_RECORD, check_min_quality, describe_sh
 from ecgsk.signals.windows import WindowStorage
 
 _NAME = "cut_windows"
+_LEADS = re.compile(r"lead [\w\s,.+-]+?(?= (?:missing|flat|partly NaN|clipped))")
+_AMPLITUDE = re.compile(r"(?<=amplitude) of \S+ mV")
 _N_REASONS = 10  # most common reasons that are kept
 
 
@@ -82,8 +85,9 @@ def cut_windows(
     Notes
     -----
     The ECG column is a view: windows are read when a model asks for a batch of them, from
-    memory, ``.npy``, HDF5 and WFDB alike without reading the rest of the recording. (FLAC and
-    WFDB's format 8 are read from their start.) Window and stride are rounded to whole samples.
+    memory, ``.npy``, HDF5 and WFDB alike without reading the rest of the recording. (WFDB's
+    format 8, of differences, is read from its start.) Window and stride are rounded to whole
+    samples.
     What remains at the end of a recording, shorter than a window, is left out. A recording that
     was padded to the length of others ends where its samples do.
 
@@ -119,7 +123,7 @@ def cut_windows(
     dropped: Counter[str] = Counter()
     if min_quality is not None:
         reasons = describe_shares(windows, min_quality)["reason"]
-        dropped.update(reasons[reasons != ""])
+        dropped.update(map(_without_details, reasons[reasons != ""]))
         kept = np.flatnonzero(reasons == "")
         windows, positions, starts = windows[kept], positions[kept], starts[kept]
     n_missing = len(column) - len(known)
@@ -159,6 +163,11 @@ def _starts(column: ECGArray, duration: float, stride: float | None) -> tuple[in
             f"got {column.duration:g} s. Pass a shorter duration."
         )
     return n_samples, np.arange(0, column.n_samples - n_samples + 1, step)
+
+
+def _without_details(reason: str) -> str:
+    """Return a reason without leads and amplitudes, so that equal ones are counted together."""
+    return _AMPLITUDE.sub("", _LEADS.sub("some leads", reason))
 
 
 def _report(dropped: Counter[str], n_windows: int, n_kept: int) -> None:

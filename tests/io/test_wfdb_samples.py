@@ -160,6 +160,8 @@ def test_flac_is_read(tmp_path, write_signals, fmt, per_frame):
         expected[expected == -limit / 10] = np.nan
         assert ecg.sampling_rate == 500
         np.testing.assert_array_equal(ecg.read()[0], expected.astype(np.float32))
+        (part,) = ecg.storage.read_part(np.array([0]), np.array([131]), 90)
+        np.testing.assert_array_equal(part, expected[:, 131:221].astype(np.float32))
     (tmp_path / "r.hea").write_text(header.replace("r 2 500 400", "r 2 500 4000"))
     with pytest.raises(RecordReadError, match=r"r.flac is truncated"):
         read_wfdb_record(tmp_path / "r", leads=["I"])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgsk.exceptions import ECGError, SignalQualityWarning
+from ecgsk.io import read_wfdb_folder
 from ecgsk.preprocessing import QualityGate
 from ecgsk.signals import ECGArray
 
@@ -99,6 +100,16 @@ def test_a_column_without_refused_records_is_the_column_itself():
     assert QualityGate().fit_transform(ecg).storage is ecg.storage
     gate = pickle.loads(pickle.dumps(QualityGate().fit(ecg)))
     assert gate.transform(make(["good"], rate=250))["ecg"].notna().all()
+
+
+@pytest.mark.real_data
+@pytest.mark.filterwarnings("ignore::ecgsk.exceptions.SignalQualityWarning")
+@pytest.mark.parametrize("folder", ["ludb", "brugada_huca", "cinc2021"])
+def test_no_record_of_the_open_data_sets_is_refused(real_data, folder):
+    X = read_wfdb_folder(real_data / folder, sampling_rate=500, duration=10, progress=False)
+    described = QualityGate().describe(X)
+    assert (described["reason"] == "").all()
+    assert (described["quality"] == 1).mean() > 0.95
 
 
 @pytest.mark.parametrize("min_quality", [-0.1, 1.5, "half", None, float("nan")])

@@ -92,6 +92,20 @@ def test_windows_without_signal_are_dropped_and_counted_by_reason():
     assert len(cut_windows(X, 10, min_quality=None)) == 8
 
 
+def test_reasons_are_counted_together_whichever_the_leads():
+    x, X = make(1, seconds=60, leads=("I", "II", "x-cm5"))
+    x[0, :2, :1000] = x[0, 1:, 1000:2000] = x[0, 1:, 2000:3000] = np.nan
+    x[0, 0, 2000:3000] = 0
+    x[0, ::2, 3000:4000] = 0.1
+    with pytest.warns(SignalQualityWarning, match="dropped 4 of 6"):
+        dropped = cut_windows(X, 10).attrs["dropped_windows"]
+    assert dropped == {
+        "some leads missing": 2,
+        "some leads missing; some leads flat": 1,
+        "some leads flat": 1,
+    }
+
+
 def test_a_window_that_estimators_refuse_is_dropped_at_any_quality():
     x, X = make(1, seconds=30)
     x[0, :, 1000:2000] *= 1000  # in microvolts
