@@ -3,14 +3,15 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-#: Columns that `read_wfdb_folder` and `ingest_wfdb` write beside the ECG: what and when the
-#: recording is, its diagnoses and its quality. They are no clinical columns unless named.
+#: Columns that `read_wfdb_folder`, `read_ecgs` and `ingest_wfdb` write beside the ECG: what and
+#: when the recording is, its diagnoses and its quality. They are no clinical columns unless named.
 READER_COLUMNS = frozenset(
     {
         "record",
         "ecg_time",
         "comments",
         "note",
+        "path",
         "dx",
         "age_text",
         "sex_text",

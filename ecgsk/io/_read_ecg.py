@@ -17,6 +17,7 @@ from ecgsk.io._wfdb_header import (
 from ecgsk.io._wfdb_text import parse_header
 from ecgsk.io.formats.header import choose_names, read_file_header, read_samples
 from ecgsk.io.formats.recording import check_declared
+from ecgsk.io.record_storage import check_length
 from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import ECGRecord
 from ecgsk.signals.derived_leads import derive_leads
@@ -99,6 +100,7 @@ def read_ecg(
         path = os.path.abspath(path)
         header = read_file_header(path, leads, declared, sampling_rate=declared.sampling_rate)
         names, rate = header.leads, header.sampling_rate
+        check_length(record, header.n_samples, len(names))
         signal = read_samples(header)
     if declared.sampling_rate and rate != declared.sampling_rate:
         signal = resample(screen_where_needed(signal[None])[0], rate, declared.sampling_rate)

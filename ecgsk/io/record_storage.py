@@ -22,6 +22,15 @@ _MARGIN_SECONDS = 1.0
 MAX_SAMPLES = 2**29
 
 
+def check_length(path: str, n_samples: int, n_leads: int) -> None:
+    """Raise where a record, or a part of it, is too large to be in memory at once."""
+    if n_samples * n_leads > MAX_SAMPLES:
+        raise RecordReadError(
+            f"record {shown(path)}: expected at most {MAX_SAMPLES:,} samples of all leads, got "
+            f"{n_samples:,} of {n_leads} leads. Pass duration= to read_ecgs to read its beginning."
+        )
+
+
 class RecordStorage(ECGStorage):
     """Samples in the files of records; it holds and pickles paths, not samples.
 
@@ -102,7 +111,7 @@ class RecordStorage(ECGStorage):
         rate, length = self.stored_rate(row), self.stored_length(row)
         if rate == self.sampling_rate:
             end = min(stop, length)
-            self._check_length(row, end - start)
+            check_length(self.paths[row], end - start, len(self.leads))
             begin = min(start, end)
             return self._read_stored(row, begin, end)
         end = min(round((stop / self.sampling_rate + _MARGIN_SECONDS) * rate), length)
@@ -111,19 +120,12 @@ class RecordStorage(ECGStorage):
         n_steps = max(start - math.ceil(_MARGIN_SECONDS * self.sampling_rate), 0) // ratio.numerator
         begin = min(n_steps * ratio.denominator, end)
         n_read = end - begin
-        self._check_length(row, max(n_read, resampled_length(n_read, rate, self.sampling_rate)))
+        n_most = max(n_read, resampled_length(n_read, rate, self.sampling_rate))
+        check_length(self.paths[row], n_most, len(self.leads))
         signal, differing = self._read_stored(row, begin, end)
         if signal.size:
             signal = resample(screen_where_needed(signal[None])[0], rate, self.sampling_rate)
         return signal[:, start - n_steps * ratio.numerator :], differing
-
-    def _check_length(self, row: int, n_samples: int) -> None:
-        if n_samples * len(self.leads) > MAX_SAMPLES:
-            raise RecordReadError(
-                f"record {shown(self.paths[row])}: expected at most {MAX_SAMPLES:,} samples of all "
-                f"leads, got {n_samples:,} of {len(self.leads)} leads. Pass duration= to read its "
-                "beginning."
-            )
 
     def _check_unchanged(self, row: int, needed: str, file: str) -> None:
         """Raise where a record's files, called `file`, have changed in size or time.

@@ -10,8 +10,9 @@ import pytest
 from ecgsk.deployment._table import predict_source, table_schema
 from ecgsk.deployment.outputs import Outputs, wanted_signals
 from ecgsk.exceptions import RecordReadError
-from ecgsk.io import write_ecg_folder
+from ecgsk.io import read_ecg, write_ecg_folder
 from ecgsk.io.sources import find_sources
+from tests.io.formats.writers import EIGHT, muse_waveform, write_muse
 
 
 def test_columns_of_each_kind_of_model():
@@ -45,6 +46,21 @@ def test_rows_are_in_the_order_of_the_source(explaining, write_patient, tmp_path
     np.testing.assert_array_equal(a, c)
     np.testing.assert_allclose(a, d, atol=0.005)  # resampled before it was stored
     assert np.isnan(b).all()
+
+
+def test_a_file_of_a_hospital_is_predicted_as_the_same_wfdb_record(
+    explaining, write_patient, tmp_path
+):
+    record = read_ecg(write_patient("in/a", 500), leads=EIGHT)
+    digital = {lead: np.rint(1000 * row) for lead, row in zip(EIGHT, record.signal, strict=True)}
+    write_muse(tmp_path / "in" / "b.xml", [muse_waveform("Rhythm", digital, "1")])
+    (tmp_path / "in" / "c.dcm").write_bytes(b"damaged")
+    frame = predict(explaining, tmp_path / "in")
+    assert frame["record"].tolist() == ["a", "b.xml", "c.dcm"]
+    assert frame["usable"].tolist() == [True, True, False]
+    assert "in no format that is read" in frame["reason"][2]
+    a, b, _ = frame.filter(like="laboratory/").to_numpy()
+    np.testing.assert_allclose(a, b, atol=0.005)
 
 
 def test_other_samples_than_the_headers_checksum_are_a_doubt(explaining, write_patient):

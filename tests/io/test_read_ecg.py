@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecgsk.exceptions import ECGError, LeadMismatchError, RecordReadError
-from ecgsk.io import read_ecg, read_ecgs, read_wfdb_record
+from ecgsk.io import read_ecg, read_ecgs, read_wfdb_record, record_storage
 from ecgsk.signals import STANDARD_12_LEADS
 from tests.io.formats.writers import (
     EIGHT,
@@ -58,6 +58,17 @@ def test_a_lead_that_occurs_twice_is_refused(tmp_path):
     write_edf(tmp_path / "e", [edf_signal("II", [1] * 100, 100), edf_signal("ii", [2] * 100, 100)])
     with pytest.raises(LeadMismatchError, match="lead II occurs more than once"):
         read_ecg(tmp_path / "e")
+
+
+def test_a_file_too_large_for_memory_is_refused(tmp_path, monkeypatch):
+    path = write_edf(tmp_path / "e", [edf_signal("II", [1] * 1000, 100)])
+    monkeypatch.setattr(record_storage, "MAX_SAMPLES", 500)
+    with pytest.raises(
+        RecordReadError, match=r"at most 500 samples .* Pass duration= to read_ecgs"
+    ):
+        read_ecg(path)
+    monkeypatch.undo()
+    assert read_ecg(path).n_samples == 1000
 
 
 def test_parameters_are_checked(write_record, tmp_path):

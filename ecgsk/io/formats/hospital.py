@@ -40,7 +40,7 @@ def open_hospital(path: str, format: str) -> Recording:
         if format != "SCP-ECG":
             raise
         record = _scp_of_its_own_length(parser)().parse(path)
-    samples = [_scaled(lead) for lead in record.leads]
+    samples = [_scaled(lead, MAX_BYTES // len(record.leads)) for lead in record.leads]
     channels = tuple(
         Channel(
             lead.label,
@@ -82,12 +82,12 @@ def _scp_of_its_own_length(parser: type) -> type:
     return _Parser
 
 
-def _scaled(lead: Any) -> np.ndarray:
+def _scaled(lead: Any, max_before: int) -> np.ndarray:
     """Return samples in the unit of the lead's scale, from the first sample of the record."""
     samples = lead.samples * lead.resolution + lead.offset if lead.is_raw else lead.samples
     # A lead of SCP-ECG may begin after the others.
     n_before = int(lead.annotations.get("start_sample", 1)) - 1
-    if n_before > MAX_BYTES:
+    if n_before > max_before:
         raise ValueError(f"lead {lead.label} begins {n_before} samples after the others")
     return np.concatenate([np.full(n_before, np.nan), samples]) if n_before else samples
 

@@ -176,6 +176,12 @@ def test_a_lead_of_scp_that_begins_later_is_aligned(tmp_path):
     np.testing.assert_allclose(read_ecg(path).signal, expected, rtol=1e-6)
 
 
+def test_a_lead_that_would_begin_after_any_recording_is_refused(tmp_path):
+    path = write_scp(tmp_path / "a", {"II": [1, 2]}, start=2**31, stated=2**31 + 1)
+    with pytest.raises(RecordReadError, match="begins 2147483647 samples after"):
+        read_ecg(path)
+
+
 _ENTITIES = '<!DOCTYPE RestingECG [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]>'
 _EXTERNAL = '<!DOCTYPE RestingECG [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
 
