@@ -140,7 +140,8 @@ def open_study(
     size: Size, data_home: Path | None, mirror: str | None, label_fraction: float | None
 ) -> Study:
     """Download the demos of MIMIC-IV-ECG, MIMIC-IV and MIMIC-IV-ED, and make their study."""
-    demo = fetch_mimic_iv_demo(data_home, **({"base_url": mirror} if mirror else {}))
+    server: dict[str, Any] = {"base_url": mirror} if mirror else {}
+    demo = fetch_mimic_iv_demo(data_home, **server)
     cohort = load_mimic_iv(
         demo.ecg,
         demo.hosp,
