@@ -22,6 +22,12 @@ from sklearn.utils.validation import (
 
 from ecgsk._alignment import check_row_order
 from ecgsk._leakage import warn_of_seen_patients
+from ecgsk._missing_rows import (
+    check_some_records,
+    not_predicted,
+    warn_of_missing_records,
+    with_missing_rows,
+)
 from ecgsk._patients import find_patients, number_patients
 from ecgsk.calibration._conformal import ConformalSets, count_steps
 from ecgsk.calibration._data import check_same_rows, read_calibration
@@ -29,12 +35,6 @@ from ecgsk.calibration._probability import ProbabilityCalibrator, check_method
 from ecgsk.calibration._thresholds import choose_thresholds, rates_at, read_rule
 from ecgsk.exceptions import ECGError
 from ecgsk.model_selection import patient_split
-from ecgsk.signals.missing_records import (
-    check_some_records,
-    not_predicted,
-    warn_of_missing_records,
-    with_missing_rows,
-)
 
 # Threshold of a label that too few patients have: one chosen on a handful of positives
 # is chance.

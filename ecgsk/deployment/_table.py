@@ -11,6 +11,7 @@ from ecgsk.deployment.outputs import (
     Outputs,
     find_refused,
     has_gate,
+    masked_leads,
     needs_table,
     predict_all,
 )
@@ -117,8 +118,10 @@ def _predict_batch(
         else ""
         for row in ecg.rows
     ]
+    masked = masked_leads(model, ecg.leads)
+    about_leads = f"lead {', '.join(masked)} absent and masked" if masked else ""
     quality = [
-        "; ".join(filter(None, words))
+        "; ".join(filter(None, (*words, about_leads)))
         for words in zip(described["problem"], batch["note"], notes, strict=True)
     ]
     found = pd.DataFrame({"quality": quality}, index=batch.index)
@@ -133,7 +136,7 @@ def _predict_batch(
     X = table[usable].assign(ecg=in_memory)
     if has_gate(model):
         refused = find_refused(model, X)
-        reasons |= refused.to_dict()
+        reasons.update(zip(refused.index, refused, strict=True))
         X = X.drop(index=refused.index)
     return found.join(_as_columns(predict_all(model, X), outputs, X.index)) if len(X) else found
 

@@ -1,5 +1,6 @@
 """Inputs and outputs of a fitted model: the signals it needs and everything it predicts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from ecgsk.exceptions import ECGError, LeadMismatchError
 from ecgsk.io.sources import Wanted
 from ecgsk.preprocessing import QualityGate, SelectLeads
 from ecgsk.signals.derived_leads import find_derivations
-from ecgsk.signals.leads import LIMB_LEADS
+from ecgsk.signals.leads import LIMB_LEADS, canonical_leads
 
 # In batches of a multiple of this, torch's CPU kernels add up in one order, so that the
 # prediction of a record does not depend on the others.
@@ -117,6 +118,16 @@ class Outputs:
         found = {f"probability/{name}": threshold for name, threshold in pairs}
         pairs = zip(self.laboratories, self.laboratory_thresholds, strict=True)
         return found | {f"laboratory/{name}": threshold for name, threshold in pairs}
+
+
+def masked_leads(model: Any, leads: Sequence[str]) -> tuple[str, ...]:
+    """Return the leads that the first step of a model masks in records of these leads."""
+    first = model[0] if isinstance(model, Pipeline) else None
+    if not isinstance(first, SelectLeads) or first.missing != "mask":
+        return ()
+    wanted = canonical_leads(first.leads)
+    found = find_derivations(leads, wanted, name="", derive=first.derive, mask=True)
+    return tuple(lead for lead, factors in zip(wanted, found, strict=True) if not factors)
 
 
 def has_gate(model: Any) -> bool:

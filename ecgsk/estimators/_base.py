@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 import ecgsk.estimators._engine as engine
+from ecgsk._missing_rows import warn_of_missing_records
 from ecgsk._safe_text import to_html_text
 from ecgsk.estimators._inputs import Inputs, Signature
 from ecgsk.estimators._settings import verbosity
-from ecgsk.signals.missing_records import warn_of_missing_records
 
 if TYPE_CHECKING:
     from torch import nn

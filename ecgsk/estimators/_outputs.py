@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ecgsk._alignment import check_label_order, check_row_order
 from ecgsk._leakage import SeenPatients, warn_of_seen_patients
+from ecgsk._missing_rows import not_predicted, with_missing_rows
 from ecgsk._patients import find_patients
 from ecgsk.estimators._targets import Targets
-from ecgsk.signals.missing_records import leave_out_missing, not_predicted, with_missing_rows
+from ecgsk.signals.missing_records import leave_out_missing
 
 
 def digest_records(patients: Any) -> bytes | None:

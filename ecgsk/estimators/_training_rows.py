@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 import ecgsk.estimators._engine as engine
+from ecgsk._missing_rows import check_some_records, warn_of_missing_records
 from ecgsk.checks.signals import count_repeats
 from ecgsk.estimators._inputs import Inputs
 from ecgsk.exceptions import TableWarning
-from ecgsk.signals.missing_records import check_some_records, warn_of_missing_records
 from ecgsk.training.signals import Signals
 
 # Mean weights outside are an error of scale: an epoch would have too many steps, or none.

@@ -9,13 +9,9 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from sklearn.utils import _safe_indexing
 
 from ecgsk._alignment import check_label_order, check_row_order
+from ecgsk._missing_rows import check_some_records, not_predicted, warn_of_missing_records
 from ecgsk.metrics._average import Average, LabelScore, masked_score
 from ecgsk.metrics.validation import probability_matrix
-from ecgsk.signals.missing_records import (
-    check_some_records,
-    not_predicted,
-    warn_of_missing_records,
-)
 
 
 def masked_roc_auc(
@@ -192,14 +188,14 @@ class _MaskedScorer:
         check_label_order(repr(self), getattr(estimator, "label_names_", None), y)
         P = probability_matrix(estimator.predict_proba(X), y)
         missing = not_predicted(P)
-        if missing.any():
-            check_some_records(repr(self), missing)
-            warn_of_missing_records(repr(self), missing, "left out of the score")
-            P, y, sample_weight = (
-                part if part is None else _safe_indexing(part, np.flatnonzero(~missing))
-                for part in (P, y, sample_weight)
-            )
-        return self._score(y, P, sample_weight=sample_weight)
+        if not missing.any():
+            return self._score(y, P, sample_weight=sample_weight)
+        check_some_records(repr(self), missing)
+        warn_of_missing_records(repr(self), missing, "left out of the score")
+        kept = np.flatnonzero(~missing)
+        weight = None if sample_weight is None else _safe_indexing(sample_weight, kept)
+        y, P = _safe_indexing(y, kept), _safe_indexing(P, kept)
+        return self._score(y, P, sample_weight=weight)
 
     def __repr__(self) -> str:
         return f"{self._score.__name__}_scorer"

@@ -85,7 +85,8 @@ def aggregate_windows(P: Any, groups: ArrayLike, how: str = "mean") -> pd.DataFr
         values = np.log1p(-values) if how == "noisy_or" else values
     grouped = pd.DataFrame(values, columns=frame.columns).groupby(numbers)
     if how == "noisy_or":
-        out = -np.expm1(grouped.sum(min_count=1))
+        logs = grouped.sum(min_count=1)
+        out = pd.DataFrame(-np.expm1(logs.to_numpy()), columns=logs.columns)
     else:
         out = grouped.mean() if how == "mean" else grouped.max()
     name = groups.name if isinstance(groups, (pd.Series, pd.Index)) else None

@@ -145,11 +145,12 @@ class SelectLeads(SignalTransformer):
         if set(canonical_leads(self.leads)) <= set(column.leads):
             return column.select_leads(self.leads)
         if masked := self._masked(column.leads):
-            n_leads = len(canonical_leads(self.leads))
+            wanted = canonical_leads(self.leads)
+            there = [lead for lead in wanted if lead not in masked]
             warnings.warn(
-                f"SelectLeads: {len(masked)} of {n_leads} leads are masked, as the records lack "
-                f"them: {', '.join(masked)}. A model predicts from the {n_leads - len(masked)} "
-                "others, less accurately unless it was trained with "
+                f"SelectLeads: {len(masked)} of {len(wanted)} leads are masked, as the records "
+                f"lack them: {', '.join(masked)}. A model predicts from {', '.join(there)} alone, "
+                "with less accuracy, and much less unless it was trained with "
                 "Augmentation(lead_dropout=(0, 1)).",
                 SignalQualityWarning,
                 stacklevel=4,

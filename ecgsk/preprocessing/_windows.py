@@ -190,7 +190,7 @@ def _frame(
     # Not of the ECG column: its rows are those of the windows.
     others = X.drop(columns=[column]).iloc[positions]
     frame = others.copy(deep=False)
-    frame.insert(X.columns.get_loc(column), column, windows)
+    frame.insert(list(X.columns).index(column), column, pd.Series(windows, index=frame.index))
     if "record" not in frame:
         frame["record"] = frame.index
     frame["window_start_s"] = starts / windows.sampling_rate

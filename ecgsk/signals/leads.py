@@ -113,7 +113,10 @@ def how_to_get_leads(wanted: Sequence[str], available: Sequence[str]) -> str:
     if not missing:
         return f"Use SelectLeads({list(wanted)!r})."
     if absent := [lead for lead, part in zip(missing, factors, strict=True) if not part]:
-        return f"{', '.join(absent)} cannot be derived from these: read records that have them."
+        advice = f"{', '.join(absent)} cannot be derived from these: read records that have them"
+        if len(absent) == len(list(wanted)):
+            return f"{advice}."
+        return f"{advice}, or mask them by SelectLeads({list(wanted)!r}, missing='mask')."
     sources = " and ".join(sorted({name for part in factors for name in part or ()}))
     return (
         f"{', '.join(missing)} follow from {sources}: derive them by "

@@ -37,6 +37,20 @@ class RefittedStorage(ECGStorage):
         out[..., :n_kept] = x[..., :n_kept]
         return out
 
+    def read_part(self, rows: np.ndarray, starts: np.ndarray, n_samples: int) -> np.ndarray:
+        """Read a part of each record, of records at this rate alone; see `ECGStorage.read_part`."""
+        n_stored = self.storage.n_samples
+        if self.storage.sampling_rate != self.sampling_rate or n_samples > n_stored:
+            return super().read_part(rows, starts, n_samples)
+        # A part that begins later is padded.
+        latest = np.minimum(starts, n_stored - n_samples)
+        out = self.storage.read_part(rows, latest, n_samples)
+        for place in np.flatnonzero(starts > latest):
+            n_kept = max(n_stored - starts[place], 0)
+            out[place, :, :n_kept] = out[place, :, n_samples - n_kept :]
+            out[place, :, n_kept:] = np.nan
+        return out
+
     def compact(self, rows: np.ndarray) -> tuple[ECGStorage, np.ndarray]:
         """Compact the storage beneath; see `ECGStorage.compact`."""
         storage, compacted = self.storage.compact(rows)

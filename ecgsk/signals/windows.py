@@ -28,7 +28,8 @@ class WindowStorage(ECGStorage):
                 storage.storage,
             )
         self.storage: ECGStorage = storage
-        self.rows, self.starts = rows, starts
+        self.rows: np.ndarray = rows
+        self.starts: np.ndarray = starts
         self.leads = storage.leads
         self.sampling_rate = storage.sampling_rate
         self.n_samples = int(n_samples)

@@ -91,10 +91,13 @@ class AugmentationModule(nn.Module):
     def _leads_off(self, x: Tensor) -> Tensor:
         """Return which leads to drop, as (n_samples, n_leads, 1); at least one signal stays."""
         draw = torch.rand(x.shape[:2], device=x.device)
-        share = self.spec.lead_dropout
-        if isinstance(share, tuple | list):
-            low, high = share
+        dropout = self.spec.lead_dropout
+        share: Tensor | float
+        if isinstance(dropout, tuple | list):
+            low, high = dropout
             share = low + (high - low) * torch.rand((len(x), 1), device=x.device)
+        else:
+            share = dropout
         there = torch.isfinite(x[:, :, ::_LOOK_EVERY]).any(dim=2)
         stays = draw.masked_fill(~there, -1.0).amax(dim=1, keepdim=True)
         return ((draw < share) & (draw < stays))[:, :, None]

@@ -40,6 +40,7 @@ from ecgsk.preprocessing import (
     BandpassFilter,
     ClinicalScaler,
     LabAbnormality,
+    QualityGate,
     Resample,
     SelectLeads,
 )
@@ -88,6 +89,7 @@ def tested_estimators(*, learning: bool = False) -> list[BaseEstimator]:  # noqa
         # One edge and a low rate, for the short arrays of scikit-learn's checks.
         BandpassFilter(1, None, input_sampling_rate=10),
         SelectLeads(["II"], input_leads=["II"]),
+        QualityGate(input_sampling_rate=100),
         ClinicalScaler(),
         LabAbnormality((-1.0, 1.0)),
     ]

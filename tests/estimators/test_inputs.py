@@ -118,8 +118,9 @@ def test_the_mend_for_records_without_a_signal_works(classifier, frame, signals)
 
 def test_missing_record(classifier, X):
     ecg = X["ecg"].iloc[:4].reindex([0, 1, 99])
-    with pytest.raises(SignalQualityError, match="rows 2 have none"):
-        classifier.predict_proba(ecg)
+    with pytest.warns(SignalQualityWarning, match=r"1 of 3 records are missing .* \(rows 2\)"):
+        P = classifier.predict_proba(ecg)
+    assert np.isnan(P).all(axis=1).tolist() == [False, False, True]
 
 
 def test_plain_record_without_a_sample(classifier, signals):

@@ -13,7 +13,7 @@ from ecgsk.deployment import predict_records
 from ecgsk.encoders import ResNet1d
 from ecgsk.exceptions import SignalQualityError, SignalQualityWarning
 from ecgsk.metrics import masked_roc_auc_scorer
-from ecgsk.preprocessing import QualityGate, Resample
+from ecgsk.preprocessing import QualityGate, Resample, SelectLeads
 from ecgsk.signals import ECGArray
 
 BAD = [3, 17, 30]
@@ -124,6 +124,19 @@ def test_predict_records_states_the_reason_of_the_gate(X, Y):
     columns = [name for name in frame if "/" in name]
     assert frame[columns].iloc[4].isna().all()
     assert frame[columns].drop(index=4).notna().all(axis=None)
+
+
+@pytest.mark.filterwarnings("ignore::ecgsk.exceptions.SignalQualityWarning")
+def test_predict_records_states_which_leads_are_masked(X, Y):
+    model = make_pipeline(SelectLeads(["I", "II"], missing="mask"), classifier())
+    model.fit(X.iloc[GOOD], Y.iloc[GOOD])
+    few = SelectLeads(["II"]).fit_transform(X[["ecg"]].iloc[GOOD])
+    frame = predict_records(model, few, progress=False)
+    assert set(frame["quality"]) == {"lead I absent and masked"}
+    np.testing.assert_allclose(
+        frame[["probability/AF", "probability/MI"]], model.predict_proba(few), atol=1e-6
+    )
+    assert (predict_records(model, X.iloc[GOOD], progress=False)["quality"] == "").all()
 
 
 @pytest.mark.filterwarnings("ignore::ecgsk.exceptions.SignalQualityWarning")

@@ -50,6 +50,7 @@ from ecgsk.preprocessing import (
     BandpassFilter,
     ClinicalScaler,
     LabAbnormality,
+    QualityGate,
     Resample,
     SelectLeads,
 )
@@ -134,6 +135,7 @@ _ESTIMATORS = [
     (BandpassFilter(None, 30.0, order=2), "X", ""),
     (Resample(50), "X", ""),
     (SelectLeads(["V1", "II"]), "X", ""),
+    (QualityGate(0.3), "X", ""),
     (ClinicalScaler(), "table", ""),
     (LabAbnormality(_RANGES), "labs", ""),
     (LabAbnormality(pd.DataFrame(_RANGES, index=["low", "high"]).T.convert_dtypes()), "labs", ""),

@@ -1,5 +1,6 @@
 """cut_windows: a longer table of views, with the windows below a quality dropped."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -9,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgsk.exceptions import DurationError, ECGError, SignalQualityError, SignalQualityWarning
+from ecgsk.io import read_wfdb_record
 from ecgsk.preprocessing import cut_windows
-from ecgsk.signals import ECGArray
+from ecgsk.signals import ECGArray, signal_share
 
 
 def make(n=2, seconds=35, rate=100.0, leads=("I", "II")):
@@ -143,3 +145,22 @@ def test_recordings_without_any_window_of_quality_are_an_error():
     x[:] = 0
     with pytest.raises(SignalQualityError, match=r"none of 6 windows has the quality \(6 every"):
         cut_windows(X, 10)
+
+
+def test_a_long_wfdb_record_is_cut_and_read_in_a_fraction_of_its_memory(tmp_path, monkeypatch):
+    n_samples, leads = 200 * 3600, ("I", "II", "V1")
+    stored = np.random.default_rng(0).integers(-90, 90, (n_samples, 3)).astype("<i2")
+    stored.tofile(tmp_path / "holter.dat")
+    lines = [f"holter 3 200 {n_samples}", *(f"holter.dat 16 200 16 0 0 0 0 {x}" for x in leads)]
+    (tmp_path / "holter.hea").write_text("\n".join([*lines, ""]))
+    del stored
+    monkeypatch.setattr(signal_share, "_BATCH_BYTES", 1 << 20)
+    tracemalloc.start()
+    windows = cut_windows(read_wfdb_record(tmp_path / "holter", leads=leads), 10)
+    ecg = windows["ecg"].array
+    sums = [float(ecg[start : start + 6].read().sum()) for start in range(0, 360, 6)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(windows) == 360
+    assert len(sums) == 60
+    assert peak < 4 * 3 * n_samples / 2  # half of the record in float32

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ecgsk.signals import ECGArray, ECGStorage
 from ecgsk.signals.concat import ConcatStorage
 from ecgsk.signals.derived_leads import DerivedLeads
+from ecgsk.signals.refitted import RefittedStorage
 from ecgsk.signals.storage import ArrayStorage, FileRows, LeadSelection, NpyStorage
 from ecgsk.signals.windows import WindowStorage
 
@@ -41,6 +42,9 @@ def make(kind: str, path=None) -> ECGStorage:
         "whole records": WithoutParts,
         "selected": lambda: LeadSelection(integers, ["II"]),
         "derived": lambda: DerivedLeads(integers, ["III", "V1", "I"], mask=True),
+        "cropped": lambda: RefittedStorage(integers, RATE, 25),
+        "padded": lambda: RefittedStorage(integers, RATE, 70),
+        "resampled": lambda: RefittedStorage(integers, 2 * RATE, 60),
         "joined": lambda: ConcatStorage([make("float32"), integers]),
         "windows": lambda: WindowStorage(
             integers, np.array([2, 0, 1]), np.array([4, 0, 9]), N_SAMPLES - 9
@@ -49,6 +53,7 @@ def make(kind: str, path=None) -> ECGStorage:
 
 
 KINDS = ["int16", "float32", "npy", "whole records", "selected", "derived", "joined", "windows"]
+KINDS += ["cropped", "padded", "resampled"]
 
 
 @pytest.fixture(scope="module")
