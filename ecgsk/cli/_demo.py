@@ -303,7 +303,10 @@ def _explain_richest(model: Pipeline, study: Study, rows: np.ndarray) -> Explana
     n_found = sum((table == 1).sum(axis=1).to_numpy() for table in known)
     row = rows[[int(np.argmax(n_found))]]
     cohort = study.cohort
-    return explain_row(model, cohort.X.iloc[row], study.lab_targets.iloc[row], cohort.Y.iloc[row])
+    titles = dict(cohort.get("label_titles", {}))
+    return explain_row(
+        model, cohort.X.iloc[row], study.lab_targets.iloc[row], cohort.Y.iloc[row], titles
+    )
 
 
 def _open(page: Path) -> None:
