@@ -288,6 +288,49 @@ def vitaldb(
     )
 
 
+@cohort_app.command()
+@command(KEPT)
+def music(
+    path: Source,
+    out: Out,
+    recording: Annotated[
+        Literal["high_resolution", "holter"], typer.Option(help="Which recording to read.")
+    ] = "high_resolution",
+    start: Annotated[float, typer.Option(help="Second of the recording to begin at.")] = 60.0,
+    duration: Annotated[float, typer.Option(help="Seconds to read.")] = 10.0,
+    horizon: Annotated[
+        str | None,
+        typer.Option(help="Time within which a death counts, such as 365D. [default: the study's]"),
+    ] = None,
+    leads: Annotated[str, typer.Option(metavar="X,Y,Z", help="Leads to read, of X, Y and Z.")] = (
+        "X,Y,Z"
+    ),
+    errors: Errors = "list",
+    overwrite: Overwrite = False,
+) -> None:
+    """Load MUSIC: 992 patients with heart failure, orthogonal leads, deaths by cause.
+
+    For example:
+
+        ecgsk cohort music music/1.0.1 OUT --recording holter --start 3600 --leads X,Y
+
+    PATH holds subject-info.csv, Holter_ECG and High-resolution_ECG. One window per patient.
+    """
+    build_cohort(
+        "load_music",
+        out,
+        overwrite,
+        "MUSIC",
+        path,
+        recording=recording,
+        start=start,
+        duration=duration,
+        horizon=horizon,
+        leads=leads,
+        errors=errors,
+    )
+
+
 cohort_app.command()(csv)
 
 

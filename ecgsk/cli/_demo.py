@@ -19,6 +19,7 @@ from ecgsk.cli._demo_report import (
     PAGE,
     TABLES,
     conclusion,
+    limits,
     write_page,
     write_picture,
     write_results,
@@ -28,7 +29,15 @@ from ecgsk.cli._explain import explain_row
 from ecgsk.cli._output import finish, say
 from ecgsk.cli._preprocessing import preprocessing_steps
 from ecgsk.cli._stages import Sides, StageData, StageTargets, fit_explainer, split_rows
-from ecgsk.datasets import Cohort, MimicFolds, MimicTargets, load_mimic_iv, make_clinical_ecg
+from ecgsk.datasets import (
+    Cohort,
+    MimicFolds,
+    MimicTargets,
+    fetch_mimic_iv_demo,
+    load_mimic_iv,
+    make_clinical_ecg,
+    write_cohort_report,
+)
 from ecgsk.encoders import Encoder, ResNet1d
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
@@ -44,6 +53,7 @@ from ecgsk.training import Trainer
 # Expected time: pre-training passes over the training records to which all arms are equal, of
 # which a compute-matched and a self-supervised one are the larger part (docs/results.md).
 _PASSES_PER_RECORD, _N_LONG_ARMS, _N_TIMED = 94, 3, 512
+COHORT_REPORT = "cohort"  # folder of the cohort's own report
 _FILES = [
     "report.html",
     PAGE,
@@ -83,6 +93,7 @@ class Study:
     label_fraction: float  # share of training patients whose labels are used
     size: Size
     simulated: bool  # the model may store the tables of synthetic patients
+    few_patients: bool = False  # say what they can and cannot show, and describe the cohort
 
 
 def synthetic_study(
@@ -125,6 +136,32 @@ def mimic_study(
     )
 
 
+def open_study(
+    size: Size, data_home: Path | None, mirror: str | None, label_fraction: float | None
+) -> Study:
+    """Download the demos of MIMIC-IV-ECG, MIMIC-IV and MIMIC-IV-ED, and make their study."""
+    server: dict[str, Any] = {"base_url": mirror} if mirror else {}
+    demo = fetch_mimic_iv_demo(data_home, **server)
+    cohort = load_mimic_iv(
+        demo.ecg,
+        demo.hosp,
+        demo.ed,
+        # Categories, of enough ECGs: longer codes are of one or two patients.
+        targets=MimicTargets(icd_digits=3, min_count=20),
+        folds=MimicFolds(stratify=False, first_per_stay=False),
+    )
+    return Study(
+        f"Open MIMIC-IV demo: {len(cohort.X):,} ECGs of {cohort.groups.nunique():,} patients",
+        "The patients are real and few. See what so few patients can and cannot show, below.",
+        cohort,
+        cohort.lab_abnormalities,
+        1.0 if label_fraction is None else label_fraction,
+        size,
+        simulated=False,
+        few_patients=True,
+    )
+
+
 def run(
     study: Study, out: Path, seed: int, n_jobs: int, *, start: float, open_report: bool = False
 ) -> None:
@@ -135,6 +172,11 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     cohort = study.cohort
     say(f"{study.title}: {cohort.shape[0]:,} records, {cohort.Y.shape[1]} diagnoses")
+    files = list(_FILES)
+    if study.few_patients:
+        say(f"{cohort.DESCR}\n")
+        write_cohort_report(cohort, out / COHORT_REPORT, title=study.title)
+        files.append(f"{COHORT_REPORT}/report.html")
     steps = make_pipeline(*preprocessing_steps())
     X = steps.fit_transform(cohort.X)
     # A finished fit in the checkpoints is not repeated: the same command goes on from there.
@@ -161,14 +203,18 @@ def run(
     )
     say(f"\n{conclusion(comparison)}")
     assert course.explanation is not None  # the joint embedding is among the arms
-    write_results(study.title, study.caution, cohort, comparison, course.explanation, out)
+    shown = limits(cohort, comparison) if study.few_patients else ""
+    if shown:
+        say(f"\n{shown}")
+    write_results(study.title, study.caution, cohort, comparison, course.explanation, out, shown)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     report, seconds = out.resolve() / "report.html", time.perf_counter() - start
     finish(
         f"\n{seconds:.0f} s. Open {report}\n"
-        f"Beside it in {out.resolve()}: {', '.join(_FILES[1:-1])} and the model.\n"
+        f"Beside it in {out.resolve()}: {', '.join(file for file in files[1:] if file != 'model')} "
+        "and the model.\n"
         f"Explain your own record: ecgsk explain RECORD --model {out / 'model'}",
-        comparison_document(comparison, out.resolve(), seconds) | {"files": _FILES},
+        comparison_document(comparison, out.resolve(), seconds) | {"files": files},
     )
     if open_report:
         _open(report)
@@ -257,7 +303,10 @@ def _explain_richest(model: Pipeline, study: Study, rows: np.ndarray) -> Explana
     n_found = sum((table == 1).sum(axis=1).to_numpy() for table in known)
     row = rows[[int(np.argmax(n_found))]]
     cohort = study.cohort
-    return explain_row(model, cohort.X.iloc[row], study.lab_targets.iloc[row], cohort.Y.iloc[row])
+    titles = dict(cohort.get("label_titles", {}))
+    return explain_row(
+        model, cohort.X.iloc[row], study.lab_targets.iloc[row], cohort.Y.iloc[row], titles
+    )
 
 
 def _open(page: Path) -> None:

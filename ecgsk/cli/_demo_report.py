@@ -57,6 +57,33 @@ def conclusion(comparison: ArmsComparison) -> str:
     return "\n".join(lines)
 
 
+def limits(cohort: Cohort, comparison: ArmsComparison) -> str:
+    """Return what a study of few patients can and cannot show, with its own numbers."""
+    groups = cohort.groups.to_numpy()
+    train, test = (len(np.unique(groups[rows])) for rows in (comparison.train, comparison.test))
+    known = cohort.Y.iloc[comparison.test]
+    positive = (known == 1).groupby(groups[comparison.test]).any().sum()
+    differences = comparison.differences().set_index("arm")
+    width = (differences["auroc_high"] - differences["auroc_low"]) / 2
+    widest = width.replace(np.inf, np.nan).max()
+    lines = [
+        f"{train} patients train, and {test} test, {comparison.n_test_patients} of them with "
+        f"labels. Half of the {known.shape[1]} diagnoses have {int(positive.median())} or fewer "
+        "test patients.",
+        "They can show: real files are read, joined in time and split by patient; all stages and "
+        "arms run; what a report and an explanation of real records look like.",
+        "They cannot show: which arm is better, whether probabilities are calibrated, or which "
+        "laboratory findings an ECG supports.",
+    ]
+    if np.isfinite(widest):
+        lines.append(
+            f"The 95 % intervals of the differences reach up to {widest:.2f} to either side: a "
+            "smaller true difference in macro AUROC cannot be seen."
+        )
+    lines.append("For that, use MIMIC-IV-ECG itself: ecgsk demo --mimic-ecg ... --full.")
+    return "\n".join(lines)
+
+
 def write_results(
     title: str,
     caution: str,
@@ -64,8 +91,12 @@ def write_results(
     comparison: ArmsComparison,
     explanation: Explanation,
     out: Path,
+    limits_text: str = "",
 ) -> None:
-    """Write the tables, the figure of the arms and the report."""
+    """Write the tables, the figure of the arms and the report.
+
+    `limits_text` says what so few patients can and cannot show, where they are few.
+    """
     frame, arms = comparison.to_frame(), comparison.plot()
     differences, gap = comparison.differences(), comparison.gap_closed()
     laboratories = comparison.laboratories()
@@ -85,6 +116,11 @@ def write_results(
             "Does the joint embedding help?",
             figure=arms,
             lines=conclusion(comparison),
+        ),
+        *(
+            [Section("What so few patients can and cannot show", lines=limits_text)]
+            if limits_text
+            else []
         ),
         Section(
             "Joint embedding minus each other arm",

@@ -3,7 +3,7 @@
 import json
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -162,11 +162,16 @@ def _join(diagnoses: Iterable[dict[str, Any]]) -> str:
 
 
 def explain_row(
-    model: Pipeline, X: pd.DataFrame, y: Any = None, diagnoses: Any = None
+    model: Pipeline,
+    X: pd.DataFrame,
+    y: Any = None,
+    diagnoses: Any = None,
+    titles: Mapping[str, str] | None = None,
 ) -> Explanation:
     """Explain one row; the picture shows the ECG as recorded, before preprocessing.
 
-    `y` and `diagnoses` are what is known of it, as in `LabAbnormalityExplainer.explain`.
+    `y`, `diagnoses` and `titles` are what is known of it and the titles of labels, as in
+    `LabAbnormalityExplainer.explain`.
     """
     X = X[[name for name in _SHOWN if name in X]]
     prepared = model[:-1].transform(X) if len(model) > 1 else X
@@ -174,11 +179,16 @@ def explain_row(
     if isinstance(explainer, LabAbnormalityExplainer):
         n_similar = 0 if explainer.similar_patients_ is None else _N_SIMILAR
         (explanation,) = explainer.explain(
-            prepared, y, diagnoses, n_attributions=_N_ATTRIBUTIONS, n_similar=n_similar
+            prepared,
+            y,
+            diagnoses,
+            n_attributions=_N_ATTRIBUTIONS,
+            n_similar=n_similar,
+            titles=titles,
         )
     else:
         (explanation,) = explain_diagnoses(
-            explainer, prepared, diagnoses, n_attributions=_N_ATTRIBUTIONS
+            explainer, prepared, diagnoses, n_attributions=_N_ATTRIBUTIONS, titles=titles
         )
     (problem,) = X["ecg"].ecg.quality()["problem"]
     return replace(explanation, ecg=X["ecg"].array[0], quality=problem)

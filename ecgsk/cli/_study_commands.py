@@ -37,6 +37,25 @@ def demo(
         Path | None,
         typer.Option(help="MIMIC-IV-ED folder, with triage.csv.gz.", exists=True, file_okay=False),
     ] = None,
+    open_data: Annotated[
+        Literal["mimic-iv-demo"] | None,
+        typer.Option(help="Download an open database once, and run on it."),
+    ] = None,
+    data_home: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of downloaded databases. [default: $ECGSK_DATA, else ~/ecgsk_data]",
+            file_okay=False,
+        ),
+    ] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Server with PhysioNet's layout, such as "
+            "https://physionet-open.s3.amazonaws.com. [default: PhysioNet]",
+        ),
+    ] = None,
     full: Annotated[
         bool,
         typer.Option("--full", help="5,000 patients and the default encoder: takes much longer."),
@@ -52,7 +71,7 @@ def demo(
         float | None,
         typer.Option(
             help="Share of patients with known diagnoses. "
-            "[default: 0.2; 0.1 with --full; 1 with --mimic-ecg]"
+            "[default: 0.2; 0.1 with --full; 1 with --mimic-ecg or --open-data]"
         ),
     ] = None,
     jobs: Annotated[
@@ -79,6 +98,11 @@ def demo(
 
         ecgsk demo --mimic-ecg mimic-iv-ecg --hosp mimiciv/hosp --ed mimic-iv-ed/ed
 
+    Or it downloads the open demo of MIMIC-IV (about 100 MB), and writes the report of its
+    cohort too:
+
+        ecgsk demo --open-data mimic-iv-demo
+
     Writes report.html, tables, figures, one explanation, and the model for
     `ecgsk explain`.
     """
@@ -86,6 +110,10 @@ def demo(
         raise typer.BadParameter("--mimic-ecg and --hosp need each other; --ed is optional.")
     if mimic_ecg is None and ed is not None:
         raise typer.BadParameter("--ed needs --mimic-ecg and --hosp.")
+    if open_data and mimic_ecg is not None:
+        raise typer.BadParameter("--open-data and --mimic-ecg exclude each other.")
+    if not open_data and (data_home or mirror):
+        raise typer.BadParameter("--data-home and --mirror need --open-data.")
     if label_fraction is not None and not 0 < label_fraction <= 1:
         raise typer.BadParameter(f"--label-fraction must be in (0, 1], got {label_fraction:g}.")
     from ecgsk.cli._workers import resolve_jobs, start_workers
@@ -94,10 +122,12 @@ def demo(
     say("Loading libraries and patients ...")
     n_jobs = resolve_jobs(_MAX_DEMO_JOBS) if jobs is None else jobs
     start_workers(n_jobs)
-    from ecgsk.cli._demo import FULL, QUICK, mimic_study, run, synthetic_study
+    from ecgsk.cli._demo import FULL, QUICK, mimic_study, open_study, run, synthetic_study
 
     size = FULL if full else QUICK
-    if mimic_ecg is not None and hosp is not None:
+    if open_data:
+        study = open_study(size, data_home, mirror, label_fraction)
+    elif mimic_ecg is not None and hosp is not None:
         study = mimic_study(size, mimic_ecg, hosp, ed, label_fraction)
     else:
         study = synthetic_study(size, subjects, label_fraction, seed)

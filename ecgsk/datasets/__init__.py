@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ecgsk.datasets._ludb import load_ludb
     from ecgsk.datasets._mimic_iv._load import load_mimic_iv
     from ecgsk.datasets._mimic_iv._options import MimicFolds, MimicInputs, MimicTargets
+    from ecgsk.datasets._music import load_music
     from ecgsk.datasets._ptbxl import load_ptbxl
     from ecgsk.datasets._vitaldb._load import load_vitaldb
     from ecgsk.datasets.clinical.cohort import make_clinical_ecg, synthesize_ecg
@@ -42,6 +43,7 @@ __all__ = [
     "load_csv",
     "load_ludb",
     "load_mimic_iv",
+    "load_music",
     "load_ptbxl",
     "load_vitaldb",
     "make_clinical_ecg",

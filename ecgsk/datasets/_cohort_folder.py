@@ -55,8 +55,8 @@ def write_cohort(
     -----
     ``records.parquet`` has the columns of ``X`` and, with a prefix, those of the other
     tables, such as ``Y/I48`` and ``labs/potassium``; ``ecg.json`` lists them by
-    role. Further entries are written if they are tables or series with the index of
-    ``X``; others are left out.
+    role, and ``label_titles``. Further entries are written if they are tables or series
+    with the index of ``X``; others are left out.
 
     Examples
     --------
@@ -84,9 +84,15 @@ def write_cohort(
         "DESCR": str(cohort.DESCR),
         "population": str(cohort.get("population", "")),
     }
+    if titles := {str(label): str(title) for label, title in _titles(cohort).items() if title}:
+        extra["label_titles"] = titles
     return write_ecg_folder(
         stored, folder, gain=gain, overwrite=overwrite, extra=extra, progress=progress
     )
+
+
+def _titles(cohort: Cohort) -> dict[Any, Any]:
+    return dict(cohort.get("label_titles", {}))
 
 
 def _as_one_table(cohort: Cohort) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -200,6 +206,10 @@ def _entries(frame: pd.DataFrame, extra: dict[str, Any]) -> dict[str, Any]:
             entries[role] = table.iloc[:, 0].rename(stated["name"])
         else:
             entries[role] = table
+    if titles := extra.get("label_titles"):
+        labels = entries["Y"].columns
+        titled = [titles.get(str(label), "") for label in labels]
+        entries["label_titles"] = pd.Series(titled, index=labels, name="title", dtype="str")
     ranges = extra["reference_ranges"]
     laboratories = pd.Index(ranges["laboratories"], dtype=entries["labs"].columns.dtype)
     entries["reference_ranges"] = pd.DataFrame(ranges["columns"], index=laboratories).astype(

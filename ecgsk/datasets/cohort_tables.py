@@ -73,8 +73,8 @@ def part_table(cohort: Cohort) -> pd.DataFrame:
 def characteristics(cohort: Cohort) -> pd.DataFrame:
     """Describe each clinical column, in all records and in each part of the split.
 
-    Numbers are median [quartiles], counts are n (%) of the records with a value. Levels of few
-    patients are pooled, and numbers known of few patients are left out.
+    Numbers are median [quartiles]; flags of 0 and 1, and levels, are n (%) of the records with
+    a value. Levels of few patients are pooled, and numbers known of few patients are left out.
     """
     masks = {"all": pd.Series(True, index=cohort.X.index)} | _part_masks(cohort)
     rows: dict[str, list[str]] = {
@@ -88,6 +88,9 @@ def characteristics(cohort: Cohort) -> pd.DataFrame:
             continue
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             numbers = column.astype("float64")
+            if numbers.dropna().isin([0, 1]).all():
+                rows[f"{name}, n (%)"] = [_share(numbers[mask]) for mask in masks.values()]
+                continue
             rows[f"{name}, median [quartiles]"] = [
                 _median(numbers.loc[mask], cohort.groups) for mask in masks.values()
             ]

@@ -129,6 +129,11 @@ COMMANDS: dict[str, Example] = {
     "cohort vitaldb": _database(
         "load_vitaldb", failing=("--tolerance soon", "--leads V1", "--max-amplitude 0")
     ),
+    "cohort music": _database(
+        "load_music",
+        failing=("--horizon soon", "--start -1", "--duration 0", "--leads V99"),
+        wrong=("{empty} {new} --recording none",),
+    ),
     "cohort csv": Example(
         good=_CSV + " --labels AF",
         work="ecgsk.cli._build_cohort.build",

@@ -106,6 +106,18 @@ def called(monkeypatch):
         ("ludb --min-count 4", "load_ludb", {"min_count": 4, "errors": "list"}),
         ("brugada --leads V1", "load_brugada_huca", {"leads": ["V1"], "errors": "list"}),
         (
+            "music --recording holter --start 5 --leads X,Y",
+            "load_music",
+            {
+                "recording": "holter",
+                "start": 5,
+                "duration": 10,
+                "horizon": None,
+                "leads": ["X", "Y"],
+                "errors": "list",
+            },
+        ),
+        (
             "vitaldb --tolerance 5min --leads II --jobs 2",
             "load_vitaldb",
             {

@@ -20,6 +20,9 @@ import ecgsk
 from ecgsk.cli import _demo
 from ecgsk.evaluation import JOINT_EMBEDDING, compare_arms
 from ecgsk.evaluation.arms import resolve_arms
+from tests.loopback import server
+
+__all__ = ["server"]
 
 # So few patients calibrate next to nothing, and the demo says so.
 pytestmark = pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
@@ -201,6 +204,49 @@ def test_demo_on_mimic_iv_s_layout(invoke, real_data, tmp_path):
     assert text.startswith(f"ECG {record['study_id']}")
     assert "\nTraining population: patients of MIMIC-IV\nDiagnoses" in text
     assert ", reference " in text
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_demo_on_open_data_downloads_joins_trains_and_states_its_limits(
+    invoke, real_data, server, make_pretrainer, make_classifier, tmp_path, monkeypatch
+):
+    tree = real_data / "mimic_iv_demo"
+    ecg = {
+        path.relative_to(tree / "ecg").as_posix(): path.read_bytes()
+        for path in [tree / "ecg" / "record_list.csv", *tree.glob("ecg/files/**/*.*")]
+    }
+    server.publish("mimic-iv-ecg-demo/0.1", ecg)
+    for database, module in (("mimic-iv-demo/2.2", "hosp"), ("mimic-iv-ed-demo/2.2", "ed")):
+        files = {f"{module}/{path.name}": path.read_bytes() for path in (tree / module).iterdir()}
+        server.publish(database, files)
+    models = {"pretrainer": make_pretrainer(), "classifier": make_classifier()}
+    monkeypatch.setattr("ecgsk.cli._demo.compare_arms", partial(compare_arms, **models))
+    out, home = tmp_path / "out", tmp_path / "home"
+    command = ("demo", "--open-data", "mimic-iv-demo", "--data-home", home, "--mirror", server.url)
+    text = invoke(*command, "--jobs", 1, "--out", out)
+    assert "113 ECGs of 17 patients" in text
+    assert "They cannot show: which arm is better" in text
+    page = (out / "report.html").read_text("utf-8")
+    assert "What so few patients can and cannot show" in page
+    assert {path.name for path in out.iterdir()} == _FILES | {"cohort"}
+    assert (out / "cohort" / "clock_drift.csv").exists()
+    n_asked = len(server.asked)
+    assert len(ecg) == 227
+    assert n_asked > 227
+    # All is there: the second run asks for nothing.
+    again = _demo.open_study(_demo.QUICK, home, server.url, None)
+    assert len(again.cohort.X) == 113
+    assert len(server.asked) == n_asked
+
+
+def test_open_data_excludes_own_folders(fail, tmp_path):
+    command = ("demo", "--out", tmp_path / "out")
+    open_data = ("--open-data", "mimic-iv-demo")
+    own = ("--mimic-ecg", tmp_path, "--hosp", tmp_path)
+    assert "exclude each other" in fail(*command, *open_data, *own)
+    assert "need --open-data" in fail(*command, "--mirror", "http://127.0.0.1:1")
+    assert "mimic-iv-demo" in fail(*command, "--open-data", "none")
 
 
 @pytest.mark.parametrize("option", ["--mimic-ecg", "--hosp"])

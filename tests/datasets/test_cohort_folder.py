@@ -82,3 +82,15 @@ def test_manifest_that_does_not_fit_the_table_is_an_error(tmp_path, cohort):
         write_ecg_folder(cohort.X, tmp_path / "b", extra=extra | change, overwrite=True)
         with pytest.raises(RecordReadError, match="do not fit together"):
             read_cohort(tmp_path / "b")
+
+
+def test_titles_of_labels_are_kept(tmp_path):
+    cohort = make_clinical_ecg(4, random_state=0)
+    label = cohort.Y.columns[1]
+    cohort["label_titles"] = pd.Series({label: "In words"})
+    titles = read_cohort(write_cohort(cohort, tmp_path / "a", progress=False)).label_titles
+    assert titles.index.equals(cohort.Y.columns)
+    assert titles[label] == "In words"
+    assert (titles.drop(label) == "").all()
+    del cohort["label_titles"]
+    assert "label_titles" not in read_cohort(write_cohort(cohort, tmp_path / "b", progress=False))

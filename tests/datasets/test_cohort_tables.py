@@ -41,3 +41,10 @@ def test_characteristics_are_medians_and_counts(small_cohort):
     assert table.loc["sex: F, n (%)", "all"] == "2 (66.7%)"
     assert table.loc["smoker: True, n (%)", "train"] == "1 (50.0%)"
     assert table.loc["smoker: True, n (%)", "test"] == ""  # no record has a value
+
+
+def test_characteristics_of_flags_are_counts(small_cohort):
+    small_cohort["X"] = small_cohort.X.assign(diabetes=[1.0, 0.0, np.nan, 1.0])
+    table = characteristics(small_cohort).set_index("characteristic")
+    assert table.loc["diabetes, n (%)", "all"] == "2 (66.7%)"
+    assert "diabetes, median [quartiles]" not in table.index
