@@ -86,6 +86,14 @@ class Resample(RateAwareTransformer):
     def _check_rate(self, column: ECGArray) -> None:
         """Accept any rate."""
 
+    def transform_signals(
+        self, signals: np.ndarray, leads: tuple[str, ...], sampling_rate: float
+    ) -> tuple[np.ndarray, tuple[str, ...], float]:
+        """Transform float32 signals; those of the wanted rate are returned as they are."""
+        if sampling_rate == self.sampling_rate:
+            return signals, leads, sampling_rate
+        return super().transform_signals(signals, leads, sampling_rate)
+
     def _transform_column(self, column: ECGArray) -> ECGArray:
         if column.sampling_rate == self.sampling_rate:
             return column
