@@ -136,7 +136,9 @@ def test_description_has_every_parameter_that_decides_the_result():
         SelectLeads(("I", "II")), make_pipeline(FunctionTransformer(np.negative), memory=None)
     )
     select, function = describe_transform(transform)
-    assert select == "SelectLeads(derive=False, input_leads=None, leads=['I', 'II'])"
+    assert (
+        select == "SelectLeads(derive=False, input_leads=None, leads=['I', 'II'], missing='raise')"
+    )
     assert "func=negative" in function
     assert "0x" not in function
     assert describe_transform(None) == []
