@@ -20,7 +20,7 @@ from scipy.signal import butter, resample_poly, sosfiltfilt
 from sklearn.pipeline import make_pipeline
 
 from ecgsk.datasets import make_clinical_ecg
-from ecgsk.io import ingest_wfdb
+from ecgsk.io import ingest
 from ecgsk.preprocessing import BandpassFilter, Resample
 from ecgsk.signals import STANDARD_12_LEADS
 
@@ -73,7 +73,7 @@ if __name__ == "__main__":
 
         def ours(folder: Path, out: Path, n_jobs: int, chunk_size: int = 512) -> None:
             settings = {"n_jobs": n_jobs, "chunk_size": chunk_size, "progress": False}
-            ingest_wfdb(folder, out, transform, **settings)
+            ingest(folder, out, transform, **settings)
 
         # Every process has work, and has imported what it needs.
         script(place / "few", place / "script-few", options.jobs)

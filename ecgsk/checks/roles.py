@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-#: Columns that `read_wfdb_folder`, `read_ecgs` and `ingest_wfdb` write beside the ECG: what and
+#: Columns that `read_wfdb_folder`, `read_ecgs` and `ingest` write beside the ECG: what and
 #: when the recording is, its diagnoses and its quality. They are no clinical columns unless named.
 READER_COLUMNS = frozenset(
     {

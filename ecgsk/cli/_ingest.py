@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from ecgsk.cli._ending import end_incomplete
 from ecgsk.cli._output import finish
 from ecgsk.cli._preprocessing import preprocessing_steps
-from ecgsk.io import ingest_wfdb, read_ecg_folder
+from ecgsk.io import ingest, read_ecg_folder
 from ecgsk.signals.columns import find_ecg_column
 
 
@@ -27,7 +27,7 @@ def run(
     """Ingest, and print a summary; `declared` are rate, unit and leads of files without."""
     start = time.perf_counter()
     steps = preprocessing_steps(sampling_rate, band)
-    ingest_wfdb(
+    ingest(
         folder,
         out,
         make_pipeline(*steps) if steps else None,

@@ -62,7 +62,7 @@ def load_csv(
     ----------
     recordings : path-like
         Folder of WFDB records, searched with its subfolders; or a folder that
-        `ecgsk.io.ingest_wfdb` or `ecgsk.io.write_ecg_folder` wrote.
+        `ecgsk.io.ingest` or `ecgsk.io.write_ecg_folder` wrote.
     table : path-like
         CSV file (UTF-8, commas, a header) or Parquet file, one row per record.
     key : str

@@ -6,7 +6,7 @@ from ecgsk._lazy import import_on_first_use
 
 if TYPE_CHECKING:
     from ecgsk.io._beats import find_beats
-    from ecgsk.io._ingest import ingest_wfdb
+    from ecgsk.io._ingest import ingest
     from ecgsk.io._read_ecg import read_ecg
     from ecgsk.io._read_ecgs import read_ecgs
     from ecgsk.io.ecg_folder import read_ecg_folder, write_ecg_folder
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "find_beats",
-    "ingest_wfdb",
+    "ingest",
     "read_ecg",
     "read_ecg_folder",
     "read_ecgs",

@@ -62,7 +62,7 @@ _PLAN = "plan.json"
 _logger = logging.getLogger("ecgsk")
 
 
-def ingest_wfdb(
+def ingest(
     folder: str | Path,
     out: str | Path,
     transform: Any = None,
@@ -164,26 +164,26 @@ def ingest_wfdb(
     >>> import tempfile
     >>> from pathlib import Path
     >>> import numpy as np
-    >>> from ecgsk.io import ingest_wfdb, read_ecg_folder
+    >>> from ecgsk.io import ingest, read_ecg_folder
     >>> with tempfile.TemporaryDirectory() as place:
     ...     _ = Path(place, "p1.hea").write_text("p1 1 100 1000\np1.dat 16 200 16 0 0 0 0 II\n")
     ...     np.tile(np.arange(100, dtype="<i2"), 10).tofile(Path(place, "p1.dat"))
-    ...     out = ingest_wfdb(place, Path(place, "out"), leads=["II"], progress=False)
+    ...     out = ingest(place, Path(place, "out"), leads=["II"], progress=False)
     ...     frame, _ = read_ecg_folder(out, verify=True)
     >>> frame["ecg"].dtype, frame["record"].tolist()
     (ecg[1x1000, 100 Hz: II], ['p1'])
     """
     folder, out = Path(folder).resolve(), Path(out).resolve()
     _check_jobs(n_jobs)
-    names = find_records(folder, aside=out, name="ingest_wfdb")
-    declared = check_declared(leads, sampling_rate, unit, name="ingest_wfdb")
+    names = find_records(folder, aside=out, name="ingest")
+    declared = check_declared(leads, sampling_rate, unit, name="ingest")
     settings = _settings(folder, transform, leads, declared, duration, gain, chunk_size)
     seen = size_and_time(locate(out, MANIFEST))
     if not overwrite and _is_current(out, folder, names, settings):
         return out
     found = _plan(folder, names, settings, transform)
     mend = "Free some space or choose another folder, and start again: finished chunks are kept."
-    with explained(out, name="ingest_wfdb", mend=mend), sole_writer(out, seconds=0):
+    with explained(out, name="ingest", mend=mend), sole_writer(out, seconds=0):
         settle(out)
         # Another process may have finished it meanwhile.
         changed = seen != size_and_time(locate(out, MANIFEST))
@@ -215,7 +215,7 @@ def _convert_chunks(folder: Path, journal: Journal, n_jobs: int | None, progress
                 journal.add(chunk)
     except BrokenProcessPool as error:
         raise ECGError(
-            "ingest_wfdb: a worker process was killed, probably because memory ran out. Start "
+            "ingest: a worker process was killed, probably because memory ran out. Start "
             "again with a smaller n_jobs or chunk_size: finished chunks are kept if chunk_size "
             "is the same."
         ) from error
@@ -224,7 +224,7 @@ def _convert_chunks(folder: Path, journal: Journal, n_jobs: int | None, progress
 def _check_jobs(n_jobs: int | None) -> None:
     if n_jobs is not None and (n_jobs == 0 or n_jobs != int(n_jobs)):
         raise ECGError(
-            f"ingest_wfdb: expected n_jobs to be a number of processes, got {n_jobs!r}. "
+            f"ingest: expected n_jobs to be a number of processes, got {n_jobs!r}. "
             "Pass 1 for this process alone, or -1 for one on every core."
         )
 
@@ -241,9 +241,9 @@ def _settings(
     """Check the parameters and return those that decide the result, as JSON stores them."""
     for name, value in (("duration", duration), ("gain", gain), ("chunk_size", chunk_size)):
         if value is not None and not 0 < value < math.inf:
-            raise ECGError(f"ingest_wfdb: expected {name} above 0, got {value!r}.")
+            raise ECGError(f"ingest: expected {name} above 0, got {value!r}.")
     if chunk_size != int(chunk_size):
-        raise ECGError(f"ingest_wfdb: expected a whole number as chunk_size, got {chunk_size!r}.")
+        raise ECGError(f"ingest: expected a whole number as chunk_size, got {chunk_size!r}.")
     return {
         "version": _VERSION,
         # A digest: the path may contain the user's name, and the last part is not unique.
@@ -264,16 +264,16 @@ def _is_current(out: Path, folder: Path, names: list[str], settings: dict[str, A
     if not has_store(out):
         return False
     try:
-        manifest = read_manifest(out, name="ingest_wfdb")
+        manifest = read_manifest(out, name="ingest")
         made = manifest["extra"].get("ingest")
         if not isinstance(made, dict) or {**made, "n_found": None} != {**settings, "n_found": None}:
             raise ECGError(
-                f"ingest_wfdb: {out} already holds an ECG folder, made "
+                f"ingest: {out} already holds an ECG folder, made "
                 f"{_describe_difference(made, settings)}. Choose another folder, or pass "
                 "overwrite=True."
             )
         for name, stated in manifest["files"].items():
-            check_file(out, name, stated, verify=name == SOURCES, by="ingest_wfdb")
+            check_file(out, name, stated, verify=name == SOURCES, by="ingest")
     except DamagedFileError as error:
         raise DamagedFileError(f"{error} Pass overwrite=True to ingest again.") from error
     return _are_unchanged(out, folder, names)
@@ -287,7 +287,7 @@ def _are_unchanged(out: Path, folder: Path, names: list[str]) -> bool:
     removed = sorted(known.keys() - paths.keys())
     if removed:
         raise ECGError(
-            f"ingest_wfdb: {len(removed)} of the {len(known)} records that {out} was made of are "
+            f"ingest: {len(removed)} of the {len(known)} records that {out} was made of are "
             f"not in {folder}, such as {removed[0]}. Bring them back, choose another folder, or "
             "pass overwrite=True to make the store without them."
         )
@@ -297,7 +297,7 @@ def _are_unchanged(out: Path, folder: Path, names: list[str]) -> bool:
     ]
     if added or changed:
         _logger.warning(
-            "ingest_wfdb: of %d records in %s, %d were added and %d have changed since %s was "
+            "ingest: of %d records in %s, %d were added and %d have changed since %s was "
             "made, such as %s; all are read again.",
             *(len(names), folder, len(added), len(changed), out, (added + changed)[0]),
         )
@@ -316,7 +316,7 @@ def _resume_or_begin(
     stated = _read_plan(plan)
     if stated and stated["settings"] != settings and not overwrite:
         raise ECGError(
-            f"ingest_wfdb: {out} holds an unfinished ingest, begun "
+            f"ingest: {out} holds an unfinished ingest, begun "
             f"{_describe_difference(stated['settings'], settings)}. Start it with the "
             "same settings, or pass overwrite=True to begin again."
         )
@@ -398,7 +398,7 @@ def _trial_signals(headers: list[Header], leads: tuple[str, ...], duration: floa
             parts += [signals] * len(kept)
     if not parts:
         raise RecordReadError(
-            f"ingest_wfdb: none of the first {len(headers)} records can be read; {reasons[0]}"
+            f"ingest: none of the first {len(headers)} records can be read; {reasons[0]}"
         )
     return np.concatenate(parts)
 
@@ -418,7 +418,7 @@ def _readable(folder: Path, names: list[str], settings: dict[str, Any]) -> Itera
             n_found += 1
     if not n_found:
         raise RecordReadError(
-            f"ingest_wfdb: none of {len(names)} records can be read; the first: {reason}"
+            f"ingest: none of {len(names)} records can be read; the first: {reason}"
         )
 
 
@@ -431,7 +431,7 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
     conversion, n_broken = journal.conversion, len(journal.broken)
     if not journal.n_records:
         raise RecordReadError(
-            f"ingest_wfdb: none of {n_broken} records can be read; the first: "
+            f"ingest: none of {n_broken} records can be read; the first: "
             f"{journal.broken[0]['reason']}"
         )
     journal.close()
@@ -440,7 +440,7 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
     write_csv(broken, new / BROKEN)
     journal.sources().to_parquet(new / SOURCES)
     table = journal.table()
-    write_table(table, new / TABLE, name="ingest_wfdb")
+    write_table(table, new / TABLE, name="ingest")
     manifest = {
         "n_records": journal.n_records,
         "n_samples": conversion.n_samples_out,
@@ -458,7 +458,7 @@ def _finish(out: Path, journal: Journal, settings: dict[str, Any]) -> None:
 def _warn_of_losses(out: Path, journal: Journal) -> None:
     if n_broken := len(journal.broken):
         warn(
-            f"ingest_wfdb: left out {n_broken} of {journal.n_records + n_broken} records, such as "
+            f"ingest: left out {n_broken} of {journal.n_records + n_broken} records, such as "
             f"{journal.broken[0]['record']}: {journal.broken[0]['reason']} "
             f"{out / BROKEN} lists all.",
             SignalQualityWarning,
@@ -466,7 +466,7 @@ def _warn_of_losses(out: Path, journal: Journal) -> None:
         )
     if n_differing := journal.n_differing:
         warn(
-            f"ingest_wfdb: {n_differing} of {journal.n_records} records differ from the checksums "
+            f"ingest: {n_differing} of {journal.n_records} records differ from the checksums "
             "of their headers; the column checksum_differs names their leads. Download these "
             "records again and pass overwrite=True, or drop them.",
             SignalQualityWarning,
@@ -474,7 +474,7 @@ def _warn_of_losses(out: Path, journal: Journal) -> None:
         )
     if journal.n_clipped:
         warn(
-            f"ingest_wfdb: {journal.n_clipped} samples beyond {32767 / journal.conversion.gain:g} "
+            f"ingest: {journal.n_clipped} samples beyond {32767 / journal.conversion.gain:g} "
             "mV were clipped. Use a smaller gain= for larger amplitudes.",
             SignalQualityWarning,
             stacklevel=3,

@@ -208,7 +208,7 @@ def _transformed(signals: np.ndarray, rate: float, conversion: Conversion) -> np
     signals, leads, rate = apply_transform(conversion.transform, signals, conversion.leads, rate)
     if leads != conversion.leads_out:
         raise LeadMismatchError(
-            f"ingest_wfdb: expected leads {', '.join(conversion.leads_out)} after the transform, "
+            f"ingest: expected leads {', '.join(conversion.leads_out)} after the transform, "
             f"got {', '.join(leads)}. A transform must return the same leads for every record."
         )
     if rate != conversion.sampling_rate_out:

@@ -77,7 +77,7 @@ class Journal:
             )
         if not same:
             raise DamagedFileError(
-                f"ingest_wfdb: the samples in {self.samples} changed while they were written. "
+                f"ingest: the samples in {self.samples} changed while they were written. "
                 "Start the ingest again: it resumes after the last chunk that is whole."
             )
 

@@ -30,7 +30,7 @@ def pipeline_steps(transform: Any) -> list[Any]:
     needed = ("fit_transform", "get_params")
     if isinstance(transform, type) or not all(hasattr(transform, name) for name in needed):
         raise ECGError(
-            "ingest_wfdb: expected transform to be a transformer or a pipeline of them, such as "
+            "ingest: expected transform to be a transformer or a pipeline of them, such as "
             f"make_pipeline(Resample(100), BandpassFilter(0.5, 40)), got {transform!r}."
         )
     return [transform]
@@ -105,10 +105,10 @@ def apply_transform(
             signals, leads, sampling_rate = step.transform_signals(signals, leads, sampling_rate)
         return signals, leads, sampling_rate
     column = ECGArray(ArrayStorage(signals, leads, sampling_rate))
-    out = ecg_column(clone(transform).fit_transform(column), name="ingest_wfdb")
+    out = ecg_column(clone(transform).fit_transform(column), name="ingest")
     if len(out) != len(column):
         raise ECGError(
-            f"ingest_wfdb: expected transform to return one ECG per record, got {len(out)} for "
+            f"ingest: expected transform to return one ECG per record, got {len(out)} for "
             f"{len(column)}. Leave out what drops or adds records."
         )
     return out.read(), out.leads, out.sampling_rate
@@ -127,7 +127,7 @@ def try_transform(
     alone = apply_transform(transform, signals[:1], leads, sampling_rate)[0]
     if not np.allclose(result[0][:1], alone, rtol=0, atol=1e-3, equal_nan=True):
         raise ECGError(
-            "ingest_wfdb: expected a transform that learns nothing from the data, but the samples "
+            "ingest: expected a transform that learns nothing from the data, but the samples "
             "of a record depend on other records after "
             f"{' and '.join(describe_transform(transform))}. Apply it after the ingest."
         )

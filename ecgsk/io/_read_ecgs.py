@@ -34,7 +34,7 @@ def read_ecgs(
     ----------
     *paths : path-like
         Each the path of a WFDB record, with or without suffix, of a file of any format
-        that `read_ecg` reads, of a folder of both, or of a folder that `ingest_wfdb`,
+        that `read_ecg` reads, of a folder of both, or of a folder that `ingest`,
         `write_ecg_folder` or :func:`ecgsk.datasets.write_cohort` wrote. CSV, NumPy and
         MATLAB files of a folder are read where it holds no others.
     leads, sampling_rate, duration

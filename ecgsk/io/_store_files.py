@@ -91,7 +91,7 @@ def read_manifest(folder: Path, *, name: str) -> dict[str, Any]:
     if _is_absent(path):
         raise RecordReadError(
             f"{name}: there is no {path}. Give a folder that write_ecg_folder, write_cohort or "
-            "ingest_wfdb (`ecgsk cohort`, `ecgsk ingest`) finished; write an interrupted one again."
+            "ingest (`ecgsk cohort`, `ecgsk ingest`) finished; write an interrupted one again."
         )
     manifest = read_sealed(path, name=name, kind=(FORMAT, VERSION), mend=_MEND)
     try:

@@ -236,7 +236,7 @@ def find_sources(paths: Sequence[str | Path], *, name: str) -> list[RecordSource
 
     A path is that of a WFDB record, with or without suffix, of a file of any format that
     `read_ecg` reads, of a folder of both, or of a folder that `write_ecg_folder`,
-    `write_cohort` or `ingest_wfdb` wrote.
+    `write_cohort` or `ingest` wrote.
     """
     if not paths:
         raise RecordReadError(f"{name}: expected at least one path of records, got none.")

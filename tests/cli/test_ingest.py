@@ -85,7 +85,7 @@ def test_no_process_is_refused_without_a_traceback(write_record, tmp_path, monke
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.filterwarnings("ignore:ingest_wfdb. left out 1 of 3")
+@pytest.mark.filterwarnings("ignore:ingest. left out 1 of 3")
 def test_ingest_again_says_what_has_changed(ingest, tmp_path, caplog):
     out, _ = ingest()
     assert "changed" not in ingest()[1]

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from ecgsk.io import ingest_wfdb
+from ecgsk import io
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def records(write_record, tmp_path, tmp_path_factory):
 def ingest(records, tmp_path):
     def call(out="out", transform=None, **settings):
         settings = {"chunk_size": 3, "progress": False, **settings}
-        return ingest_wfdb(records, tmp_path / out, transform, **settings)
+        return io.ingest(records, tmp_path / out, transform, **settings)
 
     return call
 

@@ -12,6 +12,7 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import make_pipeline
 
+from ecgsk import io
 from ecgsk.exceptions import (
     DamagedFileError,
     ECGError,
@@ -19,7 +20,7 @@ from ecgsk.exceptions import (
     SamplingRateError,
     SignalQualityWarning,
 )
-from ecgsk.io import _ingest, ingest_wfdb, read_ecg_folder, read_wfdb_folder
+from ecgsk.io import _ingest, read_ecg_folder, read_wfdb_folder
 from ecgsk.preprocessing import BandpassFilter, Resample, SelectLeads
 from ecgsk.signals import ECGArray
 
@@ -101,7 +102,7 @@ def test_a_finished_ingest_is_not_done_again(ingest, content, monkeypatch):
 
 def test_a_folder_without_readable_records_is_refused(tmp_path, ingest):
     with pytest.raises(RecordReadError, match=r"no recording in .*empty, which is not a folder"):
-        ingest_wfdb(tmp_path / "empty", tmp_path / "out")
+        io.ingest(tmp_path / "empty", tmp_path / "out")
     with pytest.raises(RecordReadError, match=r"none of 20 records can be read; the first: record"):
         ingest(leads=["V9"])
 
@@ -125,7 +126,7 @@ def test_a_store_of_another_folder_is_refused(ingest, records, tmp_path):
     out = ingest()
     shutil.copytree(records, tmp_path / "other")
     with pytest.raises(ECGError, match="made of the records of another folder"):
-        ingest_wfdb(tmp_path / "other", out, chunk_size=3)
+        io.ingest(tmp_path / "other", out, chunk_size=3)
 
 
 def test_an_unfinished_ingest_with_other_settings_is_refused(ingest, monkeypatch):
@@ -185,7 +186,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:ingest_wfdb. 1 of 2. records differ from the checksums")
+@pytest.mark.filterwarnings("ignore:ingest. 1 of 2. records differ from the checksums")
 @pytest.mark.parametrize("change", CHANGES)
 def test_changed_and_added_records_are_noticed(ingest, records, is_read_again, change, caplog):
     ingest()
@@ -311,7 +312,7 @@ def test_settings_are_written_into_the_manifest(ingest, records):
     ],
 )
 def test_real_folders(real_data, tmp_path, folder, settings, n_records):
-    out = ingest_wfdb(real_data / folder, tmp_path / "out", progress=False, **settings)
+    out = io.ingest(real_data / folder, tmp_path / "out", progress=False, **settings)
     frame, _ = read_ecg_folder(out, verify=True)
     assert len(frame) == n_records
     assert frame["usable"].all()

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecgsk import io
 from ecgsk.exceptions import ECGError, SignalQualityWarning
-from ecgsk.io import ingest_wfdb, read_ecg, read_ecg_folder, read_ecgs
+from ecgsk.io import read_ecg, read_ecg_folder, read_ecgs
 from ecgsk.preprocessing import Resample
 from ecgsk.signals import STANDARD_12_LEADS
 from tests.io.formats.writers import (
@@ -32,10 +33,10 @@ def folder(write_record, tmp_path):
 
 
 def ingest(folder, out, **options):
-    return ingest_wfdb(folder, out, **{"progress": False, "n_jobs": 1, **options})
+    return io.ingest(folder, out, **{"progress": False, "n_jobs": 1, **options})
 
 
-@pytest.mark.filterwarnings("ignore:ingest_wfdb. left out 1 of 4")
+@pytest.mark.filterwarnings("ignore:ingest. left out 1 of 4")
 def test_a_store_holds_what_each_file_holds(folder, tmp_path):
     out = ingest(folder, tmp_path / "out", chunk_size=3)
     frame, _ = read_ecg_folder(out, verify=True)
@@ -54,7 +55,7 @@ def test_a_store_holds_what_each_file_holds(folder, tmp_path):
     assert str(folder) not in broken["reason"]
 
 
-@pytest.mark.filterwarnings("ignore:ingest_wfdb. left out 1 of 4")
+@pytest.mark.filterwarnings("ignore:ingest. left out 1 of 4")
 def test_a_changed_file_is_noticed(folder, tmp_path, caplog):
     out = ingest(folder, tmp_path / "out")
     before = os.stat(out / "ecg.npy").st_mtime_ns

@@ -123,11 +123,11 @@ def test_a_damaged_journal_never_leads_to_other_samples(ingest, content, unfinis
 _TWO = """
 import sys
 from ecgsk.exceptions import ECGError
-from ecgsk.io import ingest_wfdb
+from ecgsk.io import ingest
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    ingest_wfdb(sys.argv[1], sys.argv[2], chunk_size=1, progress=False)
+    ingest(sys.argv[1], sys.argv[2], chunk_size=1, progress=False)
 except ECGError as error:
     print(error)
 """
@@ -166,8 +166,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(ingest, content, recor
     expected = content(ingest("whole", chunk_size=1))
     out, rng = tmp_path / "out", np.random.default_rng(0)
     code = (
-        "from ecgsk.io import ingest_wfdb; print('ready', flush=True);"
-        f"ingest_wfdb({str(records)!r}, {str(out)!r}, chunk_size=1, progress=False)"
+        "from ecgsk.io import ingest; print('ready', flush=True);"
+        f"ingest({str(records)!r}, {str(out)!r}, chunk_size=1, progress=False)"
     )
     lines = []
     for _ in range(5):

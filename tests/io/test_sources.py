@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecgsk import io
 from ecgsk.datasets import write_cohort
 from ecgsk.exceptions import ECGError, RecordReadError
-from ecgsk.io import ingest_wfdb, read_wfdb_record, write_ecg_folder
+from ecgsk.io import read_wfdb_record, write_ecg_folder
 from ecgsk.io.sources import TableRecords, Wanted, find_sources
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 
@@ -101,7 +102,7 @@ def test_a_header_without_a_gain_is_noted(write_record, tmp_path):
 
 
 def test_a_store_is_opened_by_record_names(folder, tmp_path):
-    store = ingest_wfdb(folder, tmp_path / "store", duration=1, progress=False)
+    store = io.ingest(folder, tmp_path / "store", duration=1, progress=False)
     source = only(store)
     assert [*source.names] == ["a", "c", "deep/b"]
     assert {source.path(place) for place in range(3)} == {str(store)}

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecgsk import io
 from ecgsk.exceptions import ECGError, LeadMismatchError, RecordReadError, SignalQualityWarning
-from ecgsk.io import ingest_wfdb, read_ecg_folder, read_wfdb_folder, read_wfdb_record
+from ecgsk.io import read_ecg_folder, read_wfdb_folder, read_wfdb_record
 
 ODD_NAMES = ["患者1", "Ä1", "my record", "50%", "a#b", "a*b", "a.dat", "b.mat", "c.hea", "-1", "~"]
 ODD_NAMES += [unicodedata.normalize(form, "é") for form in ("NFC", "NFD")]
@@ -48,7 +49,7 @@ def odd_names(tmp_path, write_signals):
 def test_records_of_odd_names_keep_their_own_samples(odd_names, tmp_path):
     folder, value = odd_names
     frame = read_wfdb_folder(folder, leads=["II"])
-    ingest_wfdb(folder, tmp_path / "out", leads=["II"], progress=False)
+    io.ingest(folder, tmp_path / "out", leads=["II"], progress=False)
     stored, _ = read_ecg_folder(tmp_path / "out")
     for table in (frame, stored):
         assert set(table["record"]) == set(value)
@@ -144,7 +145,7 @@ def test_a_special_file_or_an_impossible_header_is_broken(tmp_path, write_signal
         frame = read_wfdb_folder(folder, leads=["II"])
     assert frame["record"].tolist() == ["good"]
     with pytest.warns(SignalQualityWarning, match="left out 1 of 2"):
-        ingest_wfdb(folder, tmp_path / "out", leads=["II"], progress=False)
+        io.ingest(folder, tmp_path / "out", leads=["II"], progress=False)
     assert pd.read_csv(tmp_path / "out" / "broken.csv")["record"].tolist() == ["bad"]
 
 
@@ -235,7 +236,7 @@ def test_samples_that_differ_from_the_checksum_are_reported(tmp_path, write_sign
     assert verified["record"].tolist() == ["a", "c"]
     assert "differ from the checksums of its header in I" in verified.attrs["broken"][0]["reason"]
     with pytest.warns(SignalQualityWarning, match="1 of 3 records differ"):
-        ingest_wfdb(folder, tmp_path / "out", leads=["I", "II"], progress=False)
+        io.ingest(folder, tmp_path / "out", leads=["I", "II"], progress=False)
     stored, _ = read_ecg_folder(tmp_path / "out")
     assert len(stored.loc[1, "checksum_differs"]) > 0
     assert stored["checksum_differs"].ne("").tolist() == [False, True, False]
@@ -260,7 +261,7 @@ def test_an_impossible_duration_is_refused(tmp_path, write_signals, duration):
         with pytest.raises(ECGError, match=r"duration|seconds"):
             read(path, leads=["II"], duration=duration)
     with pytest.raises(ECGError, match=r"duration|seconds"):
-        ingest_wfdb(tmp_path, tmp_path / "out", leads=["II"], duration=duration, progress=False)
+        io.ingest(tmp_path, tmp_path / "out", leads=["II"], duration=duration, progress=False)
 
 
 def test_a_crop_is_not_compared_with_the_checksum(tmp_path, write_signals):
@@ -287,7 +288,7 @@ def test_leads_of_other_names_are_declared(monitor, tmp_path):
     assert frame["ecg"].dtype == str(frame["ecg"].dtype)
     assert len(frame) == 3
     assert read_wfdb_record(monitor / "a", leads={"CM5": "x-cm5"}).leads == ("x-cm5",)
-    ingest_wfdb(monitor, tmp_path / "out", leads=NAMES, progress=False)
+    io.ingest(monitor, tmp_path / "out", leads=NAMES, progress=False)
     stored, _ = read_ecg_folder(tmp_path / "out")
     np.testing.assert_allclose(stored["ecg"].ecg.to_numpy(), frame["ecg"].ecg.to_numpy(), atol=6e-4)
 

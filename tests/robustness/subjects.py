@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from skorch import NeuralNet
 
-from ecgsk import ECGDiagnosisClassifier
+from ecgsk import ECGDiagnosisClassifier, io
 from ecgsk.datasets import (
     MimicTargets,
     load_brugada_huca,
@@ -28,7 +28,7 @@ from ecgsk.datasets import (
 )
 from ecgsk.encoders import ResNet1d
 from ecgsk.exceptions import ECGError
-from ecgsk.io import ingest_wfdb, read_ecg_folder, read_ecgs, read_wfdb_folder
+from ecgsk.io import read_ecg_folder, read_ecgs, read_wfdb_folder
 from ecgsk.persistence import load, save
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.training import Trainer
@@ -143,7 +143,7 @@ def _signals(X: pd.DataFrame, names: Iterable[str]) -> dict[str, np.ndarray]:
 def _ingest(folder: Path) -> dict[str, np.ndarray]:
     with TemporaryDirectory(dir=folder.parent) as out:
         store = Path(out) / "store"
-        ingest_wfdb(folder, store, leads=_LEADS, duration=1.0, n_jobs=1, progress=False)
+        io.ingest(folder, store, leads=_LEADS, duration=1.0, n_jobs=1, progress=False)
         X, _ = read_ecg_folder(store)
         signals = X["ecg"].ecg.to_numpy()
         return {Path(str(r)).name: s for r, s in zip(X["record"], signals, strict=True)}
@@ -213,7 +213,7 @@ def _write_store(folder: Path) -> None:
     records = folder / "records"
     records.mkdir()
     write_records(records)
-    ingest_wfdb(records, folder / "store", leads=_LEADS, n_jobs=1, progress=False)
+    io.ingest(records, folder / "store", leads=_LEADS, n_jobs=1, progress=False)
 
 
 def _read_store(folder: Path) -> dict[str, Any]:

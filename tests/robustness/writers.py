@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ecgsk import ECGDiagnosisClassifier
+from ecgsk import ECGDiagnosisClassifier, io
 from ecgsk.datasets import make_clinical_ecg, read_cohort, write_cohort, write_cohort_report
 from ecgsk.deployment import write_predictions
 from ecgsk.encoders import ResNet1d
-from ecgsk.io import ingest_wfdb, read_ecg_folder, write_ecg_folder
+from ecgsk.io import read_ecg_folder, write_ecg_folder
 from ecgsk.persistence import load, save
 from ecgsk.training import Trainer
 from tests.robustness import kills
@@ -75,7 +75,7 @@ def _read_store(folder: Path) -> Any:
 def _ingest(folder: Path, **settings: Any) -> None:
     _records(folder)
     settings = {"leads": ("I", "II"), "n_jobs": 1, "chunk_size": 1, "progress": False, **settings}
-    ingest_wfdb(folder / "records", folder / "store", **settings)
+    io.ingest(folder / "records", folder / "store", **settings)
 
 
 def _records(folder: Path) -> None:
@@ -139,7 +139,7 @@ WRITERS = (
     ),
     Writer("write_ecg_folder", _write_store(0), _write_store(1), _read_store),
     Writer(
-        "ingest_wfdb",
+        "ingest",
         lambda folder: _ingest(folder, duration=0.5),
         lambda folder: _ingest(folder, overwrite=True),
         _read_store,

@@ -58,7 +58,7 @@ def load_mimic_iv(
     ed : path-like, optional
         MIMIC-IV-ED's module ``ed``; without it, no vital signs.
     store : path-like, optional
-        Folder that `ecgsk.io.ingest_wfdb` made of `ecg`: signals are read from
+        Folder that `ecgsk.io.ingest` made of `ecg`: signals are read from
         there. By default they are read from the WFDB files when needed.
     labs : sequence of str or DataFrame, optional
         Laboratory tests by name, or a list of your own in the layout of

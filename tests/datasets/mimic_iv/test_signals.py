@@ -1,12 +1,12 @@
-"""Signals from a store that `ingest_wfdb` wrote."""
+"""Signals from a store that `ingest` wrote."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ecgsk import io
 from ecgsk.datasets import MimicTargets, load_mimic_iv
 from ecgsk.exceptions import ECGError
-from ecgsk.io import ingest_wfdb
 
 pytestmark = pytest.mark.real_data
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real_data
 @pytest.fixture(scope="module")
 def store(demo, tmp_path_factory):
     out = tmp_path_factory.mktemp("ingested")
-    return ingest_wfdb(demo["ecg"] / "files", out, n_jobs=1, progress=False)
+    return io.ingest(demo["ecg"] / "files", out, n_jobs=1, progress=False)
 
 
 def test_records_are_found_in_a_store(demo, demo_cohort, store):
@@ -35,7 +35,7 @@ def test_other_leads_or_rate_than_the_store_is_an_error(demo, store):
 
 def test_records_absent_from_the_store_are_broken(demo, tmp_path):
     part = demo["ecg"] / "files" / "p1000" / "p10000032"
-    store = ingest_wfdb(part, tmp_path / "part", n_jobs=1, progress=False)
+    store = io.ingest(part, tmp_path / "part", n_jobs=1, progress=False)
     targets = MimicTargets(min_count=1, diagnoses="diagnoses_icd")
     with pytest.warns(UserWarning, match="left out 110 of 113 records that are not in"):
         cohort = load_mimic_iv(**demo, store=store, targets=targets)

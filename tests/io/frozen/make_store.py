@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgsk.io import ingest_wfdb
+from ecgsk import io
 
 STORE = Path(__file__).parent / "store"
 
@@ -35,7 +35,7 @@ def main() -> None:
         for number in (1, 2, 3):
             write_record(Path(name), number)
         (Path(name) / "broken.hea").write_text("nothing\n")
-        ingest_wfdb(name, STORE, leads=["V1", "I"], chunk_size=2, progress=False)
+        io.ingest(name, STORE, leads=["V1", "I"], chunk_size=2, progress=False)
 
 
 if __name__ == "__main__":
