@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from sklearn.utils import Bunch
 
 from ecgsk.datasets._fetch_files import SUMS, Transfer, check_sums, read_sums, select
 from ecgsk.datasets._ptbxl import check_ptbxl_rate, load_ptbxl
-from ecgsk.datasets._vitaldb._load import load_vitaldb
+from ecgsk.datasets._vitaldb._load import cases_with_draws, load_vitaldb
 from ecgsk.exceptions import ECGError
 
 PHYSIONET = "https://physionet.org/files"
@@ -230,8 +231,8 @@ def fetch_vitaldb(
 ) -> Any:
     """Download VitalDB 1.0.0, or some of its cases, once and load it.
 
-    All cases are 95 GB. The tables are downloaded in any case, and a table of all
-    laboratory results shows which cases are worth their download.
+    All cases are 95 GB. The tables come first, and of the recordings those alone in
+    which a laboratory draw was taken.
 
     Parameters
     ----------
@@ -266,23 +267,23 @@ def fetch_vitaldb(
     >>> from ecgsk.datasets import fetch_vitaldb
     >>> cohort = fetch_vitaldb(cases=range(1, 101), n_jobs=8)  # doctest: +SKIP
     """
-    numbers = None if cases is None else [int(case) for case in cases]
-    names = r"\d+" if numbers is None else "|".join(f"{case:04}" for case in numbers)
-    folder = _fetch_database(
+    fetch = partial(
+        _fetch_database,
         "vitaldb/1.0.0",
-        rf"(clinical_data|lab_data|lab_parameters)\.csv$|vital_files/({names or '$'})\.vital$",
-        get_data_home(data_home),
-        base_url,
-        registry,
+        home=get_data_home(data_home),
+        base_url=base_url,
+        registry=registry,
         download_if_missing=download_if_missing,
         n_connections=n_connections,
         verify=verify,
         progress=progress,
         name="fetch_vitaldb",
     )
-    for case in numbers or ():
-        if not (folder / "vital_files" / f"{case:04}.vital").is_file():
-            raise ECGError(f"fetch_vitaldb: VitalDB has no case {case}. Leave it out of cases.")
+    folder = fetch(r"(clinical_data|lab_data|lab_parameters)\.csv$")
+    numbers = None if cases is None else [int(case) for case in cases]
+    tolerance = {"tolerance": load["tolerance"]} if "tolerance" in load else {}
+    if wanted := cases_with_draws(folder, numbers, **tolerance):
+        fetch(rf"vital_files/({'|'.join(f'{case:04}' for case in wanted)})\.vital$")
     return load_vitaldb(folder, cases=numbers, progress=progress, **load)
 
 

@@ -158,14 +158,15 @@ def test_downloaded_demo_loads(server, real_data, tmp_path):
 
 @pytest.fixture
 def vitaldb(server, tmp_path, write_vital):
-    """Two cases of VitalDB in PhysioNet's layout."""
+    """Three cases of VitalDB in PhysioNet's layout; the third has no draw in its recording."""
     times = np.arange(30 * 500) / 500
     wave = np.sin(2 * np.pi * times).astype(np.float32)
     for case in (1, 2):
         write_vital(tmp_path / f"{case}.vital", {"SNUADC/ECG_II": wave, "SNUADC/ECG_V5": wave})
     columns = "caseid,subjectid,caseend,age,sex,height,weight,bmi,asa,emop,preop_htn,preop_dm,"
-    rows = [f"{case},{case},30,60,F,160,60,23.4,2,0,0,0,0,0\n" for case in (1, 2)]
+    rows = [f"{case},{case},30,60,F,160,60,23.4,2,0,0,0,0,0\n" for case in (1, 2, 3)]
     results = "".join(f"{case},5,k,4.5\n{case},-9000,k,4.0\n" for case in (1, 2))
+    results += "3,31,k,4.4\n"
     files = {
         "clinical_data.csv": f"{columns}icu_days,death_inhosp\n{''.join(rows)}".encode(),
         "clinical_parameters.csv": b"not wanted",
@@ -175,6 +176,7 @@ def vitaldb(server, tmp_path, write_vital):
     files |= {
         f"vital_files/{case:04}.vital": (tmp_path / f"{case}.vital").read_bytes() for case in (1, 2)
     }
+    files["vital_files/0003.vital"] = b"not wanted"
     server.publish("vitaldb/1.0.0", files)
     return tmp_path / "home"
 
@@ -202,5 +204,5 @@ def test_vitaldb_file_that_differs_from_its_sum_is_refused(server, vitaldb):
 
 
 def test_vitaldb_without_such_a_case(server, vitaldb):
-    with pytest.raises(ECGError, match="VitalDB has no case 9"):
+    with pytest.raises(ECGError, match=r"expected cases of clinical_data\.csv, such as 1; got 9"):
         fetch_vitaldb(vitaldb, cases=[1, 9], base_url=server.url)

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecgsk.datasets import load_vitaldb
-from ecgsk.datasets._vitaldb._tables import LABORATORIES
+from ecgsk.datasets._vitaldb._tables import LABORATORIES, nearest_results
 from ecgsk.exceptions import ECGError, LeadMismatchError, RecordReadError
 
 RANGES = """Parameter,Category,Description,Unit,Reference value
@@ -114,6 +116,25 @@ def test_no_input_was_measured_after_the_start_of_its_window(vitaldb, write_case
     pulse = cohort.X["heart_rate"].dropna()
     assert len(pulse)
     assert (pulse <= cohort.window_time[pulse.index]).all()
+
+
+@given(
+    draws=st.lists(st.integers(-3_000_000, 110), min_size=1, max_size=8, unique=True),
+    starts_after=st.integers(0, 600),
+    lab_days=st.integers(0, 40),
+)
+def test_results_are_inputs_or_targets_by_the_draw(draws, starts_after, lab_days):
+    labs = pd.DataFrame({"caseid": 1, "dt": draws, "name": "k", "value": draws})
+    windows = pd.DataFrame({"caseid": 1, "draw": draws}).astype({"draw": float})
+    windows["start"] = windows["draw"].clip(lower=0) + starts_after
+    before = np.nextafter(windows["draw"], -np.inf)
+    first = windows["start"] - 86_400 * lab_days
+    inputs = nearest_results(windows, labs, first, before).reindex(columns=["k"])["k"]
+    targets = nearest_results(windows, labs, windows["draw"], windows["start"] + 3610)["k"]
+    earlier = [[t for t in draws if f <= t < d] for d, f in zip(draws, first, strict=True)]
+    expected = [max(times) if times else np.nan for times in earlier]
+    np.testing.assert_array_equal(inputs, expected)
+    assert (targets >= windows["draw"]).all()
 
 
 def test_vital_signs_are_the_latest_plausible_ones_before_the_window(vitaldb):

@@ -157,8 +157,7 @@ def load_vitaldb(
     flow = _Flow(table["subjectid"])
     draws = labs[["caseid", "dt"]].drop_duplicates()
     flow.add("laboratory draws", draws["caseid"])
-    end = draws["caseid"].map(table["caseend"])
-    draws = draws[(draws["dt"] >= -options.rules.tolerance) & (draws["dt"] <= end - DURATION_S)]
+    draws = _during_recording(draws, table, options.rules.tolerance)
     flow.add("during a recording", draws["caseid"], "before or after the recording")
     draws = draws[draws["caseid"].isin(files)]
     flow.add("with a file", draws["caseid"], "no .vital file of the case")
@@ -191,6 +190,26 @@ def load_vitaldb(
         lab_counts=lab_counts,
         broken=broken,
     )
+
+
+def cases_with_draws(
+    folder: Path, cases: Iterable[int] | None = None, tolerance: str = "10min"
+) -> list[int]:
+    """Return the cases with a laboratory draw during the recording, from the tables alone."""
+    table = _tables.read_cases(folder, cases)
+    labs, _ = _tables.read_labs(folder, table.index)
+    draws = _during_recording(labs, table, _seconds("tolerance", tolerance))
+    return sorted(int(case) for case in draws["caseid"].unique())
+
+
+def _during_recording(draws: pd.DataFrame, cases: pd.DataFrame, tolerance: float) -> pd.DataFrame:
+    """Return the draws after which a window may begin, by the recording's stated end."""
+    end = draws["caseid"].map(cases["caseend"])
+    return draws[(draws["dt"] >= -tolerance) & (draws["dt"] <= end - DURATION_S)]
+
+
+def _seconds(name: str, text: str) -> float:
+    return -window_seconds(text, f"{NAME}: {name}")[0]
 
 
 class _Options(NamedTuple):
@@ -249,11 +268,9 @@ def _check_options(
                 f"{NAME}: {name} ends {windows[name][1]:g} s after the start of the window, so "
                 "inputs could be measured after it. End it at '0s'."
             )
-    seconds = {}
-    for name in ("tolerance", "target_window"):
-        seconds[name] = -window_seconds(texts[name], f"{NAME}: {name}")[0]
-    rules = WindowRules(names, seconds["tolerance"], float(max_amplitude), windows["vitals_window"])
-    return _Options(rules, windows["lab_window"], seconds["target_window"], texts)
+    within = _seconds("tolerance", tolerance)
+    rules = WindowRules(names, within, float(max_amplitude), windows["vitals_window"])
+    return _Options(rules, windows["lab_window"], _seconds("target_window", target_window), texts)
 
 
 def _find_files(folder: Path) -> dict[int, Path]:
