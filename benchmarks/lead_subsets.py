@@ -17,6 +17,7 @@ from time import process_time
 
 import numpy as np
 import torch
+from scipy.stats import rankdata
 
 from ecgsk import ECGDiagnosisClassifier
 from ecgsk.encoders.registry import ENCODERS
@@ -81,6 +82,14 @@ def predict_specialist(cohort, folds, k, encoder, leads, seed, path):
     return np.load(path)
 
 
+def rank_in_folds(P, folds):
+    """Rank probabilities in each fold: those of models with masked leads differ in their level."""
+    ranks = np.empty_like(P)
+    for k in range(N_FOLDS):
+        ranks[folds == k] = rankdata(P[folds == k], axis=0) / (folds == k).sum()
+    return ranks
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", help="folder of the PTB-XL subset")
@@ -117,13 +126,16 @@ def main() -> None:
                     cohort, folds, k, options.encoder, leads, options.seed, options.folder / name
                 )
             found["specialist", subset] = P
-    print("AUROC: mean over folds; differences are of all out-of-fold predictions")
+    print("AUROC: mean over folds; differences are of all out-of-fold ranks within their fold")
+    ranks = {key: rank_in_folds(P, folds) for key, P in found.items()}
     for (name, subset), P in found.items():
         auroc = np.mean([masked_roc_auc(Y[folds == k], P[folds == k]) for k in range(N_FOLDS)])
         print(f"{name:<18}{subset:<16}{auroc:.4f}", end="")
         for what, key in (("12 leads", (name, "12")), ("0.1", ("0.1, the default", subset))):
             if key in found and key != (name, subset):
-                gain = paired_difference(Y, P, found[key], groups=groups, random_state=0)
+                gain = paired_difference(
+                    Y, ranks[name, subset], ranks[key], groups=groups, random_state=0
+                )
                 interval = f"{gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
                 print(f"  against {what} {interval}", end="")
         print(flush=True)
