@@ -36,8 +36,8 @@ ModelFolder = Annotated[Path, typer.Argument(**MODEL_FOLDER)]
 Records = Annotated[
     list[Path],
     typer.Argument(
-        help="WFDB records, with or without .hea, folders of them, and folders that `ecgsk ingest` "
-        "or `ecgsk cohort` wrote."
+        help="WFDB records, with or without .hea, DICOM, EDF, XML and SCP-ECG files, folders of "
+        "them, and folders that `ecgsk ingest` or `ecgsk cohort` wrote."
     ),
 ]
 Jobs = Annotated[int, typer.Option(help="Processes; -1 takes every core.", callback=_check_jobs)]

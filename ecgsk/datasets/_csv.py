@@ -27,7 +27,10 @@ from ecgsk.signals.columns import find_ecg_column
 
 _NAME = "load_csv"
 _MANIFEST = "ecg.json"  # of a store or a cohort folder
-_SUFFIXES = frozenset((".hea", ".dat", ".mat"))  # of one record
+# Of recordings, which keys may leave out.
+_SUFFIXES = frozenset(
+    (".hea", ".dat", ".mat", ".dcm", ".edf", ".bdf", ".xml", ".scp", ".csv", ".npy", ".npz")
+)
 
 
 def load_csv(
@@ -263,7 +266,7 @@ def _match(
 
 def _record_keys(records: pd.Series, keys: pd.Series) -> list[str]:
     """Return the names by which records are looked up: paths where any key has a slash."""
-    paths = records.astype(str)
+    paths = records.astype(str).map(_without_suffix)
     if keys.astype(str).str.contains("/").any():
         return paths.tolist()
     names = paths.str.rpartition("/")[2]
@@ -280,4 +283,4 @@ def _without_suffix(key: Any) -> Any:
     if not isinstance(key, str):
         return key
     path = PurePosixPath(key.strip())
-    return str(path.with_suffix("")) if path.suffix in _SUFFIXES else str(path)
+    return str(path.with_suffix("")) if path.suffix.lower() in _SUFFIXES else str(path)

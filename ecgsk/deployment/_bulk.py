@@ -48,7 +48,7 @@ def predict_records(
     model : Pipeline, ECGDiagnosisClassifier or LabAbnormalityExplainer
         Fitted on an ECG column.
     records : path-like, sequence of path-like, or DataFrame
-        WFDB records, folders of them, and folders that `ecgsk.io.ingest`,
+        Files that `ecgsk.io.read_ecg` reads, folders of them, and folders that `ecgsk.io.ingest`,
         `ecgsk.io.write_ecg_folder` or `ecgsk.datasets.write_cohort` wrote; or a
         table with an ECG column. Records may differ in sampling rate and length: the
         model's own steps resample them, longer ones are cropped at their end, shorter

@@ -15,7 +15,8 @@ from ecgsk.io._wfdb_header import (
     record_path,
 )
 from ecgsk.io._wfdb_text import parse_header
-from ecgsk.io.formats.header import choose_names, read_file_header, read_samples
+from ecgsk.io.formats.detection import open_recording
+from ecgsk.io.formats.header import choose_leads, choose_names, read_samples
 from ecgsk.io.formats.recording import check_declared
 from ecgsk.io.record_storage import check_length
 from ecgsk.io.wfdb_storage import WFDBStorage
@@ -98,10 +99,11 @@ def read_ecg(
         names, signal, rate = _read_wfdb(record, leads)
     else:
         path = os.path.abspath(path)
-        header = read_file_header(path, leads, declared, sampling_rate=declared.sampling_rate)
+        recording = open_recording(path, declared)
+        header = choose_leads(path, recording, leads, declared, declared.sampling_rate)
         names, rate = header.leads, header.sampling_rate
         check_length(record, header.n_samples, len(names))
-        signal = read_samples(header)
+        signal = read_samples(header, recording=recording)
     if declared.sampling_rate and rate != declared.sampling_rate:
         signal = resample(screen_where_needed(signal[None])[0], rate, declared.sampling_rate)
         rate = declared.sampling_rate

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from ecgsk.datasets import load_brugada_huca, load_csv, load_ludb
 from ecgsk.exceptions import ECGError, RecordReadError
-from ecgsk.io import write_ecg_folder
+from ecgsk.io import ingest, write_ecg_folder
 from ecgsk.signals import ECGArray
+from tests.io.formats.writers import EIGHT, make_digital, muse_waveform, write_muse
 
 ROWS = """ecg_id,mrn,age,AF,class,potassium,discharged
 1,0007,60,1,a,4.1,1
@@ -109,6 +110,19 @@ def test_a_key_with_slashes_is_a_path_with_or_without_suffix(load):
         ROWS.replace("\n1,", "\np1/1.hea,").replace("\n2,", "\np2/2,").replace("\n10,", "\np10/10,")
     )
     assert load(rows).X.drop(columns="ecg").equals(load().X.drop(columns="ecg"))
+
+
+def test_a_store_of_hospital_files_is_found_by_keys_without_suffix(load, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in (1, 2, 10):
+        digital = make_digital(EIGHT, 1000, seed=number)
+        write_muse(folder / f"{number}.XML", [muse_waveform("Rhythm", digital, "1")])
+    store = ingest(folder, tmp_path / "store", progress=False)
+    cohort = load(source=store)
+    assert cohort.X.index.tolist() == ["1.XML", "10.XML", "2.XML"]
+    assert cohort.X["age"].tolist() == [60, 44, 61]
+    assert load(ROWS.replace("\n2,", "\n2.XML,"), source=store).X["age"].tolist() == [60, 44, 61]
 
 
 def test_file_names_that_repeat_need_a_path(load, write_record_into, tmp_path):

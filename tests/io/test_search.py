@@ -40,6 +40,11 @@ def test_files_of_a_wfdb_record_are_not_opened(folder, monkeypatch):
     assert [path.rpartition("/")[2] for path in opened] == ["b.rec"]
 
 
+def test_a_file_beside_a_wfdb_record_of_its_name_is_a_record_of_its_own(folder):
+    write_scp(folder / "p1" / "a.SCP", make_digital(["II"], 100))
+    assert find_records(folder / "p1", name="test") == ["a", "a.SCP", "b.rec"]
+
+
 def test_tables_and_arrays_are_records_only_where_no_others_are(folder, tmp_path, caplog):
     (folder / "labels.csv").write_text("1,2\n3,4\n")
     with caplog.at_level(logging.INFO, logger="ecgsk"):

@@ -191,14 +191,21 @@ def _millivolts(channel: Channel, declared: Declared, path: str) -> float:
         raise UnitError(f"record {path}: lead {channel.name}: {error}") from error
 
 
-def read_samples(header: FileHeader, begin: int = 0, end: int | None = None) -> np.ndarray:
+def read_samples(
+    header: FileHeader,
+    begin: int = 0,
+    end: int | None = None,
+    *,
+    recording: Recording | None = None,
+) -> np.ndarray:
     """Read samples of a file's leads, float64 in mV at the rate of its header.
 
-    `begin` and `end` are samples at that rate; by default all are read. Returns an array
-    (n_leads, n_samples), NaN where a shorter lead has ended.
+    `begin` and `end` are samples at that rate; by default all are read. `recording` is the
+    file where it is open. Returns an array (n_leads, n_samples), NaN where a shorter lead has
+    ended.
     """
     end = header.n_samples if end is None else min(end, header.n_samples)
-    recording = open_recording(header.path, header.declared)
+    recording = recording or open_recording(header.path, header.declared)
     # Leads of different rates are resampled from their beginning on.
     start = begin if len(set(header.rates)) == 1 else 0
     out = np.full((len(header.stored), max(end - start, 0)), np.nan)
