@@ -4,6 +4,7 @@
     python examples/open_database.py code15 FOLDER
     python examples/open_database.py ludb FOLDER
     python examples/open_database.py brugada FOLDER
+    python examples/open_database.py music FOLDER
     python examples/open_database.py vitaldb FOLDER
     python examples/open_database.py ptbxl [FOLDER]
 
@@ -21,6 +22,7 @@ from ecgsk.datasets import (
     load_challenge,
     load_code15,
     load_ludb,
+    load_music,
     load_ptbxl,
     load_vitaldb,
     write_cohort,
@@ -32,6 +34,7 @@ LOADERS = {
     "challenge": partial(load_challenge, sampling_rate=500, duration=10),
     "code15": load_code15,
     "ludb": partial(load_ludb, min_count=10),
+    "music": load_music,
     "ptbxl": load_ptbxl,
     "vitaldb": load_vitaldb,
 }
