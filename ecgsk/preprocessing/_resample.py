@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecgsk.preprocessing._base import RateAwareTransformer
+from ecgsk.preprocessing._base import Leads, RateAwareTransformer
 from ecgsk.signals import ECGArray
 from ecgsk.signals.resampling import resample, resampled_length
 from ecgsk.signals.units import check_sampling_rate
@@ -85,6 +85,15 @@ class Resample(RateAwareTransformer):
 
     def _check_rate(self, column: ECGArray) -> None:
         """Accept any rate."""
+
+    def transform_signals(
+        self, signals: np.ndarray, leads: Leads, sampling_rate: float
+    ) -> tuple[np.ndarray, Leads, float]:
+        """Resample; samples at this rate stay as they are, implausible ones too."""
+        if sampling_rate == self.sampling_rate:
+            self._check_input(leads, sampling_rate)
+            return signals, leads, sampling_rate
+        return super().transform_signals(signals, leads, sampling_rate)
 
     def _transform_column(self, column: ECGArray) -> ECGArray:
         if column.sampling_rate == self.sampling_rate:
