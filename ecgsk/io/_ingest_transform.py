@@ -17,6 +17,9 @@ from ecgsk.signals.storage import ArrayStorage
 
 # Parameters of transformers that do not change the result.
 _WITHOUT_EFFECT = {"n_jobs", "memory", "verbose"}
+# Parameters younger than stores on disk, with the value that changes nothing: an ingest goes on
+# with such a store.
+_ADDED_LATER = {("SelectLeads", "missing"): "raise"}
 # Packages whose classes are described by name and parameters alone.
 _LIBRARIES = {"builtins", "ecgsk", "sklearn"}
 
@@ -46,9 +49,13 @@ def describe_transform(transform: Any) -> list[str]:
 
 def _describe(value: Any) -> str:
     if hasattr(value, "get_params") and not isinstance(value, type):
-        parameters = value.get_params(deep=False).items()
-        stated = [f"{k}={_describe(v)}" for k, v in parameters if k not in _WITHOUT_EFFECT]
-        return f"{type(value).__name__}({', '.join(stated)}){_own_code(type(value))}"
+        parameters, name = value.get_params(deep=False).items(), type(value).__name__
+        stated = [
+            f"{k}={_describe(v)}"
+            for k, v in parameters
+            if k not in _WITHOUT_EFFECT and ((name, k), v) not in _ADDED_LATER.items()
+        ]
+        return f"{name}({', '.join(stated)}){_own_code(type(value))}"
     if isinstance(value, list | tuple | np.ndarray):
         return f"[{', '.join(map(_describe, value))}]"
     if isinstance(value, FunctionType):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecgsk.preprocessing._base import RateAwareTransformer
+from ecgsk.preprocessing._base import Leads, RateAwareTransformer
 from ecgsk.signals import ECGArray
 from ecgsk.signals.resampling import resample, resampled_length
 from ecgsk.signals.units import check_sampling_rate
@@ -87,10 +87,11 @@ class Resample(RateAwareTransformer):
         """Accept any rate."""
 
     def transform_signals(
-        self, signals: np.ndarray, leads: tuple[str, ...], sampling_rate: float
-    ) -> tuple[np.ndarray, tuple[str, ...], float]:
-        """Transform float32 signals; those of the wanted rate are returned as they are."""
+        self, signals: np.ndarray, leads: Leads, sampling_rate: float
+    ) -> tuple[np.ndarray, Leads, float]:
+        """Resample; samples at this rate stay as they are, implausible ones too."""
         if sampling_rate == self.sampling_rate:
+            self._check_input(leads, sampling_rate)
             return signals, leads, sampling_rate
         return super().transform_signals(signals, leads, sampling_rate)
 

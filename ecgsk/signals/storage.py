@@ -1,6 +1,5 @@
 """Storages of samples: a storage reads rows and is shared by views."""
 
-import errno
 import math
 import os
 from abc import ABC, abstractmethod
@@ -12,6 +11,7 @@ import numpy as np
 
 from ecgsk._stored_files import check_regular, size_and_time, state_of_files
 from ecgsk.exceptions import DurationError, LeadMismatchError, RecordReadError, UnitError
+from ecgsk.signals.file_rows import FileRows, map_samples
 from ecgsk.signals.leads import canonical_leads, lead_positions
 from ecgsk.signals.units import check_sampling_rate
 
@@ -194,7 +194,7 @@ class StorageProperties:
         return self.n_samples / self.sampling_rate
 
 
-def read_scaled(data: "np.ndarray | FileRows", rows: np.ndarray, gain: float) -> np.ndarray:
+def read_scaled(data: np.ndarray | FileRows, rows: np.ndarray, gain: float) -> np.ndarray:
     """Read rows as float32 millivolts: divide by the gain, set the int16 minimum to NaN."""
     if data.dtype == np.float32 and gain == 1.0:
         return np.ascontiguousarray(data[rows])
@@ -214,7 +214,7 @@ def read_scaled(data: "np.ndarray | FileRows", rows: np.ndarray, gain: float) ->
 
 
 def _read_part_scaled(
-    data: "np.ndarray | FileRows", rows: np.ndarray, starts: np.ndarray, n_samples: int, gain: float
+    data: np.ndarray | FileRows, rows: np.ndarray, starts: np.ndarray, n_samples: int, gain: float
 ) -> np.ndarray:
     """Read parts of rows as `read_scaled` reads rows."""
     parts = np.empty((len(rows), data.shape[1], n_samples), data.dtype)
@@ -326,49 +326,6 @@ class ArrayStorage(ECGStorage):
         return storage, compacted
 
 
-class FileRows:
-    """Rows of a ``.npy`` file, read on demand.
-
-    For a process whose limited address space forbids a memory map; half as fast.
-    """
-
-    def __init__(self, path: Path):
-        self._path = path
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read_header = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            self.shape, fortran_order, self.dtype = read_header(file)
-            self._start = file.tell()
-        if fortran_order:
-            raise ValueError("expected samples in C order, got Fortran order")
-        self._row_bytes = self.dtype.itemsize * math.prod(self.shape[1:])
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        if isinstance(rows, tuple):
-            row, leads, part = rows
-            return self[np.array([row])][0, leads, part]
-        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        with self._path.open("rb", buffering=0) as file:
-            for place, row in enumerate(rows):
-                file.seek(self._start + int(row) * self._row_bytes)
-                if file.readinto(out[place].view(np.uint8)) != self._row_bytes:
-                    raise RecordReadError(f"{self._path} is truncated in row {row}. Copy it again.")
-        return out
-
-
-def _map_samples(path: Path) -> np.ndarray | FileRows:
-    try:
-        # A plain ndarray over the map, as indexing np.memmap is slower.
-        return np.load(path, mmap_mode="r").view(np.ndarray)
-    except OSError as error:
-        if error.errno == errno.ENOMEM:
-            return FileRows(path)
-        raise
-
-
 class NpyStorage(ECGStorage):
     """Samples in a ``.npy`` file, memory-mapped; pickles as its path.
 
@@ -404,12 +361,12 @@ class NpyStorage(ECGStorage):
         self.n_samples = data.shape[2]
         self._data = data
 
-    def _open(self) -> "np.ndarray | FileRows":
+    def _open(self) -> np.ndarray | FileRows:
         state = check_regular(self.path, name="NpyStorage")
         self._inode = state.st_ino
         self._check_unchanged()
         try:
-            return _map_samples(self.path)
+            return map_samples(self.path)
         # numpy raises errors of many classes for damaged headers.
         except Exception as error:
             raise RecordReadError(
@@ -448,7 +405,7 @@ class NpyStorage(ECGStorage):
             return self.read(rows), 1.0
         return np.asarray(data[rows]), self.gain
 
-    def _opened(self) -> "np.ndarray | FileRows":
+    def _opened(self) -> np.ndarray | FileRows:
         if self._data is None:
             self._data = self._open()
         else:

@@ -90,6 +90,15 @@ def test_samples_equal_those_of_the_transformers(
     np.testing.assert_array_equal(np.concatenate([x for x, _, _ in parts]), expected.read())
 
 
+def test_samples_at_the_wanted_rate_are_not_screened():
+    signals = np.zeros((1, 3, 1000), np.float32)
+    signals[..., ::2], signals[0, 0, 5] = 1, 500
+    for transform in (Resample(50.0), make_pipeline(Resample(50.0), BandpassFilter(None, 20.0))):
+        found, *_ = apply_transform(transform, signals, LEADS, 50.0)
+        column = ECGArray.from_numpy(signals, leads=LEADS, sampling_rate=50.0)
+        np.testing.assert_array_equal(found, transform.fit_transform(column).read())
+
+
 @pytest.mark.parametrize(
     "transform",
     [
@@ -136,9 +145,9 @@ def test_description_has_every_parameter_that_decides_the_result():
         SelectLeads(("I", "II")), make_pipeline(FunctionTransformer(np.negative), memory=None)
     )
     select, function = describe_transform(transform)
-    assert (
-        select == "SelectLeads(derive=False, input_leads=None, leads=['I', 'II'], missing='raise')"
-    )
+    assert select == "SelectLeads(derive=False, input_leads=None, leads=['I', 'II'])"
+    (masking,) = describe_transform(SelectLeads(("I", "II"), missing="mask"))
+    assert masking.endswith("missing='mask')")
     assert "func=negative" in function
     assert "0x" not in function
     assert describe_transform(None) == []

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ecgsk.signals import ECGArray, ECGStorage
 from ecgsk.signals.concat import ConcatStorage
 from ecgsk.signals.derived_leads import DerivedLeads
+from ecgsk.signals.file_rows import FileRows
 from ecgsk.signals.refitted import RefittedStorage
-from ecgsk.signals.storage import ArrayStorage, FileRows, LeadSelection, NpyStorage
+from ecgsk.signals.storage import ArrayStorage, LeadSelection, NpyStorage
 from ecgsk.signals.windows import WindowStorage
 
 LEADS, RATE, N_RECORDS, N_SAMPLES = ("I", "II"), 10.0, 3, 40
