@@ -23,6 +23,7 @@ from ecgsk.exceptions import ECGError
 from ecgsk.model_selection import check_patient_split, patient_split
 from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals.columns import find_ecg_column
+from ecgsk.signals.missing_records import refuse_missing
 
 
 def compare_arms(
@@ -118,6 +119,8 @@ def compare_arms(
     ECGError
         If a clinical column is an identifier, a date or free text: see
         :func:`ecgsk.check_table`; or if X lacks the columns that an arm needs.
+    SignalQualityError
+        If a record is missing.
     ValueError
         If an arm is unknown, a share is outside (0, 1], an archive size is
         negative, or no training record has a label.
@@ -140,6 +143,7 @@ def compare_arms(
     ['random encoder + linear', 'table only']
     """
     check_row_order("compare_arms", X, Y=Y, labs=labs, groups=groups)
+    refuse_missing("compare_arms", X)  # all arms are scored on the same records
     rng = check_random_state(random_state)
     seed = int(rng.randint(2**31 - 1))
     pretrainer = _seeded(JointEmbeddingPretrainer(verbose=verbose >= 2), pretrainer, seed)

@@ -8,7 +8,7 @@ from sklearn.frozen import FrozenEstimator
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer, LabAbnormalityExplainer
 from ecgsk.evaluation import ARMS, JOINT_EMBEDDING
 from ecgsk.evaluation.arms import DEMOGRAPHICS_ONLY, resolve_arms
-from ecgsk.exceptions import ECGError, PatientLeakageError, TableWarning
+from ecgsk.exceptions import ECGError, PatientLeakageError, SignalQualityError, TableWarning
 from ecgsk.preprocessing import LabAbnormality
 from ecgsk.signals import ECGArray
 
@@ -130,6 +130,14 @@ def test_table_is_checked_before_any_fit(compare, X, fits):
     renamed = X.rename(columns={"subject_id": "remainder__subject_id"})
     with pytest.raises(ECGError, match=r"compare_arms: .* now 'remainder__subject_id'"):
         compare(X=renamed)
+    assert not any(fits.values())
+
+
+def test_a_missing_record_is_refused_before_any_fit(compare, X, fits):
+    column = X["ecg"].array.copy()
+    column[3] = pd.NA
+    with pytest.raises(SignalQualityError, match=r"compare_arms: .* 1 of .* row 3\. Leave"):
+        compare(X.assign(ecg=column))
     assert not any(fits.values())
 
 
