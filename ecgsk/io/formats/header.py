@@ -30,7 +30,7 @@ from ecgsk.signals.units import (
 
 @dataclass(frozen=True)
 class FileHeader:
-    """What a file states of the leads that are read; its samples are read by `read_samples`."""
+    """Header of a recording file: leads, rates and scales; `read_samples` reads the samples."""
 
     path: str
     format: str
