@@ -13,9 +13,7 @@ the gradients; seconds per record and diagnosis.
 """
 
 import argparse
-import sys
 import warnings
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -27,7 +25,6 @@ from ecgsk.datasets import make_clinical_ecg
 from ecgsk.explain import attribute
 from ecgsk.explain.attribution import shuffled_copy
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 COLUMNS = ["ecg", "subject_id"]
 TENTH, N_RANDOM, N_STEPS = 0.1, 20, 32
 

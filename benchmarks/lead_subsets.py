@@ -10,13 +10,13 @@ kept in --folder, so that a stopped run goes on.
 """
 
 import argparse
-import sys
 import warnings
 from pathlib import Path
 from time import process_time
 
 import numpy as np
 import torch
+from ptbxl_subset import load_ptbxl_subset
 from scipy.stats import rankdata
 
 from ecgsk import ECGDiagnosisClassifier
@@ -26,9 +26,6 @@ from ecgsk.metrics import masked_roc_auc, paired_difference
 from ecgsk.preprocessing import SelectLeads
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.training import Augmentation
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-from ptbxl_subset import load_ptbxl_subset
 
 N_FOLDS = 3
 SUBSETS = {

@@ -15,7 +15,6 @@ beside ours.
 
 import argparse
 import subprocess
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -23,15 +22,13 @@ from time import perf_counter, process_time
 
 import numpy as np
 import torch
+from ptbxl_subset import load_ptbxl_subset
 from skorch import NeuralNetBinaryClassifier
 from torch import nn
 
 from ecgsk import ECGDiagnosisClassifier
 from ecgsk.encoders.registry import ENCODERS, resolve_encoder
 from ecgsk.metrics import masked_roc_auc, paired_difference
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-from ptbxl_subset import load_ptbxl_subset
 
 N_FOLDS = 3  # of the cross-validation
 

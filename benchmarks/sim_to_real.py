@@ -10,12 +10,11 @@ z-scored, each lead of each record; so are the synthetic records here.
 """
 
 import argparse
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from ptbxl_subset import load_ptbxl_subset
 from sklearn.frozen import FrozenEstimator
 
 from ecgsk import ECGDiagnosisClassifier, JointEmbeddingPretrainer
@@ -23,9 +22,6 @@ from ecgsk.datasets import make_clinical_ecg
 from ecgsk.metrics import masked_roc_auc, paired_difference
 from ecgsk.preprocessing import BandpassFilter
 from ecgsk.signals import ECGArray
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-from ptbxl_subset import load_ptbxl_subset
 
 FRACTIONS = (0.1, 0.25, 1.0)
 

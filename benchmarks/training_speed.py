@@ -10,8 +10,6 @@ mean over one seed a turn. Without --data the records are synthetic.
 """
 
 import argparse
-import sys
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -132,7 +130,6 @@ def records(options):
         cohort = make_clinical_ecg(options.subjects, random_state=0)
         train, test = patient_split(cohort.groups.to_numpy(), random_state=0)
         return cohort.X[["ecg", "subject_id"]], cohort.Y, train, test
-    sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
     from ptbxl_subset import load_ptbxl_subset
 
     cohort = load_ptbxl_subset(options.data)

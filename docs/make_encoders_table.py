@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ecgsk.encoders import Encoder
 from ecgsk.encoders.registry import ENCODERS
 
-PAGE = Path(__file__).parent / "encoders.md"
+PAGE = Path(__file__).parent / "guide" / "encoders.md"
 BETWEEN_MARKERS = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end of table -->)", re.DOTALL)
 HEADER = "| name | spec | parameters, M | GFLOPs | from |\n|---|---|--:|--:|---|\n"
 

@@ -95,7 +95,7 @@ if __name__ == "__main__":
         page, name = sys.argv[1:]
         photograph(Path(page).read_text(encoding="utf-8"), FOLDER / name, height=3300)
         sys.exit()
-    example = Path(__file__).parents[1] / "examples" / "explain_one_patient.py"
+    example = Path(__file__).parents[1] / "examples" / "laboratory" / "explain_one_patient.py"
     explained = runpy.run_path(str(example))["explain_one"](n_subjects=1000).to_html()
     photograph(explained, FOLDER / "explanation.png", width=1160, height=3000)
     photograph(explained, FOLDER / "explanation_phone.png", width=390, height=1800, scheme="dark")

@@ -12,17 +12,11 @@ def example(name):
     return runpy.run_path(str(EXAMPLES / f"{name}.py"))
 
 
-@pytest.mark.slow
-def test_plot_grid_search_encoders():
-    run = example("plot_grid_search_encoders")
-    table = run["table_of"](run["search_encoders"](n_subjects=40))
-    assert len(table) == 4
-    assert len(run["plot"](table).axes[0].containers) == 2
-
-
 @pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
 def test_explain_one_patient():
-    explanation = example("explain_one_patient")["explain_one"](n_subjects=160, max_epochs=1)
+    explanation = example("laboratory/explain_one_patient")["explain_one"](
+        n_subjects=160, max_epochs=1
+    )
     page = explanation.to_html()
     for section in ("Diagnoses", "Laboratory findings", "Where the model looked", "Similar"):
         assert section in page
@@ -30,7 +24,7 @@ def test_explain_one_patient():
 
 
 def test_check_your_encoder():
-    run = example("check_your_encoder")
+    run = example("extending/check_your_encoder")
     for estimator in run["estimators"](run["GRUEncoder"](hidden_size=4)):
         for check in run["CHECKS"][:3]:
             check(estimator)

@@ -21,7 +21,7 @@ from ecgsk.preprocessing import BandpassFilter, Resample, SelectLeads
 
 uvicorn = pytest.importorskip("uvicorn")
 pytest.importorskip("fastapi")
-EXAMPLE = Path(__file__).parents[1] / "examples" / "serve_fastapi.py"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "deployment" / "serve_fastapi.py"
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def export(model: Any, path: str | PathLike) -> Path:
     -----
     The model's metadata, a JSON value for each name, has leads and their order, sampling rate,
     unit, number of samples, names of the outputs' columns, thresholds, the training population
-    and the version of ecgsk. `docs/deployment.md` lists it, and what is refused.
+    and the version of ecgsk. `docs/guide/deployment.md` lists it, and what is refused.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def _trace(module: ExportedModel, taken: SignalInput, parts: ModelParts) -> Any:
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise ECGError(
             f"export cannot express {parts.encoder.encoder_spec_!r} in ONNX: {reason} Choose "
-            "another encoder; docs/deployment.md lists those that export."
+            "another encoder; docs/guide/deployment.md lists those that export."
         ) from error
     assert program is not None
     return program.model_proto

@@ -9,7 +9,7 @@ from sklearn.model_selection import GroupKFold
 from ecgsk.estimators._linear_head import fit_late_fusion
 
 _FOLDS = 5
-# Weight of the observed label in the distillation target (docs/recipes.md compares others).
+# Weight of the observed label in the distillation target (others: docs/benchmarks/recipes.md).
 _OBSERVED_LABEL_WEIGHT = 0.3
 
 

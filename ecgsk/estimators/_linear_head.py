@@ -57,9 +57,9 @@ def fit_late_fusion(
     """Fit heads on blocks of features apart and together, and average them to one head.
 
     Each block has a penalty of its own, which is better where labels are few, and one head on
-    all blocks is better where they are many (docs/recipes.md). What the separate heads add to
-    the log odds of the base rate is summed with a weight of 0.75 each. One block gives
-    `fit_linear_heads`.
+    all blocks is better where they are many (docs/benchmarks/recipes.md). What the separate
+    heads add to the log odds of the base rate is summed with a weight of 0.75 each. One block
+    gives `fit_linear_heads`.
     """
     counts = np.ones(len(targets)) if sample_weight is None else sample_weight
 

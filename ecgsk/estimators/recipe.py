@@ -11,7 +11,7 @@ from ecgsk.exceptions import RecipeWarning
 
 # Modes without epochs, and modes whose targets are a teacher's.
 PROBES, TEACHERS = ("probe", "late_fusion"), ("distill", "self_train")
-# docs/recipes.md has the measurements behind these numbers.
+# docs/benchmarks/recipes.md has the measurements behind these numbers.
 MIN_LABELLED_FOR_DISTILLATION = 200
 MIN_LABELLED_FOR_FULL_TRAINING = 1000
 # Epochs and peak learning rate. A head that starts from a probe needs few and small steps;

@@ -23,7 +23,7 @@ from ecgsk.exceptions import CollapseWarning, ECGError
 from ecgsk.metrics import effective_rank
 
 # The rank normally stays near its peak; it falls to a third or less where all embeddings
-# approach one vector (docs/recipes.md).
+# approach one vector (docs/benchmarks/recipes.md).
 _COLLAPSED_SHARE_OF_PEAK = 0.4
 _MIN_RECORDS_FOR_RANK = 64  # the rank of fewer records is random
 _SECONDS_BETWEEN_STEPS = 60.0  # lines within an epoch

@@ -1,4 +1,4 @@
-"""Code of docs/data.md on a loader of your own, and the example of open databases."""
+"""Code of docs/guide/reading_data.md on a loader of your own, and the example of open databases."""
 
 import importlib.util
 import re
@@ -28,14 +28,14 @@ def load_documented(visits, tmp_path, write_record, monkeypatch):
         signal = np.round(np.sin(2 * np.pi * (3 + number / 7) * times), 3)
         write_record(f"st-elsewhere/ecg/{line.split(',')[0]}", signal=signal)
     write_record("st-elsewhere/ecg/d/1", seconds=12)  # of no visit
-    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guide" / "reading_data.md").read_text(encoding="utf-8")
     section = text.split("## Your own hospital")[1]
     code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
     body = code.split("def load_st_elsewhere")[1].split("\n\n\n")[0]
     assert len(body.splitlines()) <= 20
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    exec(compile(code, "docs/data.md", "exec"), names)
+    exec(compile(code, "docs/guide/reading_data.md", "exec"), names)
     return names["cohort"]
 
 
@@ -84,7 +84,7 @@ def test_documented_cohort_trains_and_is_written(cohort, tiny, quick, tmp_path):
     ],
 )
 def test_example_describes_open_databases(real_data, database, folder, text):
-    path = ROOT / "examples" / "open_database.py"
+    path = ROOT / "examples" / "open_data" / "open_database.py"
     spec = importlib.util.spec_from_file_location("open_database", path)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)

@@ -138,7 +138,7 @@ def test_invalid_input_is_rejected(tree):
 
 @pytest.mark.real_data
 def test_prepared_subset(real_data):
-    path = Path(__file__).parents[2] / "examples" / "ptbxl_subset.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "ptbxl_subset.py"
     spec = importlib.util.spec_from_file_location("ptbxl_subset", path)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)

@@ -213,7 +213,7 @@ def test_import_of_ecgsk_leaves_onnx_alone():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-# Other sizes of an encoder that is tested; all were compared once (docs/deployment.md).
+# Other sizes of an encoder that is tested; all were compared once (docs/guide/deployment.md).
 OTHER_SIZES = {"net1d_founder", "resnet18", "resnet34", "s4_512", "xresnet1d50"}
 
 

@@ -147,7 +147,7 @@ def test_explainer_in_cross_validation(classifier, X, cohort):
 def test_pretrainings_of_a_grid(
     make_classifier, make_pretrainer, pretrainer, X, Y, monkeypatch, frozen, n_pretrainings
 ):
-    """2 x 2 settings over 3 folds, and the refit: as docs/model_selection.md has it."""
+    """2 x 2 settings over 3 folds, and the refit: as docs/guide/model_selection.md has it."""
     fitted = []
 
     def count(*args):

@@ -1,6 +1,8 @@
-"""Explain one patient's ECG, from training to an HTML page.
+"""
+Explain one patient's ECG, from training to an HTML page
+========================================================
 
-    python examples/explain_one_patient.py [--subjects 500] [--out explanation.html]
+    python examples/laboratory/explain_one_patient.py [--subjects 500] [--out explanation.html]
 
 Simulated patients in three parts: training, calibration, and one unseen patient with an ECG
 alone.

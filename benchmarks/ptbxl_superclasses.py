@@ -1,6 +1,6 @@
 """Classify the five superclasses of the PTB-XL subset with default parameters.
 
-    python examples/ptbxl_superclasses.py FOLDER [--seeds 3]
+    python benchmarks/ptbxl_superclasses.py FOLDER [--seeds 3]
 
 Trains on folds 1 to 8 and scores fold 9: macro AUROC with its patient-bootstrap
 95 % interval, CPU and wall seconds of the fit.

@@ -1,6 +1,6 @@
 """Make a cohort from a NumPy array and a table: the prepared PTB-XL subset.
 
-    python examples/ptbxl_subset.py FOLDER [COHORT]
+    python benchmarks/ptbxl_subset.py FOLDER [COHORT]
 
 With a second folder, the cohort is written there: ``ecgsk evaluate COHORT --arm "signal only"``
 trains on folds 1 to 8 and tests on fold 9.

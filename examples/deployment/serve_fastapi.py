@@ -1,7 +1,9 @@
-"""Serve a saved model over HTTP: one ECG in, the JSON of its explanation out.
+"""
+Serve a saved model over HTTP: one ECG in, the JSON of its explanation out
+==========================================================================
 
     pip install "ecgsk[serve]"
-    python examples/serve_fastapi.py ecgsk-demo/model [--port 8000]
+    python examples/deployment/serve_fastapi.py ecgsk-demo/model [--port 8000]
 
 ``GET /model`` returns leads, sampling rate, seconds and labels. ``POST /explain`` takes one
 record as JSON and returns what ``Explanation.to_dict`` returns:

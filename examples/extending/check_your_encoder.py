@@ -1,6 +1,8 @@
-"""An encoder of your own, held to everything that ours are.
+"""
+An encoder of your own, held to everything that ours are
+========================================================
 
-    python examples/check_your_encoder.py
+    python examples/extending/check_your_encoder.py
 
 An encoder is a small spec, which scikit-learn clones, prints and searches, and the
 torch module that it builds. Replace ``GRUEncoder`` with yours: the checks fit all three

@@ -1,12 +1,14 @@
-"""Describe an open database and write it as a cohort folder.
+"""
+Describe an open database and write it as a cohort folder
+=========================================================
 
-    python examples/open_database.py challenge FOLDER [--out COHORT]
-    python examples/open_database.py code15 FOLDER
-    python examples/open_database.py ludb FOLDER
-    python examples/open_database.py brugada FOLDER
-    python examples/open_database.py music FOLDER
-    python examples/open_database.py vitaldb FOLDER
-    python examples/open_database.py ptbxl [FOLDER]
+    python examples/open_data/open_database.py challenge FOLDER [--out COHORT]
+    python examples/open_data/open_database.py code15 FOLDER
+    python examples/open_data/open_database.py ludb FOLDER
+    python examples/open_data/open_database.py brugada FOLDER
+    python examples/open_data/open_database.py music FOLDER
+    python examples/open_data/open_database.py vitaldb FOLDER
+    python examples/open_data/open_database.py ptbxl [FOLDER]
 
 Without a folder, PTB-XL is downloaded. ``--out`` writes signals, table and labels as
 plain files, on which every estimator trains without loading them into memory.
