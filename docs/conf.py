@@ -128,4 +128,5 @@ def skip_members_of_others(app, what, name, obj, skip, options):
 
 
 def setup(app):
+    """Connect what this file adds to Sphinx."""
     app.connect("autodoc-skip-member", skip_members_of_others)
