@@ -92,6 +92,7 @@ html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["ecgsk.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # dark where the reader's system is
 html_sidebars = {"index": [], "get_started": []}
 html_theme_options = {
     "logo": {"text": "ecgsk", "image_light": "_static/logo.svg", "image_dark": "_static/logo.svg"},
