@@ -13,26 +13,30 @@ import pandas as pd
 
 from ecgsk.datasets import make_clinical_ecg
 from ecgsk.io import find_beats
+from ecgsk.preprocessing import BandpassFilter
 
 RATE = 500
 cohort = make_clinical_ecg(n_subjects=60, sampling_rate=RATE, random_state=0)
-records = cohort.X["ecg"].ecg.to_numpy()
-lead_ii = cohort.X["ecg"].ecg.leads.index("II")
+X = BandpassFilter(0.5, 40).fit_transform(cohort.X)
+records = X["ecg"].ecg.to_numpy()
+lead_ii = X["ecg"].ecg.leads.index("II")
 
 # %%
 # Beats of two records
 # --------------------
+# ``find_beats`` takes one lead, as here, or a whole record. Of a record it uses the lead with the
+# strongest QRS complexes.
 in_af = cohort.latent["in_af"].to_numpy() > 0
 examples = {
-    "sinus rhythm": np.flatnonzero(~in_af)[3],
+    "sinus rhythm": np.flatnonzero(~in_af)[9],
     "atrial fibrillation": np.flatnonzero(in_af)[0],
 }
 seconds = np.arange(records.shape[2]) / RATE
 
 fig, axes = plt.subplots(2, sharex=True, sharey=True, figsize=(9, 4.4), layout="constrained")
 for ax, (rhythm, row) in zip(axes, examples.items(), strict=True):
-    beats = find_beats(records[row], RATE)
     signal = records[row, lead_ii]
+    beats = find_beats(signal, RATE)
     ax.plot(seconds, signal, color="#0072b2", linewidth=0.8, label="lead II")
     ax.plot(beats, np.interp(beats, seconds, signal), "v", color="#d55e00", label="beat")
     ax.set_title(f"{rhythm}: {60 / np.diff(beats).mean():.0f} beats per minute", loc="left")
@@ -74,7 +78,7 @@ plt.show()
 # Align 0.3 s before to 0.5 s after each R peak, and take the median. A median ignores a premature
 # beat that a mean would smear over the average.
 row = examples["sinus rhythm"]
-peaks = np.round(find_beats(records[row], RATE) * RATE).astype(int)
+peaks = np.round(find_beats(records[row, lead_ii], RATE) * RATE).astype(int)
 before, after = int(0.3 * RATE), int(0.5 * RATE)
 peaks = peaks[(peaks >= before) & (peaks + after <= records.shape[2])]
 cut = np.stack([records[row, lead_ii, peak - before : peak + after] for peak in peaks])
