@@ -39,8 +39,8 @@ print(patient_bootstrap(Y_test, P_test, groups=patients, random_state=0))
 # %%
 # AUROC of each diagnosis
 # -----------------------
-# Bundle branch blocks and atrial fibrillation are easy to see in an ECG. For hyperthyroidism, sepsis
-# and hypocalcaemia the interval includes 0.5, which is chance: 300 patients cannot show more.
+# Bundle branch blocks and atrial fibrillation are easy to see in an ECG. For hyperthyroidism,
+# sepsis and hypocalcaemia the interval includes 0.5, which is chance: 300 patients show no more.
 LabelScoresDisplay.from_predictions(Y_test, P_test, groups=patients, random_state=0)
 plt.show()
 
