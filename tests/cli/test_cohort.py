@@ -173,7 +173,7 @@ def test_arrays_are_joined_as_declared(invoke, visits, tmp_path):
     for name in ("1", "3"):
         np.save(tmp_path / "arrays" / f"{name}.npy", np.full((2, 500), 700))
     visits[2] = tmp_path / "arrays"
-    words = "--drop seen --leads I,II --sampling-rate 250 --file-unit uV".split()
+    words = ["--drop", "seen", "--leads", "I,II", "--sampling-rate", "250", "--file-unit", "uV"]
     invoke(*visits, *words)
     cohort = read_cohort(tmp_path / "out")
     assert cohort.X["ecg"].ecg.to_numpy()[:, 1, 5].tolist() == pytest.approx([0.7, 0.7])
