@@ -27,7 +27,8 @@ def csv(
     recordings: Annotated[
         Path,
         typer.Argument(
-            help="Folder of WFDB records, or one that `ecgsk ingest` wrote.",
+            help="Folder of recordings of any format that is read, or one that `ecgsk ingest` "
+            "wrote.",
             exists=True,
             file_okay=False,
         ),
@@ -102,6 +103,10 @@ def csv(
     leads: Leads = None,
     sampling_rate: Rate = None,
     duration: Duration = None,
+    file_unit: Annotated[
+        str | None,
+        typer.Option(help="Unit of the samples in files that state none: V, mV, uV or nV."),
+    ] = None,
     errors: Errors = "list",
     population: Annotated[str, typer.Option(help="Who the patients are, in words.")] = "",
     overwrite: Overwrite = False,
@@ -141,6 +146,7 @@ def csv(
         leads=leads,
         sampling_rate=sampling_rate,
         duration=duration,
+        unit=file_unit,
         errors=errors,
         population=population,
     )

@@ -20,8 +20,9 @@ from ecgsk.datasets._csv_columns import (
     tidy,
 )
 from ecgsk.datasets._join import join_table
-from ecgsk.exceptions import ECGError
-from ecgsk.io import read_ecg_folder, read_wfdb_folder
+from ecgsk.exceptions import ECGError, RecordReadError
+from ecgsk.io import read_ecg_folder, read_ecgs, read_wfdb_folder
+from ecgsk.io.sources import find_sources
 from ecgsk.signals import STANDARD_12_LEADS
 from ecgsk.signals.columns import find_ecg_column
 
@@ -51,6 +52,7 @@ def load_csv(
     leads: Any = None,
     sampling_rate: float | None = None,
     duration: float | None = None,
+    unit: str | None = None,
     errors: Literal["list", "raise"] = "list",
     population: str = "",
     return_X_y: bool = False,
@@ -64,8 +66,8 @@ def load_csv(
     Parameters
     ----------
     recordings : path-like
-        Folder of WFDB records, searched with its subfolders; or a folder that
-        `ecgsk.io.ingest` or `ecgsk.io.write_ecg_folder` wrote.
+        Folder of files of any format that `ecgsk.io.read_ecg` reads, searched with its
+        subfolders; or a folder that `ecgsk.io.ingest` or `ecgsk.io.write_ecg_folder` wrote.
     table : path-like
         CSV file (UTF-8, commas, a header) or Parquet file, one row per record.
     key : str
@@ -91,14 +93,15 @@ def load_csv(
     fold : str, optional
         Column of whole numbers; by default ten folds are drawn by patient.
     header_columns : sequence of str
-        Columns of the recordings, such as ``"age"`` and ``"sex"`` of WFDB headers, to use as
-        clinical columns.
+        Columns of the recordings, such as ``"age"`` and ``"sex"``, to use as clinical columns.
     min_count : int, default=1
         Minimum number of records per label of `statements`.
     leads, sampling_rate, duration
-        As in `ecgsk.io.read_wfdb_folder`; not for a stored folder, which has its own.
+        As in `ecgsk.io.read_ecgs`; not for a stored folder, which has its own.
+    unit : str, optional
+        Unit of the samples in files that state none, as in `ecgsk.io.read_ecg`.
     errors : {"list", "raise"}, default="list"
-        What to do about records that cannot be read; see `ecgsk.io.read_wfdb_folder`.
+        Leave out records that cannot be read, warn once and list them, or raise.
     population : str, default=""
         Who the patients are.
     return_X_y : bool, default=False
@@ -176,7 +179,8 @@ def load_csv(
     values = lab_table(rows, labs, name=_NAME)
     bounds = range_table(None if ranges is None else Path(ranges), labs, name=_NAME)
     numbers = None if fold is None else fold_numbers(rows[fold], name=_NAME)
-    ecgs = _read_recordings(Path(recordings), leads, sampling_rate, duration, errors, progress)
+    wanted = {"leads": leads, "sampling_rate": sampling_rate, "duration": duration}
+    ecgs = _read_recordings(Path(recordings), wanted, unit, errors, progress)
     kept = _header_columns(ecgs, header_columns, rows.columns)
     found, place, alone, unused = _match(ecgs["record"], rows[key], key)
     index = pd.Index(ecgs["record"].to_numpy()[found], name="record")
@@ -205,34 +209,46 @@ def load_csv(
 
 
 def _read_recordings(
-    folder: Path,
-    leads: Any,
-    sampling_rate: float | None,
-    duration: float | None,
-    errors: str,
-    progress: bool,
+    folder: Path, wanted: dict[str, Any], unit: str | None, errors: str, progress: bool
 ) -> pd.DataFrame:
     """Return ``ecg``, ``record`` and further columns of a folder of records, or of a store."""
     if not (folder / _MANIFEST).exists():
-        leads = STANDARD_12_LEADS if leads is None else leads
-        return read_wfdb_folder(
-            folder,
-            leads=leads,
-            sampling_rate=sampling_rate,
-            duration=duration,
-            errors=errors,  # type: ignore[arg-type]
-            progress=progress,
-        )
-    if not (leads is None and sampling_rate is None and duration is None):
+        return _read_files(folder, wanted, unit, errors, progress)
+    if unit is not None or any(value is not None for value in wanted.values()):
         raise ECGError(
-            f"{_NAME}: {folder} is a stored folder, which has its own leads, sampling rate and "
-            "duration. Leave out leads=, sampling_rate= and duration=, or ingest it again."
+            f"{_NAME}: {folder} is a stored folder, which has its own leads, sampling rate, "
+            "duration and unit. Leave out leads=, sampling_rate=, duration= and unit=, or ingest "
+            "it again."
         )
     frame, _ = read_ecg_folder(folder)
     frame = frame.rename(columns={find_ecg_column(frame): "ecg"})
     if "record" not in frame:
         frame = frame.assign(record=frame.index.astype(str))
     return frame.reset_index(drop=True)
+
+
+def _read_files(
+    folder: Path, wanted: dict[str, Any], unit: str | None, errors: str, progress: bool
+) -> pd.DataFrame:
+    (source,) = find_sources([folder], name=_NAME)
+    if all((folder / f"{name}.hea").exists() for name in source.names):
+        leads = STANDARD_12_LEADS if wanted["leads"] is None else wanted["leads"]
+        return read_wfdb_folder(
+            folder,
+            **wanted | {"leads": leads},
+            errors=errors,  # type: ignore[arg-type]
+            progress=progress,
+        )
+    if errors not in ("list", "raise"):
+        raise ValueError(f"{_NAME}: errors must be 'list' or 'raise', got {errors!r}.")
+    frame = read_ecgs(folder, **wanted, unit=unit)
+    broken = [{key: one[key] for key in ("record", "reason")} for one in frame.attrs["broken"]]
+    if broken and errors == "raise":
+        raise RecordReadError(broken[0]["reason"])
+    # Records of one kind of file follow one another; a cohort has the order of the paths.
+    frame = frame.sort_index().reset_index()
+    frame.attrs["broken"] = broken
+    return frame
 
 
 def _header_columns(ecgs: pd.DataFrame, wanted: Sequence[str], taken: pd.Index) -> list[str]:

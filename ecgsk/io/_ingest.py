@@ -252,7 +252,8 @@ def _settings(
         "leads": dict(leads)
         if isinstance(leads, Mapping)
         else list(wanted_leads(STANDARD_12_LEADS if leads is None else leads)),
-        "declared": asdict(declared),
+        # JSON has no tuples: with one, no finished ingest would ever equal these settings.
+        "declared": asdict(declared) | {"leads": declared.leads and list(declared.leads)},
         "duration": None if duration is None else float(duration),
         "gain": float(gain),
         "chunk_size": int(chunk_size),

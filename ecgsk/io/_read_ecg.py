@@ -11,10 +11,9 @@ from ecgsk.io._wfdb_header import (
     declared_names,
     places_by_lead,
     read_header,
-    read_header_bytes,
+    read_names,
     record_path,
 )
-from ecgsk.io._wfdb_text import parse_header
 from ecgsk.io.formats.detection import open_recording
 from ecgsk.io.formats.header import choose_leads, choose_names, read_samples
 from ecgsk.io.formats.recording import check_declared
@@ -112,9 +111,9 @@ def read_ecg(
 
 def _read_wfdb(record: str, leads: Leads | None) -> tuple[tuple[str, ...], np.ndarray, float]:
     """Return leads, samples (n_leads, n_samples) and sampling rate of a WFDB record."""
-    names = [signal.name for signal in parse_header(read_header_bytes(record)).signals]
+    names = read_names(record)
     wanted, stored = choose_names(names, leads, record)
-    places = places_by_lead(tuple(names), declared_names(leads or ()))
+    places = places_by_lead(names, declared_names(leads or ()))
     header = read_header(record, {names[places[lead][0]]: lead for lead in stored})
     n_samples = header.layout.n_samples
     storage = WFDBStorage([header], stored, header.sampling_rate, n_samples)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ecgsk.exceptions import ECGError, RecordReadError
 from ecgsk.io._wfdb_header import shown
+from ecgsk.io._wfdb_segments import segments_of_others
 from ecgsk.io.formats.detection import DECLARED_FORMATS, find_format
 
 _logger = logging.getLogger("ecgsk")
@@ -18,7 +19,8 @@ _ARRAY_SUFFIXES = {".csv", ".tsv", ".gz", ".npy", ".npz", ".mat"}
 def find_records(folder: Path, *, aside: Path | None = None, name: str) -> list[str]:
     """Return the sorted paths of all recordings in a folder but in `aside`.
 
-    WFDB records are without suffix, other files with theirs. Tables and arrays are recordings
+    WFDB records are without suffix, other files with theirs. A segment of another record is no
+    record of its own. Tables and arrays are recordings
     only where the folder holds no other ones. `name` is the function that messages begin with.
     """
 
@@ -31,7 +33,8 @@ def find_records(folder: Path, *, aside: Path | None = None, name: str) -> list[
         folders[:] = [inner for inner in folders if Path(place, inner) != aside]
         inside = Path(place).relative_to(folder)
         headers = {file[:-4] for file in files if file.endswith(".hea")}
-        records += [(inside / stem).as_posix() for stem in headers]
+        parts = segments_of_others(place, headers)
+        records += [(inside / stem).as_posix() for stem in headers - parts]
         for file in files:
             kind = _kind(place, file, headers)
             if kind is not None:

@@ -3,16 +3,25 @@
 import os
 import stat
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from ecgsk._stored_files import state_of_files
 from ecgsk.exceptions import ECGError, LeadMismatchError, RecordReadError, UnitError
 from ecgsk.io._wfdb_comments import comment_columns
-from ecgsk.io._wfdb_samples import SampleBlock, count_block_frames, find_blocks, signal_files
+from ecgsk.io._wfdb_samples import (
+    SampleBlock,
+    block_file,
+    count_block_frames,
+    find_blocks,
+    signal_files,
+)
 from ecgsk.io._wfdb_text import HeaderText, SignalLine, parse_header
 from ecgsk.signals.leads import (
     canonical_lead,
@@ -32,21 +41,38 @@ Leads = Sequence[str] | Mapping[str, str]  # names, or the lead by its name in t
 _SUFFIXES = {".hea", ".dat", ".mat"}
 _MAX_HEADER_BYTES = 1 << 20
 _GAINS = (1e-6, 1e12)  # units per physical unit; others overflow or are always 0
-_NO_FILE = "~"  # of a signal without samples, in WFDB
+_NO_FILE = "~"  # of a signal without samples, and of a segment without signals, in WFDB
 
 _cached_to_millivolt = lru_cache(to_millivolt)
 _canonical_leads = lru_cache(canonical_leads)
 
 
 @dataclass(frozen=True)
+class Segment:
+    """Part of a record: a record of its own, beside it, that holds some of the leads."""
+
+    path: str  # without suffix
+    start: int  # of its first sample, within the record
+    places: tuple[int, ...]  # of its leads, among the requested ones
+    layout: "RecordLayout"  # of its leads
+    checksums: tuple[int, ...]
+    state: int  # of its files when the header was read
+
+
+@dataclass(frozen=True)
 class RecordLayout:
-    """Layout of the requested leads in a record; most records of a folder share one."""
+    """Layout of the requested leads in a record; most records of a folder share one.
+
+    A record of several segments has samples and leads in `segments` alone. What none of them
+    holds is missing.
+    """
 
     sampling_rate: float  # Hz, as stored
     n_samples: int  # per lead, as stored
     channels: tuple[int, ...]  # positions of the requested leads in the file
     millivolts: tuple[float, ...]  # per stored unit of each requested lead
     blocks: tuple[SampleBlock, ...]  # samples of the requested leads, by file
+    segments: tuple[Segment, ...] | None = None  # in the order of time
 
     @property
     def seconds(self) -> float:
@@ -82,6 +108,17 @@ class RecordHeader:
         return f"no gain stated in {', '.join(self.uncalibrated)}: 200 units per mV assumed"
 
 
+def record_files(path: str, layout: RecordLayout) -> list[str]:
+    """Return the paths of all files of a record, from its path without suffix."""
+    inner = [file for s in layout.segments or () for file in record_files(s.path, s.layout)]
+    return [f"{path}.hea", *(block_file(block, path) for block in layout.blocks), *inner]
+
+
+def segment_state(segment_path: str, layout: RecordLayout, path: str) -> int:
+    """Return a number that changes with the files of a segment of the record at `path`."""
+    return state_of_files([f"{path}.hea", *record_files(segment_path, layout)])
+
+
 def record_path(path: str | Path) -> str:
     """Return the absolute path of a record from that of its ``.hea``, ``.dat`` or ``.mat`` file.
 
@@ -104,8 +141,23 @@ def read_header(path: str, leads: Leads) -> RecordHeader:
     for a malformed header or an absent or truncated signal file, LeadMismatchError for an
     absent or repeated lead, UnitError for a unit that is no voltage.
     """
-    try:
+    with _explained(path):
         return _read_header(path, leads)
+
+
+def read_names(path: str) -> tuple[str, ...]:
+    """Return the names of all signals of a record; errors as of `read_header`."""
+    with _explained(path):
+        header = parse_header(read_header_bytes(path))
+        if header.segments:
+            header = _segment_text(header.segments[0][0], path, header)
+        return tuple(signal.name for signal in header.signals)
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    try:
+        yield
     except ECGError:
         raise
     # Whatever a header holds, the other records must still be read.
@@ -118,10 +170,20 @@ def read_header(path: str, leads: Leads) -> RecordHeader:
 
 
 def _read_header(path: str, leads: Leads) -> RecordHeader:
-    raw = read_header_bytes(path)
-    header = parse_header(raw)
+    header = parse_header(read_header_bytes(path))
+    if header.segments:
+        try:
+            return _read_segments(path, header, leads)
+        except ECGError as error:
+            if str(error).startswith(start := f"record {shown(path)}: "):
+                raise
+            raise type(error)(f"{start}one of its segments cannot be read: {error}") from error
     names = tuple(signal.name for signal in header.signals)
-    channels = _find_leads(names, leads, path)
+    return _read_signals(path, header, _find_leads(names, leads, path))
+
+
+def _read_signals(path: str, header: HeaderText, channels: tuple[int, ...]) -> RecordHeader:
+    """Return the header of a record of one segment, for some of its signals."""
     rate, per_frame = _common_rate(header, channels, path)
     files = signal_files(header.signals)
     n_frames = _check_files(header, files, channels, path)
@@ -137,6 +199,80 @@ def _read_header(path: str, leads: Leads) -> RecordHeader:
     checksums = tuple((signal.checksum or 0) % 2**16 for signal in signals)
     uncalibrated = tuple(signal.name for signal in signals if not signal.calibrated)
     return RecordHeader(path, _kept_once(layout), comment_columns(header), checksums, uncalibrated)
+
+
+def _read_segments(path: str, header: HeaderText, leads: Leads) -> RecordHeader:
+    """Return the header of a record of several segments, each with scales of its own.
+
+    A first segment of length 0 names all signals, and each of the others holds some of them;
+    otherwise all hold those of the first.
+    """
+    n_frames = sum(length for _, length in header.segments)
+    if header.n_frames not in (None, 0, n_frames) or not n_frames:
+        raise ValueError(f"it states {header.n_frames} samples, and segments of {n_frames}")
+    first = _segment_text(header.segments[0][0], path, header)
+    names = tuple(signal.name for signal in first.signals)
+    channels = _find_leads(names, leads, path)
+    parts: dict[tuple[str, int], tuple[tuple[int, ...], RecordHeader]] = {}
+    kinds = set()  # sampling rates, and samples per frame
+    for name, length in dict.fromkeys(header.segments):
+        if not length or name == _NO_FILE:
+            continue
+        text = _segment_text(name, path, header)
+        if header.segments[0][1] and tuple(signal.name for signal in text.signals) != names:
+            raise ValueError(f"its segment {name} has other signals than the first one")
+        if found := _read_segment(_beside(name, path), text, length, leads):
+            parts[name, length] = found
+            kinds.add((found[1].sampling_rate, found[1].layout.n_samples // length))
+    kinds = kinds or {_common_rate(first, channels, path)}
+    if len(kinds) > 1:
+        rates = sorted({rate for rate, _ in kinds})
+        raise RecordReadError(
+            f"record {shown(path)}: expected segments of one sampling rate, got "
+            f"{', '.join(map(format_hertz, rates))}. Read its segments as records of their own."
+        )
+    ((rate, per_frame),) = kinds
+    starts = accumulate((length for _, length in header.segments), initial=0)
+    segments = tuple(
+        Segment(
+            *(part.path, start * per_frame, places, part.layout, part.checksums),
+            state=segment_state(part.path, part.layout, path),
+        )
+        for segment, start in zip(header.segments, starts, strict=False)
+        for places, part in filter(None, [parts.get(segment)])
+    )
+    layout = RecordLayout(rate, n_frames * per_frame, channels, (), (), segments)
+    uncalibrated = [name for _, part in parts.values() for name in part.uncalibrated]
+    columns = comment_columns(header)
+    return RecordHeader(path, layout, columns, (0,) * len(channels), tuple({*uncalibrated}))
+
+
+def _segment_text(name: str, path: str, header: HeaderText) -> HeaderText:
+    text = parse_header(read_header_bytes(_beside(name, path)))
+    if text.segments:
+        raise ValueError(f"its segment {name} has segments itself")
+    return text._replace(frame_rate=text.frame_rate or header.frame_rate)
+
+
+def _read_segment(
+    path: str, text: HeaderText, length: int, leads: Leads
+) -> tuple[tuple[int, ...], RecordHeader] | None:
+    """Return the places of a segment's leads among the requested ones, and its header.
+
+    None for a segment without any of them.
+    """
+    if text.n_frames not in (None, 0, length):
+        raise ValueError(
+            f"its segment {os.path.basename(path)} has {text.n_frames} samples and not {length}"
+        )
+    names = tuple(signal.name for signal in text.signals)
+    found = places_by_lead(names, declared_names(leads))
+    held = {place: lead for place, lead in enumerate(wanted_leads(leads)) if lead in found}
+    if not held:
+        return None
+    _check_unique(held.values(), found, names, path)
+    channels = tuple(found[lead][0] for lead in held.values())
+    return tuple(held), _read_signals(path, text._replace(n_frames=length), channels)
 
 
 def _check_scales(signals: Sequence[SignalLine], n_frames: int) -> None:
@@ -245,12 +381,7 @@ def _check_files(
 
 def _find_file(name: str, path: str) -> str:
     """Return the path of a file of samples, which must be beside the header."""
-    if "/" in name or "\\" in name or name in (".", "..", _NO_FILE, "-"):
-        raise RecordReadError(
-            f"record {shown(path)}: expected signal files beside the header, got {name!r}. "
-            "Correct the header, or leave the record out."
-        )
-    file = os.path.join(os.path.dirname(path), name)
+    file = _beside(name, path)
     if not os.path.isfile(file):
         state = "is no regular file" if os.path.exists(file) else "is absent"
         raise RecordReadError(
@@ -258,6 +389,16 @@ def _find_file(name: str, path: str) -> str:
             "Download it again, or leave the record out."
         )
     return file
+
+
+def _beside(name: str, path: str) -> str:
+    """Return the path of a file or a segment that a header names."""
+    if "/" in name or "\\" in name or name in (".", "..", _NO_FILE, "-"):
+        raise RecordReadError(
+            f"record {shown(path)}: expected signal files and segments beside the header, got "
+            f"{name!r}. Correct the header, or leave the record out."
+        )
+    return os.path.join(os.path.dirname(path), name)
 
 
 def _same_letters(file: str) -> str:
@@ -281,12 +422,18 @@ def _find_leads(names: tuple[str, ...], leads: Leads, path: str) -> tuple[int, .
             f"record {shown(path)}: expected leads {', '.join(wanted)}, but it lacks "
             f"{', '.join(missing)}; it stores {stored}. {_remedy(wanted, missing, names)}"
         )
+    _check_unique(wanted, places, names, path)
+    return tuple(places[lead][0] for lead in wanted)
+
+
+def _check_unique(
+    wanted: Iterable[str], places: Mapping[str, list[int]], names: tuple[str, ...], path: str
+) -> None:
     if repeated := [lead for lead in wanted if len(places[lead]) > 1]:
         raise LeadMismatchError(
             f"record {shown(path)}: lead {', '.join(repeated)} occurs more than once; it stores "
-            f"{stored}. Correct the header, or leave the record out."
+            f"{', '.join(names)}. Correct the header, or leave the record out."
         )
-    return tuple(places[lead][0] for lead in wanted)
 
 
 def _remedy(wanted: tuple[str, ...], missing: list[str], names: tuple[str, ...]) -> str:

@@ -31,6 +31,7 @@ _SIGNAL_LINE = re.compile(
     rf"(?:{_BLANK}{_NUMBER}{_END})?)?)?)?)?)?(?:{_BLANK}(?P<name>.+))?",
     re.ASCII,
 )
+_SEGMENT_LINE = re.compile(rf"(?P<name>\S.*?){_BLANK}(?P<n_frames>{_NUMBER})", re.ASCII)
 _TIME = re.compile(r"(?:(?:(\d\d?):)?(\d\d?):)?(\d\d?)(?:\.(\d{1,6}))?", re.ASCII)
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _DEFAULT_GAIN = 200.0  # units per mV, where a header states none or 0
@@ -62,6 +63,7 @@ class HeaderText(NamedTuple):
     recorded_text: str  # date and time that cannot be understood
     signals: tuple[SignalLine, ...]
     comments: tuple[str, ...]
+    segments: tuple[tuple[str, int], ...] = ()  # name and frames of each, where it has segments
 
 
 def parse_header(raw: bytes) -> HeaderText:
@@ -82,23 +84,22 @@ def parse_header(raw: bytes) -> HeaderText:
             f"its first line is {stated[0][:80]!r}; expected name, number of signals, sampling "
             "rate and number of samples"
         )
-    if record["n_segments"]:
-        raise ValueError(
-            f"expected one segment, got {record['n_segments']} segments: read each as a record"
-        )
-    n_signals = int(record["n_signals"])
-    if n_signals > MAX_SIGNALS:
-        raise ValueError(f"it states {n_signals} signals; expected at most {MAX_SIGNALS}")
-    if n_signals != len(stated) - 1:
-        raise ValueError(f"it states {n_signals} signals and describes {len(stated) - 1}")
+    kind = "segments" if record["n_segments"] else "signals"
+    n_stated = int(record["n_segments"] or record["n_signals"])
+    if kind == "signals" and n_stated > MAX_SIGNALS:
+        raise ValueError(f"it states {n_stated} signals; expected at most {MAX_SIGNALS}")
+    if n_stated != len(stated) - 1 or not n_stated:
+        raise ValueError(f"it states {n_stated} {kind} and describes {len(stated) - 1}")
+    segments = tuple(map(_parse_segment, stated[1:])) if kind == "segments" else ()
     recorded, recorded_text = _datetime(record["time"], record["date"])
     return HeaderText(
         frame_rate=float(record["rate"]) if record["rate"] else None,
         n_frames=int(record["n_frames"]) if record["n_frames"] else None,
         recorded=recorded,
         recorded_text=recorded_text,
-        signals=tuple(map(_parse_signal, stated[1:])),
+        signals=() if segments else tuple(map(_parse_signal, stated[1:])),
         comments=tuple(comments),
+        segments=segments,
     )
 
 
@@ -110,6 +111,13 @@ def _decode(raw: bytes) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+def _parse_segment(line: str) -> tuple[str, int]:
+    segment = _SEGMENT_LINE.fullmatch(line)
+    if not segment:
+        raise ValueError(f"the segment line {line[:80]!r} cannot be read")
+    return segment["name"], int(segment["n_frames"])
 
 
 def _parse_signal(line: str) -> SignalLine:

@@ -5,7 +5,7 @@ import math
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -134,11 +134,14 @@ class RecordStorage(ECGStorage):
         """
         # Comparing sizes and times is cheaper than reading a header again.
         if self._state(row) != self._states[row]:
-            os.stat(needed)
-            raise RecordReadError(
-                f"record {shown(self.paths[row])}: its samples cannot be read, as {file} has "
-                "changed since it was read. Read the folder again."
-            )
+            self._raise_changed(row, needed, file)
+
+    def _raise_changed(self, row: int, needed: str, file: str) -> NoReturn:
+        os.stat(needed)
+        raise RecordReadError(
+            f"record {shown(self.paths[row])}: its samples cannot be read, as {file} has "
+            "changed since it was read. Read the folder again."
+        )
 
     def compact(self, rows: np.ndarray) -> tuple["RecordStorage", np.ndarray]:
         """Keep only the paths in use; see `ecgsk.signals.ECGStorage.compact`."""

@@ -19,6 +19,7 @@ from ecgsk.exceptions import (
     SignalQualityWarning,
 )
 from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, record_path, shown, wanted_leads
+from ecgsk.io._wfdb_segments import segments_of_others
 from ecgsk.io.wfdb_storage import WFDBStorage
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
 from ecgsk.signals.units import check_sampling_rate, format_hertz
@@ -94,8 +95,9 @@ def read_wfdb_folder(
     Notes
     -----
     Every signal is read at its own rate where a frame holds several of its samples;
-    leads of different rates in one record are refused. Files are read that stand
-    beside the header and that it names, and no other.
+    leads of different rates in one record are refused. A record of several segments is
+    one row; where a lead has no segment it is NaN. Files are read that stand beside the
+    header and that it names, and no other.
 
     Examples
     --------
@@ -123,6 +125,7 @@ def read_wfdb_folder(
             f"{'' if folder.is_dir() else ', which is not a folder'}. "
             "Give the folder that holds the .hea files."
         )
+    paths = _without_segments(paths)
     names = [shown(path.relative_to(folder).with_suffix("").as_posix()) for path in paths]
     ecg, kept, headers, broken = read_wfdb_records(
         paths,
@@ -139,6 +142,19 @@ def read_wfdb_folder(
     frame = pd.concat([found, comments_frame(headers)], axis=1)
     frame.attrs["broken"] = broken
     return frame
+
+
+def _without_segments(paths: Sequence[Path]) -> list[Path]:
+    """Leave out headers of segments whose record is among the paths."""
+    folders: dict[Path, list[str]] = {}
+    for path in paths:
+        folders.setdefault(path.parent, []).append(path.stem)
+    parts = {
+        (folder, name)
+        for folder, names in folders.items()
+        for name in segments_of_others(str(folder), names)
+    }
+    return [path for path in paths if (path.parent, path.stem) not in parts]
 
 
 def read_wfdb_record(

@@ -1,5 +1,6 @@
 """Storage of records in WFDB files, read on demand."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 from warnings import warn
@@ -8,8 +9,15 @@ import numpy as np
 
 from ecgsk._stored_files import state_of_files
 from ecgsk.exceptions import SignalQualityWarning
-from ecgsk.io._wfdb_header import RecordHeader, RecordLayout, shown
-from ecgsk.io._wfdb_samples import block_file, read_blocks
+from ecgsk.io._wfdb_header import (
+    RecordHeader,
+    RecordLayout,
+    Segment,
+    record_files,
+    segment_state,
+    shown,
+)
+from ecgsk.io._wfdb_samples import read_blocks
 from ecgsk.io.record_storage import RecordStorage
 
 
@@ -91,17 +99,38 @@ class WFDBStorage(RecordStorage):
     def _read_stored(self, row: int, begin: int, end: int) -> tuple[np.ndarray, tuple[str, ...]]:
         """Return samples in mV, and the leads that differ from their checksums."""
         path, layout = self.paths[row], self.layouts[row]
+        if layout.segments is not None:
+            return self._read_segments(row, layout.segments, begin, end)
         self._check_unchanged(row, f"{path}.hea", "its signal file or its header")
         if begin == end:  # all of it is beyond the record's end
             return np.empty((len(self.leads), 0)), ()
-        signal, sums = read_blocks(layout.blocks, path, end, layout.n_samples, begin)
-        if set(layout.millivolts) != {1.0}:
-            signal *= np.array(layout.millivolts)[:, None]
-        if sums is None:
-            return signal, ()
-        stated = self.checksums[row]
-        differs = (stated != 0) & (stated != sums)
+        signal, differs = _read_in_mv(layout, path, begin, end, self.checksums[row])
         return signal, tuple(np.array(self.leads)[differs].tolist()) if differs.any() else ()
+
+    def _read_segments(
+        self, row: int, segments: tuple[Segment, ...], begin: int, end: int
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return samples in mV, NaN where no segment has any, and leads in doubt."""
+        signal = np.full((len(self.leads), end - begin), np.nan)
+        differing = np.zeros(len(self.leads), bool)
+        first = max(bisect_right(segments, begin, key=lambda segment: segment.start) - 1, 0)
+        for segment in segments[first:]:
+            start, stop = segment.start, segment.start + segment.layout.n_samples
+            if start >= end:
+                break
+            if stop <= begin:
+                continue
+            now = segment_state(segment.path, segment.layout, self.paths[row])
+            if now != segment.state:
+                self._raise_changed(row, f"{segment.path}.hea", "a segment or its header")
+            begins, ends = max(start, begin), min(stop, end)
+            part, differs = _read_in_mv(
+                *(segment.layout, segment.path, begins - start, ends - start),
+                np.array(segment.checksums, np.uint16),
+            )
+            signal[list(segment.places), begins - begin : ends - begin] = part
+            differing[list(segment.places)] |= differs
+        return signal, tuple(np.array(self.leads)[differing].tolist())
 
     def compact(self, rows: np.ndarray) -> tuple[RecordStorage, np.ndarray]:
         """Keep only the paths in use; see `ecgsk.signals.ECGStorage.compact`."""
@@ -111,9 +140,19 @@ class WFDBStorage(RecordStorage):
         return storage, compacted
 
     def _state(self, row: int) -> int:
-        path = self.paths[row]
-        names = [block_file(block, path) for block in self.layouts[row].blocks]
-        return state_of_files([f"{path}.hea", *names])
+        return state_of_files(record_files(self.paths[row], self.layouts[row]))
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"differing": {}}  # a hash is the same after a warning
+
+
+def _read_in_mv(
+    layout: RecordLayout, path: str, begin: int, end: int, stated: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return samples of a record of one segment, and which leads differ from the checksums."""
+    signal, sums = read_blocks(layout.blocks, path, end, layout.n_samples, begin)
+    if set(layout.millivolts) != {1.0}:
+        signal *= np.array(layout.millivolts)[:, None]
+    if sums is None:
+        return signal, np.zeros(len(signal), bool)
+    return signal, (stated != 0) & (stated != sums)

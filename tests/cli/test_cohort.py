@@ -168,6 +168,17 @@ def test_roles_and_findings_are_printed_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_arrays_are_joined_as_declared(invoke, visits, tmp_path):
+    (tmp_path / "arrays").mkdir()
+    for name in ("1", "3"):
+        np.save(tmp_path / "arrays" / f"{name}.npy", np.full((2, 500), 700))
+    visits[2] = tmp_path / "arrays"
+    words = ["--drop", "seen", "--leads", "I,II", "--sampling-rate", "250", "--file-unit", "uV"]
+    invoke(*visits, *words)
+    cohort = read_cohort(tmp_path / "out")
+    assert cohort.X["ecg"].ecg.to_numpy()[:, 1, 5].tolist() == pytest.approx([0.7, 0.7])
+
+
 @pytest.mark.filterwarnings("ignore:join_table. 1 of 2 records")
 def test_what_is_left_out_is_listed_on_both_sides(invoke, visits, tmp_path):
     out = invoke(*visits, "--drop", "seen", "--population", "adults")

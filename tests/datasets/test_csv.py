@@ -8,9 +8,18 @@ from hypothesis import strategies as st
 
 from ecgsk.datasets import load_brugada_huca, load_csv, load_ludb
 from ecgsk.exceptions import ECGError, RecordReadError
-from ecgsk.io import ingest, write_ecg_folder
-from ecgsk.signals import ECGArray
-from tests.io.formats.writers import EIGHT, make_digital, muse_waveform, write_muse
+from ecgsk.io import ingest, read_ecg, write_ecg_folder
+from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from tests.io.formats.writers import (
+    EIGHT,
+    dicom_channel,
+    dicom_group,
+    make_digital,
+    muse_waveform,
+    write_dicom,
+    write_muse,
+    write_scp,
+)
 
 ROWS = """ecg_id,mrn,age,AF,class,potassium,discharged
 1,0007,60,1,a,4.1,1
@@ -123,6 +132,63 @@ def test_a_store_of_hospital_files_is_found_by_keys_without_suffix(load, tmp_pat
     assert cohort.X.index.tolist() == ["1.XML", "10.XML", "2.XML"]
     assert cohort.X["age"].tolist() == [60, 44, 61]
     assert load(ROWS.replace("\n2,", "\n2.XML,"), source=store).X["age"].tolist() == [60, 44, 61]
+
+
+@pytest.fixture
+def hospital(tmp_path, write_record_into):
+    """Recordings in four formats: a MUSE file, SCP-ECG, DICOM and WFDB, all of 2 s at 500 Hz."""
+    folder = tmp_path / "in"
+    (folder / "a").mkdir(parents=True)
+    digital = {number: make_digital(EIGHT, 1000, seed=number) for number in (1, 2, 10)}
+    write_muse(folder / "1.XML", [muse_waveform("Rhythm", digital[1], "1")])
+    write_scp(folder / "a" / "2.scp", digital[2])
+    channels = [dicom_channel(meaning=f"Lead {lead}") for lead in EIGHT]
+    write_dicom(folder / "10.dcm", [dicom_group(np.array([*digital[10].values()]), channels)])
+    write_record_into(folder, "0", seconds=2)
+    return folder
+
+
+def test_a_folder_of_any_formats_is_joined_without_an_ingest(load, hospital):
+    cohort = load(ROWS + "0,0011,30,1,a,,\n", source=hospital, header_columns=["sex"])
+    assert cohort.X.index.tolist() == ["0", "1.XML", "10.dcm", "a/2.scp"]
+    assert cohort.X["age"].tolist() == [30, 60, 44, 61]
+    for row, name in enumerate(cohort.X.index):
+        expected = read_ecg(hospital / name, leads=STANDARD_12_LEADS).signal
+        np.testing.assert_array_equal(cohort.X["ecg"].iloc[row].signal, expected)
+    assert cohort.broken == []
+
+
+@pytest.mark.filterwarnings("ignore:join_table. 1 of 4 records")
+def test_rate_leads_and_length_hold_for_all_formats(load, hospital):
+    cohort = load(source=hospital, leads=["II", "III"], sampling_rate=250, duration=1)
+    assert str(cohort.X["ecg"].dtype) == "ecg[2x250, 250 Hz: II III]"
+    stored = load(source=ingest(hospital, hospital.parent / "out", progress=False))
+    assert stored.X.index.tolist() == cohort.X.index.tolist()
+
+
+@pytest.mark.filterwarnings("ignore:read_ecgs. left out 1 records", "ignore:join_table")
+def test_a_broken_file_of_any_format_is_listed_or_raised(load, hospital):
+    (hospital / "1.XML").write_text("<RestingECG>")
+    cohort = load(source=hospital)
+    assert [one["record"] for one in cohort.broken] == ["1.XML"]
+    assert set(cohort.broken[0]) == {"record", "reason"}
+    with pytest.raises(RecordReadError, match=r"1\.XML: it cannot be read as GE MUSE XML"):
+        load(source=hospital, errors="raise")
+
+
+def test_arrays_are_joined_as_declared(load, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in (1, 2, 10):
+        np.save(tmp_path / "in" / f"{number}.npy", [*make_digital(EIGHT, 500, number).values()])
+    declared = {"leads": EIGHT, "sampling_rate": 250, "unit": "uV"}
+    cohort = load(source=tmp_path / "in", **declared)
+    expected = [*make_digital(EIGHT, 500, 10).values()]
+    np.testing.assert_array_equal(np.rint(1000 * cohort.X["ecg"].iloc[1].signal), expected)
+    with pytest.raises(RecordReadError, match=r"does not state the unit .* unit='uV'"):
+        load(source=tmp_path / "in", **declared | {"unit": None})
+    store = ingest(tmp_path / "in", tmp_path / "store", progress=False, **declared)
+    with pytest.raises(ECGError, match=r"Leave out leads=, .* and unit="):
+        load(source=store, unit="uV")
 
 
 def test_file_names_that_repeat_need_a_path(load, write_record_into, tmp_path):

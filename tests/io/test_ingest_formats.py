@@ -1,6 +1,7 @@
 """An ingest of files of several formats."""
 
 import os
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 from ecgsk import io
 from ecgsk.exceptions import ECGError, SignalQualityWarning
-from ecgsk.io import read_ecg, read_ecg_folder, read_ecgs
+from ecgsk.io import _ingest, read_ecg, read_ecg_folder, read_ecgs
 from ecgsk.preprocessing import Resample
 from ecgsk.signals import STANDARD_12_LEADS
 from tests.io.formats.writers import (
@@ -91,3 +92,22 @@ def test_arrays_are_ingested_as_declared(tmp_path):
         ingest(folder, tmp_path / "out", **declared | {"unit": "mV"})
     with pytest.raises(ECGError, match=r"none of 3 records .* does not state the unit of lead I"):
         ingest(folder, tmp_path / "other", leads=EIGHT, sampling_rate=250)
+
+
+@pytest.mark.parametrize("leads", [["II", "V1"], ("II", "V1"), {"II": "II", "V1": "x-v1"}])
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_an_ingest_of_named_leads_is_repeated(folder, tmp_path, leads, is_finished, monkeypatch):
+    (folder / "d.edf").unlink()
+    options = {"leads": leads, "chunk_size": 1, "sampling_rate": 500}
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if not is_finished:
+            patch.setattr(_ingest, "_finish", interrupt)
+        with suppress(KeyboardInterrupt):
+            ingest(folder, tmp_path / "out", **options)
+    monkeypatch.setattr(_ingest, "convert", interrupt)  # no record is read again
+    frame, _ = read_ecg_folder(ingest(folder, tmp_path / "out", **options))
+    assert frame["record"].tolist() == ["a", "b.xml", "c.scp"]
