@@ -136,6 +136,16 @@ def test_every_reference_page_shows_its_name(site, pages):
     assert [page.stem for page in generated if page.stem not in pages[page].names] == []
 
 
+def test_reference_shows_examples_or_no_heading(site, pages):
+    with_examples = set()
+    for page in pages:
+        if page.parent.name == "_generated":
+            text = page.read_text(encoding="utf-8")
+            assert ("Examples that use" in text) == ("sphx-glr-thumbcontainer" in text), page
+            with_examples |= {page.stem} if "sphx-glr-thumbcontainer" in text else set()
+    assert "ecgsk.ECGDiagnosisClassifier" in with_examples
+
+
 @pytest.fixture(scope="module")
 def address(site):
     """The site over HTTP, as a reader has it: scripts cannot load files beside a local page."""
