@@ -38,6 +38,7 @@ PAGES = ["README.md", "docs/index.md", "docs/get_started.md", "docs/guide/*.md"]
 NOT_RUN = {
     "pip install": "CI installs in environments of its own",
     "python -m venv": "CI installs in environments of its own",
+    ". .venv/bin/activate": "CI installs in environments of its own",
     "ecgsk demo": "tests/cli/test_demo.py runs it",
 }
 SECONDS_PER_BLOCK = 300
@@ -147,7 +148,8 @@ def write_files(folder):
 
     ``recordings/`` holds WFDB records of 12 leads, and ``new-records/`` those of other patients.
     ``visits.csv`` has their table, ``cohort/`` the same as a cohort folder, ``store/`` the
-    recordings as a store, and ``trained/model`` a small model.
+    recordings as a store, and ``trained/model`` a small model. ``st-elsewhere/`` is a hospital
+    with a table of other columns.
     """
     from sklearn.pipeline import make_pipeline
 
@@ -165,6 +167,10 @@ def write_files(folder):
     visits["AF"], visits["stroke"] = cohort.Y["atrial fibrillation"], cohort.Y["diabetes"]
     visits["creatinine"] = cohort.labs["creatinine"]
     visits.to_csv(folder / "visits.csv", index=False)
+    _write_records(cohort, folder / "st-elsewhere" / "ecg", 20)
+    elsewhere = visits.rename(columns={"mrn": "patient", "AF": "atrial_fibrillation"}).head(20)
+    elsewhere["heart_failure"] = elsewhere.pop("stroke")
+    elsewhere.to_csv(folder / "st-elsewhere" / "visits.csv", index=False)
     write_cohort(cohort, folder / "cohort")
     ingest(folder / "recordings", folder / "store", BandpassFilter(0.5, 40), progress=False)
     model = ecgsk.ECGDiagnosisClassifier(
@@ -179,7 +185,7 @@ def _write_records(cohort, folder, n_records):
         warnings.simplefilter("ignore", DeprecationWarning)  # of wfdb with pandas 3.1
         import wfdb
 
-    folder.mkdir()
+    folder.mkdir(parents=True)
     leads = cohort.X["ecg"].ecg.leads
     samples = cohort.X["ecg"].iloc[:n_records].ecg.to_numpy()
     with warnings.catch_warnings():
