@@ -21,7 +21,7 @@ PAGES = [
     "index.html",
     "get_started.html",
     "guide/explanations.html",
-    "guide/reading_data.html",
+    "guide/ecg_column.html",
     "benchmarks/results.html",
     "auto_examples/index.html",
     "auto_examples/model_selection/plot_grid_search_encoders.html",
