@@ -194,6 +194,19 @@ def test_scp_that_states_more_samples_than_it_holds_is_read_with_a_note(tmp_path
     assert "section 3 states 400 samples, section 6 holds 300" in note
 
 
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ({"bimodal": True}, "bimodal compression .* is not supported"),
+        ({"section": 12}, "long-term rhythm data .Section 12, SCP-ECG v3. is not supported"),
+    ],
+)
+def test_scp_of_other_kinds_is_refused(tmp_path, eight, flags, reason):
+    path = write_scp(tmp_path / "a.scp", eight, **flags)
+    with pytest.raises(RecordReadError, match=rf"a.scp: it cannot be read as SCP-ECG .*{reason}"):
+        read_ecg(path)
+
+
 def test_scp_that_counts_samples_from_zero_is_read(tmp_path):
     eight = make_digital(EIGHT, 300)
     path = write_scp(tmp_path / "a", eight, start=0)
