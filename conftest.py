@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytest_plugins = ["docs.code_blocks"]  # README and the guide: their code blocks run
+
 # Nets this small lose time to threads. NumPy and PyTorch read this once, when they are
 # imported, here and in the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

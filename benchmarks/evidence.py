@@ -9,14 +9,13 @@ whether deleting a link's direction changes the diagnosis more than deleting ran
 Embeddings are read from FOLDER where they are there.
 """
 
-import argparse
 import warnings
 
 import numpy as np
 import pandas as pd
 import torch
 from evidence_causes import find_causes
-from evidence_data import CONFOUNDERS, SIZES, fit_heads, load_or_embed, split
+from evidence_data import CONFOUNDERS, argument_parser, fit_heads, load_or_embed, split
 from evidence_naming import PICKS, VITALS, name_causes, rates
 
 from ecgsk.explain import LabEvidence, deletion_faithfulness
@@ -26,10 +25,7 @@ ARGUMENTS = ("embedding", "labs", "diagnoses", "patients")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, nargs="+", default=[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="training patients")
-    parser.add_argument("--folder", help="folder for the embeddings")
+    parser = argument_parser(__doc__)
     parser.add_argument("--deletion", action="store_true", help="deletion of directions too")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -7,7 +7,6 @@ signs, with a covariance that is robust to several records of a patient. A refer
 `evidence.py`, on the same patients and pairs, of a gate that controls for what was measured.
 """
 
-import argparse
 import warnings
 
 import numpy as np
@@ -15,7 +14,7 @@ import pandas as pd
 import torch
 from evidence import classify, show_pairs
 from evidence_causes import find_causes
-from evidence_data import SIZES, load_or_embed, split
+from evidence_data import argument_parser, load_or_embed, split
 from evidence_naming import VITALS
 from scipy.special import expit
 from sklearn.preprocessing import QuantileTransformer
@@ -28,11 +27,7 @@ SMALLEST = np.log(1.15)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, nargs="+", default=[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="training patients")
-    parser.add_argument("--folder", help="folder for the embeddings")
-    args = parser.parse_args()
+    args = argument_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     causes, gates = find_causes(), {}

@@ -5,6 +5,7 @@ that every link between them is false. So is a link of one that depends on age, 
 with a finding or a diagnosis of the simulator.
 """
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,15 @@ N_PLANTED = 3  # labels, and as many laboratory values, per confounder
 PREVALENCE, ABNORMAL, UNMEASURED = 0.08, 0.15, 0.4
 # Log odds of a label per standard deviation of its confounder; correlation of a value with it.
 SLOPES, CORRELATIONS = (0.7, 1.0, 1.3), (0.3, 0.45, 0.6)
+
+
+def argument_parser(description):
+    """Make the options that the benchmarks of evidence share."""
+    parser = ArgumentParser(description=description)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="training patients")
+    parser.add_argument("--folder", help="folder for the embeddings")
+    return parser
 
 
 def simulate(n_subjects, seed):

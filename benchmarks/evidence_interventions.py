@@ -9,7 +9,6 @@ compared with the change of the model's log odds, which the new ECG causes, and 
 of the diagnosis' log odds in the simulator itself.
 """
 
-import argparse
 import warnings
 
 import numpy as np
@@ -17,7 +16,7 @@ import pandas as pd
 import torch
 from evidence import fit
 from evidence_causes import causes_of_findings, log_odds
-from evidence_data import SIZES, load_or_embed, split
+from evidence_data import argument_parser, load_or_embed, split
 from scipy.stats import spearmanr
 
 from ecgsk.datasets import make_clinical_ecg
@@ -27,11 +26,7 @@ NEW_PATIENTS = 100  # added to the seed of the cohort: no link was fitted on the
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, nargs="+", default=[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="training patients")
-    parser.add_argument("--folder", help="folder for the embeddings")
-    args = parser.parse_args()
+    args = argument_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     moved_by, rows = causes_of_findings(), []

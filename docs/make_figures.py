@@ -2,7 +2,9 @@
 
 ``python docs/make_figures.py report.html NAME.png`` photographs a page, as of ``ecgsk evaluate``.
 
-An explained patient, on a wide light page and on a dark telephone; this needs Chromium.
+The first ECG of the page "Get started".
+
+An explained patient, on a light and a dark page and on a phone; this needs Chromium.
 
 Four ECGs of one synthetic heart. Its shape, position and chest are the average ones;
 between the sheets one cause changes and the noise stays. The cases are severe, as in a
@@ -71,22 +73,53 @@ def draw_cases() -> Figure:
 
 
 def photograph(
-    page: str, path: Path, *, width: int = 1160, height: int = 1500, scheme: str = "light"
+    page: str,
+    path: Path,
+    *,
+    width: int = 1160,
+    height: int = 1560,
+    scheme: str = "light",
+    heading: str = "",
 ) -> None:
-    """Keep the upper part of an HTML page, as Chromium shows it, as a PNG of 256 colours."""
+    """Save part of an HTML page, from its top or a heading, as a PNG of 256 colours."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"))
-        window = browser.new_page(
-            viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=1
-        )
+        window = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         window.set_content(page)
-        picture = Image.open(io.BytesIO(window.screenshot())).convert("RGB")
+        top = 0.0
+        if heading:
+            top = window.get_by_role("heading", name=heading, exact=True).bounding_box()["y"] - 16
+        clip = {"x": 0, "y": top, "width": width, "height": height}
+        picture = Image.open(io.BytesIO(window.screenshot(full_page=True, clip=clip)))
         browser.close()
-    picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        path, optimize=True
+    save_small(picture, path, colours=256)
+
+
+def save_small(picture: Image.Image, path: Path, colours: int) -> None:
+    """Save a PNG with few colours."""
+    few = picture.convert("RGB").quantize(
+        colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
     )
+    few.save(path, optimize=True)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Save a Matplotlib figure as a PNG with few colours."""
+    file = io.BytesIO()
+    figure.savefig(file)
+    save_small(Image.open(file), path, colours=64)
+
+
+def draw_explanation(page: str) -> None:
+    """Save the pictures of an explanation: its upper part, its evidence, and on a phone."""
+    photograph(page, FOLDER / "explanation.png")
+    photograph(page, FOLDER / "explanation_dark.png", scheme="dark")
+    photograph(
+        page, FOLDER / "explanation_evidence.png", heading="Laboratory evidence", height=1100
+    )
+    photograph(page, FOLDER / "explanation_phone.png", width=390, height=1800, scheme="dark")
 
 
 if __name__ == "__main__":
@@ -96,7 +129,7 @@ if __name__ == "__main__":
         photograph(Path(page).read_text(encoding="utf-8"), FOLDER / name, height=3300)
         sys.exit()
     example = Path(__file__).parents[1] / "examples" / "laboratory" / "explain_one_patient.py"
-    explained = runpy.run_path(str(example))["explain_one"](n_subjects=1000).to_html()
-    photograph(explained, FOLDER / "explanation.png", width=1160, height=3000)
-    photograph(explained, FOLDER / "explanation_phone.png", width=390, height=1800, scheme="dark")
-    draw_cases().savefig(FOLDER / "synthetic_ecgs.png", metadata={"Software": None})
+    draw_explanation(runpy.run_path(str(example))["explain_one"](n_subjects=700).to_html())
+    save_figure(draw_cases(), FOLDER / "synthetic_ecgs.png")
+    first = make_clinical_ecg(n_subjects=400, random_state=0).X["ecg"].ecg  # as in get_started.md
+    save_figure(first.plot(0), FOLDER / "first_ecg.png")

@@ -14,7 +14,11 @@ import pytest
 import ecgsk
 
 ROOT = Path(__file__).parents[1]
-REFERENCE = re.findall(r"^   ([\w.]+)$", (ROOT / "docs" / "api.rst").read_text("utf-8"), re.M)
+REFERENCE = [
+    name
+    for page in sorted((ROOT / "docs" / "api").glob("*.rst"))
+    for name in re.findall(r"^   ([\w.]+)$", page.read_text("utf-8"), re.M)
+]
 PACKAGES = [
     module.name
     for module in iter_modules(ecgsk.__path__, "ecgsk.")
@@ -63,6 +67,15 @@ def test_all_holds_what_the_reference_lists(package):
     names = import_module(package).__all__
     assert len(names) == len(set(names))
     assert set(names) == documented(package)
+
+
+def test_reference_lists_each_name_once():
+    assert sorted(REFERENCE) == sorted(set(REFERENCE))
+
+
+def test_every_page_of_the_reference_is_linked():
+    linked = re.findall(r"^   api/(\w+)$", (ROOT / "docs" / "api.rst").read_text("utf-8"), re.M)
+    assert sorted(linked) == sorted(page.stem for page in (ROOT / "docs" / "api").glob("*.rst"))
 
 
 def test_top_level_holds_what_the_reference_lists():

@@ -119,12 +119,12 @@ class RecordScaled(Encoder):
 
 
 class PretrainedEncoder(Encoder):
-    """Pretrained weights of ECGFounder [1]_ or ST-MEM [2]_ from a downloaded file.
+    """Pretrained weights of ECGFounder or ST-MEM from a downloaded file.
 
-    Network and size are read from the file. Leads and sampling rate must be those
-    of the pre-training; ``fit`` raises an error otherwise. Filter as in the
-    pre-training first: ``BandpassFilter(0.67, 40)``. The module centres and scales
-    each record.
+    Network and size are read from the file of ECGFounder [1]_ or ST-MEM [2]_. Leads
+    and sampling rate must be those of the pre-training; ``fit`` raises an error
+    otherwise. Filter as in the pre-training first: ``BandpassFilter(0.67, 40)``. The
+    module centres and scales each record.
 
     ==========  ========  =============  =========================
     weights     leads     sampling rate  record

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ecgsk.plotting import _sheet as paper
+from ecgsk.plotting._shade import HALF_HEIGHT_MM, opacity, shade_rectangles
 from ecgsk.plotting._sheet import Sheet, Strip, lay_out
+from ecgsk.plotting.figures import BLUE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +27,7 @@ def plot_ecg(
     title: str | None = None,
     layout: str = "auto",
     start: float = 0.0,
+    shade: Any = None,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw one ECG on ECG paper at true scale.
@@ -51,6 +54,10 @@ def plot_ecg(
     start : float, default=0.0
         Start of the sheet in s from the start of the record. The sheet shows at
         most 10 s.
+    shade : array-like of shape (n_leads, n_steps), optional
+        Values of 0 or more, evenly spaced over the whole record at any rate, such as the
+        absolute values of an attribution. Their means over 40 ms are shown behind the trace
+        in five levels, scaled to the largest mean on the sheet. NaN counts as 0.
     ax : matplotlib Axes, optional
         Axes to draw into. They get the proportions of ECG paper; their size sets
         the scale. By default, a new figure at true scale.
@@ -64,8 +71,8 @@ def plot_ecg(
     Raises
     ------
     LeadMismatchError
-        If ``leads`` does not name each row of ``signal`` once, or a standard lead is
-        missing for ``layout="3x4"``.
+        If ``leads`` does not name each row of ``signal`` once, ``shade`` does not match
+        ``signal``, or a standard lead is missing for ``layout="3x4"``.
     SamplingRateError
         If the sampling rate is not a positive number.
     DurationError
@@ -85,6 +92,8 @@ def plot_ecg(
     if ax is None:
         ax = _new_sheet(sheet.width, sheet.height)
     _draw_grid(ax, sheet.width, sheet.height)
+    if shade is not None:
+        _draw_shade(ax, sheet, shade, start)
     for strip in sheet.strips:
         _draw_strip(ax, sheet, strip)
     for baseline in sheet.baselines:
@@ -126,6 +135,26 @@ def _draw_grid(ax: Axes, width: float, height: float) -> None:
         ax.add_collection(
             LineCollection(vertical + horizontal, colors=colour, linewidths=points, zorder=0)
         )
+
+
+def _draw_shade(ax: Axes, sheet: Sheet, shade: Any, start: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    for level, strip, left, width in shade_rectangles(sheet, shade, name="plot_ecg", start=start):
+        if level:
+            bottom = sheet.baselines[strip.row] - HALF_HEIGHT_MM
+            ax.add_patch(
+                Rectangle(
+                    (left, bottom),
+                    width,
+                    2 * HALF_HEIGHT_MM,
+                    facecolor=BLUE,
+                    alpha=opacity(level),
+                    linewidth=0,
+                    zorder=-1,
+                    gid="shade",
+                )
+            )
 
 
 def _draw_strip(ax: Axes, sheet: Sheet, strip: Strip) -> None:

@@ -6,14 +6,11 @@ from typing import Any
 import numpy as np
 
 from ecgsk._safe_text import to_html_text as escape
-from ecgsk.exceptions import LeadMismatchError
 from ecgsk.plotting import _sheet as paper
+from ecgsk.plotting._shade import HALF_HEIGHT_MM, LEVELS, opacity, shade_rectangles
 from ecgsk.plotting._sheet import Sheet, Strip, lay_out
 from ecgsk.plotting.figures import BLUE
 
-_SHADE_CELL_MM = 1.0  # 40 ms
-_SHADE_LEVELS = 5
-_SHADE_HALF_HEIGHT_MM = 10.0  # above and below a baseline
 _UNITS_PER_MM = 100  # integer coordinates keep the page small
 
 
@@ -152,41 +149,13 @@ def _shades(sheet: Sheet, shade: Any) -> list[str]:
     """Draw one path for each level of shade."""
     if shade is None:
         return []
-    shade = np.nan_to_num(np.asarray(shade, dtype=np.float64))
-    if shade.ndim != 2 or len(shade) != len(sheet.signal) or shade.shape[1] == 0:
-        raise LeadMismatchError(
-            f"ecg_svg: expected one row of shade for each of {len(sheet.signal)} leads; got an "
-            f"array of shape {shade.shape}. Pass the leads of signal in the same order."
-        )
-    cells = [_cells(sheet, strip, shade) for strip in sheet.strips]
-    largest = max((values.max() for _, values in cells), default=0.0)
-    paths = [""] * (_SHADE_LEVELS + 1)
-    for strip, (edges, values) in zip(sheet.strips, cells, strict=True):
-        levels = np.zeros(len(values), dtype=int)
-        if largest > 0:
-            levels = np.rint(_SHADE_LEVELS * values / largest).astype(int)
-        top = sheet.height - sheet.baselines[strip.row] - _SHADE_HALF_HEIGHT_MM
-        # Neighbouring cells of one level form one rectangle.
-        ends = np.flatnonzero(np.diff(levels, append=-1)) + 1
-        for first, last in zip([0, *ends[:-1]], ends, strict=True):
-            left = paper.LEFT + paper.MM_PER_SECOND * edges[first]
-            width = paper.MM_PER_SECOND * (edges[last] - edges[first])
-            paths[int(levels[first])] += (
-                f"M{left:.2f} {top:g}h{width:.2f}v{2 * _SHADE_HALF_HEIGHT_MM:g}h-{width:.2f}z"
-            )
+    paths = [""] * (LEVELS + 1)
+    for level, strip, left, width in shade_rectangles(sheet, shade, name="ecg_svg"):
+        top = sheet.height - sheet.baselines[strip.row] - HALF_HEIGHT_MM
+        paths[level] += f"M{left:.2f} {top:g}h{width:.2f}v{2 * HALF_HEIGHT_MM:g}h-{width:.2f}z"
     return [
         f'<path class="shade" style="fill:var(--ecg-shade,{BLUE});'
-        f'fill-opacity:{0.75 * level / _SHADE_LEVELS:g}" d="{path}"/>'
+        f'fill-opacity:{opacity(level):g}" d="{path}"/>'
         for level, path in enumerate(paths)
         if level and path
     ]
-
-
-def _cells(sheet: Sheet, strip: Strip, shade: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the edges of a strip's cells in s, and the mean shade of its lead in each cell."""
-    duration = sheet.signal.shape[1] / sheet.sampling_rate
-    n_cells = max(1, round(paper.MM_PER_SECOND * (strip.last - strip.first) / _SHADE_CELL_MM))
-    edges = np.linspace(strip.first, strip.last, n_cells + 1)
-    times = np.linspace(0, duration, shade.shape[1] + 1)
-    area = np.concatenate([[0], np.cumsum(shade[strip.lead]) * times[1]])
-    return edges, np.diff(np.interp(edges, times, area)) / np.diff(edges)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from ecgsk.exceptions import LeadMismatchError
 from ecgsk.plotting import plot_ecg
+from ecgsk.plotting._sheet import LEFT
 
 TWELVE = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -127,3 +129,21 @@ def test_given_axes_get_the_proportions_of_ecg_paper():
     axes = figure.add_subplot()
     assert plot_ecg(make_ecg(), TWELVE, 100, ax=axes) is figure
     assert axes.get_aspect() == 1.0
+
+
+@pytest.mark.parametrize("start", [0.0, 3.0])
+def test_shade_is_behind_its_lead_at_its_time(start):
+    shade = np.zeros((2, 50))
+    shade[1, 20:25] = 1.0  # 4 to 5 s of lead II
+    figure = plot_ecg(np.zeros((2, 1000)), ["I", "II"], 100, start=start, shade=shade)
+    (patch,) = figure.axes[0].patches
+    baseline = figure.axes[0].get_lines()[1].get_ydata()[0]
+    x, y = patch.get_xy()
+    assert (x, patch.get_width()) == pytest.approx((LEFT + 25 * (4 - start), 25))
+    assert y + patch.get_height() / 2 == pytest.approx(baseline)
+    assert patch.get_alpha() == pytest.approx(0.75)
+
+
+def test_shade_of_other_leads_is_an_error():
+    with pytest.raises(LeadMismatchError, match=r"^plot_ecg: expected one row of shade"):
+        plot_ecg(np.zeros((1, 100)), ["II"], 100, shade=np.zeros((2, 100)))

@@ -1,0 +1,3 @@
+"""Modules that build the documentation are not tests."""
+
+collect_ignore_glob = ["*.py", "_build", "_generated", "auto_examples", "_templates"]

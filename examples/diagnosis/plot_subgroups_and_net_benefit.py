@@ -1,0 +1,66 @@
+"""
+Subgroup scores and net benefit (decision curves)
+=================================================
+
+Does the model work equally well for women and men, young and old? And would a decision that rests
+on it do more good than harm? :class:`~ecgsk.evaluation.SubgroupDisplay` and
+:class:`~ecgsk.evaluation.NetBenefitDisplay` answer with intervals that resample patients.
+"""
+
+import matplotlib.pyplot as plt
+
+from ecgsk import ECGDiagnosisClassifier
+from ecgsk.calibration import ProbabilityCalibrator
+from ecgsk.datasets import make_clinical_ecg
+from ecgsk.encoders import RandomConvolution
+from ecgsk.evaluation import NetBenefitDisplay, SubgroupDisplay
+from ecgsk.model_selection import patient_split
+
+# %%
+# Train, calibrate and predict on three groups of patients
+# --------------------------------------------------------
+# A decision needs calibrated probabilities, so a third group of patients calibrates the model.
+cohort = make_clinical_ecg(n_subjects=750, random_state=0)
+labels = ["atrial fibrillation", "old myocardial infarction", "heart failure", "diabetes"]
+X, Y = cohort.X, cohort.Y[labels]
+train, rest = patient_split(cohort.groups, test_size=0.6, random_state=0, Y=Y)
+held_out, test = patient_split(cohort.groups.iloc[rest], 0.6, random_state=0, Y=Y.iloc[rest])
+held_out, test = rest[held_out], rest[test]
+
+model = ECGDiagnosisClassifier(RandomConvolution(1000), random_state=0, verbose=0)
+model.fit(X.iloc[train], Y.iloc[train])
+calibrator = ProbabilityCalibrator().fit(
+    model.predict_proba(X[["ecg"]].iloc[held_out]), Y.iloc[held_out], cohort.groups.iloc[held_out]
+)
+P = calibrator.transform(model.predict_proba(X[["ecg"]].iloc[test]))
+Y_test, patients = Y.iloc[test], cohort.groups.iloc[test]
+
+# %%
+# Scores by sex and age
+# ---------------------
+# The right panel is the difference from all other patients. An interval that excludes 0 is a
+# reason to look closer. Patients under 50 have the lowest score, but they are few, and few of them
+# are ill: the interval covers half of the scale, and the difference can be chance.
+SubgroupDisplay.from_predictions(
+    Y_test,
+    P,
+    groups=patients,
+    by=X[["sex", "age"]].iloc[test],
+    edges={"age": [50, 65, 80]},
+    random_state=0,
+)
+plt.show()
+
+# %%
+# Decision curves
+# ---------------
+# The threshold is the risk at which a doctor would act. At 10 % one accepts nine false alarms for
+# one patient found. A model is useful where its curve is above "treat all" and "treat none".
+NetBenefitDisplay.from_predictions(
+    Y_test,
+    P,
+    groups=patients,
+    labels=["atrial fibrillation", "old myocardial infarction", "diabetes"],
+    random_state=0,
+)
+plt.show()
