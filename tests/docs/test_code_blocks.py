@@ -22,7 +22,7 @@ SKIPPED = {
     "command_line.md": 9,  # open databases
     "deployment.md": 2,  # a server
     "encoders.md": 1,  # a file of weights
-    "model_selection.md": 2,  # a cluster; the checks of an encoder, which an example runs
+    "model_selection.md": 1,  # a cluster
     "open_databases.md": 6,
     "saving_models.md": 1,  # a class of the reader's
     "scaling_out.md": 2,  # a cluster
@@ -64,7 +64,7 @@ def test_most_blocks_run():
     blocks = sum(len(list(code_blocks.blocks.parse(page).examples())) for page in PAGES)
     skipped = sum(len(SKIP.findall(read(page))) for page in PAGES)
     print(f"{blocks - 2 * skipped} blocks run, {skipped} are skipped")
-    assert blocks - 2 * skipped > 70
+    assert blocks - 2 * skipped > 80
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -86,7 +86,7 @@ def test_python_that_does_not_run_imports_names_that_exist(page):
     for _, language, code in SKIP.findall(read(page)):
         if language == "python":
             body = ast.parse(code).body
-            imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+            imports = [node for node in body if ast.unparse(node).startswith("from ecgsk")]
             exec(compile(ast.Module(imports, []), page.name, "exec"), {})
 
 
@@ -98,7 +98,7 @@ def test_python_block_that_raises_fails():
 def test_block_of_output_differs_from_what_was_printed():
     namespace = {code_blocks._PRINTED: "AUROC 0.71 of 40 records\n"}
     assert run(code_blocks.compare_output, "AUROC ... of 40 records\n", **namespace) is None
-    assert "Got:\nAUROC 0.71" in run(code_blocks.compare_output, "AUROC 0.70\n", **namespace)
+    assert "Got:\nAUROC 0.71" in run(code_blocks.compare_output, "AUROC 0.61\n", **namespace)
 
 
 def test_bash_block_stops_at_the_line_that_fails():
