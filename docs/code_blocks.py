@@ -10,9 +10,10 @@ The blocks of a page run in order, in one namespace and in one temporary folder:
 * ``json`` and ``toml`` blocks are parsed. A TOML block whose first line is a comment with a
   file name, such as ``# study.toml``, is written to that file.
 
-A block that cannot run at all follows ``<!-- skip: next "reason" -->``; those are counted in
-``tests/test_code_blocks.py``. `write_files` says which files lie in the folder, and `provide`
-which names each page finds.
+A block that cannot run at all follows ``<!-- skip: next "reason" -->``. They are counted in
+``tests/docs/test_code_blocks.py``, which also compares options of commands that do not run with
+those of the command line. `write_files` says which files lie in the folder, and `provide` which
+names each page finds. Run one page with ``pytest -n 0 docs/guide/training.md``.
 """
 
 import atexit
@@ -65,6 +66,13 @@ def compare_output(example):
     return f"Expected:\n{example.parsed}\nGot:\n{got}"
 
 
+def split_lines(text):
+    """Return the command lines of a block: those that run, and those of `NOT_RUN`."""
+    lines = text.replace("\\\n", " ").splitlines()
+    left_out = [line for line in lines if line.strip().startswith(tuple(NOT_RUN))]
+    return [line for line in lines if line not in left_out], left_out
+
+
 def _round_as(expected, got):
     """Replace decimals in `got` by those of `expected` that are nearly equal."""
     shown = _DECIMAL.findall(expected)
@@ -82,8 +90,7 @@ def _round_as(expected, got):
 
 def run_bash(example):
     """Run the lines of a block that this machine can run; a failing one fails the block."""
-    lines = example.parsed.replace("\\\n", " ").splitlines()
-    lines = [line for line in lines if not line.strip().startswith(tuple(NOT_RUN))]
+    lines, _ = split_lines(example.parsed)
     run = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", "\n".join(lines)],
         capture_output=True,
@@ -228,7 +235,7 @@ EVALUATORS = {
     "toml": parse_toml,
 }
 
-pytest_collect_file = Sybil(
+blocks = Sybil(
     parsers=[
         SkipParser(),
         *(CodeBlockParser(language, evaluate) for language, evaluate in EVALUATORS.items()),
@@ -237,4 +244,5 @@ pytest_collect_file = Sybil(
     patterns=PAGES,
     setup=provide,
     teardown=leave,
-).pytest()
+)
+pytest_collect_file = blocks.pytest()
