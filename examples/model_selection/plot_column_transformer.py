@@ -86,8 +86,8 @@ scores["estimate"].unstack("inputs")[list(models)].round(3)
 # %%
 # Draw the scores with intervals
 # ------------------------------
-# The ECG shows atrial fibrillation and old infarctions; creatinine shows kidney disease. With so few
-# patients most intervals overlap.
+# The ECG shows old infarctions; creatinine and haemoglobin show kidney disease and anaemia. The
+# combination is close to the better of the two. With so few patients most intervals overlap.
 fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for i, (name, color, marker) in enumerate(
     zip(models, ["#0072b2", "#e69f00", "#d55e00"], ["o", "s", "D"], strict=True)

@@ -10,7 +10,6 @@ and scores its choice on patients that the search has not seen.
 import matplotlib.pyplot as plt
 import pandas as pd
 import sklearn
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.multiclass import OneVsRestClassifier
@@ -26,9 +25,10 @@ from ecgsk.model_selection import MultilabelGroupKFold
 # %%
 # Pre-train on other patients
 # ---------------------------
-# The encoder learns from an archive without diagnoses. It is frozen, so the folds below share it.
-# This is honest because no patient of the archive is in the study.
-archive = make_clinical_ecg(n_subjects=400, random_state=1)
+# The encoder learns from an archive without diagnoses. It then embeds the study once, for all folds.
+# This is honest because no patient of the archive is in the study. A pretrainer that learns from
+# the study belongs into the pipeline, so that each fold trains its own.
+archive = make_clinical_ecg(n_subjects=300, random_state=1)
 pretrainer = JointEmbeddingPretrainer(
     ResNet1d(10, width=8), max_epochs=8, random_state=0, verbose=0
 ).fit(archive.X)
@@ -37,13 +37,10 @@ pretrainer = JointEmbeddingPretrainer(
 # The inner search chooses the regularisation
 # -------------------------------------------
 study = make_clinical_ecg(n_subjects=300, random_state=0)
-X, Y = study.X[["ecg"]], study.Y[["atrial fibrillation", "old myocardial infarction"]]
+X = pretrainer.transform(study.X[["ecg"]])
+Y = study.Y[["atrial fibrillation", "old myocardial infarction"]]
 search = GridSearchCV(
-    make_pipeline(
-        FrozenEstimator(pretrainer),
-        StandardScaler(),
-        OneVsRestClassifier(LogisticRegression(max_iter=2000)),
-    ),
+    make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression(max_iter=2000))),
     {"onevsrestclassifier__estimator__C": [1e-4, 1e-3, 1e-2, 1e-1, 1.0]},
     scoring=masked_roc_auc_scorer,
     cv=MultilabelGroupKFold(3),

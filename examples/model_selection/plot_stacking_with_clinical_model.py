@@ -22,7 +22,7 @@ from ecgsk.metrics import paired_difference, patient_bootstrap
 from ecgsk.model_selection import patient_split
 from ecgsk.preprocessing import BandpassFilter
 
-cohort = make_clinical_ecg(n_subjects=700, random_state=0)
+cohort = make_clinical_ecg(n_subjects=400, random_state=0)
 y = cohort.Y["acute myocardial infarction"].astype(int)
 train, test = patient_split(cohort.groups, test_size=0.5, random_state=0, Y=y)
 X_train, y_train, X_test = cohort.X.iloc[train], y.iloc[train], cohort.X.iloc[test]
