@@ -25,7 +25,7 @@ from ecgsk.model_selection import MultilabelGroupKFold
 # %%
 # Pre-train on other patients
 # ---------------------------
-# The encoder learns from an archive without diagnoses. It then embeds the study once, for all folds.
+# The encoder learns from an archive without diagnoses. It then embeds the study once.
 # This is honest because no patient of the archive is in the study. A pretrainer that learns from
 # the study belongs into the pipeline, so that each fold trains its own.
 archive = make_clinical_ecg(n_subjects=300, random_state=1)
