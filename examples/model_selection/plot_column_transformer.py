@@ -103,6 +103,6 @@ for i, (name, color, marker) in enumerate(
         label=name,
     )
 ax.axhline(0.5, color="0.5", linestyle=":")
-ax.set(ylabel="AUROC, 95 % interval", xticks=range(len(labels)), xticklabels=labels)
+ax.set(ylabel="AUROC, 95 % interval", ylim=(0.4, 1), xticks=range(len(labels)), xticklabels=labels)
 ax.legend(ncols=3)
 plt.show()
