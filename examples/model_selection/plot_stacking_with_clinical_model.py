@@ -61,8 +61,8 @@ print(f"weight of the ECG {weights[0]:.1f}, of the table {weights[1]:.1f}")
 # %%
 # Compare on test patients
 # ------------------------
-# The intervals resample patients. The differences are paired: both predict the same patients. So few
-# test patients with an infarction cannot show that stacking helps: both intervals include 0.
+# The intervals resample patients. The differences are paired: both predict the same patients. With
+# so few infarctions, this test set cannot show that stacking helps: both intervals include 0.
 y_test, patients = y.iloc[test], cohort.groups.iloc[test]
 predictions = {
     "ECG": stack.named_estimators_["ecg"].predict_proba(X_test)[:, 1],
