@@ -41,7 +41,7 @@ for ax, (rhythm, row) in zip(axes, examples.items(), strict=True):
     ax.plot(beats, np.interp(beats, seconds, signal), "v", color="#d55e00", label="beat")
     ax.set_title(f"{rhythm}: {60 / np.diff(beats).mean():.0f} beats per minute", loc="left")
     ax.set_ylabel("mV")
-axes[0].legend(loc="upper right", ncols=2)
+axes[0].legend(loc="lower right", ncols=2)
 axes[-1].set_xlabel("time, s")
 plt.show()
 
