@@ -10,7 +10,8 @@ waveforms: recordings of other people stand in for them, so nothing can be learn
 .. only:: not real_data
 
    The demo is not part of ecgsk, so the script was not run for this page. The pictures are stored
-   outputs of 113 records of 17 patients of the demo; ``python docs/make_real_outputs.py`` renews them.
+   outputs of 113 records of 17 patients of the demo, in whose tables item ids and reference ranges
+   were filled in; ``python docs/make_real_outputs.py`` renews them.
 
    .. image:: /_static/real/plot_real_mimic_flow_1.png
       :alt: Number of records left after each step
