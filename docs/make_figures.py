@@ -128,8 +128,8 @@ if __name__ == "__main__":
         page, name = sys.argv[1:]
         photograph(Path(page).read_text(encoding="utf-8"), FOLDER / name, height=3300)
         sys.exit()
-    example = Path(__file__).parents[1] / "examples" / "laboratory" / "explain_one_patient.py"
-    draw_explanation(runpy.run_path(str(example))["explain_one"](n_subjects=700).to_html())
+    example = Path(__file__).parents[1] / "examples" / "laboratory" / "plot_explain_one_patient.py"
+    draw_explanation(runpy.run_path(str(example))["explanation"].to_html())
     save_figure(draw_cases(), FOLDER / "synthetic_ecgs.png")
     first = make_clinical_ecg(n_subjects=200, random_state=0).X["ecg"].ecg  # as in get_started.md
     save_figure(first.plot(0), FOLDER / "first_ecg.png")

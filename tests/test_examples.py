@@ -1,30 +1,40 @@
-"""Examples run as they stand, on fewer patients."""
+"""The gallery: every section has an example, and every example a title, a story and a picture.
 
-import runpy
+Building the gallery runs the examples, so they are not run again here.
+"""
+
+import ast
 from pathlib import Path
 
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+STORED = Path(__file__).parents[1] / "docs" / "_static" / "real"
+SCRIPTS = sorted(EXAMPLES.glob("*/plot_*.py"))
+SECTIONS = sorted(path.parent for path in EXAMPLES.glob("*/GALLERY_HEADER.rst"))
 
 
-def example(name):
-    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda path: path.name)
+def test_section_has_an_example(section):
+    assert list(section.glob("plot_*.py"))
 
 
-@pytest.mark.filterwarnings("ignore::ecgsk.exceptions.CalibrationWarning")
-def test_explain_one_patient():
-    explanation = example("laboratory/explain_one_patient")["explain_one"](
-        n_subjects=160, max_epochs=1
-    )
-    page = explanation.to_html()
-    for section in ("Diagnoses", "Laboratory findings", "Where the model looked", "Similar"):
-        assert section in page
-    assert any(d.answers is not None for d in explanation.diagnoses)
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_example_has_a_title_a_story_and_a_picture(script):
+    source = script.read_text(encoding="utf-8")
+    title, underline, *story = ast.get_docstring(ast.parse(source)).splitlines()
+    assert underline == "=" * len(title)
+    assert any(line.strip() for line in story)
+    assert "plt.show()" in source
 
 
-def test_check_your_encoder():
-    run = example("extending/check_your_encoder")
-    for estimator in run["estimators"](run["GRUEncoder"](hidden_size=4)):
-        for check in run["CHECKS"][:3]:
-            check(estimator)
+@pytest.mark.parametrize(
+    "script", [s for s in SCRIPTS if "plot_real_" in s.stem], ids=lambda path: path.stem
+)
+def test_example_on_real_data_has_stored_pictures(script):
+    source = script.read_text(encoding="utf-8")
+    lines = [line for line in source.splitlines() if "image:: /_static/real/" in line]
+    pictures = [line.rpartition("/")[2] for line in lines]
+    assert pictures == [f"{script.stem}_{n + 1}.png" for n in range(source.count("plt.show()"))]
+    for picture in pictures:
+        assert 0 < (STORED / picture).stat().st_size < 150_000

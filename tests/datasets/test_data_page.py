@@ -1,6 +1,5 @@
-"""Code of docs/guide/reading_data.md on a loader of your own, and the example of open databases."""
+"""Code of docs/guide/reading_data.md on a loader of your own."""
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -72,22 +71,3 @@ def test_documented_cohort_trains_and_is_written(cohort, tiny, quick, tmp_path):
     assert ((probability > 0) & (probability < 1)).all()
     write_cohort(cohort, tmp_path / "written")
     assert read_cohort(tmp_path / "written").X["age"].equals(cohort.X["age"])
-
-
-@pytest.mark.real_data
-@pytest.mark.parametrize(
-    ("database", "folder", "text"),
-    [
-        ("ludb", "ludb", "Sinus rhythm 110"),
-        ("challenge", "cinc2021", "NSR 17, AF 8"),
-        ("brugada", "brugada_huca", "brugada 45"),
-    ],
-)
-def test_example_describes_open_databases(real_data, database, folder, text):
-    path = ROOT / "examples" / "open_data" / "open_database.py"
-    spec = importlib.util.spec_from_file_location("open_database", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
-    described = example.describe(example.LOADERS[database](real_data / folder), n_records=10)
-    assert text in described
-    assert "0 records that cannot be read" in described
