@@ -4,7 +4,7 @@
 
 The first ECG of the page "Get started".
 
-An explained patient, on a light and a dark page and on a phone; this needs Chromium.
+An explained patient, on a light and a dark page; this needs Chromium.
 
 Four ECGs of one synthetic heart. Its shape, position and chest are the average ones;
 between the sheets one cause changes and the noise stays. The cases are severe, as in a
@@ -113,13 +113,12 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def draw_explanation(page: str) -> None:
-    """Save the pictures of an explanation: its upper part, its evidence, and on a phone."""
+    """Save the pictures of an explanation: its upper part in light and dark, and its evidence."""
     photograph(page, FOLDER / "explanation.png")
     photograph(page, FOLDER / "explanation_dark.png", scheme="dark")
     photograph(
         page, FOLDER / "explanation_evidence.png", heading="Laboratory evidence", height=1100
     )
-    photograph(page, FOLDER / "explanation_phone.png", width=390, height=1800, scheme="dark")
 
 
 if __name__ == "__main__":
