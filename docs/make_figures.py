@@ -131,5 +131,5 @@ if __name__ == "__main__":
     example = Path(__file__).parents[1] / "examples" / "laboratory" / "explain_one_patient.py"
     draw_explanation(runpy.run_path(str(example))["explain_one"](n_subjects=700).to_html())
     save_figure(draw_cases(), FOLDER / "synthetic_ecgs.png")
-    first = make_clinical_ecg(n_subjects=400, random_state=0).X["ecg"].ecg  # as in get_started.md
+    first = make_clinical_ecg(n_subjects=200, random_state=0).X["ecg"].ecg  # as in get_started.md
     save_figure(first.plot(0), FOLDER / "first_ecg.png")

@@ -52,7 +52,7 @@ from ecgsk.training import Trainer
 
 # Expected time: pre-training passes over the training records to which all arms are equal, of
 # which a compute-matched and a self-supervised one are the larger part
-# (docs/benchmarks/results.md).
+# (docs/benchmarks/joint_embedding.md).
 _PASSES_PER_RECORD, _N_LONG_ARMS, _N_TIMED = 94, 3, 512
 COHORT_REPORT = "cohort"  # folder of the cohort's own report
 _FILES = [
@@ -77,8 +77,8 @@ class Size:
     pretraining: dict[str, Any]  # parameters of the pretrainer
 
 
-# Chosen on the cohorts of seeds 0 to 2 (docs/benchmarks/results.md): with 8 epochs the gain is
-# not shown in each of them.
+# Chosen on the cohorts of seeds 0 to 2 (docs/benchmarks/joint_embedding.md): with 8 epochs the
+# gain is not shown in each of them.
 QUICK = Size(1500, 0.2, 0.45, ResNet1d(depth=10, width=8), {"max_epochs": 10, "batch_size": 64})
 FULL = Size(5000, 0.1, 0.25, ResNet1d(), {})
 

@@ -21,6 +21,10 @@ from ecgsk.signals.leads import LIMB_LEADS, canonical_leads
 # In batches of a multiple of this, torch's CPU kernels add up in one order, so that the
 # prediction of a record does not depend on the others.
 _MULTIPLE = 16
+_MEND_OF_FEW_LEADS = (
+    "A model that is fitted behind SelectLeads(leads, derive=True, missing='mask') predicts "
+    "records of fewer leads."
+)
 
 
 def last_step(
@@ -66,7 +70,9 @@ def wanted_signals(model: Any) -> Wanted:
         leads = [first.leads]
         if first.derive:
             leads += [first.leads_in_, *_underived(first.leads)]
-    return Wanted(leads, last.shape_[1] / last.sampling_rate_)
+    may_lack = isinstance(first, SelectLeads) and first.missing == "mask"
+    advice = "" if may_lack else _MEND_OF_FEW_LEADS
+    return Wanted(leads, last.shape_[1] / last.sampling_rate_, may_lack=may_lack, advice=advice)
 
 
 def _underived(leads: Any) -> list[tuple[str, ...]]:

@@ -160,6 +160,12 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     patients_seen_ : SeenPatients or None
         Number and filter of the patients of training, a frozen pre-training's included, by
         which scoring on them is detected; None where X names none.
+    n_outputs_ : int
+        Number of labels, or of classes with one column of classes.
+    training_population_ : str or None
+        ``X.attrs["population"]`` of ``fit``, such as "simulated patients".
+    n_features_in_ : int
+        Number of columns of X.
 
     References
     ----------

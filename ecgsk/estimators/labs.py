@@ -70,6 +70,12 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         A target is predicted above its threshold.
     similar_patients_ : SimilarPatients or None
         With ``keep_patients``.
+    n_outputs_ : int
+        Number of targets.
+    patients_seen_ : SeenPatients or None
+        Number and filter of the patients of ``fit`` and of the encoder's training.
+    n_features_in_ : int
+        Number of columns of X.
 
     Examples
     --------

@@ -93,6 +93,10 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     patients_seen_ : SeenPatients or None
         Number and filter of the patients of ``fit``, by which scoring on them is detected;
         None where X names none.
+    training_population_ : str or None
+        ``X.attrs["population"]`` of ``fit``, such as "simulated patients".
+    n_features_in_ : int
+        Number of columns of X.
 
     References
     ----------

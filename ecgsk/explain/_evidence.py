@@ -72,6 +72,8 @@ class LabEvidence(BaseEstimator):
         Weights of the diagnoses' head.
     basis_, back_, variance_ : ndarray
         Uncorrelated axes of the embedding in training.
+    held_links_ : DataFrame
+        Rows of ``links_`` that hold, with a new index; after `validate`.
 
     References
     ----------

@@ -42,6 +42,8 @@ class SimilarPatients(BaseEstimator):
         1 present, 0 absent, NaN not known.
     table_ : DataFrame of shape (n_records, n_columns)
         Clinical table.
+    n_features_in_ : int
+        Number of features of the embedding.
 
     Examples
     --------

@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
-from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, record_path
+from ecgsk.io._wfdb_header import Leads, RecordHeader, read_header, read_names, record_path
 from ecgsk.io.file_storage import FileStorage
+from ecgsk.io.formats.detection import open_recording
 from ecgsk.io.formats.header import FileHeader, read_file_header
 from ecgsk.io.formats.recording import Declared
 from ecgsk.io.record_storage import RecordStorage
@@ -28,9 +29,20 @@ def open_header(
 
     With `sampling_rate`, the file may hold leads of different rates.
     """
-    if os.path.exists(f"{path}.hea") or not os.path.exists(path):
+    if _has_header(path):
         return read_header(path, leads)
     return read_file_header(path, leads, declared, sampling_rate=sampling_rate)
+
+
+def read_lead_names(path: str, declared: Declared) -> tuple[str, ...]:
+    """Return the names of all signals of a record; arguments and errors as of `open_header`."""
+    if _has_header(path):
+        return read_names(path)
+    return tuple(channel.name for channel in open_recording(path, declared).channels)
+
+
+def _has_header(path: str) -> bool:
+    return os.path.exists(f"{path}.hea") or not os.path.exists(path)
 
 
 def open_storage(

@@ -18,6 +18,7 @@ from ecgsk.io._wfdb_comments import comment_columns
 from ecgsk.io._wfdb_samples import (
     SampleBlock,
     block_file,
+    check_signal_count,
     count_block_frames,
     find_blocks,
     signal_files,
@@ -354,7 +355,10 @@ def _check_files(
             continue
         file = _find_file(name, path)
         try:
-            held[name] = count_block_frames(file, [header.signals[place] for place in inside])
+            signals = [header.signals[place] for place in inside]
+            held[name] = count_block_frames(file, signals)
+            if wanted and header.n_frames:
+                check_signal_count(file, signals, header.n_frames, held[name])
         except ValueError as error:
             if wanted:
                 raise RecordReadError(

@@ -11,6 +11,7 @@ from ecgsk.io._wfdb_formats import FORMATS, count_frames, read_frames
 from ecgsk.io._wfdb_text import SignalLine
 
 _MATLAB_HEADER_BYTES = 20  # of a matrix in a MATLAB 4 file, before its name
+_CHECKED_FRAMES = 1 << 20  # at a time
 _MATLAB_BYTES = {20: 4, 30: 2, 50: 1}  # per sample, by the kind of matrix
 
 
@@ -92,6 +93,32 @@ def count_block_frames(file: str, signals: Sequence[SignalLine]) -> int:
     if file.endswith(".mat"):
         _check_matlab(file, first.offset)
     return count_frames(file, first.fmt, first.offset, tuple(s.per_frame for s in signals))
+
+
+def check_signal_count(file: str, signals: Sequence[SignalLine], n_frames: int, held: int) -> None:
+    """Raise where a file holds the frames that are stated, but of more signals than described.
+
+    Every sample of such a record would be that of another lead or time, as the signals of a
+    frame follow one another. A file that is merely longer has the checksums of its header.
+    """
+    first, n_signals = signals[0], len(signals)
+    n_stored = -(-held * n_signals // n_frames)  # signals, if the frames are those stated
+    fits = n_signals < n_stored < 2 * n_signals
+    fits = fits and n_stored * n_frames - held * n_signals < n_signals
+    if not fits or {s.per_frame for s in signals} != {1} or FORMATS[first.fmt].decode is None:
+        return
+    stated = [signal.checksum for signal in signals]
+    if first.fmt != "8" and None not in stated and any(stated):
+        sums = np.zeros(n_signals, np.int64)
+        for begin in range(0, n_frames, _CHECKED_FRAMES):
+            n_read = min(_CHECKED_FRAMES, n_frames - begin)
+            frames = read_frames(file, first.fmt, first.offset, n_read, (1,) * n_signals, begin)
+            sums += frames.sum(axis=0, dtype=np.int64)
+        if np.array_equal(sums % 2**16, np.array(stated) % 2**16):
+            return
+    raise ValueError(
+        f"it holds {n_frames} samples of {n_stored} signals; the header describes {n_signals}"
+    )
 
 
 def _check_matlab(file: str, offset: int) -> None:

@@ -82,17 +82,17 @@ def write_ecg_folder(
     SignalQualityWarning
         When samples beyond 32767 / `gain` mV were clipped.
 
+    See Also
+    --------
+    read_ecg_folder : Read it back.
+    ecgsk.datasets.write_cohort : The same with labels and laboratory values.
+
     Notes
     -----
     Samples are written in batches, so a column larger than memory will do. All
     files are written beside the old ones, which stay until the new ones are whole: a
     kill at any moment leaves one of both to `read_ecg_folder`. Other files in the
     folder are left alone. NaN is stored as -32768.
-
-    See Also
-    --------
-    read_ecg_folder : Read it back.
-    ecgsk.datasets.write_cohort : The same with labels and laboratory values.
 
     Examples
     --------

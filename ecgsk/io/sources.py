@@ -13,12 +13,25 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from ecgsk.exceptions import ECGError, RecordReadError
-from ecgsk.io._open_record import Header, is_wfdb, open_header, open_storage
+from ecgsk.exceptions import ECGError, LeadMismatchError, RecordReadError
+from ecgsk.io._open_record import (
+    Header,
+    is_wfdb,
+    open_header,
+    open_storage,
+    read_lead_names,
+)
 from ecgsk.io._record_state import source_stamp
 from ecgsk.io._search import find_records
 from ecgsk.io._store_files import has_store
-from ecgsk.io._wfdb_header import Leads, record_path, shown, wanted_leads
+from ecgsk.io._wfdb_header import (
+    Leads,
+    declared_names,
+    places_by_lead,
+    record_path,
+    shown,
+    wanted_leads,
+)
 from ecgsk.io.ecg_folder import read_ecg_folder
 from ecgsk.io.formats.detection import find_format, unknown_format
 from ecgsk.io.formats.recording import Declared
@@ -39,13 +52,27 @@ class Wanted:
 
     `leads` are alternatives: the first that a record has is read. Without `duration` or
     `sampling_rate`, in seconds and Hz, a record keeps its own. `declared` is for files that
-    do not state their rate, unit or leads.
+    do not state their rate, unit or leads. With `may_lack`, a record without any of the
+    alternatives is read with those of their leads that it has; `advice` is the mend for one
+    that cannot be.
     """
 
     leads: Sequence[Leads]
     duration: float | None = None
     sampling_rate: float | None = None
     declared: Declared = field(default_factory=Declared)
+    may_lack: bool = False
+    advice: str = ""
+
+    def held(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the leads of all alternatives that are among the signals of a record."""
+        found = (
+            lead
+            for leads in self.leads
+            for lead in wanted_leads(leads)
+            if lead in places_by_lead(tuple(names), declared_names(leads))
+        )
+        return tuple(dict.fromkeys(found))
 
     def n_samples(self, rate: float, n_stored: int) -> int:
         """Return the samples per lead of a record at a rate."""
@@ -166,7 +193,12 @@ class FileRecords(RecordSource):
             except ECGError as error:
                 first = first or error
         assert first is not None
-        raise first
+        if not isinstance(first, LeadMismatchError):
+            raise first
+        if wanted.may_lack and (held := wanted.held(read_lead_names(path, wanted.declared))):
+            rate = wanted.sampling_rate
+            return held, open_header(path, held, wanted.declared, sampling_rate=rate)
+        raise LeadMismatchError(f"{first} {wanted.advice}".rstrip()) from first
 
     def _frame(self, places: np.ndarray, ecg: ECGArray, headers: list[Header]) -> pd.DataFrame:
         own = {

@@ -41,6 +41,10 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
         Levels of each categorical column; ``"(rare)"`` is last, where there is one.
     feature_names_out_ : list of str
         Columns of the matrix, such as ``"potassium"`` and ``"sex=female"``.
+    numeric_columns_ : list of str
+        Columns that hold numbers.
+    quantiles_ : QuantileTransformer
+        Transformer of the numeric columns; absent where there are none.
 
     Examples
     --------

@@ -47,6 +47,8 @@ class SelectLeads(SignalTransformer):
         Sampling rate seen in `fit`, Hz; None for plain arrays.
     n_features_in_ : int
         Columns of a frame, leads of a 3-D array or times of a 2-D one.
+    feature_names_in_ : ndarray of str
+        Columns of the frame seen in `fit`; absent for arrays.
 
     Examples
     --------

@@ -147,8 +147,10 @@ def _clipped(
             starts = at[: 1 - n_held][at[n_held - 1 :] - at[: 1 - n_held] == n_held - 1]
             starts = starts[starts > 0]  # nothing is before the first sample
             steps = np.abs(trace[starts].astype(np.float64) - trace[starts - 1])
-            least = _CLIPPED_STEP * (high - low)[record, lead]
-            clipped[record, lead] |= (steps > least).any()
+            steep = steps[steps > _CLIPPED_STEP * (high - low)[record, lead]]
+            # A low wave that is rounded to the recorder's resolution ends in one step of it.
+            if len(steep) and steep.max() > 1.5 * np.nanmin(np.diff(np.unique(trace))):
+                clipped[record, lead] = True
     return clipped
 
 

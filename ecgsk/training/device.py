@@ -96,8 +96,8 @@ _RECORDS_PER_CPU_THREAD = 16  # fewest records of a batch that pay for one more 
 def threads_for(batch_size: int, device: torch.device) -> Iterator[None]:
     """Limit the CPU threads inside the block to one per 16 records of a batch.
 
-    With fewer records a thread waits more than it computes; benchmarks/README.md has the
-    measurements.
+    With fewer records a thread waits more than it computes; docs/benchmarks/training_speed.md
+    has the measurements.
     """
     before = torch.get_num_threads()  # set for the whole process: under process_state_lock
     most = -(-batch_size // _RECORDS_PER_CPU_THREAD)

@@ -17,7 +17,7 @@ from ecgsk.cli import app
 from ecgsk.datasets import make_clinical_ecg, write_cohort
 from tests.cli.commands import COMMANDS
 
-DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
+DOCS = Path(__file__).parents[2] / "docs" / "guide" / "command_line.md"
 
 
 def _registered() -> list[str]:

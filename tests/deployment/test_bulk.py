@@ -20,9 +20,10 @@ import ecgsk
 from ecgsk.datasets import load_brugada_huca, write_cohort
 from ecgsk.deployment import _bulk, predict_records, write_predictions
 from ecgsk.exceptions import ECGError, RecordReadError, SignalQualityWarning
-from ecgsk.io import read_wfdb_folder, read_wfdb_record, write_ecg_folder
+from ecgsk.io import read_ecg, read_wfdb_folder, read_wfdb_record, write_ecg_folder
 from ecgsk.preprocessing import Resample, SelectLeads
 from ecgsk.signals import STANDARD_12_LEADS, ECGArray
+from tests.io.formats.writers import edf_signal, write_edf
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*in spite of doubts:UserWarning")
 
@@ -141,6 +142,7 @@ def test_what_cannot_be_predicted_has_the_reason(explaining, write_patient, tmp_
     assert frame["usable"].to_dict() == {"cut": False, "few": False, "flat": False, "good": True}
     assert "is truncated" in frame["reason"]["cut"]
     assert "it lacks III" in frame["reason"]["few"]
+    assert "SelectLeads(leads, derive=True, missing='mask')" in frame["reason"]["few"]
     assert "flat" in frame["reason"]["flat"]
     assert "differs from the checksums" in frame["quality"]["flat"]
     assert np.isnan(of(frame.drop(index="good"), "laboratory/")).all()
@@ -178,6 +180,43 @@ def test_eight_leads_are_enough_for_a_model_that_derives(classifier, cohort, wri
     paths = [write_patient("twelve"), write_patient("eight", leads=eight)]
     twelve, few = of(predict_records(model, paths, progress=False), "probability/")
     np.testing.assert_allclose(few, twelve, atol=1e-3)
+
+
+@pytest.mark.filterwarnings(
+    r"ignore:SelectLeads. \d+ of 12 leads are masked", "ignore:.*have missing samples or leads"
+)
+@pytest.mark.parametrize("derive", [True, False])
+def test_files_of_fewer_leads_are_predicted_by_a_model_that_masks(
+    classifier, cohort, write_patient, tmp_path, derive
+):
+    select = SelectLeads(STANDARD_12_LEADS, derive=derive, missing="mask").fit(cohort.X)
+    model = make_pipeline(select, Resample(100).fit(cohort.X), classifier)
+    held = {"a": ["II"], "b": ["I", "II", "V6"]}
+    for name, leads in held.items():
+        write_patient(f"in/{name}", seconds=10, leads=leads[::-1])
+    digital = np.rint(1000 * read_ecg(tmp_path / "in" / "a", leads=["II"]).signal[0])
+    write_edf(tmp_path / "in" / "c.edf", [edf_signal("II", digital, 500, physical=(-32768, 32767))])
+    with pytest.warns(SignalQualityWarning, match="absent and masked"):
+        frame = predict_records(model, tmp_path / "in", progress=False)
+    assert frame["usable"].all()
+    expected = [
+        model.predict_proba(pd.DataFrame({"ecg": read_wfdb_record(tmp_path / "in" / n, leads=v)}))
+        for n, v in held.items()
+    ]
+    found = of(frame, "probability/")
+    np.testing.assert_allclose(found[:2], np.concatenate(expected), atol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-3)
+    derived = "" if derive else "III, aVR, aVL, aVF, "
+    assert frame["quality"][1] == f"lead {derived}V1, V2, V3, V4, V5 absent and masked"
+
+
+def test_a_file_without_any_lead_of_the_model_is_refused(classifier, cohort, write_patient):
+    select = SelectLeads(STANDARD_12_LEADS, missing="mask").fit(cohort.X)
+    path = write_patient("other", leads=["V1"])
+    header = path.with_suffix(".hea")
+    header.write_text(header.read_text().replace("V1", "CM5"))
+    with pytest.raises(RecordReadError, match=r"it lacks I, II, .*it stores CM5"):
+        predict_records(make_pipeline(select, classifier), path, progress=False)
 
 
 def test_a_diagnosis_model_has_no_laboratory_columns(classifier, store, stored):

@@ -21,7 +21,7 @@ PAGES = [
     "index.html",
     "get_started.html",
     "guide/explanations.html",
-    "guide/reading_data.html",
+    "guide/ecg_column.html",
     "benchmarks/results.html",
     "auto_examples/index.html",
     "auto_examples/model_selection/plot_grid_search_encoders.html",
@@ -136,6 +136,16 @@ def test_every_reference_page_shows_its_name(site, pages):
     assert [page.stem for page in generated if page.stem not in pages[page].names] == []
 
 
+def test_reference_shows_examples_or_no_heading(site, pages):
+    with_examples = set()
+    for page in pages:
+        if page.parent.name == "_generated":
+            text = page.read_text(encoding="utf-8")
+            assert ("Examples that use" in text) == ("sphx-glr-thumbcontainer" in text), page
+            with_examples |= {page.stem} if "sphx-glr-thumbcontainer" in text else set()
+    assert "ecgsk.ECGDiagnosisClassifier" in with_examples
+
+
 @pytest.fixture(scope="module")
 def address(site):
     """The site over HTTP, as a reader has it: scripts cannot load files beside a local page."""
@@ -197,7 +207,8 @@ def test_page_is_legible_and_without_errors(visit, name, scheme):
 @pytest.mark.parametrize("name", PAGES)
 def test_page_fits_a_phone(visit, name):
     page = visit(name, width=390)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    widths = "[...document.querySelectorAll('html, .bd-article-container')].map(e => e.scrollWidth)"
+    assert max(page.evaluate(widths)) <= 390
 
 
 def test_version_switcher_lists_this_version(visit):

@@ -312,3 +312,33 @@ def test_a_record_of_eight_leads_names_the_derivation(tmp_path, write_record):
     with pytest.raises(LeadMismatchError, match=r"III, aVR, aVL, aVF follow .*derive=True"):
         read_wfdb_record(tmp_path / "r")
     assert read_wfdb_record(tmp_path / "r", leads=eight).leads == eight
+
+
+@pytest.mark.parametrize("checksum", ["right", "wrong", "none"])
+@pytest.mark.parametrize("fmt", ["16", "212"])
+def test_a_file_of_more_signals_than_its_header_describes_is_refused(
+    tmp_path, write_signals, fmt, checksum
+):
+    """As Holter recordings of MUSIC: two of three channels. A longer file is read."""
+    samples = np.random.default_rng(0).integers(-900, 900, (3, 300))
+    stored = [Signal(name, row) for name, row in zip(("I", "II", "V1"), samples, strict=True)]
+    if checksum == "right":  # a record of two signals whose header states 300 of 450 samples
+        flat = samples.T.reshape(-1, 2)
+        stored = [Signal("I", flat[:, 0]), Signal("II", flat[:, 1])]
+    text = write_signals(tmp_path, "r", stored, fmt=fmt)
+    lines = text.splitlines()[:3]
+    lines[0] = "r 2 500 300"
+    for place in (1, 2):
+        fields = lines[place].split()
+        if checksum == "none":
+            fields[6] = "0"
+        elif checksum == "right":
+            fields[6] = str(int(flat[:300, place - 1].sum()) % 2**16)
+        lines[place] = " ".join(fields)
+    (tmp_path / "r.hea").write_text("\n".join([*lines, ""]))
+    if checksum == "right":
+        found = read_wfdb_record(tmp_path / "r", leads=["I", "II"]).read()[0]
+        np.testing.assert_allclose(found, flat[:300].T / stored[0].gain, rtol=1e-6)
+        return
+    with pytest.raises(RecordReadError, match=r"300 samples of 3 signals; the header describes 2"):
+        read_wfdb_record(tmp_path / "r", leads=["I"])

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from ecgsk.exceptions import ECGError
+from ecgsk.metrics import masked_average_precision, masked_f_max, masked_roc_auc
 from ecgsk.metrics.validation import (
     check_labels_and_scores,
     check_same_rows,
@@ -41,6 +43,13 @@ def test_frames_series_and_nullable_columns_are_converted():
     assert data.names == ("AF", "MI")
     data = check_labels_and_scores("test", Y["AF"].astype(float), P["AF"].to_numpy())
     assert (data.Y.shape, data.P.shape, data.names) == ((3, 1), (3, 1), ("0",))
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array, sparse.coo_array])
+def test_sparse_labels_are_those_of_the_dense_matrix(kind):
+    Y, P = np.eye(3)[[0, 1, 2, 0]], np.linspace(0, 1, 12).reshape(4, 3)
+    for score in (masked_roc_auc, masked_average_precision, masked_f_max):
+        assert score(kind(Y), P) == score(Y, P)
 
 
 def test_rows_are_compared_between_pandas_objects_of_one_length():

@@ -102,6 +102,36 @@ def test_clipped_leads_are_counted(synthetic):
     assert report.loc[report["n_clipped_leads"] == 1, "problem"].str.contains("lead II cl").all()
 
 
+@given(
+    millivolts=st.floats(0.05, 0.5),
+    hertz=st.floats(0.5, 3),
+    step=st.sampled_from([0.00987, 0.005]),
+    rate=st.sampled_from([250, 500]),
+)
+def test_a_low_wave_in_steps_of_the_recorder_is_not_clipped(millivolts, hertz, step, rate):
+    """Its extreme is flat for 20 ms, after one step, which is more than 1 % of its range."""
+    wave = millivolts / 2 * np.sin(2 * np.pi * hertz * np.arange(10 * rate) / rate)
+    stored = np.float32(step) * np.rint(wave / step).astype(np.float32)
+    ecg = ECGArray.from_numpy(stored[None, None], leads=["II"], sampling_rate=rate)
+    assert quality(ecg)["n_clipped_leads"][0] == 0
+
+
+@pytest.mark.real_data
+def test_low_leads_of_monitors_are_not_clipped(real_data):
+    """Strips of VitalDB at half of their amplitude; a cut QRS complex is found."""
+    paths = sorted((real_data / "vitaldb" / "strips").glob("*.npy"))
+    strips = np.concatenate([np.load(path)[: 6 * 5000].reshape(6, 5000) for path in paths])
+    step = np.float32(0.00987)
+    low = step * np.rint(strips / (2 * step)).astype(np.float32)
+    cut = np.clip(low, None, 0.3 * low.max(axis=1, keepdims=True))
+    shares = []
+    for signals in (low, cut):
+        ecg = ECGArray.from_numpy(signals[:, None], leads=["II"], sampling_rate=500)
+        shares.append((quality(ecg)["n_clipped_leads"] > 0).mean())
+    assert shares[0] < 0.05
+    assert shares[1] > 0.9
+
+
 def test_exchanged_electrodes_are_suspected(synthetic):
     as_it_is = quality(synthetic)["suspected_reversal"]
     exchanged = quality(exchange_arms(synthetic))

@@ -117,9 +117,7 @@ def load_vitaldb(
       seconds later within `tolerance`. For a draw before the recording, the first
       candidate is the start of the recording. Clean means that no sample is missing, no
       lead is flat or clipped, and no amplitude is above `max_amplitude`. A window that
-      overlaps the window of an earlier draw is left out with its draw. A lead of less
-      than about 0.5 mV looks clipped more often, by the recorder's steps of 0.01 mV;
-      the window is then a later one.
+      overlaps the window of an earlier draw is left out with its draw.
     * **Inputs and targets**: the draw parts them. Inputs are the latest results before
       the draw, so before the window; targets are the results nearest to the window
       at or after the draw. No result is both. Vital signs are the latest before the

@@ -4,12 +4,13 @@ import gzip
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ecgsk.exceptions import LeadMismatchError, RecordReadError
-from ecgsk.io.formats.recording import Channel, Declared, Recording, from_arrays
+from ecgsk.io.formats.recording import Channel, Declared, Recording, from_arrays, load_library
 from ecgsk.signals.leads import try_canonical_lead
 
 #: Largest array and largest table as text, bytes, after decompression.
@@ -17,6 +18,7 @@ MAX_BYTES, MAX_CSV_BYTES = 2**32, 2**30
 GZIP = b"\x1f\x8b"
 _SEPARATORS = "\t;,"  # a comma may be a decimal mark beside another one
 _HEAD_CHARACTERS = 1 << 16
+_MAX_CELLS = 1024  # of a cell array, which names leads
 #: Entries of `.npz` and `.mat` files.
 _SIGNAL, _RATE, _UNIT, _LEADS = "signal", "sampling_rate", "unit", "leads"
 
@@ -103,6 +105,36 @@ def open_mat(path: str, declared: Declared) -> Recording:
     stored = loadmat(path, squeeze_me=False, chars_as_strings=True)
     entries = {name: value for name, value in stored.items() if not name.startswith("__")}
     return _from_entries("MATLAB", entries, declared, path)
+
+
+def open_mat_73(path: str, declared: Declared) -> Recording:
+    """Read the same entries of a MATLAB 7.3 file, which is HDF5 with its axes reversed.
+
+    Entries whose samples lie in another file are ignored.
+    """
+    h5py = load_library("h5py", "hdf5", f"record {path}: a MATLAB 7.3 file")
+    with h5py.File(path, "r") as file:
+        links = {name: file.get(name, getlink=True) for name in file}
+        own = {name: file[name] for name, link in links.items() if type(link) is h5py.HardLink}
+        stored = {
+            name: entry
+            for name, entry in own.items()
+            if isinstance(entry, h5py.Dataset) and not (entry.external or entry.is_virtual)
+        }
+        _check_size(sum(entry.nbytes for entry in stored.values()), path)
+        entries = {name: _matlab_value(file, entry) for name, entry in stored.items()}
+    return _from_entries("MATLAB 7.3", entries, declared, path)
+
+
+def _matlab_value(file: Any, entry: Any) -> np.ndarray:
+    """Return numbers with the axes of MATLAB, or the texts of characters and of cells."""
+    kind = entry.attrs.get("MATLAB_class", b"")
+    if kind == b"char":
+        return np.array(["".join(map(chr, np.asarray(entry).T.flat))])
+    if kind == b"cell":
+        cells = np.asarray(entry).T.flat[:_MAX_CELLS]
+        return np.array([_matlab_value(file, file[cell]).flat[0] for cell in cells])
+    return np.asarray(entry).T
 
 
 def _from_entries(

@@ -30,6 +30,7 @@ _ARRAY_READERS = {
     "NumPy": arrays.open_npy,
     "NumPy archive": arrays.open_npz,
     "MATLAB": arrays.open_mat,
+    "MATLAB 7.3": arrays.open_mat_73,
 }
 DECLARED_FORMATS = tuple(_ARRAY_READERS)
 
@@ -51,6 +52,8 @@ def find_format(path: str) -> str | None:
         return "NumPy archive"
     if head.startswith(b"MATLAB 5.0 MAT-file") or _is_matlab_4(head):
         return "MATLAB"
+    if head.startswith(b"MATLAB 7.3 MAT-file"):
+        return "MATLAB 7.3"
     if head.startswith(arrays.GZIP):
         head = _decompressed(head)
     text = _as_text(head)
@@ -114,8 +117,8 @@ def _content(path: str) -> str:
         head = file.read(_HEAD_BYTES)
     if not head:
         return ": it is empty"
-    if head.startswith((b"MATLAB 7.3", b"\x89HDF")):
-        return ": it is HDF5 (MATLAB 7.3). Save it with -v7"
+    if head.startswith(b"\x89HDF"):
+        return ": it is HDF5, and not written by MATLAB"
     text = _as_text(head)
     if text.lstrip().startswith("<"):
         return f": it is XML with the root {root_name(text) or 'element missing'}"

@@ -1,6 +1,8 @@
 """DICOM ECG: waveform objects, read by pydicom."""
 
+import io
 import re
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +16,8 @@ from ecgsk.signals.leads import try_canonical_lead
 
 #: Largest file, bytes: a day of three leads at 500 Hz has 260 MB.
 MAX_BYTES = 2**30
-_DEFLATED = "1.2.840.10008.1.2.1.99"  # may inflate to any size
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_META_BEGINS = 144  # bytes, after the preamble and the length of the meta information
 # Numbers of leads in SCP-ECG (5.6.3-9-n) and ISO/IEEE 11073-10101 (2:n) codes.
 _LEAD_NUMBERS = {
     **{1: "I", 2: "II", 61: "III", 62: "aVR", 63: "aVL", 64: "aVF", 65: "-aVR"},
@@ -32,13 +35,9 @@ def open_dicom(path: str) -> Recording:
     """Read a DICOM waveform object: the groups of the rhythm strip."""
     pydicom = load_library("pydicom", "dicom", f"record {path}: a DICOM file")
     meta = pydicom.filereader.read_file_meta_info(path)
-    if meta.get("TransferSyntaxUID") == _DEFLATED:
-        raise RecordReadError(
-            f"record {path}: it is a deflated DICOM file, which is not read. Convert it to "
-            "explicit VR little endian."
-        )
     check_size(path, MAX_BYTES, "DICOM")
-    dataset = pydicom.dcmread(path)
+    is_deflated = meta.get("TransferSyntaxUID") == _DEFLATED
+    dataset = _inflated(pydicom, path, meta) if is_deflated else pydicom.dcmread(path)
     groups = dataset.get("WaveformSequence") or ()
     if not groups:
         raise RecordReadError(
@@ -69,6 +68,24 @@ def open_dicom(path: str) -> Recording:
 
     note = f"{left} of {len(groups)} waveform groups are not read" if left else ""
     return Recording("DICOM", channels, read, _columns(dataset), note)
+
+
+def _inflated(pydicom: Any, path: str, meta: Any) -> Any:
+    """Return the dataset of a deflated file; pydicom alone would inflate it to any size."""
+    with open(path, "rb") as file:
+        file.seek(_META_BEGINS + meta.FileMetaInformationGroupLength)
+        stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        content = stream.decompress(file.read(), MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise RecordReadError(
+            f"record {path}: expected a DICOM file of at most {MAX_BYTES:,} bytes, got one that "
+            "inflates to more. Cut it into parts."
+        )
+    if not stream.eof:
+        raise ValueError("its deflated data are cut")
+    dataset = pydicom.dcmread(io.BytesIO(content), force=True)
+    dataset.file_meta = meta
+    return dataset
 
 
 def _rhythm_groups(groups: Sequence[Any], path: str) -> tuple[list[int], int]:

@@ -1,6 +1,7 @@
 """GE MUSE XML, HL7 aECG, Philips XML and SCP-ECG, read by ECGDataKit."""
 
 import importlib
+import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ecgsk.io.formats.recording import (
     from_arrays,
     load_library,
 )
+from ecgsk.signals.units import format_hertz
 
 #: Largest file, bytes: a document of ten seconds has 0.1 to 1 MB, and is parsed whole.
 MAX_BYTES = 2**26
@@ -23,6 +25,13 @@ _PARSERS = {
     "Philips XML": ("sierra_xml", "SierraXMLParser"),
     "SCP-ECG": ("scp_ecg", "SCPECGParser"),
 }
+
+
+# Rates of MUSE, a number and a power of ten, and of Philips.
+_RATE = re.compile(
+    rb"(?:<SampleBase>|<samplingrate>|samplespersecond=\")\s*(\d{1,9}(?:\.\d{0,9})?)\s*"
+    rb"(?:</SampleBase>\s*<SampleExponent>\s*([-+]?\d{1,2})\s*<)?"
+)
 
 
 def open_hospital(path: str, format: str) -> Recording:
@@ -40,12 +49,13 @@ def open_hospital(path: str, format: str) -> Recording:
         if format != "SCP-ECG":
             raise
         record = _scp_of_its_own_length(parser)().parse(path)
+    stated = _stated_rates(path) if format in ("GE MUSE XML", "Philips XML") else set()
     samples = [_scaled(lead, MAX_BYTES // len(record.leads)) for lead in record.leads]
     channels = tuple(
         Channel(
             lead.label,
             (lead.resolution_unit if lead.is_raw else lead.units) or None,
-            _rate(lead.sampling_rate, record.raw_metadata),
+            _rate(lead.sampling_rate, record.raw_metadata, stated),
             len(values),
         )
         for lead, values in zip(record.leads, samples, strict=True)
@@ -92,17 +102,29 @@ def _scaled(lead: Any, max_before: int) -> np.ndarray:
     return np.concatenate([np.full(n_before, np.nan), samples]) if n_before else samples
 
 
-def _rate(rounded: int, stated: dict[str, Any]) -> float | None:
+def _stated_rates(path: str) -> set[float]:
+    """Return all sampling rates that a document states, in Hz."""
+    with open(path, "rb") as file:
+        found = _RATE.findall(file.read().replace(b"\0", b""))  # it may be UTF-16
+    return {float(f"{number.decode()}e{power.decode() or 0}") for number, power in found}
+
+
+def _rate(rounded: int, stated: dict[str, Any], written: set[float]) -> float | None:
     """Return the rate as the file states it: ECGDataKit rounds it to whole Hz."""
     times = stated.get("rhythm_time") or {}
     interval = stated.get("rhythm_sample_interval_us")
     exact = float(rounded)
-    if times.get("sampling_rate_exact"):
+    near = [rate for rate in written if round(rate) == rounded]
+    if len(near) > 1:
+        raise ValueError(f"it states the rates {' and '.join(map(format_hertz, sorted(near)))}")
+    if near:
+        exact = near[0]
+    elif times.get("sampling_rate_exact"):
         exact = times["sampling_rate_exact"]
     elif interval and abs(1e6 / rounded - interval) > 0.5:  # it is in whole microseconds
         exact = 1e6 / interval
-    near = round(exact)
-    return (float(near) if abs(exact - near) < 1e-6 * exact else exact) or None
+    whole = round(exact)
+    return (float(whole) if abs(exact - whole) < 1e-6 * exact else exact) or None
 
 
 def _columns(record: Any) -> dict[str, Any]:

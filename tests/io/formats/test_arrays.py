@@ -1,7 +1,9 @@
 """CSV, NumPy and MATLAB files: declared rate, leads and unit, and what a file states itself."""
 
 import gzip
+import sys
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,6 +109,63 @@ def test_named_entries_state_all(tmp_path, suffix):
     expected = derive({lead: samples / 1000 for lead, samples in eight.items()})
     np.testing.assert_allclose(record.signal, [expected[lead] for lead in record.leads], atol=1e-6)
     assert read_ecg(path, sampling_rate=500).n_samples == 600
+
+
+def write_mat_73(path, array, **texts):
+    """Write what MATLAB's save(..., '-v7.3') does: HDF5 after 512 bytes, axes reversed."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["signal"] = np.asarray(array).T
+        for name, value in texts.items():
+            if np.isscalar(value) and not isinstance(value, str):
+                file[name] = np.array([[float(value)]])
+                continue
+            words = [value] if isinstance(value, str) else value
+            stored = []
+            for number, word in enumerate(words):
+                place = name if isinstance(value, str) else f"#refs#/{name}{number}"
+                file[place] = np.array([[ord(letter)] for letter in word], np.uint16)
+                file[place].attrs["MATLAB_class"] = np.bytes_("char")
+                stored.append(file[place].ref)
+            if not isinstance(value, str):
+                file[name] = np.array(stored, h5py.ref_dtype)[:, None]
+                file[name].attrs["MATLAB_class"] = np.bytes_("cell")
+    with open(path, "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM")
+    return path
+
+
+def test_matlab_7_3_states_all_or_is_declared(tmp_path):
+    eight = make_digital(EIGHT, 300)
+    array = np.array([*eight.values()])
+    stated = {"sampling_rate": 250, "unit": "uV", "leads": EIGHT}
+    record = read_ecg(write_mat_73(tmp_path / "a.mat", array, **stated))
+    assert (len(record.leads), record.sampling_rate) == (12, 250)
+    expected = derive({lead: samples / 1000 for lead, samples in eight.items()})
+    np.testing.assert_allclose(record.signal, [expected[lead] for lead in record.leads], atol=1e-6)
+    for axes in (array, array.T):
+        path = write_mat_73(tmp_path / "b.mat", axes)
+        declared = read_ecg(path, leads=EIGHT, sampling_rate=250, unit="uV")
+        np.testing.assert_allclose(declared.signal, array / 1000, rtol=1e-6)
+
+
+def test_matlab_7_3_reads_no_other_file(tmp_path, monkeypatch):
+    path = write_mat_73(tmp_path / "a.mat", np.ones((2, 90)))
+    write_mat_73(tmp_path / "b.mat", np.ones((2, 90)))
+    with h5py.File(path, "r+") as file:
+        del file["signal"]
+        file["signal"] = h5py.ExternalLink(str(tmp_path / "b.mat"), "signal")
+    with pytest.raises(RecordReadError, match=r"expected an array .signal. .* got none"):
+        read_ecg(path, leads=["I", "II"], **DECLARED)
+    path = write_mat_73(tmp_path / "cut.mat", np.ones((2, 900)))
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(RecordReadError, match=r"it cannot be read as MATLAB 7.3 \("):
+        read_ecg(path, leads=["I", "II"], **DECLARED)
+    monkeypatch.setattr(arrays, "MAX_BYTES", 100)
+    with pytest.raises(RecordReadError, match="expected at most 100 bytes of samples"):
+        read_ecg(tmp_path / "b.mat", leads=["I", "II"], **DECLARED)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(RecordReadError, match=r"pip install 'ecgsk\[hdf5\]'"):
+        read_ecg(tmp_path / "b.mat", leads=["I", "II"], **DECLARED)
 
 
 def test_what_is_not_declared_is_asked_for(tmp_path):

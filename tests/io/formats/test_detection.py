@@ -82,7 +82,7 @@ def test_the_root_element_decides(tmp_path, before, encoding):
         (b"", "it is empty"),
         (b"Some notes.\nMore, of them.\n", "no format that is read. Expected"),
         (b"<svg></svg>", "it is XML with the root svg"),
-        (b"MATLAB 7.3 MAT-file" + b" " * 600, "HDF5 .MATLAB 7.3.. Save it with -v7"),
+        (b"\x89HDF\r\n\x1a\n" + b" " * 600, "it is HDF5, and not written by MATLAB"),
         (b"PK\x03\x04 not an archive", "no format that is read"),
     ],
 )

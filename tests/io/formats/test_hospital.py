@@ -138,6 +138,37 @@ def test_philips_gives_the_rhythm_strip(tmp_path):
     assert_is(read_ecg(path), {lead: samples * 2.5e-3 for lead, samples in twelve.items()})
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    ("base", "exponent", "rate"), [("499.75", 0, 499.75), (49975, -2, 499.75), (5, 2, 500)]
+)
+def test_muse_rates_are_not_rounded(tmp_path, eight, base, exponent, rate, encoding):
+    path = tmp_path / "a.xml"
+    write_muse(path, [muse_waveform("Rhythm", eight, base=base, exponent=exponent)])
+    path.write_bytes(path.read_text().replace("ISO-8859-1", encoding).encode(encoding))
+    assert read_ecg(path).sampling_rate == rate
+
+
+def test_rates_that_cannot_be_told_apart_are_refused(tmp_path, eight):
+    blocks = [
+        muse_waveform(kind, eight, base=base)
+        for kind, base in (("Median", "500"), ("Rhythm", "499.75"))
+    ]
+    with pytest.raises(RecordReadError, match=r"it states the rates 499.75 Hz and 500 Hz"):
+        read_ecg(write_muse(tmp_path / "a.xml", blocks))
+
+
+def test_philips_rates_are_not_rounded(tmp_path, eight):
+    write_philips(tmp_path / "a.xml", eight, rate=500)
+    text = (tmp_path / "a.xml").read_text()
+    (tmp_path / "a.xml").write_text(text.replace('second="500"', 'second="499.8"'))
+    with pytest.raises(RecordReadError, match=r"it states the rates 499.8 Hz and 500 Hz"):
+        read_ecg(tmp_path / "a.xml")
+    changed = text.replace('second="500"', 'second="499.8"').replace(">500<", ">499.8<")
+    (tmp_path / "a.xml").write_text(changed)
+    assert read_ecg(tmp_path / "a.xml").sampling_rate == 499.8
+
+
 @given(
     nanovolts=st.integers(100, 20_000),
     rate=st.sampled_from([(2000, 500), (1000, 1000), (1250, 800), (3906, 256), (7813, 128)]),
@@ -161,6 +192,19 @@ def test_scp_that_states_more_samples_than_it_holds_is_read_with_a_note(tmp_path
     assert read_ecg(path).n_samples == 300
     note = read_ecgs(path)["note"].item()
     assert "section 3 states 400 samples, section 6 holds 300" in note
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ({"bimodal": True}, "bimodal compression .* is not supported"),
+        ({"section": 12}, "long-term rhythm data .Section 12, SCP-ECG v3. is not supported"),
+    ],
+)
+def test_scp_of_other_kinds_is_refused(tmp_path, eight, flags, reason):
+    path = write_scp(tmp_path / "a.scp", eight, **flags)
+    with pytest.raises(RecordReadError, match=rf"a.scp: it cannot be read as SCP-ECG .*{reason}"):
+        read_ecg(path)
 
 
 def test_scp_that_counts_samples_from_zero_is_read(tmp_path):

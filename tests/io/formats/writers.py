@@ -220,15 +220,21 @@ def _scp_section(number, body):
     return struct.pack("<H", _crc(inner + body)) + inner + body
 
 
-def write_scp(path, digital, nanovolts=5000, interval=2000, stated=None, beat=None, start=1):
-    """Write SCP-ECG without compression; `stated` is the number of samples in section 3."""
+def write_scp(
+    path, digital, nanovolts=5000, interval=2000, stated=None, beat=None, start=1, **flags
+):
+    """Write SCP-ECG without compression; `stated` is the number of samples in section 3.
+
+    `flags` are ``bimodal`` and ``section``, the number of that with the rhythm strip.
+    """
     first = next(iter(digital.values()))
     stated = stated or len(first)
 
     def leads(samples):
         sizes = b"".join(struct.pack("<H", 2 * len(s)) for s in samples.values())
         data = b"".join(np.asarray(s, "<i2").tobytes() for s in samples.values())
-        return struct.pack("<HHBB", nanovolts, interval, 0, 0) + sizes + data
+        bimodal = flags.get("bimodal", False)
+        return struct.pack("<HHBB", nanovolts, interval, 0, bimodal) + sizes + data
 
     ids = b"".join(struct.pack("<IIB", start, stated, _SCP_CODES[lead]) for lead in digital)
     sections = {
@@ -238,8 +244,9 @@ def write_scp(path, digital, nanovolts=5000, interval=2000, stated=None, beat=No
     if beat is not None:
         sections[4] = _scp_section(4, struct.pack("<HHH", len(beat["I"]) * interval // 1000, 1, 0))
         sections[5] = _scp_section(5, leads(beat))
-    sections[6] = _scp_section(6, leads(digital))
-    n_pointers = 12
+    strip = flags.get("section", 6)
+    sections[strip] = _scp_section(strip, leads(digital))
+    n_pointers = 13
     place = 7 + 16 + 10 * n_pointers
     pointers = [struct.pack("<HII", 0, 16 + 10 * n_pointers, 7)]
     for number in range(1, n_pointers):
