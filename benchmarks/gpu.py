@@ -137,7 +137,7 @@ def write(path: str | None, results: dict[str, Any]) -> None:
     """Replace the file as a whole, so that a kill leaves the last complete one."""
     if path is not None:
         temporary = Path(f"{path}.part")
-        temporary.write_text(json.dumps(results, indent=2) + "\n")
+        temporary.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         temporary.replace(path)
 
 
