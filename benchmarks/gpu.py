@@ -120,7 +120,7 @@ def gpu_memory(device: torch.device) -> int:
 
 def cpu_name() -> str:
     path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
 
@@ -137,7 +137,7 @@ def write(path: str | None, results: dict[str, Any]) -> None:
     """Replace the file as a whole, so that a kill leaves the last complete one."""
     if path is not None:
         temporary = Path(f"{path}.part")
-        temporary.write_text(json.dumps(results, indent=2) + "\n")
+        temporary.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         temporary.replace(path)
 
 

@@ -42,7 +42,7 @@ def write_store(path: Path, gib: float, sampling_rate: float) -> int:
 
 
 def anonymous_mib() -> float:
-    status = Path("/proc/self/status").read_text().splitlines()
+    status = Path("/proc/self/status").read_text("utf-8").splitlines()
     return int(next(line for line in status if line.startswith("RssAnon")).split()[1]) / 1024
 
 

@@ -29,45 +29,74 @@ __all__ = [
 
 
 class ECGError(ValueError):
-    """Base class of the errors that ecgsk raises about its input."""
+    """Base class of the errors that ecgsk raises about its input.
+
+    .. versionadded:: 0.1
+    """
 
 
 class AlignmentError(ECGError):
-    """Tables that are combined by position name their records or labels in another order."""
+    """Tables that are combined by position name their records or labels in another order.
+
+    .. versionadded:: 0.1
+    """
 
 
 class LeadMismatchError(ECGError):
-    """Leads are missing, unknown, duplicated or differ from those of ``fit``."""
+    """Leads are missing, unknown, duplicated or differ from those of ``fit``.
+
+    .. versionadded:: 0.1
+    """
 
 
 class SamplingRateError(ECGError):
-    """The sampling rate is unknown, not positive or not the expected one."""
+    """The sampling rate is unknown, not positive or not the expected one.
+
+    .. versionadded:: 0.1
+    """
 
 
 class DurationError(ECGError):
-    """Records differ in their number of samples where one length is needed."""
+    """Records differ in their number of samples where one length is needed.
+
+    .. versionadded:: 0.1
+    """
 
 
 class UnitError(ECGError):
-    """The unit is unknown, or the amplitudes are implausible for millivolts."""
+    """The unit is unknown, or the amplitudes are implausible for millivolts.
+
+    .. versionadded:: 0.1
+    """
 
 
 class SignalQualityError(ECGError):
-    """Every lead of a record is missing or flat."""
+    """Every lead of a record is missing or flat.
+
+    .. versionadded:: 0.1
+    """
 
 
 class RecordReadError(ECGError):
-    """A recording on disk is absent, truncated or not in a readable format."""
+    """A recording on disk is absent, truncated or not in a readable format.
+
+    .. versionadded:: 0.1
+    """
 
 
 class DamagedFileError(ECGError):
-    """A file that ecgsk wrote is truncated, changed or does not match its checksum."""
+    """A file that ecgsk wrote is truncated, changed or does not match its checksum.
+
+    .. versionadded:: 0.1
+    """
 
 
 class DownloadError(ECGError, OSError):
     """A download failed, or the file differs from its published checksum.
 
     An ``OSError`` too, as scikit-learn's ``fetch_*`` functions raise.
+
+    .. versionadded:: 0.1
     """
 
 
@@ -75,39 +104,64 @@ class OutOfMemoryError(ECGError, MemoryError):
     """A batch does not fit into the memory of the device.
 
     A ``MemoryError`` too, for callers that try again with a smaller ``batch_size``.
+
+    .. versionadded:: 0.1
     """
 
 
 class PatientLeakageError(ECGError):
-    """A patient has records on both sides of a split."""
+    """A patient has records on both sides of a split.
+
+    .. versionadded:: 0.1
+    """
 
 
 class SignalQualityWarning(UserWarning):
-    """Some leads are missing, flat or broken; they are treated as missing."""
+    """Some leads are missing, flat or broken; they are treated as missing.
+
+    .. versionadded:: 0.1
+    """
 
 
 class LeakageWarning(UserWarning):
-    """A model is scored or calibrated on patients of its training set."""
+    """A model is scored or calibrated on patients of its training set.
+
+    .. versionadded:: 0.1
+    """
 
 
 class CollapseWarning(UserWarning):
-    """The embeddings after pre-training have collapsed to a few directions."""
+    """The embeddings after pre-training have collapsed to a few directions.
+
+    .. versionadded:: 0.1
+    """
 
 
 class CalibrationWarning(UserWarning):
-    """Some labels have too few patients for their own calibration or threshold."""
+    """Some labels have too few patients for their own calibration or threshold.
+
+    .. versionadded:: 0.1
+    """
 
 
 class RecipeWarning(UserWarning):
-    """``"auto"`` chooses another way of training for a little more or less data."""
+    """``"auto"`` chooses another way of training for a little more or less data.
+
+    .. versionadded:: 0.1
+    """
 
 
 class TableWarning(UserWarning):
-    """A column of X is likely not the clinical value it is used as, such as a label."""
+    """A column of X is likely not the clinical value it is used as, such as a label.
+
+    .. versionadded:: 0.1
+    """
 
 
 class VersionWarning(UserWarning):
     """A saved model was made with newer or much older versions of libraries.
 
     As scikit-learn's ``InconsistentVersionWarning``, for all libraries at once.
+
+    .. versionadded:: 0.1
     """

@@ -73,6 +73,13 @@ def test_reference_lists_each_name_once():
     assert sorted(REFERENCE) == sorted(set(REFERENCE))
 
 
+@pytest.mark.parametrize("name", REFERENCE)
+def test_documented_name_says_since_when_it_exists(name):
+    value = inspect.unwrap(find(name))
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert ".. versionadded:: " in (value.__doc__ or "")  # __doc__ is not inherited
+
+
 def test_every_page_of_the_reference_is_linked():
     linked = re.findall(r"^   api/(\w+)$", (ROOT / "docs" / "api.rst").read_text("utf-8"), re.M)
     assert sorted(linked) == sorted(page.stem for page in (ROOT / "docs" / "api").glob("*.rst"))

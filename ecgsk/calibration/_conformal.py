@@ -31,6 +31,8 @@ class ConformalSets(BaseEstimator):
     record's set holds a class unless the record's score exceeds the quantile of this
     distribution at the coverage.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     coverage : float, default=0.9

@@ -52,6 +52,8 @@ class MultilabelCalibrator(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     threshold is 0.5, its prediction sets hold both answers, and a
     `CalibrationWarning` names it.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     estimator : classifier or None, default=None

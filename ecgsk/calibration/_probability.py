@@ -30,6 +30,8 @@ class ProbabilityCalibrator(BaseEstimator):
     Patients weigh equally: for each label, a record counts 1 / (number of its
     patient's records in which the label was measured). NaN takes no part.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     method : {"sigmoid", "beta", "isotonic"}, default="sigmoid"

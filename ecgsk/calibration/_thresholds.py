@@ -30,6 +30,8 @@ def choose_thresholds(
     Patients weigh equally: for each label, a record counts 1 / (number of its
     patient's records in which the label was measured).
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_records, n_labels)

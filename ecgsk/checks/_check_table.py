@@ -40,6 +40,8 @@ def check_table(
     empty columns. ``fit`` makes the same checks of the columns that it learns from: it raises
     errors and warns of warnings.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     X : DataFrame or Cohort

@@ -15,6 +15,8 @@ _SEVERITIES = ("error", "warning", "note")
 class TableReport:
     """Findings of :func:`check_table`, errors first.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     findings : tuple of Finding

@@ -17,6 +17,8 @@ _NOT_BY_CHOICE = ("duplicate name", "renamed")
 class Finding:
     """One finding of :func:`ecgsk.check_table`.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     severity : {"error", "warning", "note"}

@@ -26,6 +26,8 @@ def load_brugada_huca(
 
     363 ECGs of 363 subjects, 12 leads, 12 s, 100 Hz.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     path : path-like

@@ -45,6 +45,8 @@ def load_challenge(
     All or any of CPSC, CPSC-Extra, INCART (St Petersburg), PTB, PTB-XL, Georgia,
     Chapman-Shaoxing and Ningbo.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     path : path-like

@@ -36,6 +36,8 @@ def load_code15(
     345,779 ECGs of 233,770 patients, 12 leads, 400 Hz, in 18 HDF5 files.
     Needs h5py: ``pip install 'ecgsk[hdf5]'``.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     path : path-like

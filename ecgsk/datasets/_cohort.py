@@ -24,6 +24,8 @@ class Cohort(Bunch):
     A :class:`sklearn.utils.Bunch` (a dictionary whose keys are attributes) that
     checks that all of its tables have the index of ``X``.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     X : DataFrame of shape (n_records, n_columns)

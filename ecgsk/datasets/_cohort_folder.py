@@ -26,6 +26,8 @@ def write_cohort(
 ) -> Path:
     """Write a cohort as ``ecg.npy``, ``records.parquet`` and ``ecg.json``.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     cohort : Cohort
@@ -151,6 +153,8 @@ def _is_odd(value: Any) -> bool:
 
 def read_cohort(folder: str | Path, *, verify: bool = False) -> Cohort:
     """Read a cohort that `write_cohort` wrote, with memory-mapped samples.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

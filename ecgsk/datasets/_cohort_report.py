@@ -23,6 +23,8 @@ def write_cohort_report(
 ) -> Path:
     """Write a cohort report: one HTML page, two SVG pictures and CSV tables.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     cohort : Cohort

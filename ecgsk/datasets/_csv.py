@@ -63,6 +63,8 @@ def load_csv(
     Columns of the table without a role are clinical columns of ``X``. All roles, labels and
     numbers are checked before a recording is read.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     recordings : path-like

@@ -29,6 +29,8 @@ Registry = str | Path | Mapping[str, str]
 def get_data_home(data_home: str | Path | None = None) -> Path:
     """Return the folder of downloaded databases; create it if absent.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     data_home : path-like, optional
@@ -67,6 +69,8 @@ def fetch_ptbxl(
 
     Only signals of the requested sampling rate are downloaded: 21,799 records in
     43,598 files.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -130,6 +134,8 @@ def fetch_mimic_iv_demo(
 
     659 ECGs of 92 patients, and tables of 100 patients. The ECG demo has no machine
     measurements, reports or diagnoses; diagnoses come from ``hosp``.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -233,6 +239,8 @@ def fetch_vitaldb(
 
     All cases are 95 GB. The tables come first, and of the recordings those alone in
     which a laboratory draw was taken.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

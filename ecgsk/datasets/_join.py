@@ -26,6 +26,8 @@ def join_table(
     Numbers and text are compared as text: the record ``"1"`` finds the row of the number
     1, which ``read_csv`` makes of it.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     records : DataFrame

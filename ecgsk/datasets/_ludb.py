@@ -38,6 +38,8 @@ def load_ludb(
 
     200 ECGs of 200 subjects, 12 leads, 10 s, 500 Hz, with cardiologists' statements.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     path : path-like

@@ -45,6 +45,8 @@ def load_music(
     936 Holter recordings (24 h, 200 Hz) and 687 high-resolution ECGs (20 min, 1000 Hz)
     of orthogonal leads.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     path : path-like

@@ -46,6 +46,8 @@ def load_ptbxl(
 ) -> Any:
     """Load PTB-XL.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     path : path-like

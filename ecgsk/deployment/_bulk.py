@@ -43,6 +43,8 @@ def predict_records(
 ) -> pd.DataFrame:
     """Predict records of any source with a fitted model, into a table in memory.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     model : Pipeline, ECGDiagnosisClassifier or LabAbnormalityExplainer
@@ -127,6 +129,8 @@ def write_predictions(
     Interrupted at any moment, the same call goes on after the chunks that are finished.
     They are kept in a hidden folder beside `out` until the file is whole. Chunks whose
     records have changed since are predicted again, and all where the model is another.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -38,6 +38,8 @@ def export(model: Any, path: str | PathLike) -> Path:
     the ``embedding``. A record that ``predict_proba`` refuses gets NaN. `export` compares the
     graph with the model on a few records before it writes the file.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     model : estimator

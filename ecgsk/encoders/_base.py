@@ -13,6 +13,8 @@ class EncoderModule(nn.Module, ABC):
     A subclass sets ``n_features`` and defines ``forward_features``. It must accept
     any number of leads and any length from one sample on.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     n_features : int
@@ -71,6 +73,8 @@ class Encoder(BaseEstimator, ABC):
     Like the kernels of scikit-learn's Gaussian processes, an encoder is a
     parameter of an estimator: it can be cloned, printed and searched
     (``encoder__depth``). It holds no weights.
+
+    .. versionadded:: 0.1
 
     Attributes
     ----------

@@ -56,6 +56,8 @@ class ClinicalMLP(BaseEstimator):
     Each column enters as its value and as a mask of measured values: that a test
     was ordered is information too, so missing values are not imputed.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     hidden_size : int, default=256

@@ -45,6 +45,8 @@ class EncoderEnsemble(Encoder):
     linear probe. The head of the ensemble is the mean of theirs, so it is linear in the
     embedding. A :class:`~ecgsk.JointEmbeddingPretrainer` takes no ensemble.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     encoders : sequence of Encoder or None, default=None

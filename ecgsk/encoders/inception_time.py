@@ -74,6 +74,8 @@ class InceptionTime(Encoder):
     As in the PTB-XL benchmark [2]_, kernels are odd (39 for the paper's 40) and the
     first module has a bottleneck for a single lead too.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     depth : int, default=6

@@ -109,6 +109,8 @@ class Net1D(Encoder):
     layer; :class:`~ecgsk.encoders.PretrainedEncoder` loads its weights. The default
     is small enough for a CPU.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     depth : {14, 20}, default=14

@@ -87,6 +87,8 @@ class RecordScaled(Encoder):
     A fitted model stores this spec for :class:`PretrainedEncoder`: it holds the
     weights itself and needs no file.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     network : Encoder
@@ -137,6 +139,8 @@ class PretrainedEncoder(Encoder):
     added, as in every convolutional encoder here. A fitted model holds its weights
     and loads without the file. Loading a file runs no code (``weights_only=True``,
     or safetensors). Check the licence of the weights.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

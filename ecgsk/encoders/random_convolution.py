@@ -122,6 +122,8 @@ class RandomConvolution(Encoder):
     every position is padded, dilations are octaves, and a stride keeps about 500 to
     1,000 positions per record. On PTB-XL this is as good with half of the features.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     n_features : int, default=5000

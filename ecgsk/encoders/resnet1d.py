@@ -53,6 +53,8 @@ class ResNet1d(Encoder):
     blocks each halve it; then mean and maximum over time. At 100 Hz feature maps
     have one position per 0.32 s.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     depth : {10, 18, 34, 50}, default=18

@@ -193,6 +193,8 @@ class S4(Encoder):
     of [3]_ and [4]_ for PTB-XL and MIMIC-IV-ECG; ``width=512, stride=1`` gives their
     size. It takes about ten times as long per record as :class:`ResNet1d`.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     depth : int, default=4

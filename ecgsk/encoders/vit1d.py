@@ -125,6 +125,8 @@ class ViT1d(Encoder):
 
     Each patch is centred and scaled, as in ST-MEM, so amplitude in mV is not used.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     depth : int, default=4

@@ -53,6 +53,8 @@ class XResNet1d(Encoder):
     and every stage has the same width. The benchmark's head is omitted; its pooling,
     mean and maximum over time, is that of every encoder here.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     depth : {18, 34, 50, 101}, default=50

@@ -54,6 +54,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     labelled rows, and with ``fine_tune="distill"`` also through the tables of all rows.
     Predictions need the ECG only.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     encoder : Encoder, str, JointEmbeddingPretrainer or FrozenEstimator, default="ensemble"

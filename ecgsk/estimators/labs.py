@@ -29,6 +29,8 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
     Stage (iii) of Fernandes et al., arXiv 2512.07021: one linear head per laboratory and
     direction, low or high. Findings are associated with diagnoses; they do not cause them.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     encoder : JointEmbeddingPretrainer, FrozenEstimator or None, default=None

@@ -28,6 +28,8 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
     ``transform`` needs the ECG only. The objective and the architecture are this project's
     choice, by measurement, since the body of the paper is not public.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     encoder : Encoder or str, default="resnet18"

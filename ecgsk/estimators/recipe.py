@@ -47,6 +47,8 @@ class Task:
 class Recipe:
     """Mode, epochs and learning rate of stage (ii).
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     fine_tune : {"probe", "late_fusion", "probe_then_full", "full", "distill", "self_train"}

@@ -56,6 +56,8 @@ def compare_arms(
     adds arms that change one part of the joint embedding at a time. All arms share
     one encoder, the training rows of their setting and the test patients.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     X : DataFrame

@@ -37,6 +37,8 @@ MIN_PATIENTS_FOR_VERDICT = 20
 class ArmScore:
     """Scores of one arm in one setting on the test patients.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     label_fraction : float
@@ -81,6 +83,8 @@ class ArmScore:
 @dataclass(frozen=True)
 class ArmsComparison:
     """Scores of all arms, with paired differences, gap closed, tables and figures.
+
+    .. versionadded:: 0.1
 
     Attributes
     ----------

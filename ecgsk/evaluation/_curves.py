@@ -25,6 +25,8 @@ class MultilabelCalibrationDisplay(PanelDisplay):
     Create it with :meth:`from_estimator` or :meth:`from_predictions`. A notebook shows
     the figure if the display is the last line of a cell.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     frame : DataFrame
@@ -109,6 +111,8 @@ class NetBenefitDisplay(PanelDisplay):
 
     Create it with :meth:`from_estimator` or :meth:`from_predictions`. A notebook shows
     the figure if the display is the last line of a cell.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

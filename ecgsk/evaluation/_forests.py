@@ -34,6 +34,8 @@ class LabelScoresDisplay(PredictionDisplay):
     Create it with :meth:`from_estimator` or :meth:`from_predictions`. A notebook shows
     the figure if the display is the last line of a cell.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     frame : DataFrame
@@ -156,6 +158,8 @@ class SubgroupDisplay(PredictionDisplay):
     Create it with :meth:`from_estimator` or :meth:`from_predictions`. A notebook shows
     the figure if the display is the last line of a cell. The labels with a score may differ
     between a subgroup and the other records; the difference is over those that both have.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -33,6 +33,8 @@ def model_card(
 ) -> str:
     """Describe a fitted classifier as Markdown, in the order of TRIPOD+AI.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     model : ECGDiagnosisClassifier or Pipeline

@@ -125,6 +125,8 @@ def write_tables(
 ) -> Path:
     """Write the tables of a comparison as CSV, LaTeX and one HTML page.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     comparison : ArmsComparison

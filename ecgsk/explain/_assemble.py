@@ -41,6 +41,8 @@ def assemble_explanations(
 ) -> Explanations:
     """Assemble explanations from predictions of any model.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     records : sequence of length n_records

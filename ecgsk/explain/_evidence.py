@@ -37,6 +37,8 @@ class LabEvidence(BaseEstimator):
     A link is an association, not a cause in either direction: what was not measured is not
     adjusted for.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     level : float, default=0.05

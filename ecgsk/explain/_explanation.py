@@ -27,6 +27,8 @@ _N_IN_NOTEBOOK = 20
 class Explanation(ExplanationContent):
     """Explanation of one record.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     record : object
@@ -135,6 +137,8 @@ class Explanation(ExplanationContent):
 
 class Explanations(Sequence[Explanation]):
     """Explanations of several records, in the order of X.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -37,6 +37,8 @@ def deletion_faithfulness(
     with random directions that also support the diagnosis in that record, because others have
     smaller effects in a predicted record anyway.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     evidence : LabEvidence

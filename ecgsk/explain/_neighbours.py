@@ -32,6 +32,8 @@ class SimilarPatients(BaseEstimator):
     A fitted object holds the embeddings, diagnoses and tables of the training patients, and
     so does a model with it. Fit it only on data that may be shared with the model.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     embedding_ : ndarray of shape (n_records, n_features), float16

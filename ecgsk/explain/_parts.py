@@ -28,6 +28,8 @@ def display_name(name: str) -> str:
 class Diagnosis:
     """One diagnosis of one record.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     name : str
@@ -75,6 +77,8 @@ class Diagnosis:
 @dataclass(frozen=True)
 class LabFinding:
     """One laboratory abnormality of one record.
+
+    .. versionadded:: 0.1
 
     Attributes
     ----------
@@ -175,6 +179,8 @@ class Evidence:
     An association that holds in held-out patients, not a cause. Explanations leave out links
     that the model sees the other way round.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     diagnosis, finding : str
@@ -223,6 +229,8 @@ class Evidence:
 class Attribution:
     """Attribution of one diagnosis to leads and beats.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     diagnosis : str
@@ -248,6 +256,8 @@ class Attribution:
 @dataclass(frozen=True)
 class SimilarPatient:
     """A training patient with a similar ECG embedding.
+
+    .. versionadded:: 0.1
 
     Attributes
     ----------

@@ -25,6 +25,8 @@ _ID = re.compile(r"""\bid="|href="#|url\(#""")
 class Section:
     """Section of a report; parts that are None are left out.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     heading : str
@@ -51,6 +53,8 @@ class Section:
 
 def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[Section]) -> None:
     """Write a self-contained HTML page, without script or network access.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -16,6 +16,8 @@ def explanation_schema() -> dict[str, Any]:
     It ships with the package as ``ecgsk/explain/explanation.schema.json``. Its version
     rises with each change that breaks readers of the former version.
 
+    .. versionadded:: 0.1
+
     Returns
     -------
     dict

@@ -41,6 +41,8 @@ def attribute(
     Each map is also computed for a copy of the model with weights shuffled within each
     tensor [2]_. If both maps agree, the map reflects the signal and not the training.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     module : torch.nn.Module

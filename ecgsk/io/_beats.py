@@ -43,6 +43,8 @@ def find_beats(signal: Any, sampling_rate: float) -> np.ndarray:
     the lead repeats itself every 0.18 to 0.32 s, the largest deflection of each
     period is the beat: GQRS has a refractory time of 0.28 s.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     signal : array-like of shape (n_leads, n_samples) or (n_samples,)

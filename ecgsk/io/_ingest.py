@@ -85,6 +85,8 @@ def ingest(
     records with those that it read: it returns at once where nothing has changed,
     and otherwise logs what has and makes the store anew.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     folder : path-like

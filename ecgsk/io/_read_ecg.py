@@ -36,6 +36,8 @@ def read_ecg(
 
     The format is found by the content of the file.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     path : path-like

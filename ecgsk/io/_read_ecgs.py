@@ -30,6 +30,8 @@ def read_ecgs(
 ) -> pd.DataFrame:
     r"""Read records, folders of records, stores and cohorts as one table.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     *paths : path-like

@@ -50,6 +50,8 @@ def write_ecg_folder(
 ) -> Path:
     """Write a table with one ECG column as files that NumPy and pandas read without ecgsk.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     frame : DataFrame
@@ -128,6 +130,8 @@ def read_ecg_folder(
     folder: str | Path, *, verify: bool = False
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Read a folder that `write_ecg_folder` wrote; samples stay on disk, memory-mapped.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -40,6 +40,8 @@ def read_wfdb_folder(
 ) -> pd.DataFrame:
     r"""Read the WFDB records of a folder as a table; samples are read on demand.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     folder : path-like
@@ -165,6 +167,8 @@ def read_wfdb_record(
     duration: float | None = None,
 ) -> ECGArray:
     """Read one WFDB record as an ECG column; samples are read on demand.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -35,6 +35,8 @@ def patient_bootstrap(
     One sort or sum for each label serves all resamples, which is far faster than scikit-learn
     in a loop. The bins of the calibration error are those of the original data.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)
@@ -110,6 +112,8 @@ def paired_difference(
 
     Both models are scored on the same resampled patients. Their errors correlate, so the
     paired interval is narrower than two separate intervals suggest.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

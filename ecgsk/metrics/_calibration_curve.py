@@ -27,6 +27,8 @@ def calibration_curve(
 
     Equal to :func:`sklearn.calibration.calibration_curve` where nothing is missing.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)

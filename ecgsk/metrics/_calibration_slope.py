@@ -32,6 +32,8 @@ def calibration_slope(
     large") is a with b fixed at 1. An intercept below 0 means predictions that are too high on
     average (Cox, *Biometrika* 45, 1958; Van Calster et al., *BMC Medicine* 17, 2019).
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)

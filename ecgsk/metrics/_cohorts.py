@@ -30,6 +30,8 @@ def combine_cohorts(
     weights. The interval covers new patients, new training patients and new starts: it is about
     another cohort of the same population.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     differences : mapping of name to sequence of sequence of BootstrapResult

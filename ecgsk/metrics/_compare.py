@@ -27,6 +27,8 @@ def compare_labels(
 ) -> Any:
     """Compare two models per label: bootstrap intervals and permutation p-values by patient.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)

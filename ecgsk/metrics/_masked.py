@@ -26,6 +26,8 @@ def masked_roc_auc(
     single class among its measured records has no ROC curve: its score is NaN, and the macro
     average leaves it out.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)
@@ -72,6 +74,8 @@ def masked_average_precision(
 
     Equal to :func:`sklearn.metrics.average_precision_score` if no label is missing. The chance
     level is the label's prevalence, so compare values on one test set only.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
@@ -122,6 +126,8 @@ def masked_f_max(
 
     The threshold is chosen on the scored records, so F-max is optimistic for rare labels. Use
     it to compare models on one test set, not to predict the F1 of a fixed threshold.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

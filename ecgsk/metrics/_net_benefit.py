@@ -29,6 +29,8 @@ def net_benefit(
     t / (1 - t) of the gain of a true positive. A model is useful at t if its net benefit
     exceeds that of treating all and of treating none.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)

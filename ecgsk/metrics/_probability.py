@@ -25,6 +25,8 @@ def masked_brier_score(
     Predicting the prevalence q for every record scores q (1 - q), so any model has a small
     score on a rare label. Compare models label by label.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)
@@ -74,6 +76,8 @@ def masked_calibration_error(
     equal width would put them all into one bin (Nixon et al., CVPR workshops 2019). Equal
     scores share a bin, so ties reduce the number of bins. The bins are those of
     :func:`ecgsk.metrics.calibration_curve`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -15,6 +15,8 @@ def effective_rank(embeddings: ArrayLike) -> float:
     them to one vector for all records, that vector dominates and the rank falls to 1. The
     loss does not show such a collapse.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     embeddings : array-like of shape (n_records, n_features)

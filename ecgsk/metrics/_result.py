@@ -15,6 +15,8 @@ class BootstrapResult:
     ``a - b`` is the paired difference of two results on the same resamples, that is with the
     same groups, Y, integer `random_state` and `n_resamples`.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     statistic : str
@@ -109,6 +111,8 @@ class BootstrapResult:
 class GapClosed:
     """Share of a gap closed: 0 is none, 1 is all, and below 0 is a loss.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     estimate : float
@@ -140,6 +144,8 @@ def gap_closed(
 
     The three results must share their resamples: same Y, groups, `n_resamples` and integer
     `random_state` in :func:`patient_bootstrap`.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

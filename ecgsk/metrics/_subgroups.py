@@ -32,6 +32,8 @@ def subgroup_scores(
     Each resample draws from all patients, and every subgroup is scored in it. A patient with
     records in two age groups is therefore drawn for both.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     Y : array-like or DataFrame of shape (n_samples, n_labels) or (n_samples,)

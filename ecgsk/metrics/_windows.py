@@ -16,6 +16,8 @@ _HOW = ("mean", "max", "noisy_or")
 def aggregate_windows(P: Any, groups: ArrayLike, how: str = "mean") -> pd.DataFrame | pd.Series:
     r"""Combine probabilities of windows to those of records or patients.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     P : DataFrame, Series or array-like of shape (n_windows, n_labels) or (n_windows,)

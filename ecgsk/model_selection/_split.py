@@ -25,6 +25,8 @@ class MultilabelGroupKFold(BaseCrossValidator):
     label. This splitter runs iterative stratification [1]_ over patients, then moves patients
     while that improves the balance of all labels.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     n_splits : int, default=5
@@ -145,6 +147,8 @@ def patient_split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split records into training and test sets that share no patient.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     groups : array-like of shape (n_samples,)
@@ -203,6 +207,8 @@ def patient_split(
 
 def check_patient_split(groups: ArrayLike, *index_arrays: ArrayLike) -> None:
     """Check that no patient is in more than one set of a split.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

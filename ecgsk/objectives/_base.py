@@ -15,6 +15,8 @@ class ObjectiveModule(nn.Module, ABC):
     The loss is computed in float32, even if the encoder trains in bfloat16, which is
     too coarse for similarities.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     compares_views : bool
@@ -63,6 +65,8 @@ class ObjectiveModule(nn.Module, ABC):
 
 class Objective(BaseEstimator, ABC):
     """Base class of objective specs: parameters, and ``build`` to make the module.
+
+    .. versionadded:: 0.1
 
     Examples
     --------

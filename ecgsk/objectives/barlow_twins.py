@@ -41,6 +41,8 @@ class BarlowTwins(Objective):
     variable i of the table to 1, and all others to 0. Records without any table value
     are excluded.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     clinical_encoder : ClinicalMLP, default=ClinicalMLP()

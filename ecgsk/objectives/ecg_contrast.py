@@ -33,6 +33,8 @@ class ECGContrast(Objective):
     The control arm of the joint embedding, and the pretrainer's objective without a
     table. Other records of the same patient are not negatives.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     projection_size : int, default=128

@@ -37,6 +37,8 @@ class InfoNCE(Objective):
     temperature, as CLIP for images and captions. Other records of the same patient
     are not negatives. Records without any table value are excluded.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     clinical_encoder : ClinicalMLP, default=ClinicalMLP()

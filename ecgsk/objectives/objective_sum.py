@@ -48,6 +48,8 @@ class ObjectiveSum(Objective):
     The members share views, so that two objectives of one view need one pass of the
     encoder. Sums can be nested.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     first, second : Objective

@@ -40,6 +40,8 @@ class SigLIP(Objective):
     on the rest of the batch. Other records of the same patient are not negatives.
     Records without any table value are excluded.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     clinical_encoder : ClinicalMLP, default=ClinicalMLP()

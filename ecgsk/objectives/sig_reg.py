@@ -57,6 +57,8 @@ class SIGReg(Objective):
     test statistic of normality along random directions, new at every step, which
     keeps the projections isotropic Gaussian and so prevents collapse.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     projection_size : int, default=128

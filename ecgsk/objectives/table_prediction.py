@@ -30,6 +30,8 @@ class TablePrediction(Objective):
     The loss is the squared error of each scaled column over the records where it was
     measured, averaged over columns. Missing values are masked.
 
+    .. versionadded:: 0.1
+
     Notes
     -----
     The objective is this project's choice: the public text of Fernandes et al., arXiv

@@ -48,6 +48,8 @@ class VICReg(Objective):
     (variance); uncorrelated variables (covariance). Records without any table value
     are excluded.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     clinical_encoder : ClinicalMLP, default=ClinicalMLP()

@@ -43,6 +43,8 @@ def save(estimator: BaseEstimator, folder: str | Path, *, overwrite: bool = Fals
     leads, sampling rate, preprocessing, labels and laboratory names, and the
     parameters and fitted attributes of each estimator.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     estimator : estimator
@@ -111,6 +113,8 @@ def load(
     folder: str | Path, *, device: str | None = None, trusted: Iterable[type] = ()
 ) -> BaseEstimator:
     """Load a model that :func:`save` wrote, without running code from the file.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -23,6 +23,8 @@ def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Fig
     unlabelled archive from left to right. Each arm has a row, in the order of
     their first rows.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     frame : DataFrame

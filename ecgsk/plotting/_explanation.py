@@ -32,6 +32,8 @@ def plot_explanation(
 ) -> Figure:
     """Draw an ECG at true scale above bars of the predicted probabilities.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     signal : array-like of shape (n_leads, n_samples)
@@ -90,6 +92,8 @@ def plot_explanation(
 
 def plot_explanations(frame: pd.DataFrame) -> Figure:
     """Draw a heat map of probabilities: one row for each record, one column for each label.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -34,6 +34,8 @@ class TrainingHistoryDisplay(NotebookFigure):
     Create it with :meth:`from_estimator`. A notebook shows the figure if the display is the
     last line of a cell.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     histories : mapping of str to DataFrame or None

@@ -36,6 +36,8 @@ def plot_ecg(
     pulse of 1 mV and 0.2 s before each row. Saved and printed at its own size, the
     figure has the scale of ECG paper.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     signal : array-like of shape (n_leads, n_samples)

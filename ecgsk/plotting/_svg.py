@@ -30,6 +30,8 @@ def ecg_svg(
     ``--ecg-paper``, ``--ecg-ink``, ``--ecg-fine``, ``--ecg-coarse`` and ``--ecg-shade``
     of the page set the colours.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     signal : array-like of shape (n_leads, n_samples)

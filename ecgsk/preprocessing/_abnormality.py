@@ -17,6 +17,8 @@ _SHOWN = 3  # texts in an error
 class LabAbnormality(TransformerMixin, BaseEstimator):
     """Compare laboratory values with reference ranges, low and high as separate targets.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     reference_ranges : DataFrame, mapping or pair

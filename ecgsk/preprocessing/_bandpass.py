@@ -14,6 +14,8 @@ class BandpassFilter(RateAwareTransformer):
     The filter runs forwards and backwards over each lead, so that no wave is
     shifted in time; it attenuates by 6 dB at `low` and `high`.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     low : float or None

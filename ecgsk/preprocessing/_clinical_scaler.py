@@ -31,6 +31,8 @@ class ClinicalScaler(TransformerMixin, BaseEstimator):
     one value of five or more is kept between. A column measured in fewer than five patients
     is missing. Tables of fewer than 20 patients are kept as they are.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     n_features_in_ : int

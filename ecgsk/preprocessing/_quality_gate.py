@@ -21,6 +21,8 @@ class QualityGate(RateAwareTransformer):
     and answer NaN in prediction, both with a warning that counts them.
     `ecgsk.deployment.predict_records` states the reason of each.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     min_quality : float, default=0.5

@@ -14,6 +14,8 @@ class Resample(RateAwareTransformer):
     Resamples by the exact ratio of the two rates. The anti-aliasing filter passes
     what lies below half the lower rate and removes the rest.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     sampling_rate : float

@@ -21,6 +21,8 @@ class SelectLeads(SignalTransformer):
     among others. No sample of an ECG column is copied. With ``derive=True`` it
     accepts columns of the eight leads that many recorders store.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     leads : sequence of str

@@ -34,6 +34,8 @@ def cut_windows(
     the estimators and for ``cross_validate``; `ecgsk.metrics.aggregate_windows` combines their
     predictions to those of records and patients.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     X : DataFrame with one ECG column, Series or ECGArray

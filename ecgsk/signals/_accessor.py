@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class ECGAccessor:
     """Attributes and methods of an ECG column, found at ``series.ecg``.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     series : Series of dtype ECGDtype

@@ -36,6 +36,8 @@ class ECGArray(StorageProperties, ExtensionArray):
     no samples. A pickled view holds the samples of its rows, or only the path of a
     file-backed storage.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     storage : ECGStorage

@@ -21,6 +21,8 @@ _PATTERN = re.compile(
 class ECGDtype(ExtensionDtype):
     """Data type of ECGs with the same leads, sampling rate and length.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     leads : sequence of str

@@ -21,6 +21,8 @@ class ECGRecord(StorageProperties):
 
     Cells of an ECG column are records that read their samples on access.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     signal : array-like, shape (n_leads, n_samples)

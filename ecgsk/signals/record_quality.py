@@ -21,6 +21,8 @@ _FLAT_LIMB_MV, _CHEST_MV = 0.1, 0.5
 def quality(array: ECGArray, batch_size: int = 256) -> pd.DataFrame:
     """Describe the signal quality of each record.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     array : ECGArray

@@ -28,6 +28,8 @@ class ECGStorage(ABC):
     support pickle; a subclass that holds paths pickles only these, and names them in
     `files`, so that ``joblib.Memory`` notices a file that was written again.
 
+    .. versionadded:: 0.1
+
     Attributes
     ----------
     leads : tuple of str

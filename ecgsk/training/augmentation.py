@@ -110,6 +110,8 @@ class Augmentation(BaseEstimator):
     they do not depend on the cohort. Augmentation runs on the device, in training only;
     predictions use whole records, or with `test_crops` the mean over windows.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     crop : float, default=0.5

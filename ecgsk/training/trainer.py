@@ -22,6 +22,8 @@ class Trainer(BaseEstimator):
     needs an instance: ``ECGDiagnosisClassifier(trainer=Trainer())`` with the grid
     ``{"trainer__weight_decay": [0.0, 0.02]}``.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     weight_decay : float, default=0.02

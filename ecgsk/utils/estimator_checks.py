@@ -55,6 +55,8 @@ _TOLERANCE = 1e-6
 def tested_estimators(*, learning: bool = False) -> list[BaseEstimator]:  # noqa: PT028
     """Return a small instance of every public estimator and transformer.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     learning : bool, default=False
@@ -101,6 +103,8 @@ tested_estimators.__test__ = False  # type: ignore[attr-defined]  # pytest would
 def check_ecg_estimator(estimator: BaseEstimator) -> None:
     """Run all checks on an estimator and raise at the first failure.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     estimator : estimator
@@ -126,6 +130,8 @@ def check_ecg_estimator(estimator: BaseEstimator) -> None:
 
 def parametrize_with_ecg_checks(estimators: Iterable[BaseEstimator]) -> Callable:
     """Parametrize a pytest test with arguments ``estimator`` and ``check``.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def _alarm(*_: object) -> None:
 def _work(subject: Subject, seed: int, numbers: Iterator[int], until: float, out) -> None:
     """Try inputs in this process until the time is up, with bounded memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    used = int(Path("/proc/self/statm").read_text("utf-8").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_LIMIT, used + MEMORY_LIMIT))
     signal.signal(signal.SIGALRM, _alarm)
     # Native libraries print about the files that they refuse.

@@ -135,7 +135,7 @@ def test_bar_on_a_real_terminal(stderr, train_linear):
     main, terminal = os.openpty()
     termios.tcsetwinsize(terminal, (24, 120))
     text = ""
-    with open(terminal, "w") as stream:
+    with open(terminal, "w", encoding="utf-8") as stream:
         stderr(stream)
         train_linear(verbose=1)
         stream.flush()

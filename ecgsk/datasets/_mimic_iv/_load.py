@@ -48,6 +48,8 @@ def load_mimic_iv(
     The tables are joined out of core: ``labevents`` is read once, and memory is
     bounded whatever its size.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     ecg : path-like

@@ -22,6 +22,8 @@ _BOOLEANS = (True, False)
 class MimicInputs:
     """Select the clinical columns of ``X`` in `load_mimic_iv`.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     lab_window, vitals_window : str or (str, str), default="24h"
@@ -111,6 +113,8 @@ class MimicInputs:
 class MimicTargets:
     """Define the diagnoses ``Y`` and the laboratory targets of `load_mimic_iv`.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     target_window : str or (str, str), default="60min"
@@ -189,6 +193,8 @@ class MimicTargets:
 @dataclass(frozen=True, kw_only=True)
 class MimicFolds:
     """Split the patients of `load_mimic_iv` into training, validation and test folds.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------

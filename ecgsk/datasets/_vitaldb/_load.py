@@ -49,6 +49,8 @@ def load_vitaldb(
     tests with times and reference ranges, vital signs and outcomes. Needs vitaldb:
     ``pip install 'ecgsk[vitaldb]'``.
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     path : path-like

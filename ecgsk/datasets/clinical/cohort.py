@@ -72,6 +72,8 @@ def make_clinical_ecg(
     errors, and missing where the test was not ordered) and the diagnoses (with
     coding habits and errors).
 
+    .. versionadded:: 0.1
+
     Parameters
     ----------
     n_subjects : int, default=1000
@@ -222,6 +224,8 @@ def synthesize_ecg(
     ``latent`` and synthesize twice with the same integer ``random_state``: rhythm and
     noise are then the same, and only that cause differs. ``make_clinical_ecg(...,
     interventions=...)`` changes what depends on the cause too.
+
+    .. versionadded:: 0.1
 
     Parameters
     ----------
