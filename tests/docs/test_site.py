@@ -22,7 +22,7 @@ PAGES = [
     "get_started.html",
     "guide/explanations.html",
     "guide/ecg_column.html",
-    "benchmarks/results.html",
+    "benchmarks/ptbxl.html",
     "auto_examples/index.html",
     "auto_examples/model_selection/plot_grid_search_encoders.html",
     "api.html",
