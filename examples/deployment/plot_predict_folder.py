@@ -41,7 +41,7 @@ records["record_flat"] = 0 * records["record_0"]
 for name, record in records.items():
     rows = [f"{name}.dat 16 1000/mV 16 0 0 0 0 {lead}" for lead in ecg.leads]
     header = "\n".join([f"{name} {len(ecg.leads)} 250 {record.shape[1]}", *rows, ""])
-    Path(folder.name, f"{name}.hea").write_text(header)
+    Path(folder.name, f"{name}.hea").write_text(header, encoding="utf-8")
     np.round(1000 * record).T.astype("<i2").tofile(Path(folder.name, f"{name}.dat"))
 damaged = Path(folder.name, "record_59.dat")
 damaged.write_bytes(damaged.read_bytes()[:1000])
