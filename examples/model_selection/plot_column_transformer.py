@@ -36,8 +36,8 @@ pretrainer = JointEmbeddingPretrainer(
 # Describe what to do with each column
 # ------------------------------------
 # Sixteen principal components of the embedding have the scale of the other columns.
-# ``add_indicator`` tells the classifier which values were not measured. Columns that are not named,
-# such as the patient's identifier, are dropped.
+# ``add_indicator`` adds a column that marks values that were not measured. Columns that are not
+# named, such as the patient's identifier, are dropped.
 study = make_clinical_ecg(n_subjects=500, random_state=0)
 numbers = ["age", "bmi", "heart_rate", "potassium", "creatinine", "haemoglobin", "troponin"]
 embed = (

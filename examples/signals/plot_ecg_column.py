@@ -3,7 +3,7 @@ ECGs as a column of a DataFrame
 ===============================
 
 ecgsk stores recordings in a pandas column, :class:`ecgsk.signals.ECGArray`. One row holds one
-ECG beside the age, the laboratory values and the identifier of the patient. The column knows its
+ECG beside the age, the laboratory values and the identifier of the patient. The column has its
 leads and its sampling rate. It slices, filters and merges like any other column, and copies no
 samples.
 """

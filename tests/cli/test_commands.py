@@ -117,7 +117,7 @@ def test_every_command_has_an_entry():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_help_teaches_with_an_example(invoke, name):
+def test_help_has_an_example(invoke, name):
     text = invoke(*name.split(), "--help")
     assert f"ecgsk {name} " in text
     assert "--quiet" in text

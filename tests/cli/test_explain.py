@@ -262,6 +262,6 @@ def test_records_left_out_are_named_and_end_in_exit_code_3(
     assert "none of 2 records can be explained; the first: record" in message
 
 
-def test_help_teaches_both_uses(invoke):
+def test_help_has_an_example_of_both_uses(invoke):
     text = invoke("explain", "--help")
     assert "ecgsk explain store --record p1 --record p7 --model ecgsk-demo/model" in text

@@ -102,7 +102,7 @@ def test_mistakes_end_in_a_message(fail, model, pretrainer, write_patient, tmp_p
     assert "expected manifest.json" in fail("predict", tmp_path, record)
 
 
-def test_help_teaches(invoke):
+def test_help_has_an_example(invoke):
     text = invoke("predict", "--help")
     assert "ecgsk predict ecgsk-demo/model store --out predictions.parquet --jobs 4" in text
     for name in ("--out", "--jobs", "--chunk-size", "--overwrite", "--json", "exit code is then 3"):

@@ -206,7 +206,7 @@ def test_a_head_on_untrained_features_starts_fresh(cohort, fine_tune):
     assert tuned.recipe_.from_scratch
 
 
-def test_the_table_alone_teaches_a_fresh_encoder(cohort, monkeypatch):
+def test_a_teacher_of_the_table_alone_trains_a_fresh_encoder(cohort, monkeypatch):
     """Features of untrained weights take no part in the teacher."""
     seen = []
 
