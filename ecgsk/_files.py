@@ -11,6 +11,7 @@ import errno
 import os
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,8 @@ _SECONDS_TO_WAIT = 20.0
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Windows refuses to replace a file that is open or mapped into memory, with EACCES too.
+_OPEN_FILES_STAY = sys.platform == "win32"
 
 
 @contextmanager
@@ -264,6 +267,8 @@ def _explained(path: Path) -> Iterator[None]:
             mend = "Free some space, or choose a folder on another disk."
         elif error.errno in _FORBIDDEN:
             mend = "Choose a folder that you may write to."
+            if _OPEN_FILES_STAY:
+                mend = f"Close what reads it, such as an ECG column of this folder. {mend}"
         else:
             mend = "Choose another path."
         raise ECGError(

@@ -245,6 +245,18 @@ def test_read_only_folder(tmp_path, monkeypatch):
             _write(path, "text")
 
 
+def test_windows_keeps_open_files_and_the_error_says_so(tmp_path, monkeypatch):
+    def is_mapped(new, path):
+        raise PermissionError(errno.EACCES, "used by another process", str(path))
+
+    _write(tmp_path / "model", "old")
+    monkeypatch.setattr("ecgsk._files._OPEN_FILES_STAY", True)
+    monkeypatch.setattr(os, "rename", is_mapped)
+    with pytest.raises(ECGError, match=r"What was there is unchanged\. Close what reads it"):
+        _write(tmp_path / "model", "new")
+    assert any((tmp_path / "model").iterdir())
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid(), reason="root may become another")
 def test_folder_that_may_not_be_entered(tmp_path):
     (tmp_path / "closed").mkdir(mode=0o700)

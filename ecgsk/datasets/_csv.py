@@ -1,7 +1,7 @@
 """Join a folder of recordings to one table by a declared key."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 import numpy as np
@@ -285,7 +285,7 @@ def _match(
 def _record_keys(records: pd.Series, keys: pd.Series) -> list[str]:
     """Return the names by which records are looked up: paths where any key has a slash."""
     paths = records.astype(str).map(_without_suffix)
-    if keys.astype(str).str.contains("/").any():
+    if keys.astype(str).str.contains(r"[/\\]").any():
         return paths.tolist()
     names = paths.str.rpartition("/")[2]
     if (twice := names.duplicated(keep=False)).any():
@@ -300,5 +300,7 @@ def _record_keys(records: pd.Series, keys: pd.Series) -> list[str]:
 def _without_suffix(key: Any) -> Any:
     if not isinstance(key, str):
         return key
-    path = PurePosixPath(key.strip())
+    key = key.strip()
+    # A table that was written on Windows has backslashes; no name of a record does.
+    path = PurePosixPath(PureWindowsPath(key).as_posix() if "\\" in key else key)
     return str(path.with_suffix("")) if path.suffix.lower() in _SUFFIXES else str(path)

@@ -121,6 +121,12 @@ def test_a_key_with_slashes_is_a_path_with_or_without_suffix(load):
     assert load(rows).X.drop(columns="ecg").equals(load().X.drop(columns="ecg"))
 
 
+def test_a_key_written_on_windows_is_a_path(load):
+    rows = ROWS.replace("\n1,", "\np1\\1.hea,").replace("\n2,", "\np2\\2,")
+    rows = rows.replace("\n10,", "\np10\\10,")
+    assert load(rows).X.drop(columns="ecg").equals(load().X.drop(columns="ecg"))
+
+
 def test_a_store_of_hospital_files_is_found_by_keys_without_suffix(load, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
