@@ -20,6 +20,7 @@ import atexit
 import contextlib
 import io
 import json
+import logging
 import os
 import re
 import shutil
@@ -44,6 +45,7 @@ NOT_RUN = {
     ". .venv/bin/activate": "CI installs in environments of its own",
     "ecgsk demo": "tests/cli/test_demo.py runs it",
 }
+LOGGERS = ("root", "ecgsk")  # a page may set their levels
 SECONDS_PER_BLOCK = 300
 _PRINTED = "_printed_by_the_block_above"
 _DECIMAL = re.compile(r"-?\d*\.\d+")
@@ -125,7 +127,8 @@ def provide(namespace):
     laboratory values, and ``X_new`` is the table of other patients.
     """
     folder = Path(tempfile.mkdtemp(prefix="page-"))
-    namespace["_folders"] = (Path.cwd(), folder)
+    levels = {name: logging.getLogger(name).level for name in LOGGERS}
+    namespace["_before"] = (Path.cwd(), folder, levels)
     shutil.copytree(_template(), folder, dirs_exist_ok=True)
     os.chdir(folder)
     cohort = _cohort()
@@ -139,8 +142,10 @@ def provide(namespace):
 
 
 def leave(namespace):
-    """Delete a page's folder."""
-    before, folder = namespace["_folders"]
+    """Delete a page's folder, and undo what it said of logging: other tests share the process."""
+    before, folder, levels = namespace["_before"]
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     os.chdir(before)
     shutil.rmtree(folder, ignore_errors=True)
 

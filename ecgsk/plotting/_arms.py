@@ -82,6 +82,7 @@ def plot_arms(frame: pd.DataFrame, *, highlight: str = "joint embedding") -> Fig
             title = f"{fraction:.0%} of labels"
             title += f", archive {archive:,.0f}" if archive else ""
             style_axes(ax, title=title, grid="x")
+            ax.locator_params(axis="x", nbins=5)
         for ax in axes_of_row[len(panels) :]:
             ax.remove()
     for ax in grid[-1]:

@@ -63,7 +63,7 @@ fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 table.loc[labels[::-1]].iloc[:, ::-1].plot.barh(
     ax=ax, color=["#d55e00", "#0072b2", "0.6"], width=0.75
 )
-ax.set(xlabel="frequency, or mean predicted probability", xlim=(0, 0.21))
+ax.set(xlabel="frequency, or mean predicted probability", xlim=(0, 0.26))
 handles, names = ax.get_legend_handles_labels()
-ax.legend(handles[::-1], names[::-1], loc="lower right")
+ax.legend(handles[::-1], names[::-1], loc="upper right")
 plt.show()
