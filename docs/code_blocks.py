@@ -47,6 +47,7 @@ NOT_RUN = {
 }
 LOGGERS = ("root", "ecgsk")  # a page may set their levels
 SECONDS_PER_BLOCK = 300
+LABS = ["potassium", "creatinine", "haemoglobin"]  # of the provided cohort
 _PRINTED = "_printed_by_the_block_above"
 _DECIMAL = re.compile(r"-?\d*\.\d+")
 
@@ -160,9 +161,6 @@ def _cohort(seed=0):
     cohort.X, cohort.Y, cohort.labs = cohort.X[table], cohort.Y[labels], cohort.labs[LABS]
     cohort.reference_ranges = cohort.reference_ranges.loc[LABS]
     return cohort
-
-
-LABS = ["potassium", "creatinine", "haemoglobin"]
 
 
 @cache

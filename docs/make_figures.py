@@ -5,10 +5,6 @@
 The first ECG of the page "Get started".
 
 An explained patient, on a light and a dark page; this needs Chromium.
-
-Four ECGs of one synthetic heart. Its shape, position and chest are the average ones;
-between the sheets one cause changes and the noise stays. The cases are severe, as in a
-textbook: most of a cohort's are subtler, as most of a hospital's are.
 """
 
 import io
@@ -17,59 +13,12 @@ import shutil
 import sys
 from pathlib import Path
 
-import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ecgsk.datasets import make_clinical_ecg, synthesize_ecg
-from ecgsk.plotting import plot_ecg
+from ecgsk.datasets import make_clinical_ecg
 
 FOLDER = Path(__file__).parent / "_static"
-QUIET = 30  # a seed whose recording has little muscle noise and baseline wander
-
-CASES = {
-    "Atrial fibrillation: no P waves, f waves in V1, irregular RR": {
-        "in_af": 1.0,
-        "heart_rate": 105.0,
-    },
-    "Left bundle branch block: wide notched R in I and V6, deep S in V1": {"lbbb": 1.0},
-    "Acute anterior infarct: ST elevation in V1 to V4, QS in V1 and V2": {
-        "acute_infarct": 2.5,
-        "acute_infarct_territory": "anterior",
-        "heart_rate": 90.0,
-    },
-    "Hyperkalaemia, 8.2 mmol/L: tall narrow T, flat P, wide QRS": {"potassium": 8.2},
-}
-
-
-def average_heart() -> pd.DataFrame:
-    """Give one healthy latent state in which nothing personal stands out."""
-    latent = make_clinical_ecg(1, random_state=0).latent.iloc[:1].copy()
-    territories = ["acute_infarct_territory", "old_infarct_territory"]
-    latent[latent.columns.difference(territories)] = 0.0
-    latent[[name for name in latent if name.startswith("gain_")]] = 1.0
-    return latent.assign(
-        age=62.0,
-        male=1.0,
-        height=176.0,
-        bmi=27.0,
-        heart_rate=72.0,
-        potassium=4.2,
-        calcium=9.3,
-        magnesium=2.0,
-        haemoglobin=14.5,
-    )
-
-
-def draw_cases() -> Figure:
-    """Draw the four cases, two by two."""
-    figure = Figure(figsize=(545 / 25.4, 275 / 25.4), dpi=100)
-    axes = figure.subplots(2, 2, gridspec_kw={"wspace": 0.02, "hspace": 0.02}).ravel()
-    for ax, (title, cause) in zip(axes, CASES.items(), strict=True):
-        ecg = synthesize_ecg(average_heart().assign(**cause), random_state=QUIET)
-        plot_ecg(ecg.read()[0], ecg.leads, ecg.sampling_rate, title=title, ax=ax)
-    figure.subplots_adjust(left=0.005, right=0.995, top=0.995, bottom=0.005)
-    return figure
 
 
 def photograph(
@@ -129,6 +78,5 @@ if __name__ == "__main__":
         sys.exit()
     example = Path(__file__).parents[1] / "examples" / "laboratory" / "plot_explain_one_patient.py"
     draw_explanation(runpy.run_path(str(example))["explanation"].to_html())
-    save_figure(draw_cases(), FOLDER / "synthetic_ecgs.png")
     first = make_clinical_ecg(n_subjects=200, random_state=0).X["ecg"].ecg  # as in get_started.md
     save_figure(first.plot(0), FOLDER / "first_ecg.png")

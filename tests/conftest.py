@@ -1,6 +1,7 @@
 """Fixtures every test may use."""
 
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -221,3 +222,18 @@ def write_vital() -> Callable[..., None]:
         file.to_vital(str(path), compresslevel=1, packed=packed)
 
     return write
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; tests that need it skip, saying so, where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(f"no browser found ({', '.join(names)}): apt-get install chromium")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()

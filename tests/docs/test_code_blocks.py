@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(page for pattern in code_blocks.PAGES for page in ROOT.glob(pattern))
 FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})(\S.*)$", re.MULTILINE)
 SKIP = re.compile(r'<!-- skip: next "([^"]+)" -->\s+```(\w+)\n(.*?)```', re.DOTALL)
-# Most blocks of a page that may be skipped. Prefer a block that runs.
+# Blocks of a page that are skipped. Prefer a block that runs.
 SKIPPED = {
-    "calibration_and_statistics.md": 1,
-    "command_line.md": 10,  # open databases
+    "calibration_and_statistics.md": 1,  # a comparison that takes minutes
+    "command_line.md": 10,  # open databases, and a comparison that takes minutes
     "deployment.md": 2,  # a server
     "encoders.md": 1,  # a file of weights
     "model_selection.md": 1,  # a cluster

@@ -2,13 +2,11 @@
 
 import io
 import re
-import shutil
 import zlib
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from playwright.sync_api import sync_playwright
 
 from ecgsk.explain import Explanations
 
@@ -46,18 +44,6 @@ SIZES = """elements => elements.map(element => {
   const box = element.getBBox(), scale = element.getScreenCTM();
   return [box.width * scale.a, box.height * scale.d];
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip(f"no browser found ({', '.join(names)}): apt-get install chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
