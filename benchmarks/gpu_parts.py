@@ -331,7 +331,8 @@ def learnable(run: Run):
     """Return the records of simulated patients, and rows for training and testing."""
     cohort = make_clinical_ecg(run.sizes.subjects, random_state=0)
     split = patient_split(cohort.groups.to_numpy(), test_size=0.3, random_state=0)
-    return cohort.X[["ecg", "subject_id"]], cohort.Y, *split
+    has_both = cohort.Y.iloc[split[0]].nunique() == 2
+    return cohort.X[["ecg", "subject_id"]], cohort.Y.loc[:, has_both], *split
 
 
 def predictions(run: Run) -> dict[str, Any]:

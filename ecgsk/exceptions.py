@@ -152,7 +152,7 @@ class RecipeWarning(UserWarning):
 
 
 class TableWarning(UserWarning):
-    """A column of X is likely not the clinical value it is used as, such as a label.
+    """A column of X is likely not the clinical value it is used as, or a label has one class.
 
     .. versionadded:: 0.1
     """

@@ -160,7 +160,7 @@ def test_estimators_refuse_tables_in_another_order(cohort, make_classifier, make
 
 
 def test_score_refuses_labels_in_another_order(cohort, make_classifier):
-    X, Y = cohort.X, cohort.Y.fillna(0)
+    X, Y = cohort.X, cohort.Y.loc[:, cohort.Y.nunique() == 2].fillna(0)
     model = make_classifier().fit(X, Y)
     assert model.score(X, Y) == model.score(X, Y.to_numpy())
     for score in (model.score, lambda X, Y: masked_roc_auc_scorer(model, X, Y)):

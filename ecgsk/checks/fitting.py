@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk.checks._columns import check_names
+from ecgsk.checks._constant_labels import check_constant_labels
 from ecgsk.checks._identifiers import check_patients
 from ecgsk.checks._ranges import describe_abnormal
 from ecgsk.checks._table import Table
@@ -83,6 +84,12 @@ def warn_of_reference_ranges(owner: str, targets: pd.DataFrame, stacklevel: int 
         n_abnormal = int((values == 1).any(axis=1).sum())
         findings = describe_abnormal(str(name), n_abnormal, int(known.sum()))
         raise_findings(owner, findings, stacklevel + 1)
+
+
+def warn_of_constant_labels(owner: str, labels: pd.DataFrame, stacklevel: int = 2) -> None:
+    """Warn of labels without two classes among the training records."""
+    table = Table(labels, (), labels=labels)
+    raise_findings(owner, check_constant_labels(table), stacklevel + 1)
 
 
 def check_patient_column(

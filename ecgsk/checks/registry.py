@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ecgsk.checks._columns import check_names, check_numbers
+from ecgsk.checks._constant_labels import check_constant_labels
 from ecgsk.checks._identifiers import (
     check_identifier_names,
     check_identifier_values,
@@ -30,6 +31,7 @@ COLUMN_CHECKS: Sequence[Check] = (
 #: Checks of what is beside them: patients, laboratory targets, signals.
 OTHER_CHECKS: Sequence[Check] = (
     check_patients,
+    check_constant_labels,
     check_lab_targets,
     check_reference_ranges,
     check_signals,

@@ -77,6 +77,7 @@ def export(model: Any, path: str | PathLike) -> Path:
     >>> from ecgsk.datasets import make_clinical_ecg
     >>> from ecgsk.encoders import ResNet1d
     >>> X, Y = make_clinical_ecg(n_subjects=20, random_state=0, return_X_y=True)
+    >>> Y = Y[["atrial fibrillation", "diabetes"]]
     >>> model = ECGDiagnosisClassifier(ResNet1d(10, width=4), max_epochs=1, verbose=0).fit(X, Y)
     >>> ecgsk.export(model, "model.onnx")  # doctest: +SKIP
     PosixPath('model.onnx')

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ecgsk._patients import number_patients
+from ecgsk.checks.findings import name_columns
 from ecgsk.checks.fitting import (
     check_column_names,
     check_patient_column,
@@ -49,8 +50,10 @@ def read_lab_targets(y: Any, reference_ranges: Any, n_records: int, owner: str) 
 
 
 def warn_of_targets(targets: Targets, encoder: Any, owner: str) -> None:
-    """Warn of reference ranges that make all values abnormal, and of targets as inputs."""
+    """Warn of unmeasured targets, wrong reference ranges, and targets as inputs."""
     names = targets.label_names
+    if names is not None:
+        _warn_of_unmeasured(owner, names, targets.values)
     if names is None or not are_lab_targets(names):
         return
     warn_of_reference_ranges(owner, pd.DataFrame(targets.values, columns=names), stacklevel=4)
@@ -65,6 +68,18 @@ def warn_of_targets(targets: Targets, encoder: Any, owner: str) -> None:
             "clinical_columns=.",
             TableWarning,
             stacklevel=4,
+        )
+
+
+def _warn_of_unmeasured(owner: str, names: list[str], values: np.ndarray) -> None:
+    """Warn of targets without a value: their heads have nothing to fit."""
+    unmeasured = np.isnan(values).all(axis=0)
+    if unmeasured.any():
+        warnings.warn(
+            f"{owner}: no record has a value of {name_columns(np.array(names)[unmeasured])}, so "
+            "the predicted probability is 0.5 for every ECG. Leave the laboratory out of y.",
+            TableWarning,
+            stacklevel=5,
         )
 
 

@@ -11,6 +11,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from ecgsk.checks import fitting
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -86,6 +88,13 @@ def read_targets(y: Any, n_records: int, owner: str, rows: np.ndarray | None = N
     if array.ndim == 2:
         return _many_labels(array, names, owner)
     return _one_class(array, owner)
+
+
+def warn_of_constant_labels(targets: Targets, owner: str) -> None:
+    """Warn of labels without two classes among the records of a fit."""
+    if targets.is_multilabel:
+        labels = pd.DataFrame(targets.values, columns=targets.label_names)
+        fitting.warn_of_constant_labels(owner, labels, stacklevel=4)
 
 
 def _many_labels(array: np.ndarray, names: list[str] | None, owner: str) -> Targets:

@@ -26,7 +26,7 @@ from ecgsk.estimators._settings import (
     keeps_checkpoints,
 )
 from ecgsk.estimators._table_roles import TableRoles, warn_of_unknown_levels
-from ecgsk.estimators._targets import Targets, read_targets
+from ecgsk.estimators._targets import Targets, read_targets, warn_of_constant_labels
 from ecgsk.estimators._training_rows import TrainingRows, order_training_rows, training_weights
 from ecgsk.estimators.pretrainer import JointEmbeddingPretrainer
 from ecgsk.estimators.recipe import (
@@ -179,6 +179,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
     >>> from ecgsk import ECGDiagnosisClassifier
     >>> from ecgsk.datasets import make_clinical_ecg
     >>> X, Y = make_clinical_ecg(n_subjects=20, random_state=0, return_X_y=True)
+    >>> Y = Y[["atrial fibrillation", "diabetes"]]
     >>> model = ECGDiagnosisClassifier(max_epochs=1, random_state=0, verbose=0).fit(X, Y)
     >>> model.predict_proba(X[["ecg"]]).shape == Y.shape
     True
@@ -263,6 +264,8 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         -----
         RecipeWarning
             Where ``fine_tune="auto"`` is near a threshold, so that folds may differ.
+        TableWarning
+            For a label without two classes, and columns that are likely no clinical values.
         """
         owner = type(self).__name__
         self._check_parameters()
@@ -291,6 +294,7 @@ class ECGDiagnosisClassifier(EmbeddingMixin, LogitsClassifierMixin, TorchEstimat
         if self.recipe_.distils:
             roles.use(self._table(inputs), self.clinical_columns)
         roles.finish(groups)
+        warn_of_constant_labels(targets, owner)
         data = self._training_data(rows, targets, seed)
         with self._seeded(seed):
             module = self._build_module()

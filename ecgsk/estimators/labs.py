@@ -137,6 +137,12 @@ class LabAbnormalityExplainer(LogitsClassifierMixin, BaseEstimator):
         Returns
         -------
         self
+
+        Warns
+        -----
+        TableWarning
+            For a target that no record has, reference ranges that make nearly every value
+            abnormal, and targets that the encoder reads.
         """
         owner = type(self).__name__
         check_row_order(owner, X, y=y, diagnoses=diagnoses, groups=groups)

@@ -74,6 +74,7 @@ def model_card(
     >>> from ecgsk.datasets import make_clinical_ecg
     >>> from ecgsk.evaluation import model_card
     >>> X, Y = make_clinical_ecg(n_subjects=20, random_state=0, return_X_y=True)
+    >>> Y = Y[["atrial fibrillation", "diabetes"]]
     >>> model = ECGDiagnosisClassifier(max_epochs=1, random_state=0, verbose=False).fit(X, Y)
     >>> print(model_card(model)[:12])
     # Model card

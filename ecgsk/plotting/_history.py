@@ -59,6 +59,7 @@ class TrainingHistoryDisplay(NotebookFigure):
     >>> from ecgsk.encoders import ResNet1d
     >>> from ecgsk.plotting import TrainingHistoryDisplay
     >>> X, Y = make_clinical_ecg(n_subjects=20, random_state=0, return_X_y=True)
+    >>> Y = Y[["atrial fibrillation", "diabetes"]]
     >>> model = ECGDiagnosisClassifier(
     ...     ResNet1d(10, width=4), max_epochs=2, early_stopping=True, random_state=0, verbose=False
     ... ).fit(X, Y)

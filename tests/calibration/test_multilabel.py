@@ -239,6 +239,7 @@ def test_columns_of_a_frame_are_found_by_name(classifier, X, Y):
         model.fit(X, Y.iloc[:, 1:].to_numpy())
 
 
+@pytest.mark.filterwarnings("ignore:.*no model can learn:UserWarning")
 @pytest.mark.parametrize("routing", [False, True])
 def test_patients_from_column_equal_patients_from_groups(routing, make_classifier, X, Y):
     patients = X["subject_id"]

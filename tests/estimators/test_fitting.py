@@ -61,6 +61,7 @@ def test_large_cohorts_hold_patients_out(make_classifier, X, Y, monkeypatch, sid
     assert len(set(X["subject_id"].iloc[sides.validation])) == 4
 
 
+@pytest.mark.filterwarnings("ignore:.*no model can learn:UserWarning")
 def test_few_patients_keep_one_on_each_side(make_classifier, X, Y, sides):
     two = X["subject_id"].isin(X["subject_id"].unique()[:2])
     make_classifier(early_stopping=True, callbacks=[sides]).fit(X[two], Y[two])

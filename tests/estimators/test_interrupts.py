@@ -171,6 +171,7 @@ SCRIPT = """
 """
 
 
+@pytest.mark.filterwarnings("ignore:.*no model can learn:UserWarning")
 def test_ctrl_c_keeps_the_checkpoint_and_the_same_fit_goes_on(tmp_path, make_classifier, cohort):
     run = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path)],

@@ -296,6 +296,7 @@ def test_range_without_unit(frozen, X, labs, ranges, unit):
     assert "nan" not in explanation.to_text()
 
 
+@pytest.mark.filterwarnings("ignore:.*no record has a value:UserWarning")
 def test_unmeasured_target_is_not_named_in_text(frozen, X, labs, ranges):
     model = LabAbnormalityExplainer(frozen, reference_ranges=ranges)
     model.fit(X, labs.assign(potassium=np.nan))

@@ -6,6 +6,7 @@ import pytest
 
 from ecgsk import LabAbnormalityExplainer
 from ecgsk.estimators._lab_targets import are_lab_targets, evidence_tables, read_reference_ranges
+from ecgsk.exceptions import TableWarning
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +106,13 @@ def test_levels_of_few_patients_are_not_named():
     patients = np.r_[np.arange(40) % 9, 100 + np.arange(40) % 20]
     tables = evidence_tables(X, None, ["potassium high"], "subject_id", patients)
     assert list(tables["covariates"]) == ["ward B"]
+
+
+def test_unmeasured_laboratory_is_named(frozen, X, labs, ranges):
+    explainer = LabAbnormalityExplainer(frozen, reference_ranges=ranges)
+    unmeasured = labs.assign(sodium=np.nan)
+    message = "LabAbnormalityExplainer: no record has a value of 'sodium low', 'sodium high', so"
+    with pytest.warns(TableWarning, match=message):
+        explainer.fit(X, unmeasured)
+    P = pd.DataFrame(explainer.predict_proba(X), columns=explainer.label_names_)
+    assert (P["sodium high"] == 0.5).all()

@@ -45,6 +45,7 @@ def test_base_rates_and_counts_are_those_of_measured_records(explainer, targets)
     np.testing.assert_array_equal(explainer.n_measured_, targets.notna().sum())
 
 
+@pytest.mark.filterwarnings("ignore:.*no record has a value:UserWarning")
 def test_unmeasured_target_has_no_base_rate(frozen, X, targets):
     y = targets.assign(**{"lactate high": np.nan})
     model = LabAbnormalityExplainer(frozen).fit(X, y)

@@ -60,6 +60,7 @@ def test_rows_without_labels_do_not_move_the_head(
     assert_same_weights(alone, beside)
 
 
+@pytest.mark.filterwarnings("ignore:.*no model can learn:UserWarning")
 @pytest.mark.parametrize("fine_tune", ["probe", "full"])
 def test_missing_labels_are_not_negative(pretrainer, make_classifier, X, Y, fine_tune):
     """Where every known label is positive, nothing but a false negative lowers a probability."""
@@ -98,6 +99,7 @@ def test_labels_never_reach_pretraining(
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*no model can learn:UserWarning")
 @pytest.mark.parametrize("fine_tune", ["probe", "full"])
 def test_a_label_of_one_class_gets_its_prevalence_not_an_error(
     pretrainer, make_classifier, X, Y, fine_tune
@@ -115,6 +117,7 @@ def test_a_label_of_one_class_gets_its_prevalence_not_an_error(
         np.testing.assert_allclose(p[:, 5], (n + 0.5) / (n + 1), rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*no model can learn:UserWarning")
 def test_a_label_never_known_is_even(pretrainer, make_classifier, X, Y):
     y = Y.assign(unknown=np.nan)
     p = make_classifier(encoder=FrozenEstimator(pretrainer)).fit(X, y).predict_proba(X)

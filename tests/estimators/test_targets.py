@@ -1,7 +1,11 @@
-"""Labels that cannot be used are refused with the class, what came and what to do."""
+"""Labels that cannot be used: refused, or warned of where they cannot be learned."""
+
+import warnings
 
 import numpy as np
 import pytest
+
+from ecgsk.exceptions import TableWarning
 
 
 @pytest.mark.parametrize("wrong", [2, -1, 0.5, np.inf])
@@ -56,3 +60,23 @@ def test_a_column_vector(make_classifier, X):
     with pytest.warns(UserWarning, match="column-vector y was passed when a 1d array was expected"):
         model = make_classifier().fit(X, y)
     assert model.label_names_ is None
+
+
+def test_labels_with_one_class_are_named_before_training(make_classifier, X, Y):
+    constant = Y.assign(never=0.0, unknown=np.nan)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        make_classifier().fit(X, constant)
+    messages = [str(w.message) for w in caught if issubclass(w.category, TableWarning)]
+    assert len(messages) == 2
+    assert "ECGDiagnosisClassifier: 'never' of y is 0 in all records" in messages[0]
+    assert "'unknown' of y is not known in any record" in messages[1]
+    assert {w.filename for w in caught} == {__file__}
+
+
+def test_records_without_weight_give_a_label_no_class(make_classifier, X, Y):
+    weight = np.ones(len(X))
+    name = Y.columns[0]
+    weight[(Y[name] == 1).to_numpy()] = 0
+    with pytest.warns(TableWarning, match=f"'{name}' of y is 0 in all records"):
+        make_classifier().fit(X, Y[[name]].assign(varies=np.arange(len(X)) % 2.0), weight)

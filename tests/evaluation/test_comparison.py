@@ -148,6 +148,7 @@ def test_laboratories_score_a_probe_of_the_embedding(half_tested, X, cohort):
                 assert table.loc[name, score.arm] == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("ignore:.*no record has a value:UserWarning")
 def test_laboratory_mean_leaves_out_targets_without_a_score(compare, cohort):
     labs = cohort.labs[["potassium"]].assign(unseen=np.nan)
     ranges = cohort.reference_ranges.loc[["potassium"]]

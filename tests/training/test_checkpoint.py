@@ -223,7 +223,7 @@ def checkpointed_fit(tmp_path_factory):
     """A fit of both stages, with early stopping, whose checkpoints are in a folder."""
     folder = tmp_path_factory.mktemp("checkpoints")
     X, Y = make_clinical_ecg(12, random_state=0, return_X_y=True)
-    X, Y = X[["ecg", "age", "potassium", "subject_id"]], Y.iloc[:, :3].astype(float)
+    X, Y = X[["ecg", "age", "potassium", "subject_id"]], Y.iloc[:, [0, 2, 11]].astype(float)
 
     def fit(X, Y):
         stage = {"max_epochs": 1, "random_state": 0, "verbose": False, "device": "cpu"}
