@@ -12,7 +12,7 @@ record as JSON and returns what ``Explanation.to_dict`` returns:
      "samples": [[0.01, null, ...], [...], ...]}
 
 ``samples`` has one list per lead; null is a missing sample. The server has no authentication: keep
-it on this machine, or behind a server that has. Research software. Not a medical device.
+it on this machine, or behind a server with authentication. Research software. Not a medical device.
 """
 
 import argparse

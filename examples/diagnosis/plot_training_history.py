@@ -46,8 +46,8 @@ plt.show()
 # %%
 # Score the model on test patients
 # --------------------------------
-# With so few patients the interval is wide. Early stopping also loses the held-out patients for
-# training, so by default it is on with 4,000 labelled patients or more.
+# With so few patients the interval is wide. The held-out patients are lost for training, so by
+# default early stopping is on with 4,000 labelled patients or more.
 P_test = model.predict_proba(cohort.X[["ecg"]].iloc[test])
 print(
     patient_bootstrap(cohort.Y.iloc[test], P_test, groups=cohort.groups.iloc[test], random_state=0)

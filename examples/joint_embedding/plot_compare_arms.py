@@ -17,7 +17,7 @@ from ecgsk.preprocessing import BandpassFilter
 # Compare on 500 patients
 # -----------------------
 # All arms fit linear heads, except ``"signal only"``, which trains all weights of the network.
-# Diagnoses are known for one training patient in three. The joint embedding is pre-trained on all.
+# Diagnoses are known for one training patient in three; pre-training uses all training patients.
 cohort = make_clinical_ecg(n_subjects=500, random_state=0)
 X = BandpassFilter(0.5, 40).fit_transform(cohort.X)
 comparison = compare_arms(

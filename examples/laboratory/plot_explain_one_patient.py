@@ -51,8 +51,8 @@ with warnings.catch_warnings():
     explainer.calibrate(X.iloc[held_out], labs.iloc[held_out], Y.iloc[held_out])
 
 # %%
-# Explain the unseen record with the most probable abnormality
-# ------------------------------------------------------------
+# Explain the unseen record with the most probable laboratory finding
+# -------------------------------------------------------------------
 ecg = X[["ecg"]].iloc[unseen]
 striking = explainer.predict_proba(ecg).max(axis=1).argmax()
 explanations = explainer.explain(ecg.iloc[[striking]], n_attributions=1, n_similar=3)
