@@ -70,11 +70,10 @@ plt.show()
 # For each marked QRS complex, the time to the nearest beat of ``find_beats`` in the same lead.
 distances = []
 for row, name in enumerate(X.index):
-    marked = np.array([peak for symbol, _, peak, _ in read_marks(name) if symbol == "N"])
+    marked = [peak for symbol, _, peak, _ in read_marks(name) if symbol == "N"]
     found = find_beats(signal[row], RATE)
     if len(found):
-        distances.append((found[:, None] - marked)[np.abs(found[:, None] - marked).argmin(0),
-                                                   np.arange(len(marked))])  # fmt: skip
+        distances.append([min(found - peak, key=abs) for peak in marked])
 distances = 1000 * np.concatenate(distances)
 print(f"{len(distances)} marked beats, {(np.abs(distances) <= 75).mean():.1%} found within 75 ms")
 
