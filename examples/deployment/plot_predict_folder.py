@@ -54,7 +54,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", SignalQualityWarning)
     table = predict_records(model, folder.name, progress=False)
 folder.cleanup()
-table.loc[~table["usable"], ["record", "reason"]]
+for record, reason in table.loc[~table["usable"], ["record", "reason"]].to_numpy():
+    print(f"{record}: {reason.replace(folder.name, 'FOLDER')}")
 
 # %%
 columns = ["record", "diagnoses", *(f"probability/{label}" for label in labels)]
