@@ -1,4 +1,4 @@
-"""How often the first finding named for a diagnosis is one that its cause moves.
+"""Share of diagnoses whose first named finding belongs to their own cause.
 
 Ways of naming are compared on the records where the diagnosis is true and predicted. The
 references use patients' tables alone: they are equal for all patients and need no ECG.

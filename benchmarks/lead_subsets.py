@@ -1,4 +1,4 @@
-"""Macro AUROC of a 12-lead model that is asked with fewer leads, on PTB-XL folds 1 to 9.
+"""Macro AUROC of a 12-lead model whose test records have fewer leads, on PTB-XL folds 1 to 9.
 
     python benchmarks/lead_subsets.py PTBXL_SUBSET --folder RESULTS
 

@@ -1,4 +1,4 @@
-"""What a user could pick on PTB-XL: macro AUROC and seconds, in one table.
+"""Encoders and settings on PTB-XL: macro AUROC and seconds, in one table.
 
     python benchmarks/ptbxl.py PTBXL_SUBSET --cv --encoders resnet18 ensemble --seeds 2
     python benchmarks/ptbxl.py PTBXL_SUBSET --encoders resnet18 random_convolution --seeds 3

@@ -1,4 +1,4 @@
-"""Teachers of distillation, and the embedding of stage (i), judged without fine-tuning.
+"""Teachers of distillation, and linear probes of the embedding of stage (i).
 
     python benchmarks/teachers.py --cohorts 0 1 2 --objectives clip
 

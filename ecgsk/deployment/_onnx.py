@@ -129,7 +129,7 @@ def _trace(module: ExportedModel, taken: SignalInput, parts: ModelParts) -> Any:
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise ECGError(
             f"export cannot express {parts.encoder.encoder_spec_!r} in ONNX: {reason} Choose "
-            "another encoder; docs/guide/deployment.md lists those that export."
+            "another encoder; docs/benchmarks/export.md lists those that export."
         ) from error
     assert program is not None
     return program.model_proto

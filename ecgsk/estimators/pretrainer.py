@@ -25,8 +25,8 @@ class JointEmbeddingPretrainer(EmbeddingMixin, TorchEstimator):
 
     Stage (i) of Fernandes et al. [1]_: an ECG encoder is aligned with the laboratory
     results, vital signs and biometrics of the same row, without any diagnosis. Afterwards
-    ``transform`` needs the ECG only. The objective and the architecture are this project's
-    choice, by measurement, since the body of the paper is not public.
+    ``transform`` needs the ECG only. The objective and the architecture were
+    chosen by measurement and may differ from the paper's.
 
     .. versionadded:: 0.1
 

@@ -70,8 +70,8 @@ class Explanation(ExplanationContent):
       sepsis          p 0.04
     Laboratory abnormalities, most above their base rate first
       potassium high  p 0.71  base rate 0.08, reference 3.5-5.1 mmol/L
-    Laboratory findings are predicted from the ECG and stand beside the diagnoses;
-    they do not cause them. Research use only.
+    Laboratory findings are predicted from the ECG; they are not shown to cause a
+    diagnosis. Research use only.
     """
 
     def to_text(self, n_diagnoses: int = 5, n_laboratories: int = 5) -> str:

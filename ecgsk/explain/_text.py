@@ -5,8 +5,8 @@ from ecgsk.explain._parts import Diagnosis, display_name
 from ecgsk.plotting.figures import format_probability
 
 _DISCLAIMER = (
-    "Laboratory findings are predicted from the ECG and stand beside the diagnoses;",
-    "they do not cause them. Research use only.",
+    "Laboratory findings are predicted from the ECG; they are not shown to cause a",
+    "diagnosis. Research use only.",
 )
 _WITHOUT_LABORATORIES = ("Diagnoses are predicted from the ECG. Research use only.",)
 # Maximum number of findings for, and against, each diagnosis.
@@ -64,7 +64,7 @@ def _evidence_lines(content: ExplanationContent, diagnosis: str) -> list[str]:
     """Return a line of supporting and a line of contradicting findings."""
     evidence = content.evidence_for(diagnosis)
     lines = []
-    for words, supports in (("goes with", True), ("speaks against it", False)):
+    for words, supports in (("supported by", True), ("contradicted by", False)):
         chosen = [e for e in evidence if e.supports is supports][:_N_EVIDENCE]
         named = [
             f"{'' if e.seen else 'no sign of '}{display_name(e.finding)} "

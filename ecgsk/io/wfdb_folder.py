@@ -98,8 +98,8 @@ def read_wfdb_folder(
     -----
     Every signal is read at its own rate where a frame holds several of its samples;
     leads of different rates in one record are refused. A record of several segments is
-    one row; where a lead has no segment it is NaN. Files are read that stand beside the
-    header and that it names, and no other.
+    one row; where a lead has no segment it is NaN. Only files that the header
+    names, in its own folder, are read.
 
     Examples
     --------

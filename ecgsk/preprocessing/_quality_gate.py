@@ -50,8 +50,8 @@ class QualityGate(RateAwareTransformer):
 
     Notes
     -----
-    A sample carries no signal if it is missing, implausible (see "Records that cannot be
-    right" in the guide) or in a second in which its lead is flat. Noise counts as signal.
+    A sample carries no signal if it is missing, implausible (see "Implausible samples
+    and records" in the guide) or in a second in which its lead is flat. Noise counts as signal.
 
     The gate reads every record once in `transform`. Put it first, as filters hide what it
     looks for, and before ``SelectLeads(missing="mask")``, whose masked leads count as

@@ -3,7 +3,7 @@ Export a model to ONNX and compare latency
 ==========================================
 
 :func:`ecgsk.export` writes preprocessing, network, heads and calibration as one ONNX graph. ONNX
-Runtime predicts with it, without ecgsk and torch. This example compares the probabilities and the
+Runtime predicts from it without ecgsk and torch. This example compares the probabilities, and the
 time for one ECG. It needs ``pip install "ecgsk[onnx]"``.
 """
 
@@ -34,7 +34,7 @@ model.fit(cohort.X, cohort.Y)
 # %%
 # Export
 # ------
-# The file also holds leads, sampling rate, labels and thresholds.
+# The metadata of the file has leads, sampling rate, labels and thresholds.
 with TemporaryDirectory() as folder:
     path = ecgsk.export(model, Path(folder, "model.onnx"))
     print(f"{path.stat().st_size / 1e6:.1f} MB")
@@ -64,8 +64,10 @@ plt.show()
 # %%
 # Latency of one ECG
 # ------------------
-# Thirty predictions of single records each, after two to warm up. The times are of the machine
-# that built this page, and depend on what else it did.
+# Thirty predictions of single records each, after two that warm up. The times depend on the machine
+# that built this page and on its other programs.
+# `Latency of one record <../../benchmarks/prediction_speed.html#latency-of-one-record>`__ was
+# measured on an idle machine.
 calls = {
     "ecgsk": lambda row: model.predict_proba(new.iloc[[row]]),
     "ONNX Runtime": lambda row: session.run(["diagnoses"], {"ecg": x[[row]]}),

@@ -2,9 +2,8 @@
 Predict a folder of recordings into a table
 ===========================================
 
-:func:`ecgsk.deployment.predict_records` reads files of any supported format, predicts them in
-chunks, and returns one row per record. A file that cannot be predicted gets a reason and does not
-stop the others.
+:func:`ecgsk.deployment.predict_records` reads files of any supported format and returns one row per
+record. If a file cannot be predicted, its row has the reason, and the other files are predicted.
 """
 
 import warnings
@@ -31,9 +30,9 @@ model = make_pipeline(Resample(100), BandpassFilter(0.5, 40), classifier)
 model.fit(cohort.X[["ecg", "subject_id"]].iloc[train], cohort.Y[labels].iloc[train])
 
 # %%
-# A folder of recordings
-# ----------------------
-# Sixty records as WFDB files, one record with flat leads only, and one whose samples are cut off.
+# Write a folder of recordings
+# ----------------------------
+# Sixty WFDB records, one of them cut off, and another record with flat leads only.
 folder = TemporaryDirectory()
 ecg = cohort.X["ecg"].iloc[new].ecg
 records = {f"record_{row}": record for row, record in enumerate(ecg.to_numpy())}
@@ -47,24 +46,25 @@ damaged = Path(folder.name, "record_59.dat")
 damaged.write_bytes(damaged.read_bytes()[:1000])
 
 # %%
-# The table
-# ---------
-# ``predict_records`` warns that two records were not predicted; the table says why. The warning is
-# expected here, so it is not shown.
+# Predict the folder
+# ------------------
+# ``predict_records`` warns that two records were not predicted, and the column ``reason`` has the
+# cause. The warning is expected here, so it is not shown.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", SignalQualityWarning)
     table = predict_records(model, folder.name, progress=False)
 folder.cleanup()
-table.loc[~table["usable"], ["record", "reason"]]
+for record, reason in table.loc[~table["usable"], ["record", "reason"]].to_numpy():
+    print(f"{record}: {reason.replace(folder.name, 'FOLDER')}")
 
 # %%
 columns = ["record", "diagnoses", *(f"probability/{label}" for label in labels)]
 table.loc[table["usable"], columns].head().round(3)
 
 # %%
-# Probabilities of the folder
-# ---------------------------
-# The simulated truth of the new records gives the colours.
+# Plot the probabilities
+# ----------------------
+# The colours are the true diagnoses of the simulated records.
 fig, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 usable = table[table["usable"]]
 number = usable["record"].str.extract(r"(\d+)")[0].astype(int)

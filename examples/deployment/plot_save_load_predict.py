@@ -2,8 +2,8 @@
 Save a model, load it and predict one ECG
 =========================================
 
-:func:`ecgsk.save` writes preprocessing, network, heads and calibration as safetensors and JSON,
-without pickle: loading a model runs no code of the file. The loaded model gives the same
+:func:`ecgsk.save` writes preprocessing, network, heads and calibration as safetensors and JSON, not
+as pickle, so :func:`ecgsk.load` runs no code from the file. The loaded model gives the same
 probabilities.
 """
 
@@ -48,8 +48,8 @@ print("equal:", np.array_equal(model.predict_proba(new), loaded.predict_proba(ne
 # %%
 # Predict one ECG
 # ---------------
-# A prediction takes a frame with a column ``ecg``. One record is a frame of one row. The model
-# was trained for four epochs on few patients, so the probabilities are only an example.
+# The input is a DataFrame with a column ``ecg``, here of one row. The model was trained for four
+# epochs on few patients, so the probabilities are only an example.
 one = new.iloc[[0]]
 probability = pd.Series(loaded.predict_proba(one)[0], Y.columns, name="probability")
 probability.round(3).to_frame()
@@ -61,7 +61,7 @@ plt.show()
 # %%
 # Size of the folder
 # ------------------
-# The weights grow with the square of the network's width; the description does not.
+# The size of the weights increases with the square of the network's width.
 sizes = {}
 for width in [8, 16, 32]:
     quick = make_model(width).set_params(ecgdiagnosisclassifier__max_epochs=1)

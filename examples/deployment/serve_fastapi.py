@@ -1,6 +1,6 @@
 """
-Serve a saved model over HTTP: one ECG in, the JSON of its explanation out
-==========================================================================
+Serve a saved model over HTTP with FastAPI
+==========================================
 
     pip install "ecgsk[serve]"
     python examples/deployment/serve_fastapi.py ecgsk-demo/model [--port 8000]
@@ -11,8 +11,8 @@ record as JSON and returns what ``Explanation.to_dict`` returns:
     {"leads": ["I", "II", ...], "sampling_rate": 500, "unit": "mV",
      "samples": [[0.01, null, ...], [...], ...]}
 
-One list of samples per lead; null is a missing sample. Research software. Not a medical device.
-It has no authentication: keep it on this machine, or behind a server that has.
+``samples`` has one list per lead; null is a missing sample. The server has no authentication: keep
+it on this machine, or behind a server with authentication. Research software. Not a medical device.
 """
 
 import argparse
@@ -66,7 +66,7 @@ class Recording(BaseModel):
 
 
 def make_app(folder: Path) -> FastAPI:
-    """Make the application of a saved pipeline, such as that of `ecgsk train`."""
+    """Create the FastAPI application of a saved pipeline, for example of `ecgsk train`."""
     pipeline = ecgsk.load(folder, device="cpu")
     last = pipeline[-1]
     has_laboratories = isinstance(last, LabAbnormalityExplainer)
@@ -91,8 +91,8 @@ def make_app(folder: Path) -> FastAPI:
     @app.post("/explain")
     def explain(recording: Recording) -> dict[str, Any]:
         X = recording.to_frame()
-        with lock, warnings.catch_warnings():  # warnings are of the whole process
-            warnings.simplefilter("ignore")  # "quality" names leads that are missing
+        with lock, warnings.catch_warnings():  # the filter applies to the whole process
+            warnings.simplefilter("ignore")  # "quality" in the answer lists missing leads
             return explain_rows(pipeline[:-1].transform(X))[0].to_dict()
 
     return app

@@ -2,9 +2,8 @@
 ROC and precision-recall curves of a multi-label ECG classifier
 ===============================================================
 
-Train a classifier of many diagnoses, and score it on patients that it has not seen. A patient may
-have several records, so the confidence intervals resample patients: a bootstrap over records
-would be too narrow.
+Train a classifier of several diagnoses, and score it on other patients. A patient may have several
+records, so the confidence intervals resample patients: a bootstrap over records is too narrow.
 """
 
 import matplotlib.pyplot as plt
@@ -24,7 +23,7 @@ from ecgsk.preprocessing import BandpassFilter
 # Split by patient and train
 # --------------------------
 # ``patient_split`` keeps all records of a patient on one side. ``RandomConvolution`` trains in
-# seconds, as only its linear head has weights to fit. The default encoder adds a residual network.
+# seconds, because only its linear head is trained. The default encoder adds a residual network.
 cohort = make_clinical_ecg(n_subjects=600, random_state=0)
 train, test = patient_split(cohort.groups, test_size=0.5, random_state=0, Y=cohort.Y)
 model = make_pipeline(
@@ -39,8 +38,8 @@ print(patient_bootstrap(Y_test, P_test, groups=patients, random_state=0))
 # %%
 # AUROC of each diagnosis
 # -----------------------
-# Bundle branch blocks and atrial fibrillation are easy to see in an ECG. For hyperthyroidism,
-# sepsis and hypocalcaemia the interval includes 0.5, which is chance: 300 patients show no more.
+# Bundle branch blocks and atrial fibrillation are easy to recognise in an ECG. For hyperthyroidism,
+# sepsis and hypocalcaemia the interval includes 0.5, which is chance.
 LabelScoresDisplay.from_predictions(Y_test, P_test, groups=patients, random_state=0)
 plt.show()
 
@@ -48,8 +47,8 @@ plt.show()
 # %%
 # Curves with intervals
 # ---------------------
-# Each resample draws patients with replacement. A record counts as often as its patient is drawn,
-# which is a ``sample_weight`` for scikit-learn. The bands hold 95 % of 200 resampled curves.
+# Each resample draws patients with replacement. The ``sample_weight`` of a record is the number of
+# times that its patient is drawn. The bands hold 95 % of 200 resampled curves.
 def roc(y, p, weight):
     false_positive, true_positive, _ = roc_curve(y, p, sample_weight=weight)
     return np.interp(grid, false_positive, true_positive)

@@ -2,9 +2,9 @@
 Missing labels are not negative labels
 ======================================
 
-A hospital seldom asks every question of every patient. In ecgsk a diagnosis that nobody asked
-about is NaN: it takes no part in the loss and in the scores. To fill it with 0 is a common mistake,
-and this example measures its effect.
+In hospital data, many diagnoses are unknown for many patients. In ecgsk an unknown label is NaN and
+is masked in the loss and in the scores. This example measures the effect of a common mistake, to
+fill it with 0.
 """
 
 import matplotlib.pyplot as plt
@@ -25,8 +25,8 @@ train, test = patient_split(cohort.groups, test_size=0.5, random_state=0, Y=Y)
 # %%
 # Hide half of the training labels
 # --------------------------------
-# Which cells are hidden does not depend on the answer. Rows that lose all labels stay: with a
-# pre-trained encoder they still take part in the pre-training.
+# Labels are hidden at random. Rows without any label stay in the training set: a
+# ``JointEmbeddingPretrainer`` as encoder would still use them for pre-training.
 rng = np.random.default_rng(0)
 Y_train = Y.iloc[train].mask(rng.random((len(train), len(labels))) < 0.5)
 Y_train.head()
@@ -52,11 +52,10 @@ results = pd.concat(results)
 results.round(3)
 
 # %%
-# Probabilities are half of what they should be
-# ---------------------------------------------
-# The AUROC depends on the order of patients alone, and hardly changes. The probabilities do: the
-# model that took unknown for negative predicts about half of the true frequency. A threshold, a
-# risk or a decision that rests on them is wrong.
+# Filled labels halve the probabilities
+# -------------------------------------
+# The AUROC depends only on the order of records, and hardly changes. But the model trained with 0
+# for unknown labels predicts about half of the true frequency, so thresholds and risks are wrong.
 table = results.pivot(columns="missing labels", values="mean probability")
 table.insert(0, "observed in test patients", Y.iloc[test].mean())
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")

@@ -2,9 +2,9 @@
 Saliency of an ECG classifier, on ECG paper
 ===========================================
 
-Which beats and leads does a prediction rest on? :func:`ecgsk.explain.attribute` replaces each beat
-of each lead by a flat line, and measures the loss in the log odds of the diagnosis. The result is
-shaded behind the ECG.
+:func:`ecgsk.explain.attribute` measures how much a prediction depends on each beat of each lead: it
+replaces the beat by a flat line, and returns the loss in the log odds of the diagnosis. The result
+is shaded behind the ECG.
 """
 
 import matplotlib.pyplot as plt
@@ -29,8 +29,8 @@ model.fit(X.iloc[train], Y.iloc[train])
 # %%
 # Explain the test record with the most probable right bundle branch block
 # ------------------------------------------------------------------------
-# This conduction delay widens the end of the QRS complex: a second R wave in V1, and a broad S wave
-# in I and V6.
+# In right bundle branch block, the end of the QRS complex is wide, with a second R wave in V1 and a
+# broad S wave in I and V6.
 P = pd.DataFrame(model.predict_proba(X[["ecg"]].iloc[test]), columns=labels)
 record = X["ecg"].iloc[test[P[labels[0]].argmax()]]
 attributions = attribute(
@@ -43,7 +43,7 @@ attributions = attribute(
 print({label: float(p) for label, p in P.loc[P[labels[0]].argmax()].round(3).items()})
 
 # %%
-# Positive values speak for the diagnosis. Only these are shaded.
+# Positive values support the diagnosis. Only these are shaded.
 block = attributions[0]
 plot_ecg(
     record.signal,
@@ -65,8 +65,9 @@ plt.tight_layout()
 plt.show()
 
 # %%
-# Check the map before believing it
-# ---------------------------------
-# A map that a network with shuffled weights gives as well does not depend on the training. The
-# rank correlation with that map should be near 0.
+# Check the map with shuffled weights
+# -----------------------------------
+# The map should depend on the training, so its rank correlation with the map of a network with
+# shuffled weights should be near 0. Do not interpret single beats:
+# `Attribution <../../benchmarks/attribution.html>`__ has how well such maps agree.
 pd.Series({a.diagnosis: a.randomisation for a in attributions}, name="correlation").round(2)

@@ -2,9 +2,9 @@
 Subgroup scores and net benefit (decision curves)
 =================================================
 
-Does the model work equally well for women and men, young and old? And would a decision that rests
-on it do more good than harm? :class:`~ecgsk.evaluation.SubgroupDisplay` and
-:class:`~ecgsk.evaluation.NetBenefitDisplay` answer with intervals that resample patients.
+:class:`~ecgsk.evaluation.SubgroupDisplay` compares scores by sex and age, and
+:class:`~ecgsk.evaluation.NetBenefitDisplay` weighs patients found against false alarms. Both have
+intervals that resample patients.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ from ecgsk.model_selection import patient_split
 # %%
 # Train, calibrate and predict on three groups of patients
 # --------------------------------------------------------
-# A decision needs calibrated probabilities, so a third group of patients calibrates the model.
+# Decision curves need calibrated probabilities, so a third group of patients calibrates the model.
 cohort = make_clinical_ecg(n_subjects=750, random_state=0)
 labels = ["atrial fibrillation", "old myocardial infarction", "heart failure", "diabetes"]
 X, Y = cohort.X, cohort.Y[labels]
@@ -38,9 +38,9 @@ Y_test, patients = Y.iloc[test], cohort.groups.iloc[test]
 # %%
 # Scores by sex and age
 # ---------------------
-# The right panel is the difference from all other patients. An interval that excludes 0 is a
-# reason to look closer. Patients under 50 have the lowest score, but they are few, and few of them
-# are ill: the interval covers half of the scale, and the difference can be chance.
+# The right panel is the difference from all other patients. An interval that excludes 0 needs a
+# closer look. Patients under 50 have the lowest score, but few of them are ill: the interval is
+# wide and includes 0, so the difference can be chance.
 SubgroupDisplay.from_predictions(
     Y_test,
     P,
@@ -54,8 +54,8 @@ plt.show()
 # %%
 # Decision curves
 # ---------------
-# The threshold is the risk at which a doctor would act. At 10 % one accepts nine false alarms for
-# one patient found. A model is useful where its curve is above "treat all" and "treat none".
+# The threshold is the risk at which a doctor would act. At 10 %, nine false alarms are accepted for
+# one patient found. A model is useful if its curve is above "treat all" and "treat none".
 NetBenefitDisplay.from_predictions(
     Y_test,
     P,

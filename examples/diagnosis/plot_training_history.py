@@ -2,9 +2,9 @@
 Training curves and early stopping
 ==================================
 
-A network that trains too long on few patients learns them by heart. ``early_stopping=True`` holds
-patients out of training, measures the loss on them after each epoch, and keeps the weights of the
-best epoch. :class:`~ecgsk.plotting.TrainingHistoryDisplay` draws the losses.
+A network that trains too long on few patients overfits. ``early_stopping=True`` measures the loss
+on held-out patients after each epoch, and keeps the weights of the best epoch.
+:class:`~ecgsk.plotting.TrainingHistoryDisplay` draws the losses.
 """
 
 import matplotlib.pyplot as plt
@@ -37,17 +37,17 @@ model = ECGDiagnosisClassifier(
 model.history_.tail(3).round(3)
 
 # %%
-# The ring marks the epoch whose weights are kept. From there on only the training loss falls. At
-# first it is the higher one: training sees half of each record, with noise and missing leads, and
-# validation sees whole records.
+# The ring marks the epoch whose weights are kept. After it, only the training loss falls. Before
+# it, the training loss can be the higher one: it is measured on augmented halves of records, with
+# noise and missing leads, and the validation loss on whole records.
 TrainingHistoryDisplay.from_estimator(model)
 plt.show()
 
 # %%
 # Score the model on test patients
 # --------------------------------
-# So few patients give a wide interval. Early stopping also costs the held-out patients, so by
-# default it is on from 4,000 labelled patients only.
+# With so few patients the interval is wide. The held-out patients are lost for training, so by
+# default early stopping is on with 4,000 labelled patients or more.
 P_test = model.predict_proba(cohort.X[["ecg"]].iloc[test])
 print(
     patient_bootstrap(cohort.Y.iloc[test], P_test, groups=cohort.groups.iloc[test], random_state=0)

@@ -2,8 +2,8 @@
 Load your hospital's recordings and table
 =========================================
 
-:func:`ecgsk.datasets.load_csv` joins a folder of recordings to one CSV table by a declared key.
-:func:`ecgsk.check_table` finds columns that are no clinical values, and
+:func:`ecgsk.datasets.load_csv` joins a folder of recordings to one CSV table by a key column.
+:func:`ecgsk.check_table` finds columns that are not clinical values, and
 :func:`ecgsk.datasets.write_cohort_report` describes the cohort. The recordings here are simulated.
 """
 
@@ -50,7 +50,7 @@ print(check_table(cohort))
 # %%
 # Drop what the check found
 # -------------------------
-# The loader also says what it took each column for.
+# ``roles`` has the role that the loader gave to each column.
 cohort = load_csv(*source, **roles, **signals, drop=["visit_number", "length_of_stay"])
 print(check_table(cohort))
 cohort.roles.head(10)
@@ -63,8 +63,8 @@ page = write_cohort_report(cohort, Path(folder.name, "report"))
 print(sorted(path.name for path in page.parent.iterdir()))
 
 # %%
-# The same facts from the cohort
-# ------------------------------
+# Plot the same facts from the cohort
+# -----------------------------------
 fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 present = cohort.X[["age", "sex", "potassium", "nt_probnp"]].notna().mean()
 axes[0].barh(present.index, 100 * present, color="#0072b2")

@@ -2,9 +2,9 @@
 Your own objective for pre-training
 ===================================
 
-An objective is a small spec and a torch module that returns a loss. Here the embedding predicts
-which laboratory values were *measured*, because a doctor orders a test for a reason. The objective
-needs no diagnosis and no value.
+An objective is a specification and a torch module that returns a loss. Here the embedding predicts
+which clinical values were *measured*, because a doctor orders a test for a reason. The objective
+uses neither diagnoses nor the values.
 """
 
 import matplotlib.pyplot as plt
@@ -40,8 +40,8 @@ class Measured(Objective):
 # %%
 # Pre-train with it
 # -----------------
-# ``encode()`` returns embeddings of the batch, and ``table`` the scaled clinical columns. The spec
-# clones, prints and enters a grid search as any other parameter does.
+# In ``forward``, ``encode()`` returns embeddings of the batch, and ``table`` holds scaled clinical
+# columns. scikit-learn can clone the objective and search over it.
 X = BandpassFilter(0.5, 40).fit_transform(make_clinical_ecg(n_subjects=300, random_state=0).X)
 pretrainer = JointEmbeddingPretrainer(
     ResNet1d(10, width=8), objective=Measured(), max_epochs=6, random_state=0, verbose=False
@@ -56,5 +56,5 @@ plt.show()
 # The embedding
 # -------------
 # One column per dimension, from the ECG alone. The loss falls mainly because the head learns how
-# often each test is ordered: in these simulated patients, orders depend little on the heart.
+# often each test is ordered: in these simulated patients, orders depend little on the ECG.
 pretrainer.transform(X[["ecg"]].head(3)).round(2)

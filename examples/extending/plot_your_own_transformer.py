@@ -1,11 +1,11 @@
 """
-A preprocessing step of your own
-================================
+Your own preprocessing step
+===========================
 
 A step is a scikit-learn transformer that takes a table with an ECG column and returns one. Read
 the samples with ``.ecg.to_numpy()``, change them, and write them back with
-:meth:`ecgsk.signals.ECGArray.from_numpy`. This example clips artefacts, a step that the package
-does not have, and uses it in a pipeline.
+:meth:`ecgsk.signals.ECGArray.from_numpy`. This example adds a step that clips artefacts, and uses
+it in a pipeline.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ from ecgsk.signals import ECGArray
 
 
 class ClipArtefacts(TransformerMixin, BaseEstimator):
-    """Clip samples further from a lead's median than a number of its robust deviations."""
+    """Clip each lead at a number of robust standard deviations from its median."""
 
     def __init__(self, n_deviations=20.0):
         self.n_deviations = n_deviations
@@ -63,8 +63,8 @@ plt.show()
 # %%
 # Use it in a pipeline
 # --------------------
-# A band-pass filter spreads an artefact over its surroundings: clip before you filter. The step is
-# cloned, printed and searched like any other, for example as ``clipartefacts__n_deviations``.
+# Clip before the band-pass filter, which spreads an artefact over the samples around it. A grid
+# search can set the parameter as ``clipartefacts__n_deviations``.
 plain = BandpassFilter(0.5, 40).fit_transform(X)
 pipeline = make_pipeline(ClipArtefacts(), BandpassFilter(0.5, 40))
 both = pipeline.fit_transform(X)

@@ -1,10 +1,9 @@
 """
-Does the joint embedding help? A forest plot of baselines
-=========================================================
+Compare the joint embedding with baselines
+==========================================
 
-A method is worth its trouble only if it beats simpler ones on the same patients.
-:func:`ecgsk.compare_arms` trains the joint embedding and its baselines on one split by patient, and
-draws all scores with intervals.
+:func:`ecgsk.compare_arms` trains the joint embedding and simpler baselines on one split by
+patient, and draws all scores with intervals.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +16,8 @@ from ecgsk.preprocessing import BandpassFilter
 # %%
 # Compare on 500 patients
 # -----------------------
-# All arms are linear heads on an encoder, apart from ``"signal only"``, which trains all weights.
-# Diagnoses are known for one training patient in three; the others are an unlabelled archive.
+# All arms fit linear heads, except ``"signal only"``, which trains all weights of the network.
+# Diagnoses are known for one training patient in three; pre-training uses all training patients.
 cohort = make_clinical_ecg(n_subjects=500, random_state=0)
 X = BandpassFilter(0.5, 40).fit_transform(cohort.X)
 comparison = compare_arms(
@@ -47,8 +46,10 @@ plt.show()
 # %%
 # Paired differences from the joint embedding
 # -------------------------------------------
-# The intervals above overlap, but all arms predict the same patients, and paired differences have
-# narrower intervals. ``verdict`` says what this test set can show: the joint embedding is ahead of
-# the same network trained on the labels alone. A lead over the other two baselines needs more
-# patients. The multimodal arm also reads the table of each new patient, and is ahead.
+# All arms predict the same patients, so paired differences have narrower intervals than the scores
+# above. ``verdict`` is "better" or "worse" if the interval excludes 0. Here the joint embedding is
+# better than the same network trained on the labels alone. More patients are needed for the other
+# two baselines. The multimodal arm also uses the table of each test patient, and is better.
+#
+# `Joint embedding against other arms <../../benchmarks/joint_embedding.html>`__ has larger cohorts.
 comparison.differences().drop(columns=["auprc_low", "auprc_high"]).round(3)

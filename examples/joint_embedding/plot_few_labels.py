@@ -2,10 +2,10 @@
 Pre-train with the clinical table, then learn from few labels
 =============================================================
 
-A hospital has many ECGs with laboratory values, and few with a confirmed diagnosis.
-:class:`~ecgsk.JointEmbeddingPretrainer` aligns ECGs with their tables, which needs no diagnosis.
-:class:`~ecgsk.ECGDiagnosisClassifier` then learns from the labels. This example compares it with
-the same network trained from scratch, as the number of labelled patients grows.
+Many hospitals have ECGs with laboratory values, but few with a confirmed diagnosis.
+:class:`~ecgsk.JointEmbeddingPretrainer` aligns ECGs with their clinical tables, without diagnoses.
+:class:`~ecgsk.ECGDiagnosisClassifier` then trains on the labels. This example compares it with the
+same network trained from scratch, for 40, 100 and 250 labelled patients.
 """
 
 import matplotlib.pyplot as plt
@@ -37,9 +37,9 @@ print(len(train), "records,", len(pretrainer.clinical_columns_), "clinical colum
 # %%
 # Learn from the labels of few patients
 # -------------------------------------
-# All other training labels are NaN. ``FrozenEstimator`` reuses the pre-training, so that it is not
-# repeated for each number of labels. ``fine_tune="probe"`` fits a linear head on its features. The
-# predictions need the ECG only.
+# All other training labels are NaN. ``FrozenEstimator`` keeps the fitted pretrainer, so it is not
+# trained again for each number of labels. ``fine_tune="probe"`` fits a linear head on its features.
+# The predictions need the ECG only.
 models = {
     "joint embedding": ECGDiagnosisClassifier(
         FrozenEstimator(pretrainer), fine_tune="probe", random_state=0, verbose=0
@@ -88,9 +88,9 @@ plt.show()
 # %%
 # Paired differences
 # ------------------
-# Both models predict the same patients, so their errors correlate. The interval of the difference
-# is narrower than the two intervals suggest. The gain shrinks as labels are added. The intervals
-# are over test patients only: another seed of the same training would move the scores as well.
+# Both models predict the same patients, so their errors correlate, and the interval of the
+# difference is narrower than those of the scores. The gain is smaller with more labels. The
+# intervals are over test patients only: another seed of the training changes the scores too.
 for n_labelled in [40, 100, 250]:
     gain = paired_difference(
         Y_test,

@@ -2,9 +2,9 @@
 t-SNE map of ECG embeddings
 ===========================
 
-A pre-trained encoder turns each ECG into a vector. Records with similar vectors should be similar
-patients. t-SNE draws the vectors in two dimensions, here coloured by a diagnosis and by a
-laboratory value. The encoder sees neither when it embeds an ECG.
+A pre-trained encoder maps each ECG to a vector, its embedding. t-SNE draws the embeddings in two
+dimensions, here coloured by a diagnosis and by a laboratory value. Neither is an input of
+``transform``.
 """
 
 import matplotlib.pyplot as plt
@@ -22,7 +22,7 @@ from ecgsk.preprocessing import BandpassFilter
 # %%
 # Pre-train on some patients, embed the others
 # --------------------------------------------
-# ``transform`` takes the ECG alone.
+# ``transform`` needs the ECG alone.
 cohort = make_clinical_ecg(n_subjects=700, random_state=0)
 X = BandpassFilter(0.5, 40).fit_transform(cohort.X)
 train, test = patient_split(cohort.groups, test_size=0.4, random_state=0, Y=cohort.Y)
@@ -53,10 +53,10 @@ for ax in axes:
 plt.show()
 
 # %%
-# Measure what the map suggests
-# -----------------------------
-# A map can mislead: distances between its groups have no meaning. Ask the embedding itself: how
-# often do the ten nearest records of *other* patients share the diagnosis?
+# Diagnoses of the nearest neighbours
+# -----------------------------------
+# Distances between groups of a t-SNE map have no meaning. So measure in the embedding itself: the
+# share of the ten nearest records of *other* patients that have atrial fibrillation.
 patients = cohort.groups.iloc[test].to_numpy()
 nearest = NearestNeighbors(n_neighbors=30).fit(embedding).kneighbors(return_distance=False)
 others = [near[patients[near] != patients[i]][:10] for i, near in enumerate(nearest)]

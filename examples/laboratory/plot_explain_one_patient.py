@@ -2,9 +2,9 @@
 Explain one patient's ECG
 =========================
 
-From training to an explanation: simulated patients in three parts, for training, for calibration,
-and one unseen patient with an ECG alone. The explanation has diagnoses, laboratory findings, the
-evidence that links them, the beats and leads that a diagnosis rests on, and similar patients.
+Train a model, calibrate it on other patients, and explain the ECG of a patient it has not seen. The
+explanation has diagnoses, laboratory findings, the links between them, an attribution to beats and
+leads, and similar patients.
 """
 
 import warnings
@@ -34,8 +34,8 @@ Y, labs = cohort.Y, cohort.labs
 # %%
 # Train and calibrate
 # -------------------
-# ``keep_patients=True`` keeps the training tables in the model, to find similar patients. These
-# patients are simulated; with real ones, the model then holds personal data.
+# ``keep_patients=True`` stores the training tables in the model, to find similar patients. With
+# real patients, the model then contains personal data.
 classifier = ECGDiagnosisClassifier(RandomConvolution(100), random_state=0, verbose=False)
 classifier.fit(X.iloc[train], Y.iloc[train])
 explainer = LabAbnormalityExplainer(
@@ -46,13 +46,13 @@ explainer = LabAbnormalityExplainer(
 )
 explainer.fit(X.iloc[train], labs.iloc[train], diagnoses=Y.iloc[train])
 with warnings.catch_warnings():
-    # Rare findings are not calibrated in so few patients; the explanation says so.
+    # Rare findings are not calibrated in so few patients; the text below names them.
     warnings.simplefilter("ignore", CalibrationWarning)
     explainer.calibrate(X.iloc[held_out], labs.iloc[held_out], Y.iloc[held_out])
 
 # %%
-# Explain the unseen record with the most probable abnormality
-# ------------------------------------------------------------
+# Explain the unseen record with the most probable laboratory finding
+# -------------------------------------------------------------------
 ecg = X[["ecg"]].iloc[unseen]
 striking = explainer.predict_proba(ecg).max(axis=1).argmax()
 explanations = explainer.explain(ecg.iloc[[striking]], n_attributions=1, n_similar=3)
@@ -61,17 +61,16 @@ _ = explanation.plot()
 plt.show()
 
 # %%
-# The same in words
-# -----------------
-# A label with too few held-out patients is not calibrated, and the text says so.
+# The explanation as text
+# -----------------------
+# "Not calibrated" marks a label with too few held-out patients.
 print(explanation.to_text())
 
 # %%
-# The page
-# --------
-# ``to_html`` returns one page that needs no other file: the
-# `explanations guide <../../guide/explanations.html>`__ shows a picture of it. ``to_dict`` returns
-# the same as data.
+# The explanation as a page
+# -------------------------
+# ``to_html`` returns one page that needs no other file. `Explanations
+# <../../guide/explanations.html>`__ has a picture of it. ``to_dict`` returns the same as data.
 with TemporaryDirectory() as folder:
     page = Path(folder, "explanation.html")
     page.write_text(explanation.to_html(), encoding="utf-8")

@@ -1,11 +1,10 @@
 """
-Predict laboratory abnormalities from the ECG
-=============================================
+Predict laboratory findings from the ECG
+========================================
 
 :class:`ecgsk.LabAbnormalityExplainer` compares laboratory values with their reference ranges and
-fits one linear head per abnormality, such as "potassium high", on the embedding of an encoder. This
-example scores the predictions in patients that the model has not seen, with intervals over
-patients, and draws ROC curves.
+fits one linear head per laboratory finding, such as "potassium high", on the embedding of an
+encoder. This example scores the predictions on other patients and draws ROC curves.
 """
 
 import matplotlib.pyplot as plt
@@ -38,11 +37,10 @@ explainer = LabAbnormalityExplainer(
 explainer.fit(X.iloc[train], cohort.labs.iloc[train])
 
 # %%
-# AUROC per abnormality
-# ---------------------
-# A value that was not measured is neither normal nor abnormal: its label is NaN and is left out.
-# Targets with fewer than 15 abnormal test records are not shown, because their intervals would be
-# too wide to be useful.
+# AUROC per finding
+# -----------------
+# If a value was not measured, its label is NaN and is left out. Findings with fewer than 15
+# abnormal test records are not shown, because their intervals are too wide to be useful.
 targets = LabAbnormality(cohort.reference_ranges).fit(cohort.labs.iloc[train])
 truth = targets.transform(cohort.labs.iloc[test])
 P = pd.DataFrame(
@@ -55,8 +53,8 @@ scores = auroc.to_frame().loc[frequent].sort_values("estimate", ascending=False)
 scores.round(2)
 
 # %%
-# Where the interval contains 0.5, these patients do not show that the ECG predicts the abnormality.
-# One interval in twenty misses the true value: an isolated one just below 0.5 is expected here.
+# If the interval contains 0.5, these patients do not show that the ECG predicts the finding. One
+# interval in twenty misses the true value, so a single one just below 0.5 is expected.
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 LabelScoresDisplay(scores, name="AUROC, 95 % interval over patients", reference=0.5).plot(ax)
 plt.show()
@@ -64,7 +62,7 @@ plt.show()
 # %%
 # ROC curves
 # ----------
-# The three targets with the highest AUROC.
+# The three findings with the highest AUROC.
 fig, ax = plt.subplots(figsize=(5, 4.6), layout="constrained")
 styles = zip(["#0072b2", "#d55e00", "#009e73"], ["-", "--", "-."], strict=True)
 for name, (color, line) in zip(scores.index[:3], styles, strict=True):

@@ -1,11 +1,11 @@
 """
-Evidence: conditional and crude odds ratios
-===========================================
+Laboratory evidence: conditional and crude odds ratios
+======================================================
 
-:class:`ecgsk.explain.LabEvidence` links laboratory values to diagnoses. A crude odds ratio mixes
-causes: kidney disease raises both urea and creatinine, so each seems to go with whatever the other
-goes with. The conditional odds ratio is adjusted for all other laboratories, age, sex and vital
-signs. A link is an association, and no proof of a cause.
+:class:`ecgsk.explain.LabEvidence` links laboratory findings to diagnoses. A crude odds ratio is
+confounded: kidney disease raises both urea and creatinine, so both are associated with the same
+diagnoses. The conditional odds ratio is adjusted for all other laboratory values, age, sex and
+vital signs. A link is an association, not a proof of a cause.
 """
 
 import warnings
@@ -38,7 +38,8 @@ explainer.fit(X.iloc[train], cohort.labs.iloc[train], diagnoses=Y.iloc[train])
 # %%
 # Links that hold in other patients
 # ---------------------------------
-# ``calibrate`` compares the links with patients that ``fit`` has not seen.
+# ``calibrate`` compares the links with held-out patients. A link holds if its interval in training
+# is above 1, its odds ratio is at least 1.15, and held-out patients have an odds ratio above 1 too.
 explainer.calibrate(X.iloc[held_out], cohort.labs.iloc[held_out], Y.iloc[held_out])
 links = explainer.evidence_.links_
 held = links[links["holds"].astype(bool)]
@@ -48,8 +49,8 @@ held[columns].head(10).round(2)
 # %%
 # Crude against conditional
 # -------------------------
-# The links whose crude odds ratio differs most from the conditional one. The bars are 95 %
-# intervals of the conditional odds ratio. An odds ratio is per standard deviation of the value.
+# These ten links have the largest ratio of crude to conditional odds ratio or its inverse. The bars
+# are 95 % intervals of the conditional odds ratio, per standard deviation of the value.
 known = links.dropna(subset=["odds_ratio", "crude_odds_ratio"])
 gap = np.abs(np.log(known["crude_odds_ratio"] / known["odds_ratio"]))
 shown = known.loc[gap.sort_values(ascending=False).index[:10]].iloc[::-1]
@@ -72,8 +73,8 @@ ax.legend()
 plt.show()
 
 # %%
-# How many links hold
-# -------------------
+# Number of links that hold
+# -------------------------
 # 600 training patients are few for rare diagnoses: their intervals are wide and few links hold.
 counts = {"pairs with enough patients": len(known), "links that hold": len(held)}
 pd.Series(counts, name="number").to_frame()

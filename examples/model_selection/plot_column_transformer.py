@@ -1,10 +1,10 @@
 """
-ECG embedding beside clinical columns in a ColumnTransformer
-============================================================
+ECG embedding and clinical columns in a ColumnTransformer
+=========================================================
 
-A pre-trained encoder is a scikit-learn transformer, so :class:`sklearn.compose.ColumnTransformer`
-can put its embedding beside scaled laboratory values and encoded categories. Any classifier of
-scikit-learn learns from the result.
+A pre-trained encoder is a scikit-learn transformer. :class:`sklearn.compose.ColumnTransformer`
+combines its embedding with scaled laboratory values and encoded categories, as input of any
+scikit-learn classifier.
 """
 
 import matplotlib.pyplot as plt
@@ -33,11 +33,11 @@ pretrainer = JointEmbeddingPretrainer(
 ).fit(archive.X)
 
 # %%
-# Describe what to do with each column
-# ------------------------------------
-# Sixteen principal components of the embedding have the scale of the other columns.
-# ``add_indicator`` adds a column that marks values that were not measured. Columns that are not
-# named, such as the patient's identifier, are dropped.
+# Transform each kind of column
+# -----------------------------
+# The embedding is reduced to sixteen principal components of unit variance, the scale of the other
+# columns. ``add_indicator`` adds a column that marks missing values. Columns that are not named,
+# such as the patient's identifier, are dropped.
 study = make_clinical_ecg(n_subjects=500, random_state=0)
 numbers = ["age", "bmi", "heart_rate", "potassium", "creatinine", "haemoglobin", "troponin"]
 embed = (
@@ -86,7 +86,7 @@ scores["estimate"].unstack("inputs")[list(models)].round(3)
 # %%
 # Draw the scores with intervals
 # ------------------------------
-# The ECG shows old infarctions; creatinine and haemoglobin show kidney disease and anaemia. The
+# The ECG is better for old infarctions, and the table for kidney disease and anaemia. The
 # combination is close to the better of the two. With so few patients most intervals overlap.
 fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for i, (name, color, marker) in enumerate(

@@ -1,10 +1,10 @@
 """
-Learning curve: would more patients help?
-=========================================
+Learning curve: scores by number of patients
+============================================
 
 :func:`sklearn.model_selection.learning_curve` trains on growing shares of the training set and
-scores each model on the same test folds. If the score still rises at the end, more labelled
-patients would help; if it is flat, another model or other inputs are needed.
+scores each model on the same test folds. If the test score still rises at the end, more labelled
+patients probably help; if it is flat, try another model or other inputs.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +22,8 @@ from ecgsk.metrics import masked_roc_auc_scorer
 from ecgsk.model_selection import MultilabelGroupKFold
 
 # %%
-# Embed the study with an encoder that was pre-trained on other patients
-# ----------------------------------------------------------------------
+# Pre-train on other patients, then embed the study
+# -------------------------------------------------
 archive = make_clinical_ecg(n_subjects=300, random_state=1)
 pretrainer = JointEmbeddingPretrainer(
     ResNet1d(10, width=8), max_epochs=8, random_state=0, verbose=0
@@ -35,8 +35,8 @@ Y = study.Y[["atrial fibrillation", "old myocardial infarction", "heart failure"
 # %%
 # Train on growing sets of patients
 # ---------------------------------
-# ``MultilabelGroupKFold`` keeps each patient in one fold. ``learning_curve`` takes the first rows
-# of a training set. The rows of this cohort are sorted by patient, so these are whole patients.
+# ``MultilabelGroupKFold`` keeps each patient in one fold. ``learning_curve`` uses the first rows of
+# a training set. The rows of this cohort are sorted by patient, so these are whole patients.
 n_records, train_scores, test_scores = learning_curve(
     make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression(C=0.01))),
     X,
@@ -50,9 +50,9 @@ n_records, train_scores, test_scores = learning_curve(
 # %%
 # Draw mean and standard deviation over folds
 # -------------------------------------------
-# The gap between training and test scores is overfitting; it closes as patients are added. From
-# about 200 patients on, more labels help this frozen encoder little: train the encoder as well, or
-# pre-train it on more patients. The band is the spread over folds, not a confidence interval.
+# The gap between training and test scores shows overfitting; more patients reduce it. From about
+# 200 patients on, the test score hardly rises: more labels help this frozen encoder little. The
+# band is the spread over folds, not a confidence interval.
 n_patients = n_records * study.groups.nunique() / len(X)
 fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 for scores, color, marker, label in [

@@ -2,9 +2,9 @@
 Nested cross-validation by patient
 ==================================
 
-A grid search reports the score of its best candidate. That score is too good, as the candidate was
-chosen on the same patients. Nested cross-validation repeats the search inside each training fold,
-and scores its choice on patients that the search has not seen.
+A grid search reports the score of its best candidate. This score is too high, because the candidate
+was chosen on the same patients. Nested cross-validation repeats the search inside each training
+fold, and scores the chosen candidate on other patients.
 """
 
 import matplotlib.pyplot as plt
@@ -25,17 +25,17 @@ from ecgsk.model_selection import MultilabelGroupKFold
 # %%
 # Pre-train on other patients
 # ---------------------------
-# The encoder learns from an archive without diagnoses. It then embeds the study once.
-# This is honest because no patient of the archive is in the study. A pretrainer that learns from
-# the study belongs into the pipeline, so that each fold trains its own.
+# The encoder is pre-trained on an archive without diagnoses, and embeds the study once. There is no
+# leakage, because no patient of the archive is in the study. A pretrainer that is fitted on the
+# study must be a step of the pipeline, so that each fold fits its own.
 archive = make_clinical_ecg(n_subjects=300, random_state=1)
 pretrainer = JointEmbeddingPretrainer(
     ResNet1d(10, width=8), max_epochs=8, random_state=0, verbose=0
 ).fit(archive.X)
 
 # %%
-# The inner search chooses the regularisation
-# -------------------------------------------
+# Choose the regularisation by an inner search
+# --------------------------------------------
 study = make_clinical_ecg(n_subjects=300, random_state=0)
 X = pretrainer.transform(study.X[["ecg"]])
 Y = study.Y[["atrial fibrillation", "old myocardial infarction"]]
@@ -47,8 +47,8 @@ search = GridSearchCV(
 )
 
 # %%
-# The outer folds score the search
-# --------------------------------
+# Score the search on outer folds
+# -------------------------------
 # With scikit-learn's metadata routing, ``groups`` reaches the outer and the inner splitter. Both
 # keep the records of a patient together.
 with sklearn.config_context(enable_metadata_routing=True):
@@ -74,8 +74,8 @@ folds.round(3)
 # %%
 # Compare inner and outer scores
 # ------------------------------
-# Report the mean of the outer scores. With so few patients the folds differ much more than the
-# optimism of a search over five candidates.
+# Report the mean of the outer scores. With so few patients, the scores differ more between folds
+# than between inner and outer means.
 fig, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 for column, color, marker, shift in [
     ("inner score", "#0072b2", "o", -0.05),

@@ -2,9 +2,8 @@
 Stack an ECG model with a model of the clinical table
 =====================================================
 
-An emergency department has an ECG and laboratory values.
-:class:`sklearn.ensemble.StackingClassifier` combines a model of each: a logistic regression learns
-from their out-of-fold probabilities how much to rely on either.
+:class:`sklearn.ensemble.StackingClassifier` combines a model of the ECG with a model of the
+laboratory values: a logistic regression weighs their out-of-fold probabilities.
 """
 
 import matplotlib.pyplot as plt
@@ -28,10 +27,10 @@ train, test = patient_split(cohort.groups, test_size=0.5, random_state=0, Y=y)
 X_train, y_train, X_test = cohort.X.iloc[train], y.iloc[train], cohort.X.iloc[test]
 
 # %%
-# Two models, each of its own columns
-# -----------------------------------
-# The ECG model ignores the clinical columns. The gradient boosting takes the numeric columns,
-# missing values included, and not the identifier of the patient.
+# Define a model of the ECG and a model of the table
+# --------------------------------------------------
+# The ECG model ignores the clinical columns. Gradient boosting uses the numeric columns with their
+# missing values, without the identifier of the patient.
 ecg_model = make_pipeline(
     BandpassFilter(0.5, 40),
     ECGDiagnosisClassifier(RandomConvolution(500), random_state=0, verbose=0),
@@ -47,7 +46,8 @@ table_model = make_pipeline(
 # %%
 # Stack them
 # ----------
-# The out-of-fold probabilities must come from other patients, so the folds are given as a list.
+# By default ``StackingClassifier`` passes no groups to a splitter, so the folds of patients are
+# given as a list.
 folds = StratifiedGroupKFold(3).split(X_train, y_train, cohort.groups.iloc[train])
 stack = StackingClassifier(
     [("ecg", ecg_model), ("table", table_model)],
@@ -61,8 +61,8 @@ print(f"weight of the ECG {weights[0]:.1f}, of the table {weights[1]:.1f}")
 # %%
 # Compare on test patients
 # ------------------------
-# The intervals resample patients. The differences are paired: both predict the same patients. With
-# so few infarctions, this test set cannot show that stacking helps: both intervals include 0.
+# The intervals resample patients. The differences are paired, because both models predict the same
+# patients. With so few infarctions, both intervals include 0: a gain is not shown.
 y_test, patients = y.iloc[test], cohort.groups.iloc[test]
 predictions = {
     "ECG": stack.named_estimators_["ecg"].predict_proba(X_test)[:, 1],

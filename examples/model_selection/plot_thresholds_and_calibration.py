@@ -2,10 +2,10 @@
 Calibrate probabilities and choose decision thresholds
 ======================================================
 
-Of 100 patients with a predicted risk of 20 %, about 20 should have the disease. A model that was
-trained on selected patients predicts too high or too low. Held-out patients of the hospital
-correct this: :class:`~ecgsk.calibration.ProbabilityCalibrator` maps the probabilities of each
-label, and :func:`~ecgsk.calibration.choose_thresholds` turns them into decisions.
+A model that was trained on selected patients predicts probabilities that are too high or too low.
+:class:`~ecgsk.calibration.ProbabilityCalibrator` corrects them with held-out patients: of 100
+patients with a probability of 20 %, about 20 should have the disease.
+:func:`~ecgsk.calibration.choose_thresholds` then chooses the thresholds of decisions.
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +23,8 @@ from ecgsk.model_selection import patient_split
 # %%
 # Train on selected patients
 # --------------------------
-# The training set has all records with one of the diagnoses and one in five of the others, as a
-# research data base may have. Calibration and test patients come as they are.
+# The training set has all records with one of the diagnoses and one in five of the others, as some
+# research databases do. Calibration and test patients are not selected.
 labels = ["atrial fibrillation", "old myocardial infarction", "chronic kidney disease"]
 cohort = make_clinical_ecg(n_subjects=1000, random_state=0)
 X, Y = cohort.X, cohort.Y[labels]
@@ -48,9 +48,10 @@ calibrator.fit(P_held_out, Y.iloc[held_out], cohort.groups.iloc[held_out])
 P_calibrated = calibrator.transform(P_test)
 
 # %%
-# Compare before (top) and after (bottom) on test patients. Each point is a sixth of the records;
-# the bars are 95 % intervals that resample patients. The diagonal is perfect calibration. The model
-# hardly sees chronic kidney disease: all calibrated risks are then near its frequency.
+# Calibration curves of test patients before (top) and after (bottom). Each point is a sixth of the
+# records; the bars are 95 % intervals that resample patients. The diagonal is perfect calibration.
+# For chronic kidney disease the model is close to chance, so all calibrated probabilities are near
+# the prevalence.
 Y_test, patients = Y.iloc[test], cohort.groups.iloc[test]
 fig, axes = plt.subplots(2, 3, figsize=(10, 7), layout="constrained")
 for row, P in zip(axes, [P_test, P_calibrated], strict=True):
@@ -60,7 +61,7 @@ for row, P in zip(axes, [P_test, P_calibrated], strict=True):
 plt.show()
 
 # %%
-# The same in numbers: an intercept below 0 means that predictions are too high.
+# An intercept below 0 means that probabilities are too high. A slope of 1 is perfect.
 columns = ["intercept", "intercept_low", "intercept_high", "slope", "slope_low", "slope_high"]
 pd.concat(
     {
@@ -72,9 +73,9 @@ pd.concat(
 # %%
 # Choose thresholds, also on held-out patients
 # --------------------------------------------
-# ``"youden"`` weighs sensitivity and specificity equally. ``("ppv", 0.5)`` asks that at least half
-# of the alarms are right. Test patients show how well each rule does: less well than promised
-# where few patients chose the threshold.
+# ``"youden"`` weighs sensitivity and specificity equally. ``("ppv", 0.5)`` requires that at least
+# half of the alarms are correct. On test patients the PPV can be lower, because few held-out
+# patients have the label.
 P_chosen = calibrator.transform(P_held_out)
 rows = []
 for rule in ["youden", ("ppv", 0.5)]:

@@ -2,7 +2,7 @@
 Read DICOM, HL7 aECG and Philips XML side by side
 =================================================
 
-:func:`ecgsk.io.read_ecg` finds the format of a file by its content, and returns samples in mV with
+:func:`ecgsk.io.read_ecg` detects the format of a file by its content, and returns samples in mV,
 lead names and sampling rate. This example reads three published sample files: a DICOM waveform of
 `pydicom <https://github.com/pydicom/pydicom>`__ (MIT licence), an HL7 annotated ECG of the
 `FDA's aecg-python <https://github.com/FDA/aecg-python>`__ (CC0), and a Philips XML of
@@ -10,7 +10,7 @@ lead names and sampling rate. This example reads three published sample files: a
 
 .. only:: not real_data
 
-   The files are not part of ecgsk, so the script was not run for this page. The picture is a stored
+   The files are not part of ecgsk, so the script was not run for this page. The picture is stored
    output of the same files; ``python docs/make_real_outputs.py`` renews it.
 
    .. image:: /_static/real/plot_real_hospital_formats_1.png

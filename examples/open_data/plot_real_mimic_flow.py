@@ -1,11 +1,11 @@
 """
-Build a cohort from MIMIC-IV tables, with its flow of records
-=============================================================
+Build a cohort from MIMIC-IV tables
+===================================
 
 :func:`ecgsk.datasets.load_mimic_iv` joins ECGs to laboratory values, vital signs and diagnoses by
 time. This example uses the tables of the `MIMIC-IV clinical demo
 <https://physionet.org/content/mimic-iv-demo/>`__ (Open Database License 1.0). The demo has no ECG
-waveforms: recordings of other people stand in for them, so nothing can be learned from the pairs.
+waveforms. Recordings of other people replace them, so ECG and table are unrelated.
 
 .. only:: not real_data
 
@@ -43,8 +43,7 @@ cohort.flow.head()
 # %%
 # Records with each kind of data
 # ------------------------------
-# ``steps`` counts records and patients with each kind of data. The kinds are counted one by
-# one, and not after one another.
+# ``steps`` counts records and patients with each kind of data. Each kind is counted separately.
 fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 steps = cohort.steps.iloc[::-1]
 bars = ax.barh(steps.index, steps["records"], color="#0072b2")

@@ -2,10 +2,10 @@
 Band-pass filter and resample ECGs
 ==================================
 
-Breathing and moving electrodes add drift below 0.5 Hz. The mains add 50 or 60 Hz, and muscles add
-noise at all frequencies. :class:`~ecgsk.preprocessing.BandpassFilter` removes what lies outside
-the waves of an ECG, and :class:`~ecgsk.preprocessing.Resample` brings devices to one sampling rate.
-Both are scikit-learn transformers of the ECG column.
+Breathing and moving electrodes add drift below 0.5 Hz, and the mains add 50 or 60 Hz.
+:class:`~ecgsk.preprocessing.BandpassFilter` removes frequencies outside a pass band, and
+:class:`~ecgsk.preprocessing.Resample` converts records to one sampling rate. Both are scikit-learn
+transformers of the ECG column.
 """
 
 import matplotlib.pyplot as plt
@@ -32,15 +32,14 @@ X = pd.DataFrame({"ecg": ECGArray.from_numpy(samples, leads=clean.ecg.leads, sam
 # %%
 # Filter, then resample
 # ---------------------
-# The pipeline takes the table and returns a table. The new dtype shows the new rate: 100 samples
-# per second are enough for waves of up to 40 Hz, and training on them is five times as fast.
+# The pipeline takes a table and returns a table. The new dtype shows the new sampling rate: 100 Hz
+# is enough for frequencies up to 40 Hz, and a record has a fifth of the samples.
 pipeline = make_pipeline(BandpassFilter(0.5, 40), Resample(100))
 filtered = pipeline.fit_transform(X)
 print(X["ecg"].dtype, "->", filtered["ecg"].dtype)
 
 # %%
-# The filter runs forwards and backwards, so it does not shift the waves in time. A hospital's
-# one-directional filter would move the T wave and change the ST segment.
+# The filter runs forwards and backwards, so it does not shift the waves in time.
 lead = X["ecg"].ecg.leads.index("II")
 raw, new = X["ecg"].ecg.to_numpy()[0, lead], filtered["ecg"].ecg.to_numpy()[0, lead]
 fig, ax = plt.subplots(figsize=(9, 3.5), layout="constrained")

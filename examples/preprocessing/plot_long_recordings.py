@@ -2,10 +2,10 @@
 Cut a long recording into windows and combine the predictions
 =============================================================
 
-A Holter monitor records hours; a diagnosis model reads ten seconds.
+A Holter monitor records hours, but most diagnosis models are trained on ten seconds.
 :func:`~ecgsk.preprocessing.cut_windows` cuts recordings into rows of a table without copying
 samples, and :func:`~ecgsk.metrics.aggregate_windows` combines the predictions of a recording.
-The example finds a two-minute episode of atrial fibrillation in a recording of five minutes.
+This example finds a two-minute episode of atrial fibrillation in a recording of five minutes.
 """
 
 import warnings
@@ -25,7 +25,7 @@ from ecgsk.signals import ECGArray
 # %%
 # Make one long recording
 # -----------------------
-# Thirty synthetic records of ten seconds of one patient follow one another. From 100 to 220 s the
+# Thirty synthetic records of ten seconds of one patient are concatenated. From 100 to 220 s the
 # patient is in atrial fibrillation. From 260 to 280 s the electrodes are off.
 others = make_clinical_ecg(n_subjects=300, random_state=0)
 patient = make_clinical_ecg(n_subjects=1, random_state=5).latent.iloc[:1]
@@ -41,8 +41,8 @@ print(holter["ecg"].dtype)
 # %%
 # Cut it into overlapping windows
 # -------------------------------
-# Windows of which less than 90 % carries a signal are dropped. A warning counts them; it is
-# expected here, and the reasons are in ``attrs``.
+# Windows with a signal in less than 90 % of their samples are dropped. The warning that counts them
+# is expected here, so it is not shown; the reasons are in ``attrs``.
 with warnings.catch_warnings(action="ignore", category=SignalQualityWarning):
     windows = cut_windows(holter, duration=10, stride=5, min_quality=0.9)
 print("dropped windows:", windows.attrs["dropped_windows"])
@@ -51,8 +51,8 @@ windows.head(3)
 # %%
 # Predict each window
 # -------------------
-# The model is trained on ordinary ten-second records of other patients. Filter after the cut, as
-# in training.
+# The model is trained on ten-second records of other patients. The filter is applied after the cut,
+# as in training.
 label = "atrial fibrillation"
 bandpass = BandpassFilter(0.5, 40).fit(others.X)
 model = ECGDiagnosisClassifier(RandomConvolution(2000), random_state=0, verbose=0)
@@ -70,9 +70,9 @@ plt.show()
 # %%
 # Combine the windows of a recording
 # ----------------------------------
-# ``"mean"`` suits what is there throughout, such as a bundle branch block. ``"max"`` suits what
-# comes and goes. It grows with the number of windows, so its threshold must be chosen on
-# recordings of the same length.
+# Use ``"mean"`` for persistent diagnoses, such as a bundle branch block, and ``"max"`` for
+# episodes. The maximum increases with the number of windows, so choose its threshold on recordings
+# of the same length.
 pd.DataFrame(
     {how: aggregate_windows(probability, windows["record"], how) for how in ["mean", "max"]}
 ).round(2)

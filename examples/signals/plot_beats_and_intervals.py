@@ -2,9 +2,9 @@
 Heart rate, RR intervals and the average beat
 =============================================
 
-:func:`ecgsk.io.find_beats` finds the R peaks of a recording. From them follow the heart rate, the
-irregularity of the rhythm, and an average beat in which most of the noise cancels. This example
-compares sinus rhythm with atrial fibrillation.
+:func:`ecgsk.io.find_beats` finds the R peaks of a recording. This example computes the heart rate,
+the irregularity of the rhythm and the average beat from them, and compares sinus rhythm with atrial
+fibrillation.
 """
 
 import matplotlib.pyplot as plt
@@ -24,8 +24,8 @@ lead_ii = X["ecg"].ecg.leads.index("II")
 # %%
 # Beats of two records
 # --------------------
-# ``find_beats`` takes one lead, as here, or a whole record. Of a record it uses the lead with the
-# strongest QRS complexes.
+# ``find_beats`` takes one lead, as here, or a whole record. In a whole record it uses the lead with
+# the strongest QRS complexes.
 in_af = cohort.latent["in_af"].to_numpy() > 0
 examples = {
     "sinus rhythm": np.flatnonzero(~in_af)[9],
@@ -48,9 +48,9 @@ plt.show()
 # %%
 # Heart rate and irregularity of a cohort
 # ---------------------------------------
-# The irregularity is the median absolute difference of successive RR intervals. Unlike the usual
-# RMSSD it is not raised by a single premature beat. No beat is found where noise covers them; such
-# a record is left out.
+# The irregularity is the median absolute difference of successive RR intervals. A single premature
+# beat raises the usual RMSSD, but not this median. Records whose beats are hidden by noise have no
+# RR interval and are left out.
 rows = []
 for record, is_af in zip(records, in_af, strict=True):
     rr = np.diff(find_beats(record, RATE))
@@ -75,8 +75,8 @@ plt.show()
 # %%
 # The average beat
 # ----------------
-# Align 0.3 s before to 0.5 s after each R peak, and take the median. A median ignores a premature
-# beat that a mean would smear over the average.
+# Cut the signal from 0.3 s before to 0.5 s after each R peak, and take the median over beats. One
+# premature beat changes the mean, but hardly the median.
 row = examples["sinus rhythm"]
 peaks = np.round(find_beats(records[row, lead_ii], RATE) * RATE).astype(int)
 before, after = int(0.3 * RATE), int(0.5 * RATE)

@@ -2,10 +2,9 @@
 ECGs as a column of a DataFrame
 ===============================
 
-ecgsk stores recordings in a pandas column, :class:`ecgsk.signals.ECGArray`. One row holds one
-ECG beside the age, the laboratory values and the identifier of the patient. The column has its
-leads and its sampling rate. It slices, filters and merges like any other column, and copies no
-samples.
+ecgsk stores recordings in a pandas column, :class:`ecgsk.signals.ECGArray`. A row has one ECG, and
+the age, laboratory values and identifier of its patient. The column stores lead names and sampling
+rate. pandas selects, sorts and merges its rows without copying samples.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +21,7 @@ X.head()
 # Make a column from an array
 # ---------------------------
 # An array of shape (records, leads, samples) in millivolts becomes a column with
-# :meth:`~ecgsk.signals.ECGArray.from_numpy`. The names of the leads and the sampling rate are
-# required: ecgsk never guesses them.
+# :meth:`~ecgsk.signals.ECGArray.from_numpy`. Lead names and sampling rate are required.
 samples = X["ecg"].ecg.to_numpy()
 table = pd.DataFrame(
     {
@@ -36,8 +34,8 @@ print(samples.shape, "->", table["ecg"].dtype)
 # %%
 # Select rows and merge a second table
 # ------------------------------------
-# Rows are chosen with the usual pandas expressions. Here the records of patients above 60 years
-# are merged with a table of another department, by patient.
+# Rows are selected with the usual pandas expressions. Here the records of patients above 60 years
+# are merged by patient with a table of another department.
 wards = pd.DataFrame({"subject_id": cohort.groups.unique()[:20], "ward": "cardiology"})
 older = X[X["age"] > 60].merge(wards, on="subject_id")
 older.sort_values("potassium", ascending=False).head()
@@ -45,7 +43,7 @@ older.sort_values("potassium", ascending=False).head()
 # %%
 # Plot one record on ECG paper
 # ----------------------------
-# The sheet has the usual scale: 25 mm/s, 10 mm/mV, four columns of three leads and a rhythm strip.
+# The scale is 25 mm/s and 10 mm/mV; the layout is four columns of three leads and a rhythm strip.
 # This is the record with the highest potassium.
 row = int(older["potassium"].argmax())
 highest = older.iloc[row]
@@ -57,8 +55,8 @@ plt.show()
 # %%
 # Select leads by name
 # --------------------
-# Leads have names, so their order in a file does not matter. ``select_leads`` returns a column of
-# two leads over the same samples.
+# The order of leads in a file does not matter. ``select_leads`` returns a column of these leads
+# without copying samples.
 two = older["ecg"].ecg.select_leads(["II", "V1"])
 print(two.dtype)
 two.ecg.plot(row, title="Leads II and V1 of the same record")

@@ -2,10 +2,10 @@
 Find flat, clipped, noisy and incomplete ECGs
 =============================================
 
-Bad records spoil training, and a prediction from one is worthless. ``X["ecg"].ecg.quality()``
-describes each record: missing samples, flat leads, clipping, a wrong unit, swapped electrodes.
-:class:`~ecgsk.preprocessing.QualityGate` removes unusable records inside a pipeline. High-frequency
-noise needs a measure of its own, which takes three lines of NumPy.
+``X["ecg"].ecg.quality()`` reports missing samples, flat leads, clipping, wrong units and swapped
+electrodes of each record. :class:`~ecgsk.preprocessing.QualityGate` replaces unusable records by
+missing ones inside a pipeline. Neither measures high-frequency noise; this example does so with
+NumPy.
 """
 
 import matplotlib.pyplot as plt
@@ -21,7 +21,7 @@ x = cohort.X["ecg"].ecg.to_numpy()[[7, 17, 16, 3, 4, 5, 6]]
 leads = list(cohort.X["ecg"].ecg.leads)
 
 # %%
-# Damage six of seven records, as electrodes, amplifiers and software do.
+# Damage six of seven records in ways that occur in practice.
 names = ["good", "V2 flat", "clipped", "2 s missing", "arm leads swapped", "muscle noise", "in µV"]
 rng = np.random.default_rng(0)
 x[1, leads.index("V2")] = 0.0
@@ -40,8 +40,8 @@ X = pd.DataFrame({"ecg": ecg}, index=pd.Index(names, name="record"))
 # %%
 # Describe the quality of each record
 # -----------------------------------
-# ``problem`` has everything in words, and ``usable`` is False where a model would refuse the
-# record. Noise is not listed: a noisy lead still carries a signal.
+# ``problem`` lists all problems as text. ``usable`` is False if an estimator refuses the record.
+# Noise is not listed, because a noisy lead still has a signal.
 quality = X["ecg"].ecg.quality()
 quality.index = X.index
 quality[["n_flat_leads", "n_clipped_leads", "n_nan_samples", "max_abs_mv", "usable", "problem"]]
@@ -49,14 +49,14 @@ quality[["n_flat_leads", "n_clipped_leads", "n_nan_samples", "max_abs_mv", "usab
 # %%
 # Measure the noise
 # -----------------
-# Muscle noise changes from sample to sample; the waves of an ECG are smooth. The median absolute
-# second difference is therefore a robust estimate of noise.
+# Muscle noise changes from sample to sample, while the waves of an ECG are smooth. So the median
+# absolute second difference is a robust measure of noise.
 noise = np.nanmedian(np.abs(np.diff(x, n=2, axis=2)), axis=(1, 2))
 pd.Series(noise, index=names, name="noise, mV").drop("in µV").round(3)
 
 # %%
-# Look at two leads of every record
-# ---------------------------------
+# Plot two leads of every record
+# ------------------------------
 fig, axes = plt.subplots(7, 2, sharex=True, figsize=(10, 9), layout="constrained")
 seconds = np.arange(x.shape[2]) / 250
 for panels, name, record in zip(axes, names, x, strict=True):
@@ -69,10 +69,10 @@ for ax in axes[-1]:
 plt.show()
 
 # %%
-# Remove unusable records in a pipeline
-# -------------------------------------
-# The gate replaces a record by a missing one if less than the required share of its samples
-# carries a signal. Here 90 % is required; the default is half. Estimators skip missing records in
-# training and predict NaN for them.
+# Mark unusable records as missing in a pipeline
+# ----------------------------------------------
+# The gate replaces a record by a missing one if too few of its samples have a signal: here less
+# than 90 %, by default less than 50 %. Estimators skip missing records in training and predict NaN
+# for them.
 gate = QualityGate(min_quality=0.9).fit(X)
 gate.describe(X)

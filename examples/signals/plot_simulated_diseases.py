@@ -2,10 +2,9 @@
 Simulate ECGs of atrial fibrillation, LBBB, infarction and hyperkalaemia
 ========================================================================
 
-All examples use synthetic patients, so it is worth looking at their ECGs.
-:func:`~ecgsk.datasets.make_clinical_ecg` keeps the causes of each record in ``latent``, and
-:func:`~ecgsk.datasets.synthesize_ecg` draws the ECG of given causes. With the same seed, rhythm and
-noise stay the same and only the cause differs.
+Most examples use synthetic patients. :func:`~ecgsk.datasets.make_clinical_ecg` returns the causes
+of each record in ``latent``, and :func:`~ecgsk.datasets.synthesize_ecg` simulates the ECG of given
+causes. With the same seed, the noise stays the same and only the effect of the cause changes.
 """
 
 import matplotlib.pyplot as plt
@@ -15,7 +14,7 @@ from ecgsk.datasets import make_clinical_ecg, synthesize_ecg
 from ecgsk.plotting import plot_ecg
 
 # %%
-# Start from one average, healthy heart: no disease, nothing personal, and ordinary values.
+# Start from one healthy patient with average values.
 heart = make_clinical_ecg(1, random_state=0).latent.iloc[:1].copy()
 territories = ["acute_infarct_territory", "old_infarct_territory"]
 heart[heart.columns.difference(territories)] = 0.0
@@ -26,8 +25,7 @@ heart = heart.assign(potassium=4.2, calcium=9.3, magnesium=2.0, haemoglobin=14.5
 # %%
 # Change one cause at a time
 # --------------------------
-# The cases are severe, as in a textbook. Most records of a cohort are subtler, as most of a
-# hospital's are.
+# The cases are severe, as in a textbook. In a cohort, most changes are smaller.
 cases = {
     "Healthy": {},
     "Atrial fibrillation: no P waves, irregular RR intervals": {"in_af": 1.0, "heart_rate": 105.0},
@@ -46,10 +44,10 @@ for ax, (title, cause) in zip(axes, cases.items(), strict=True):
 plt.show()
 
 # %%
-# Raise the potassium step by step
-# --------------------------------
-# One beat of lead V3 as potassium rises: the T wave grows and the QRS complex widens. The seed is
-# the same, so the beats are at the same times.
+# Increase the potassium step by step
+# -----------------------------------
+# In one beat of lead V3, the T wave becomes taller and the QRS complex wider. The seed is the same,
+# so the beats are at the same times.
 levels = [4.2, 5.2, 6.2, 7.2, 8.2]
 colors = plt.cm.viridis(np.linspace(0, 0.85, len(levels)))
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")

@@ -70,7 +70,7 @@ def test_what_is_written(invoke, model, write_patient, tmp_path):
     explanation = json.loads((out / "explanation.json").read_text("utf-8"))
     assert explanation["record"] == "p7"
     assert {"name", "probability", "threshold", "predicted"} <= explanation["diagnoses"][0].keys()
-    assert "do not cause them" in explanation["note"]
+    assert "not shown to cause" in explanation["note"]
 
 
 def test_pipeline_of_few_leads_asks_for_those_alone(

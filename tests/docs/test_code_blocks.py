@@ -19,8 +19,8 @@ FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})(\S.*)$", re.MULTILINE)
 SKIP = re.compile(r'<!-- skip: next "([^"]+)" -->\s+```(\w+)\n(.*?)```', re.DOTALL)
 # Blocks of a page that are skipped. Prefer a block that runs.
 SKIPPED = {
-    "calibration_and_statistics.md": 1,  # a comparison that takes minutes
     "command_line.md": 10,  # open databases, and a comparison that takes minutes
+    "comparing_models.md": 1,  # a comparison that takes minutes
     "deployment.md": 2,  # a server
     "encoders.md": 1,  # a file of weights
     "model_selection.md": 1,  # a cluster

@@ -35,7 +35,7 @@ def test_sections_are_in_order(make_full_explanation):
         ("2", "Laboratory findings"),
         ("2", "Laboratory evidence"),
         ("3", "potassium"),
-        ("2", "Where the model looked: potassium"),
+        ("2", "Saliency map: potassium"),
         ("3", "Share of each lead"),
         ("3", "Share of each beat"),
         ("2", "Similar patients"),
@@ -49,10 +49,10 @@ def test_sections_are_in_order(make_full_explanation):
         "Above threshold: potassium (probability 0.82, threshold 0.30), rare (probability 0.60, "
         "threshold 0.50, not calibrated)",
         "in at least 90 % on average",
-        "An association is not a cause",
+        "An association does not show that one causes the other",
         "rank correlation +0.04",
         "Fitted on patients 5210",
-        "It replaces no measurement",
+        "It does not replace a measurement",
     ):
         assert said in text
 
@@ -103,8 +103,8 @@ def test_signal_problem_comes_first(make_full_explanation):
 def test_map_independent_of_weights_has_a_warning(make_full_explanation):
     explanation = make_full_explanation()
     same = tuple(replace(a, randomisation=-0.8) for a in explanation.attributions)
-    assert "Do not read it" in words(replace(explanation, attributions=same).to_html())
-    assert "Do not read it" not in words(explanation.to_html())
+    assert "Do not interpret it" in words(replace(explanation, attributions=same).to_html())
+    assert "Do not interpret it" not in words(explanation.to_html())
 
 
 def test_contradicting_absence_is_marked_not_seen(make_full_explanation):
@@ -115,7 +115,7 @@ def test_contradicting_absence_is_marked_not_seen(make_full_explanation):
         "|not seen: contradicts|" in re.sub(r"\s*\|\s*", "|", row)
         for row in rows(explanation.to_html())
     )
-    assert "speaks against it: no sign of potassium high (odds ratio 14)" in explanation.to_text()
+    assert "contradicted by: no sign of potassium high (odds ratio 14)" in explanation.to_text()
 
 
 def test_findings_that_define_the_diagnosis_are_marked(make_full_explanation):

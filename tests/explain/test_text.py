@@ -29,8 +29,8 @@ def test_text_lists_diagnoses_then_findings(make_explanation):
         "  potassium high       p 0.71  base rate 0.08, reference 3.5-5.1 mmol/L",
         "  troponin high        p 0.35  base rate 0.30, reference up to 0.04 ng/mL",
         "  potassium low        p 0.02  base rate 0.10, reference 3.5-5.1 mmol/L",
-        "Laboratory findings are predicted from the ECG and stand beside the diagnoses;",
-        "they do not cause them. Research use only.",
+        "Laboratory findings are predicted from the ECG; they are not shown to cause a",
+        "diagnosis. Research use only.",
     ]
 
 
