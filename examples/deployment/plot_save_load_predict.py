@@ -22,7 +22,7 @@ from ecgsk.encoders import ResNet1d
 from ecgsk.preprocessing import BandpassFilter, Resample
 
 cohort = make_clinical_ecg(n_subjects=200, random_state=0)
-Y = cohort.Y[["atrial fibrillation", "left bundle branch block", "right bundle branch block"]]
+Y = cohort.Y[["atrial fibrillation", "old myocardial infarction", "right bundle branch block"]]
 new, known = cohort.X[["ecg"]].iloc[:5], cohort.X.iloc[5:]
 
 
