@@ -25,6 +25,8 @@ from ecgsk.preprocessing import LabAbnormality
 
 # With fewer, neither a calibration nor a patient bootstrap is possible.
 _MIN_PATIENTS = 2
+# Share of patients that a random split holds out.
+VAL_SIZE = 0.3
 _VALIDATION_PARTS = ("val", "valid", "validation")
 
 
@@ -87,7 +89,7 @@ def choose_sides(
     *,
     val_fold: Sequence[int] = (),
     test_fold: Sequence[int] = (),
-    val_size: float = 0.3,
+    val_size: float = VAL_SIZE,
     seed: int = 0,
 ) -> Sides:
     """Split a cohort by patient: by folds, by its own split, or at random.
@@ -98,7 +100,10 @@ def choose_sides(
     if val_fold:
         sides = _sides_of_folds(cohort, val_fold, test_fold, seed)
     else:
-        sides = _sides_of_split(cohort, seed) or _random_sides(cohort, val_size, seed)
+        own = _sides_of_split(cohort, seed)
+        if own and val_size != VAL_SIZE:
+            say("--val-size has no effect: the cohort has its own split.")
+        sides = own or _random_sides(cohort, val_size, seed)
     check_patient_split(cohort.groups, *(rows for _, rows in sides.items()))
     n_patients = cohort.groups.iloc[sides.calibration].nunique()
     if n_patients < _MIN_PATIENTS:

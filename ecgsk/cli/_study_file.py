@@ -12,6 +12,7 @@ import typer
 
 from ecgsk.cli._options import encoder_names
 from ecgsk.cli._preprocessing import BAND, SAMPLING_RATE
+from ecgsk.cli._stages import VAL_SIZE
 from ecgsk.estimators import (
     ECGDiagnosisClassifier,
     JointEmbeddingPretrainer,
@@ -52,7 +53,7 @@ class TrainSettings:
     max_epochs: int | None = None
     val_fold: tuple[int, ...] = ()
     test_fold: tuple[int, ...] = ()
-    val_size: float = 0.3
+    val_size: float = VAL_SIZE
     sampling_rate: float = SAMPLING_RATE
     band: tuple[float, ...] = BAND
     resamples: int = 1000

@@ -79,13 +79,17 @@ def test_folds_that_cannot_be_used_are_refused(folds, message):
         choose_sides(make_cohort(), **folds)
 
 
-def test_split_of_the_cohort_comes_before_a_random_one():
+def test_split_of_the_cohort_comes_before_a_random_one(capsys):
     patients = make_cohort().groups
     names = np.select([patients % 5 == 0, patients % 5 == 1], ["val", "test"], "train")
     cohort = make_cohort(split=pd.Series(names))
     sides = choose_sides(cohort)
     assert patients_of(cohort, sides.calibration) == set(range(0, 40, 5))
     assert patients_of(cohort, sides.test) == set(range(1, 40, 5))
+    assert capsys.readouterr().out == ""
+    again = choose_sides(cohort, val_size=0.5)
+    assert patients_of(cohort, again.train) == patients_of(cohort, sides.train)
+    assert "--val-size has no effect" in capsys.readouterr().out
 
 
 def test_only_held_out_part_of_a_split_is_halved():
