@@ -177,6 +177,7 @@ class ArmData:
             model.fit(X.iloc[rows], Y, groups=self.patients[rows])
             seconds = time.perf_counter() - start
             P = model.predict_proba(X.iloc[self.test])
+            laboratories = self._laboratories(model, setting)
         auroc, auprc = (
             self.held_out.bootstrap(P, statistic) for statistic in ("roc_auc", "average_precision")
         )
@@ -189,7 +190,7 @@ class ArmData:
             auprc,
             seconds,
             model,
-            self._laboratories(model, setting),
+            laboratories,
             P.astype(np.float32),
         )
 

@@ -186,7 +186,8 @@ class SimilarPatients(BaseEstimator):
         """Return present diagnoses and measured values of each row."""
         names = self.diagnoses_.columns.astype(str).to_numpy()
         present = self.diagnoses_.iloc[rows].to_numpy() == 1
-        tables = self.table_.iloc[rows].to_dict("records")
+        # Before version 3, pandas returns no records for a table without columns.
+        tables = self.table_.iloc[rows].to_dict("records") or [{} for _ in rows]
         return {
             row: (
                 tuple(names[has].tolist()),

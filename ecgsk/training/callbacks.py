@@ -27,6 +27,8 @@ from ecgsk.metrics import effective_rank
 _COLLAPSED_SHARE_OF_PEAK = 0.4
 _MIN_RECORDS_FOR_RANK = 64  # the rank of fewer records is random
 _SECONDS_BETWEEN_STEPS = 60.0  # lines within an epoch
+# Without epochs per second, both losses fit into 80 columns.
+_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 class WeightAverage(Callback):
@@ -128,7 +130,7 @@ class Progress(Callback):
     def on_train_begin(self, net, **kwargs):
         """Show the bar."""
         self._bar = progress_bar(
-            total=net.max_epochs, desc=self.description, unit="epoch", show=shows_bars()
+            total=net.max_epochs, desc=self.description, bar_format=_BAR, show=shows_bars()
         )
         self._has_lines = not shows_bars() or reports_to_logging() or self.verbose >= 2
         self._start = self._last = time.perf_counter()

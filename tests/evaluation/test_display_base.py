@@ -74,7 +74,10 @@ def test_from_estimator_equals_from_predictions(display, classifier, X, Y):
     more = {"by": X[["age", "sex"]]} if display is SubgroupDisplay else {}
     expected = display.from_predictions(Y, P, groups=X["subject_id"], **fixed, **more)
     on = [name for name in ("column", "level", "label") if name in drawn.frame] or None
-    frames = [f.frame.sort_values(on) if on else f.frame.sort_index() for f in (drawn, expected)]
+    frames = [
+        f.frame.sort_values(on, kind="stable") if on else f.frame.sort_index()
+        for f in (drawn, expected)
+    ]
     pd.testing.assert_frame_equal(*[f.reset_index(drop=True) for f in frames])
     with pytest.raises(ECGError, match="expected labels of its training set; got 'gout'"):
         display.from_estimator(model, X, Y.assign(gout=0.0), **fixed)

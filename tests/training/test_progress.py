@@ -7,6 +7,7 @@ import os
 import re
 import select
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -33,14 +34,18 @@ def stderr(monkeypatch):
     return replace
 
 
-def test_bar_on_a_terminal_shows_stage_epochs_and_losses(stderr, train_linear, linear_data):
+def test_bar_of_80_columns_shows_stage_epochs_and_losses(
+    stderr, train_linear, linear_data, monkeypatch
+):
+    narrow = partial(_progress.progress_bar, ncols=79)  # tqdm leaves one column empty
+    monkeypatch.setattr(callbacks, "progress_bar", narrow)
     shown = stderr(Terminal())
     train_linear(validation=linear_data(16, seed=1), description="Pre-training", verbose=1)
     text = shown.getvalue()
     assert "Pre-training" in text
     assert "3/3" in text
     assert "train_loss=" in text
-    assert "valid_loss=" in text
+    assert re.search(r"valid_loss=\d\.\d{3}\]", text)
     assert "epoch 1 of 3" not in text
 
 
