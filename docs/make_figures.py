@@ -1,10 +1,9 @@
 """Draw the pictures of the documentation: ``python docs/make_figures.py``.
 
-``python docs/make_figures.py report.html NAME.png`` photographs a page, as of ``ecgsk evaluate``.
-
-The first ECG of the page "Get started".
-
-An explained patient, on a light and a dark page; this needs Chromium.
+It draws the first ECG of "Get started", and photographs the report of one patient on a light
+and a dark page, in Chromium.
+``python docs/make_figures.py report.html NAME.png`` photographs another page, such as that of
+``ecgsk evaluate``.
 """
 
 import io

@@ -103,25 +103,24 @@ class _View:
         sets = [d for d in self.e.diagnoses if d.answers is not None]
         if not sets:
             return (
-                "The diagnoses were not calibrated: a probability may be too high or too low "
-                "throughout, and none is said to be uncertain."
+                "The diagnoses were not calibrated: probabilities may be too high or too low, "
+                "and no diagnosis is marked as uncertain."
             )
         known = sorted({d.coverage for d in sets if d.coverage is not None})
         words = (
-            "Probabilities are calibrated on patients who took no part in training. Uncertain: the "
-            "ECG leaves both answers possible, fits neither, or fits the one that the threshold "
-            "does not give, so the model abstains."
+            "Probabilities are calibrated on held-out patients. Uncertain: the prediction set "
+            "holds both answers, none, or only the one that the threshold does not give."
         )
         if known:
             share = " to ".join(dict.fromkeys(_percent(c) for c in (known[0], known[-1])))
             words += (
-                " Among patients with a diagnosis, and among those without, the answers left hold "
-                f"the truth in at least {share} on average."
+                " On average, the set holds the true answer in at least "
+                f"{share} of the patients with a diagnosis, and of those without."
             )
         if self.e.not_calibrated:
             words += (
-                " Not calibrated: too few patients had, or lacked, the diagnosis, so its "
-                "probability is as the model gave it and may be far off."
+                " Not calibrated: too few held-out patients with or without the diagnosis; its "
+                "probability may be far too high or too low."
             )
         return words
 

@@ -48,7 +48,7 @@ def test_sections_are_in_order(make_full_explanation):
         "Signal quality: no problem found.",
         "Above threshold: potassium (probability 0.82, threshold 0.30), rare (probability 0.60, "
         "threshold 0.50, not calibrated)",
-        "in at least 90 % on average",
+        "in at least 90 % of the patients with a diagnosis",
         "An association does not show that one causes the other",
         "rank correlation +0.04",
         "Fitted on patients 5210",
