@@ -27,7 +27,7 @@ def build(
 ) -> int:
     """Load a cohort, write it, and return the exit code of the command.
 
-    What each column was taken for and what `check_table` finds are printed before anything
+    The role of each column and what `check_table` finds are printed before anything
     is written. A cohort with an error is written all the same, so that its report shows the
     column; the exit code is that of `ecgsk check`.
     """
@@ -67,7 +67,7 @@ def _check_free(out: Path, overwrite: bool) -> None:
 
 
 def _roles_text(cohort: Cohort) -> str:
-    """Return a line per role with the columns that were taken for it."""
+    """Return a line per role with its columns."""
     roles = cohort.roles["role"]
     width = roles.str.len().max()
     lines = [

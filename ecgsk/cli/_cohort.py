@@ -244,7 +244,7 @@ def vitaldb(
         str, typer.Option(help="How long after a laboratory draw a window may begin.")
     ] = "10min",
     max_amplitude: Annotated[
-        float, typer.Option(help="Largest amplitude of a clean window, mV.")
+        float, typer.Option(help="Maximum amplitude of a clean window, mV.")
     ] = 5.0,
     lab_window: Annotated[
         str, typer.Option(help="How long before the window a laboratory input may be drawn.")

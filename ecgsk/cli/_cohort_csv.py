@@ -78,7 +78,7 @@ def csv(
         list[str] | None,
         typer.Option(
             metavar=SEVERAL,
-            help="Columns to leave out: what was not known when the ECG was taken.",
+            help="Columns to leave out, such as those not known when the ECG was recorded.",
         ),
     ] = None,
     missing: Annotated[
@@ -108,12 +108,12 @@ def csv(
         typer.Option(help="Unit of the samples in files that state none: V, mV, uV or nV."),
     ] = None,
     errors: Errors = "list",
-    population: Annotated[str, typer.Option(help="Who the patients are, in words.")] = "",
+    population: Annotated[str, typer.Option(help="Description of the patients.")] = "",
     overwrite: Overwrite = False,
 ) -> None:
     """Join a folder of recordings to one table of your own by a declared key.
 
-    What each column is taken for, and what `ecgsk check` finds in it, is printed before
+    The role of each column, and what `ecgsk check` finds in it, is printed before
     anything is written. Columns without a role become clinical columns:
 
         ecgsk cohort csv ecg visits.csv OUT --key record --patient mrn --labels AF,stroke

@@ -73,7 +73,7 @@ def train(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file with these options and parameters of the estimators; options win.",
+            help="TOML file with these options and estimators' parameters; options override it.",
             exists=True,
             dir_okay=False,
         ),
@@ -129,7 +129,8 @@ def predict(
     ] = None,
     jobs: Jobs = 1,
     chunk_size: Annotated[
-        int, typer.Option(help="Records per task, and per step of what is kept.", min=1)
+        int,
+        typer.Option(help="Records per task; finished ones are kept when interrupted.", min=1),
     ] = 1024,
     overwrite: Annotated[bool, typer.Option(help="Replace OUT.")] = False,
 ) -> None:
@@ -160,7 +161,7 @@ def explain(
         typer.Option(help="Name of a record to explain, of those found; may be repeated."),
     ] = None,
     limit: Annotated[
-        int, typer.Option(help="Largest number of records; each takes seconds.", min=1)
+        int, typer.Option(help="Maximum number of records; each takes a second or two.", min=1)
     ] = 20,
 ) -> None:
     """Explain the predictions for records with a saved model.

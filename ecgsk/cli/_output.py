@@ -12,7 +12,7 @@ import typer
 from ecgsk._json_values import json_value
 
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print the result, warnings and errors alone.")
+    bool, typer.Option("--quiet", "-q", help="Print only the result, warnings and errors.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 

@@ -58,7 +58,7 @@ def demo(
     ] = None,
     full: Annotated[
         bool,
-        typer.Option("--full", help="5,000 patients and the default encoder: takes much longer."),
+        typer.Option("--full", help="5,000 patients and a larger encoder; takes much longer."),
     ] = False,
     subjects: Annotated[
         int | None,

@@ -114,8 +114,8 @@ def load_csv(
     Returns
     -------
     Cohort
-        Indexed by ``record``, the path within the folder. ``roles``: a table of what each
-        column was taken for. ``records_left_out``, ``rows_left_out``: keys without a
+        Indexed by ``record``, the path within the folder. ``roles``: a table of each
+        column's role. ``records_left_out``, ``rows_left_out``: keys without a
         partner. ``broken``.
 
     Raises
