@@ -28,8 +28,8 @@ def load_documented(visits, tmp_path, write_record, monkeypatch):
         write_record(f"st-elsewhere/ecg/{line.split(',')[0]}", signal=signal)
     write_record("st-elsewhere/ecg/d/1", seconds=12)  # of no visit
     text = (ROOT / "docs" / "guide" / "reading_data.md").read_text(encoding="utf-8")
-    section = text.split("## A loader of your own")[1]
-    code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = (block for block in blocks if "def load_st_elsewhere" in block)
     body = code.split("def load_st_elsewhere")[1].split("\n\n\n")[0]
     assert len(body.splitlines()) <= 20
     monkeypatch.chdir(tmp_path)
