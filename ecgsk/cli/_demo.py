@@ -293,21 +293,22 @@ def _final_model(
     # Stage (iii) uses the same labelled records as stage (ii).
     hidden = np.setdiff1d(sides.train, score.labelled)
     Y = cohort.Y.mask(pd.Series(range(len(X)), cohort.Y.index).isin(hidden))
-    targets = StageTargets(Y, study.lab_targets, cohort.reference_ranges)
+    measured = study.lab_targets.iloc[sides.train].notna().any()
+    labs = study.lab_targets.loc[:, measured]
+    targets = StageTargets(Y, labs, cohort.reference_ranges)
     fit_explainer(explainer, X, StageData(cohort, targets, sides))
     return Pipeline([*steps.steps, ("lababnormalityexplainer", explainer)])
 
 
 def _explain_richest(model: Pipeline, study: Study, rows: np.ndarray) -> Explanation:
     """Explain the record with the most recorded findings, which the prediction has no part in."""
-    known = study.lab_targets.iloc[rows], study.cohort.Y.iloc[rows]
+    labs = study.lab_targets[model[-1].label_names_]
+    known = labs.iloc[rows], study.cohort.Y.iloc[rows]
     n_found = sum((table == 1).sum(axis=1).to_numpy() for table in known)
     row = rows[[int(np.argmax(n_found))]]
     cohort = study.cohort
     titles = dict(cohort.get("label_titles", {}))
-    return explain_row(
-        model, cohort.X.iloc[row], study.lab_targets.iloc[row], cohort.Y.iloc[row], titles
-    )
+    return explain_row(model, cohort.X.iloc[row], labs.iloc[row], cohort.Y.iloc[row], titles)
 
 
 def _open(page: Path) -> None:
