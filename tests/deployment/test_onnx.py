@@ -213,14 +213,12 @@ def test_import_of_ecgsk_leaves_onnx_alone():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-# Other sizes and parts of encoders that are tested; docs/benchmarks/export.md has all.
-OTHERS = {
-    "net1d_founder", "random_convolution", "resnet18", "resnet34", "s4_512", "xresnet1d101"
-}  # fmt: skip
+# Other sizes of an encoder that is tested; docs/benchmarks/export.md has the differences.
+OTHER_SIZES = {"net1d_founder", "resnet18", "resnet34", "s4_512", "xresnet1d101"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted({*ENCODERS} - OTHERS))
+@pytest.mark.parametrize("name", sorted({*ENCODERS} - OTHER_SIZES))
 def test_each_encoder_equals_the_model(name, make_classifier, X, Y, tmp_path):
     model = make_classifier(encoder=name, fine_tune="probe").fit(X, Y)
     session = graph_of(ecgsk.export(model, tmp_path / "model.onnx"))
@@ -235,4 +233,5 @@ def test_each_encoder_equals_the_model(name, make_classifier, X, Y, tmp_path):
     )
     difference = np.abs(got - expected).max()
     print(f"{name}: {difference:.1e}")
-    assert difference <= 1e-5
+    # It counts samples above thresholds, and rounding decides of a sample that is on one.
+    assert difference <= (1e-4 if name == "random_convolution" else 1e-5)
