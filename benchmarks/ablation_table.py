@@ -28,12 +28,34 @@ class Run:
 
 
 def print_table(folder, settings, arms, n_resamples):
-    """Print one table for each setting with finished runs."""
+    """Print one table for each setting with finished runs, and one of all settings."""
+    of_settings = {}
     for setting in settings:
         paths = sorted((folder / setting).glob("cohort*-start*/test.npz"))
         runs = [read_run(path.parent, n_resamples) for path in paths]
         if runs:
-            print_setting(setting, runs, arms)
+            of_settings[setting] = print_setting(setting, runs, arms)
+    if not of_settings:
+        raise SystemExit(f"expected finished runs of ablation.py run in {folder}, found none")
+    for baseline in (SIGNAL, JOINT):
+        print_summary(of_settings, arms, baseline)
+
+
+def print_summary(of_settings, arms, baseline):
+    """Print the differences to a baseline in all settings, in bold where Holm's p is below .05.
+
+    p is corrected for the comparisons of its setting.
+    """
+    columns = {}
+    for setting, table in of_settings.items():
+        cells = table[f"minus {baseline} [95 %]"]
+        p = pd.to_numeric(table[f"p, Holm ({baseline})"].replace("<.001", "0"))
+        cells = cells.mask(p < 0.05, "**" + cells + "**")
+        cells[table["arm"] == baseline] = "AUROC " + table["AUROC"]
+        columns[setting] = cells.set_axis(table["arm"])
+    summary = pd.DataFrame(columns).reindex(arms).dropna(how="all").fillna("")
+    print(f"\n### all settings: minus {baseline} [95 %], sign of each cohort\n")
+    print(to_markdown(summary.rename_axis("arm").reset_index()))
 
 
 def read_run(folder, n_resamples):
@@ -56,7 +78,7 @@ def read_run(folder, n_resamples):
 
 
 def print_setting(setting, runs, arms):
-    """Print the arms that every run has fitted."""
+    """Print and return the table of the arms that every run has fitted."""
     common = [arm for arm in arms if all(arm in run.scores for run in runs)]
     incomplete = sorted({arm for run in runs for arm in run.scores} - set(common))
     by_cohort = defaultdict(list)
@@ -66,9 +88,11 @@ def print_setting(setting, runs, arms):
     print(f"\n### {setting}: cohorts {sorted(by_cohort)}, starts of each: {n_starts}\n")
     print_counts(runs)
     print()
-    print(to_markdown(build(common, list(by_cohort.values()))))
+    table = build(common, list(by_cohort.values()))
+    print(to_markdown(table))
     if incomplete:
         print(f"\nNot finished in every run: {', '.join(incomplete)}.")
+    return table
 
 
 def print_counts(runs):
@@ -84,15 +108,7 @@ def build(arms, cohorts):
         arm: [[run.scores[arm].estimate for run in starts] for starts in cohorts] for arm in arms
     }
     mean = {arm: np.mean([np.mean(starts) for starts in of]) for arm, of in auroc.items()}
-    others = [arm for arm in arms if arm != SIGNAL] if SIGNAL in arms else []
-    differences = {
-        arm: [[run.scores[arm] - run.scores[SIGNAL] for run in starts] for starts in cohorts]
-        for arm in others
-    }
-    if len(cohorts) > 1 and others:
-        summary = combine_cohorts(differences)
-    else:
-        summary = of_one_cohort(differences)
+    summaries = {of: summarise(arms, cohorts, of) for of in (SIGNAL, JOINT) if of in arms}
     multimodal = [arm for arm in arms if ARMS[arm].is_multimodal]
     reference = max(multimodal, key=mean.get, default=None)
     rows = []
@@ -100,14 +116,9 @@ def build(arms, cohorts):
         row = {"arm": arm, "AUROC": f"{mean[arm]:.3f}"}
         row["SD cohorts"] = sd([np.mean(of) for of in auroc[arm]])
         row["SD starts"] = sd_of_starts(auroc[arm])
-        row |= dict.fromkeys(("minus signal only [95 %]", "cohorts", "p, Holm", "gap closed"), "")
-        if arm in summary.index:
-            s = summary.loc[arm]
-            row["minus signal only [95 %]"] = (
-                f"{s['estimate']:+.3f} [{s['low']:+.3f}, {s['high']:+.3f}]"
-            )
-            row["cohorts"] = s["signs"]
-            row["p, Holm"] = format_p(s["p_adjusted"])
+        for baseline, summary in summaries.items():
+            row |= difference_cells(summary, arm, baseline)
+        row["gap closed"] = ""
         if reference is not None and SIGNAL in arms and not ARMS[arm].is_multimodal:
             row["gap closed"] = gap_text(auroc, arm, reference) if arm != SIGNAL else ""
         elif arm == reference:
@@ -116,6 +127,28 @@ def build(arms, cohorts):
         row["CPU s"] = f"{np.mean([run.cpu_seconds[arm] for run in runs]):.0f}"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def summarise(arms, cohorts, baseline):
+    """Return the differences of the other arms to a baseline over cohorts and starts."""
+    differences = {
+        arm: [[run.scores[arm] - run.scores[baseline] for run in starts] for starts in cohorts]
+        for arm in arms
+        if arm != baseline
+    }
+    if len(cohorts) > 1 and differences:
+        return combine_cohorts(differences)
+    return of_one_cohort(differences)
+
+
+def difference_cells(summary, arm, baseline):
+    """Return the cells of an arm's difference to a baseline, empty for the baseline itself."""
+    difference, p = f"minus {baseline} [95 %]", f"p, Holm ({baseline})"
+    if arm not in summary.index:
+        return {difference: "", p: ""}
+    s = summary.loc[arm]
+    interval = f"{s['estimate']:+.3f} [{s['low']:+.3f}, {s['high']:+.3f}]"
+    return {difference: f"{interval} {s['signs']}", p: format_p(s["p_adjusted"])}
 
 
 def of_one_cohort(differences):
