@@ -59,15 +59,15 @@ def main() -> None:
     archive.bounds = signal, late_fusion
     archive.show("signal only", signal)
     archive.show("late fusion, default", late_fusion)
-    archive.show("student of the default", archive.distil(members[0]))
-    archive.show("fresh student of the default", archive.distil(members[0], student="resnet18"))
+    archive.show("student of the default", archive.distill(members[0]))
+    archive.show("fresh student of the default", archive.distill(members[0], student="resnet18"))
     three = side_by_side(members)
-    archive.show("fresh student of three encoders", archive.distil(three, student="resnet18"))
+    archive.show("fresh student of three encoders", archive.distill(three, student="resnet18"))
     of_longer = pretrain(archive, "resnet18", longer, seed)
     archive.show_stage_one(f"{longer} epochs", [of_longer], default)
     wide = pretrain(archive, WIDE, options.epochs, seed)
     archive.show_stage_one("twice as wide", [wide], default)
-    archive.show("student of the wide one", archive.distil(wide))
+    archive.show("student of the wide one", archive.distill(wide))
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Archive:
         model.fit(self.X.iloc[rows], known.iloc[rows])
         return model.predict_proba(self.X.iloc[self.test])
 
-    def distil(self, teacher: JointEmbeddingPretrainer, **parameters) -> np.ndarray:
+    def distill(self, teacher: JointEmbeddingPretrainer, **parameters) -> np.ndarray:
         """Return the probabilities of a student of an embedding and the table."""
         encoder = FrozenEstimator(teacher)
         return self.predict(self.train, encoder=encoder, fine_tune="distill", **parameters)
