@@ -1,4 +1,4 @@
-"""Ablation of the joint embedding on synthetic cohorts: plan, resumable runs, and one table.
+"""Ablation of the joint embedding on synthetic cohorts: plan, resumable runs, and tables.
 
     python benchmarks/ablation.py plan
     python benchmarks/ablation.py run --cohort 0 --start 0 --setting 10 --out FOLDER
