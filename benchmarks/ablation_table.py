@@ -28,7 +28,7 @@ class Run:
 
 
 def print_table(folder, settings, arms, n_resamples):
-    """Print one table for each setting with finished runs, and one of all settings."""
+    """Print one table for each setting with finished runs, and two of all settings."""
     of_settings = {}
     for setting in settings:
         paths = sorted((folder / setting).glob("cohort*-start*/test.npz"))
@@ -42,16 +42,12 @@ def print_table(folder, settings, arms, n_resamples):
 
 
 def print_summary(of_settings, arms, baseline):
-    """Print the differences to a baseline in all settings, in bold where Holm's p is below .05.
-
-    p is corrected for the comparisons of its setting.
-    """
+    """Print the differences to a baseline in all settings."""
     columns = {}
     for setting, table in of_settings.items():
-        cells = table[f"minus {baseline} [95 %]"]
-        p = pd.to_numeric(table[f"p, Holm ({baseline})"].replace("<.001", "0"))
-        cells = cells.mask(p < 0.05, "**" + cells + "**")
-        cells[table["arm"] == baseline] = "AUROC " + table["AUROC"]
+        cells = table[f"minus {baseline} [95 %]"].mask(
+            table["arm"] == baseline, "AUROC " + table["AUROC"]
+        )
         columns[setting] = cells.set_axis(table["arm"])
     summary = pd.DataFrame(columns).reindex(arms).dropna(how="all").fillna("")
     print(f"\n### all settings: minus {baseline} [95 %], sign of each cohort\n")
@@ -142,13 +138,17 @@ def summarise(arms, cohorts, baseline):
 
 
 def difference_cells(summary, arm, baseline):
-    """Return the cells of an arm's difference to a baseline, empty for the baseline itself."""
+    """Return the cells of an arm's difference to a baseline, empty for the baseline itself.
+
+    A difference is bold if p is below .05, corrected for the comparisons of the setting.
+    """
     difference, p = f"minus {baseline} [95 %]", f"p, Holm ({baseline})"
     if arm not in summary.index:
         return {difference: "", p: ""}
     s = summary.loc[arm]
+    bold = "**" if s["p_adjusted"] < 0.05 else ""
     interval = f"{s['estimate']:+.3f} [{s['low']:+.3f}, {s['high']:+.3f}]"
-    return {difference: f"{interval} {s['signs']}", p: format_p(s["p_adjusted"])}
+    return {difference: f"{bold}{interval} {s['signs']}{bold}", p: format_p(s["p_adjusted"])}
 
 
 def of_one_cohort(differences):

@@ -47,8 +47,9 @@ def main() -> None:
           f"{len(archive.test)} to test on", flush=True)  # fmt: skip
 
     longer, seed = 2 * options.epochs, options.cohort
-    members = [pretrain(archive, "resnet18", options.epochs, seed + 100 * i) for i in range(3)]
-    default = archive.show_stage_one("default", members[:1])
+    members = [pretrain(archive, "resnet18", options.epochs, seed)]
+    default = archive.show_stage_one("default", members)
+    members += [pretrain(archive, "resnet18", options.epochs, seed + i) for i in (100, 200)]
     archive.show_stage_one("three encoders", members, default)
 
     signal = archive.predict(archive.labelled, encoder="resnet18")
@@ -157,9 +158,7 @@ def make_archive(n_subjects: int, label_fraction: float, seed: int) -> Archive:
     chosen = order[: round(label_fraction * len(order))]
     labelled = train[np.isin(patients[train], chosen)]
     labs = LabAbnormality(cohort.reference_ranges).fit_transform(cohort.labs)
-    return Archive(
-        X, cohort.Y, labs, patients, train, labelled, test, seed, start=process_time()
-    )  # fmt: skip
+    return Archive(X, cohort.Y, labs, patients, train, labelled, test, seed, start=process_time())
 
 
 def pretrain(
